@@ -1,0 +1,40 @@
+# `make serve` and `make test` are all it takes; both set up what is missing.
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: serve test check bench setup models lock schema clean help
+
+help:            ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup:           ## .venv with everything in it, from the committed lock; quick when done before
+	@scripts/setup.sh
+
+serve: setup     ## start the service (CONFIG=serve_config.yaml); Ctrl-C stops it
+	@$(BIN)/ghostrouter serve $(or $(CONFIG),serve_config.yaml)
+
+test: setup      ## the whole suite
+	@$(BIN)/pytest $(ARGS)
+
+check: setup     ## lint, format, types, import rules
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: setup     ## make bench NAME=handoff: prints a table, writes bench/results/handoff.json
+	@test -n "$(NAME)" || { echo "which one? NAME=$$(ls bench/*.py | xargs -n1 basename | sed 's/.py//' | grep -v __init__ | tr '\n' ' ')"; exit 2; }
+	@$(BIN)/python -m bench.$(NAME)
+
+models: setup    ## train the shipped models again (hours of CPU time)
+	@$(BIN)/python -m models.train
+	@$(BIN)/python -m models.calibrate
+
+lock: setup      ## resolve the dependencies again
+	@scripts/lock.sh
+
+schema: setup    ## write the JSON schema of the configuration
+	@$(BIN)/ghostrouter schema > docs/config.schema.json
+
+clean:           ## remove what set-up and runs have made
+	rm -rf $(VENV) logs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

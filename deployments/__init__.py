@@ -1,0 +1,1 @@
+"""The deployments: plain classes that validate, call the library, emit and return. `graph.py` wires them."""

@@ -1,0 +1,59 @@
+"""All engines behind one door, on the ingress' side: handles in, frames or SegmentFailed out."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+
+from ray.exceptions import RayError
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+
+from ghostrouter.errors import RequestError, SegmentFailed
+from ghostrouter.types import Frame, SegmentRequest
+
+_READY_TIMEOUT_S = 2.0
+
+
+class EnginePool:
+    """Opens segments on the deployment of their model; models without one are the cloud's."""
+
+    def __init__(self, local: Mapping[str, DeploymentHandle], cloud: DeploymentHandle, stall_s: float) -> None:
+        self._handles = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
+        self._ready = {name: handle.options(method_name="ready") for name, handle in local.items()}
+        self._cloud = cloud.options(stream=True, method_name="generate")
+        self._stall_s = stall_s
+
+    async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        """Frames of a segment. Leaving the iteration cancels the call, which aborts the engine.
+
+        Raises:
+            SegmentFailed: the replica died, the engine broke or nothing came for `stall_s` seconds.
+        """
+        handle = self._handles.get(request.model, self._cloud)
+        response = handle.remote(request)
+        try:
+            while True:
+                async with asyncio.timeout(self._stall_s):
+                    frame = await anext(response, None)
+                if frame is None:
+                    return
+                yield frame
+        except TimeoutError:
+            raise SegmentFailed(f"{request.model} was silent for {self._stall_s:g} s") from None
+        except RequestError:
+            raise
+        except (RayError, RayServeException) as error:
+            raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
+        finally:
+            response.cancel()
+
+    async def ready(self) -> dict[str, bool]:
+        """Which local models could answer now."""
+        answers = await asyncio.gather(*(self._is_ready(name) for name in self._ready))
+        return dict(zip(self._ready, answers, strict=True))
+
+    async def _is_ready(self, name: str) -> bool:
+        try:
+            async with asyncio.timeout(_READY_TIMEOUT_S):
+                return bool(await self._ready[name].remote())
+        except (TimeoutError, RayError, RayServeException):
+            return False

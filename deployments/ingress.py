@@ -1,0 +1,166 @@
+"""Where requests come in and tokens stream out."""
+
+import time
+import uuid
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+from starlette.applications import Starlette
+
+from deployments import http
+from deployments.conductor import Conductor
+from deployments.engine_pool import EnginePool
+from deployments.metrics import RayMetrics
+from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.config import GraphConfig
+from ghostrouter.errors import InvalidRequest, TraceNotFound
+from ghostrouter.events import metrics, trace
+from ghostrouter.policy import plan, switch
+from ghostrouter.replay import tokenizers
+from ghostrouter.replay.seam import Seam, SeamRequest
+from ghostrouter.replay.session import Ask, Delta, Session
+from ghostrouter.types import Classification, Message, Plan, Sampling
+
+
+class RemoteSeams:
+    """Seams, computed by the replay deployment."""
+
+    def __init__(self, replay: DeploymentHandle) -> None:
+        self._replay = replay
+
+    async def plan(self, request: SeamRequest) -> Seam:
+        seam: Seam = await self._replay.plan.remote(request)
+        return seam
+
+
+class Ingress:
+    """Validates, classifies, plans, and lets the conductor run the session."""
+
+    def __init__(
+        self,
+        config: GraphConfig,
+        engines: Mapping[str, DeploymentHandle],
+        cloud: DeploymentHandle,
+        classifier: DeploymentHandle,
+        replay: DeploymentHandle,
+    ) -> None:
+        self._config = config
+        self._models = {m.name: m for m in config.models}
+        self._tokenizers = tokenizers.load({m.name: m.source for m in config.models})
+        self._context_tokens = {m.name: tokenizers.context_tokens(m.source, m.engine_kwargs) for m in config.models}
+        self._routes = {task: route.models for task, route in config.routes.items()}
+        self._engines = EnginePool(engines, cloud, config.sessions.stall_s)
+        self._classifier = classifier
+        self._replay = replay
+        self._emit = RayMetrics()
+        self._conductor = Conductor(
+            self._engines,
+            RemoteSeams(replay),
+            switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back),
+            {m.name: int(m.deployment.get("num_replicas", 1)) for m in config.models},
+            time.monotonic,
+            self._emit,
+        )
+
+    async def __serve_build_asgi_app__(self) -> Starlette:
+        """The HTTP application; Serve calls this when the replica starts."""
+        return http.app(self, self._config.sessions.max_body_bytes)
+
+    def models(self) -> list[str]:
+        """The names a client may ask for."""
+        return [plan.AUTO, *self._models]
+
+    async def ready(self) -> bool:
+        """Whether an answer could be given: some model of the default route is ready."""
+        ready = await self._engines.ready()
+        return any(ready.get(name, False) for name in self._routes["default"])
+
+    async def trace(self, session: str) -> dict[str, Any]:
+        """The trace of a finished session.
+
+        Raises:
+            TraceNotFound: there is none.
+        """
+        found: dict[str, Any] | None = await self._replay.trace.remote(session)
+        if found is None:
+            raise TraceNotFound(f"No trace of `{session}` is kept.")
+        return found
+
+    async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]:
+        """Plan a session: what to ask of whom, and the first model's prompt.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        now_s = time.monotonic()
+        prompts = self._prompts(call)
+        chosen = plan.make_plan(
+            call.model,
+            {n: plan.Candidate(self._context_tokens[n], len(ids)) for n, ids in prompts.items()},
+            self._routes,
+            await self._classify(call),
+        )
+        prompt_ids = prompts[chosen.models[0]]
+        ask = self._ask(call, chosen, len(prompt_ids))
+        session = Session(f"chatcmpl-{uuid.uuid4().hex}", ask, chosen, now_s)
+        return session, prompt_ids
+
+    def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
+        """The prompt in the tokens of every model; each tokenizer encodes it once."""
+        by_fingerprint: dict[str, tuple[int, ...]] = {}
+        for tokenizer in self._tokenizers.values():
+            if tokenizer.fingerprint not in by_fingerprint:
+                by_fingerprint[tokenizer.fingerprint] = tokenizer.encode_chat(call.messages, call.continue_final)
+        return {name: by_fingerprint[t.fingerprint] for name, t in self._tokenizers.items()}
+
+    async def _classify(self, call: ChatCall) -> Classification | None:
+        if call.model != plan.AUTO:
+            return None
+        label: Classification = await self._classifier.classify.remote(_last_words(call.messages))
+        return label
+
+    def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int) -> Ask:
+        defaults = self._models[chosen.models[0]].sampling
+        room = min(self._context_tokens[name] for name in chosen.models) - prompt_tokens
+        unknown = [s.to for s in call.script if s.to not in self._models]
+        if unknown:
+            raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
+        sampling = Sampling(
+            max_tokens=min(call.max_tokens or room, room),
+            temperature=defaults.temperature if call.temperature is None else call.temperature,
+            top_p=defaults.top_p if call.top_p is None else call.top_p,
+            seed=call.seed,
+            stop=call.stop,
+            top_logprobs=call.top_logprobs,
+        )
+        return Ask(call.messages, sampling, call.stream, call.continue_final, call.script)
+
+    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
+        """Write the answer; whatever happens, the session is recorded."""
+        began_s = time.monotonic()
+        self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
+        outcome = "disconnected"
+        try:
+            async for delta in self._conductor.run(session, prompt_ids):
+                yield delta
+            outcome = "complete"
+        except Exception:
+            outcome = "failed"
+            raise
+        finally:
+            self._close(session, outcome, began_s)
+
+    def _close(self, session: Session, outcome: str, began_s: float) -> None:
+        now_s = time.monotonic()
+        self._emit(metrics.INFERENCE_TIME, now_s - began_s)
+        self._emit(metrics.SESSIONS, 1, outcome=outcome)
+        for source, target in zip(session.segments, session.segments[1:], strict=False):
+            labels = {"source": source.model, "target": target.model}
+            self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
+        self._replay.record.remote(trace.trace(session, outcome, now_s))
+
+
+def _last_words(messages: tuple[Message, ...]) -> str:
+    """What the user said last."""
+    return next((m.content for m in reversed(messages) if m.role == "user"), messages[-1].content)

@@ -1,0 +1,129 @@
+"""A local model: vLLM behind ray.serve.llm, with one more streaming method that yields frames."""
+
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from ray.serve.llm import LLMConfig
+from ray.serve.llm.deployment import LLMServer
+from vllm import SamplingParams
+from vllm.outputs import RequestOutput
+from vllm.sampling_params import RequestOutputKind
+
+from deployments.engine import LeanVllmEngine
+from deployments.metrics import RayMetrics
+from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
+from deployments.watcher import Watcher
+from ghostrouter import config
+from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
+
+TOP_LOGPROBS = 20
+_WARM_UP_TOKENS = 8
+
+
+class VllmEngine:
+    """The engine client of a replica as a source of `EngineStep`s."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._speculates = client.vllm_config.speculative_config is not None
+
+    async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
+        """Generate from token ids. Leaving the iteration aborts the request."""
+        params = self._params(request)
+        request_id = f"{request.key.session}/{request.key.segment}"
+        prompt = {"prompt_token_ids": list(request.prompt_ids)}
+        async for output in self._client.generate(prompt, params, request_id):
+            yield self._step(output)
+
+    def _params(self, request: SegmentRequest) -> SamplingParams:
+        s = request.sampling
+        return SamplingParams(
+            max_tokens=min(s.max_tokens, request.scripted_end or s.max_tokens),
+            temperature=s.temperature,
+            top_p=s.top_p,
+            seed=s.seed,
+            logprobs=TOP_LOGPROBS,
+            flat_logprobs=True,
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
+        )
+
+    def _step(self, output: RequestOutput) -> EngineStep:
+        completion = output.outputs[0]
+        flat: Any = completion.logprobs
+        tokens = []
+        for i, token_id in enumerate(completion.token_ids):
+            # Of a position vLLM reports the sampled token first, then the top k.
+            first, last = flat.start_indices[i], flat.end_indices[i]
+            tokens.append(
+                Sampled(
+                    token_id,
+                    flat.logprobs[first],
+                    flat.ranks[first],
+                    flat.token_ids[first + 1 : last],
+                    flat.logprobs[first + 1 : last],
+                )
+            )
+        finish = completion.finish_reason
+        return EngineStep(
+            tokens,
+            "stop" if finish == "stop" else "length" if finish else None,
+            accepted_drafts=len(tokens) - 1 if self._speculates and tokens else 0,
+            cached_tokens=output.num_cached_tokens or 0,
+        )
+
+
+class LocalEngine(LLMServer):
+    """One replica of a local model."""
+
+    async def __init__(
+        self, llm_config: LLMConfig, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
+    ) -> None:
+        await super().__init__(llm_config, engine_cls=LeanVllmEngine)
+        client = self.engine._engine_client
+        self._tokenizer = ChatTokenizer(client.model_config.model)
+        self._writer = self._make_writer(client, telemetry, settings)
+        await self._warm_up()
+
+    def _make_writer(
+        self, client: Any, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
+    ) -> SegmentWriter:
+        emit = RayMetrics()
+        model = self._llm_config.model_id
+        observers = [shard.observe.remote for shard in telemetry]
+        return SegmentWriter(
+            engine=VllmEngine(client),
+            tokenizer=self._tokenizer.backend,
+            vocab_size=client.model_config.get_vocab_size(),
+            watcher=Watcher(model, observers, settings, emit),
+            limits=settings.frames,
+            replica=serve.get_replica_context().replica_id.unique_id,
+            clock=time.monotonic,
+            emit=emit,
+        )
+
+    async def _warm_up(self) -> None:
+        """Answer once before reporting ready: the first request compiles what the engine needs."""
+        request = SegmentRequest(
+            key=SegmentKey("warm-up", 0),
+            model=self._llm_config.model_id,
+            prompt_ids=self._tokenizer.encode("warm up"),
+            kept_tokens=0,
+            sampling=Sampling(max_tokens=_WARM_UP_TOKENS),
+        )
+        async for _ in self._writer.write(request):
+            pass
+
+    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        """Write a segment from token ids. Cancelling the call aborts it in the engine."""
+        async for frame in self._writer.write(request):
+            yield frame
+
+    async def ready(self) -> bool:
+        """True, or an error: the engine is dead."""
+        await self.check_health()
+        return True

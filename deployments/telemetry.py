@@ -1,0 +1,40 @@
+"""One shard of telemetry: signals of many segments in, verdicts out."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from deployments.metrics import RayMetrics
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.detect.monitor import Monitor, Reply
+from ghostrouter.events import metrics
+from ghostrouter.signals.batch import SignalBatch
+
+_SWEEP_EVERY_S = 60.0
+
+
+class Telemetry:
+    """Judges the segments of the sessions that hash to this shard."""
+
+    def __init__(self, calibrations: dict[str, Calibration]) -> None:
+        self._monitor = Monitor(calibrations)
+        self._emit = RayMetrics()
+        self._swept_at_s = time.monotonic()
+
+    async def observe(self, batch: SignalBatch) -> Reply:
+        """Verdicts for the segments of a batch, in its order."""
+        now_s = time.monotonic()
+        reply = self._monitor.observe(batch, now_s)
+        for verdict in reply.verdicts:
+            self._emit(metrics.RISK, verdict.risk, model=batch.model)
+            self._emit(metrics.VERDICTS, 1, model=batch.model, action=verdict.action)
+        if now_s - self._swept_at_s > _SWEEP_EVERY_S:
+            self._swept_at_s = now_s
+            self._monitor.forget_stale(now_s)
+        return reply
+
+    def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take other calibration files live: {"calibrations": {model: path}}."""
+        files = user_config.get("calibrations", {})
+        if files:
+            self._monitor.recalibrate({m: Calibration.load(Path(f)) for m, f in files.items()})

@@ -1,0 +1,7 @@
+"""GhostRouter decides which language model should think next, and can change its mind in mid-answer.
+
+This package is the library: it decides, and it imports neither ray nor vllm. `deployments/` acts on what it
+decides and `graph.py` wires them together.
+"""
+
+__version__ = "0.1.0"

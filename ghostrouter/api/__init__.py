@@ -1,0 +1,1 @@
+"""Wire formats: pure functions between JSON bodies and the library's nouns."""

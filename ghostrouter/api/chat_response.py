@@ -1,0 +1,88 @@
+"""POST /v1/chat/completions: what goes back, whole and in chunks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ghostrouter.types import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every chunk of an answer repeats. `created_s` is a Unix time."""
+
+    id: str
+    model: str
+    created_s: int
+
+
+def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+    """Every token once, whichever model wrote it."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
+
+
+def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
+    """Log-probabilities in OpenAI's shape."""
+    return {"content": [_token_logprobs(t) for t in tokens], "refusal": None}
+
+
+def _token_logprobs(token: Token) -> dict[str, Any]:
+    return {
+        **_one(token.text, token.logprob),
+        "top_logprobs": [_one(text, logprob) for text, logprob in token.alternatives],
+    }
+
+
+def _one(text: str, logprob: float) -> dict[str, Any]:
+    return {"token": text, "logprob": max(logprob, -9999.0), "bytes": list(text.encode())}
+
+
+def completion(
+    head: Head,
+    text: str,
+    finish_reason: str,
+    usage_body: dict[str, int],
+    logprobs_body: dict[str, Any] | None,
+    ghost: dict[str, Any],
+) -> dict[str, Any]:
+    """A whole answer."""
+    message = {"role": "assistant", "content": text, "refusal": None}
+    choice = {"index": 0, "message": message, "logprobs": logprobs_body, "finish_reason": finish_reason}
+    return {
+        "id": head.id,
+        "object": "chat.completion",
+        "created": head.created_s,
+        "model": head.model,
+        "choices": [choice],
+        "usage": usage_body,
+        "ghost": ghost,
+    }
+
+
+def chunk(
+    head: Head,
+    delta: dict[str, Any],
+    finish_reason: str | None = None,
+    logprobs_body: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """A chunk that carries a part of the answer."""
+    choice = {"index": 0, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
+    return {**_chunk_head(head), "choices": [choice]}
+
+
+def usage_chunk(head: Head, usage_body: dict[str, int]) -> dict[str, Any]:
+    """The chunk after the answer that `stream_options.include_usage` asks for."""
+    return {**_chunk_head(head), "choices": [], "usage": usage_body}
+
+
+def ghost_chunk(head: Head, ghost: dict[str, Any]) -> dict[str, Any]:
+    """The last chunk: who wrote what. Clients that do not know it see no choices and ignore it."""
+    return {**_chunk_head(head), "choices": [], "ghost": ghost}
+
+
+def _chunk_head(head: Head) -> dict[str, Any]:
+    return {"id": head.id, "object": "chat.completion.chunk", "created": head.created_s, "model": head.model}

@@ -1,0 +1,35 @@
+"""Errors in OpenAI's shape. The only place that chooses HTTP statuses."""
+
+from typing import Any
+
+from ghostrouter.errors import (
+    GhostRouterError,
+    InvalidRequest,
+    NothingCanAnswer,
+    PromptTooLong,
+    RequestError,
+    TraceNotFound,
+    UnknownModel,
+)
+
+_STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
+    InvalidRequest: (400, None),
+    PromptTooLong: (400, "context_length_exceeded"),
+    UnknownModel: (404, "model_not_found"),
+    TraceNotFound: (404, "trace_not_found"),
+    NothingCanAnswer: (503, "nothing_can_answer"),
+}
+
+
+def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
+    """HTTP status and body for an error; of an unexpected one nothing is told but that it happened."""
+    for kind, (status, code) in _STATUS.items():
+        if isinstance(error, kind):
+            client = isinstance(error, RequestError | TraceNotFound)
+            return status, body(str(error), "invalid_request_error" if client else "server_error", code)
+    return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+
+
+def body(message: str, kind: str, code: str | None) -> dict[str, Any]:
+    """The error body."""
+    return {"error": {"message": message, "type": kind, "param": None, "code": code}}

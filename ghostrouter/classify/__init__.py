@@ -1,0 +1,1 @@
+"""Prompt to task: rules first, meaning when they abstain."""

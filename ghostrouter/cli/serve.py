@@ -1,0 +1,178 @@
+"""`ghostrouter serve`: runs `serve run` with its log in a file, and shows how the start goes."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+from rich.console import Console
+
+from ghostrouter.config import GraphConfig, log_dir
+from ghostrouter.errors import ConfigError
+
+# Serve's gRPC transport and single event loop: twice the tokens per second of the defaults on two cores.
+ENVIRONMENT = {
+    "RAY_SERVE_USE_GRPC_BY_DEFAULT": "1",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "VLLM_NO_USAGE_STATS": "1",
+}
+_QUESTION = "Tell me about Gerda Maas: birth, trade, work, home, death."
+_POLL_S = 1.0
+_STOP_S = 40.0
+
+
+class ServeFailed(ConfigError):
+    """The service did not start."""
+
+
+def run(config: Path) -> int:
+    """Start the service and wait for its end; returns the exit status."""
+    console = Console(highlight=False)
+    try:
+        options = _check(config)
+    except ConfigError as error:
+        console.print(f"[red]{config}:[/red] {error}", soft_wrap=True)
+        return 2
+    log = log_dir() / "serve.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs")
+    with log.open("wb") as out:
+        child = subprocess.Popen(  # noqa: S603
+            [str(Path(sys.executable).with_name("serve")), "run", str(config)],
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**ENVIRONMENT, **os.environ},
+            start_new_session=True,
+        )
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        _follow(console, child, log, options)
+        return child.wait()
+    except ServeFailed as error:
+        console.print(f"[red]The start failed:[/red] {error}\nMore in {log}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        _stop(console, child)
+
+
+def _check(config: Path) -> Mapping[str, Any]:
+    """The HTTP options of a configuration that can be served.
+
+    Raises:
+        ConfigError: the file is no YAML, an argument is wrong or the port is taken.
+    """
+    try:
+        document = yaml.safe_load(config.read_text())
+    except yaml.YAMLError as error:
+        raise ConfigError(f"no YAML: {error}") from error
+    applications = document.get("applications") if isinstance(document, dict) else None
+    if not isinstance(applications, list):
+        raise ConfigError("`applications` is missing")
+    for application in applications:
+        if application.get("import_path") == "graph:build":
+            GraphConfig.parse(application.get("args") or {})
+    options: Mapping[str, Any] = {"host": "127.0.0.1", "port": 8000, **(document.get("http_options") or {})}
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options["host"], options["port"]))
+        except OSError as error:
+            raise ConfigError(f"http_options: port {options['port']} is not free ({error.strerror})") from error
+    return options
+
+
+def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, options: Mapping[str, Any]) -> None:
+    """Show each deployment as it becomes ready, then where the service is."""
+    began_s = time.monotonic()
+    host = "127.0.0.1" if options["host"] == "0.0.0.0" else options["host"]  # noqa: S104
+    url = f"http://{host}:{options['port']}"
+    ready: set[str] = set()
+    dashboard = ""
+    with console.status("Ray is starting ...") as status, httpx.Client(timeout=5) as client:
+        while not _healthy(client, url):
+            if child.poll() is not None:
+                raise ServeFailed(f"`serve run` ended with status {child.returncode}")
+            dashboard = dashboard or _dashboard(log)
+            deployments = _deployments(client, dashboard)
+            for name, state in deployments.items():
+                if state == "HEALTHY" and name not in ready:
+                    ready.add(name)
+                    console.print(f"  {name:<28} ready after {time.monotonic() - began_s:4.0f} s")
+            waiting = [name for name in deployments if name not in ready]
+            status.update(f"starting {', '.join(waiting)}" if waiting else "Ray Serve is building the graph ...")
+            time.sleep(_POLL_S)
+    console.print(f"Ready after {time.monotonic() - began_s:.0f} s. Ctrl-C stops it.\n")
+    console.print(f"  service        {url}/v1")
+    console.print(f"  Ray dashboard  {dashboard}  (`ray get-auth-token` prints its token)\n")
+    body = f'{{"model": "ghost/auto", "stream": true, "messages": [{{"role": "user", "content": "{_QUESTION}"}}]}}'
+    print(f"curl -N {url}/v1/chat/completions -H 'content-type: application/json' -d '{body}'", flush=True)  # noqa: T201
+
+
+def _healthy(client: httpx.Client, url: str) -> bool:
+    try:
+        return client.get(f"{url}/healthz").status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def _dashboard(log: Path) -> str:
+    """The dashboard's address, from Ray's own words."""
+    found = re.search(r"View the dashboard at \S*?(https?://[\w.:-]+)", log.read_text(errors="replace"))
+    return found[1] if found else ""
+
+
+def _deployments(client: httpx.Client, dashboard: str) -> dict[str, str]:
+    """Deployment -> status, empty while Ray knows of none.
+
+    Raises:
+        ServeFailed: Serve has given up.
+    """
+    if not dashboard:
+        return {}
+    try:
+        answer = client.get(f"{dashboard}/api/serve/applications/", headers=_authorization())
+        applications = answer.raise_for_status().json()["applications"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {}
+    states: dict[str, str] = {}
+    for application in applications.values():
+        if application["status"] == "DEPLOY_FAILED":
+            raise ServeFailed(application["message"])
+        states |= {name: d["status"] for name, d in application["deployments"].items()}
+    return states
+
+
+def _authorization() -> dict[str, str]:
+    """Ray's token, from where Ray looks for it."""
+    token = os.environ.get("RAY_AUTH_TOKEN", "")
+    path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()
+    if not token and path.is_file():
+        token = path.read_text().strip()
+    return {"Authorization": f"Bearer {token}"} if token else {}
+
+
+def _stop(console: Console, child: "subprocess.Popen[bytes]") -> None:
+    """End `serve run` and all it started, politely first."""
+    if child.poll() is not None:
+        return
+    console.print("\nStopping ...")
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        child.send_signal(sign)
+        try:
+            child.wait(_STOP_S)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    os.killpg(child.pid, signal.SIGKILL)

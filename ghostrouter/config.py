@@ -1,0 +1,133 @@
+"""The typed configuration: what `args` in serve_config.yaml may say. The only reader of files and environment.
+
+Unknown keys are errors.
+"""
+
+import os
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class SamplingDefaults(_Section):
+    """What a request gets that does not say otherwise."""
+
+    temperature: float = Field(default=1.0, ge=0, le=2)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+
+
+class LocalModel(_Section):
+    """A model that runs here, on replicas of its own."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="the name clients ask for")
+    source: str = Field(description="a folder (relative to the working directory) or a model id of a hub")
+    calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
+    sampling: SamplingDefaults = SamplingDefaults()
+    engine_kwargs: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM as they are")
+    accelerator: str = Field(default="auto", pattern="^(auto|cpu|gpu)$", description="auto: a GPU where Ray sees one")
+    accelerator_type: str | None = Field(default=None, description="Ray's name of the GPU, such as L4 or H100")
+    placement_group: dict[str, Any] | None = Field(default=None, description="Ray LLM's placement_group_config")
+    deployment: dict[str, Any] = Field(
+        default_factory=dict, description="Ray Serve options: num_replicas, autoscaling_config, ray_actor_options, ..."
+    )
+    env: dict[str, str] = Field(default_factory=dict, description="environment variables of its replicas")
+
+
+class Route(_Section):
+    """Which models answer a task, cheapest first: an answer begins with the first and may move along."""
+
+    models: tuple[str, ...] = Field(min_length=1)
+    rules: tuple[str, ...] = Field(default=(), description="regular expressions; the first route that matches wins")
+    examples: tuple[str, ...] = Field(default=(), description="utterances; the most similar one's route wins")
+
+
+class Classify(_Section):
+    """How a prompt becomes a task."""
+
+    encoder: str | None = Field(
+        default="all-MiniLM-L6-v2",
+        description="a sentence-transformers model: name or folder; null: rules only",
+    )
+    threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which it abstains")
+
+
+class FrameLimits(_Section):
+    """How tokens leave an engine replica."""
+
+    hold_tokens: int = Field(default=32, ge=0, description="held at most while risk is raised")
+    hold_s: float = Field(default=0.5, ge=0, description="and at most for so long")
+    frames_per_s: float = Field(
+        default=250, gt=0, description="of all its segments together; more go into larger frames"
+    )
+
+
+class Telemetry(_Section):
+    """How signals travel and when verdicts may act."""
+
+    shards: int = Field(default=1, ge=1, le=64)
+    flush_interval_s: float = Field(default=0.02, ge=0, description="while no token waits for a verdict")
+    timeout_s: float = Field(default=1.0, gt=0, description="a shard that takes longer is counted as down")
+    frames: FrameLimits = FrameLimits()
+
+
+class Sessions(_Section):
+    """What one request may use."""
+
+    max_handoffs: int = Field(default=12, ge=0)
+    hand_back: bool = Field(default=True, description="return to the cheaper model when the answer is calm")
+    stall_s: float = Field(default=20.0, gt=0, description="an engine silent for longer has failed")
+    max_body_bytes: int = Field(default=4_000_000, ge=1_000)
+    traces_kept: int = Field(default=10_000, ge=0)
+
+
+class GraphConfig(_Section):
+    """All of GhostRouter: the `args` of the application in serve_config.yaml."""
+
+    models: tuple[LocalModel, ...] = Field(min_length=1)
+    routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
+    classify: Classify = Classify()
+    telemetry: Telemetry = Telemetry()
+    sessions: Sessions = Sessions()
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        names = [m.name for m in self.models]
+        if len(set(names)) != len(names):
+            raise ValueError("models: two models have the same name")
+        if "default" not in self.routes:
+            raise ValueError("routes: a route named `default` is needed")
+        for task, route in self.routes.items():
+            unknown = sorted(set(route.models) - set(names))
+            if unknown:
+                raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
+        return self
+
+    @classmethod
+    def parse(cls, args: dict[str, Any]) -> "GraphConfig":
+        """Check the arguments of the application.
+
+        Raises:
+            ConfigError: a key is unknown, missing or out of range; the message names it.
+        """
+        try:
+            return cls.model_validate(args)
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
+            raise ConfigError("; ".join(problems)) from error
+
+    def calibrations(self) -> dict[str, Calibration]:
+        """The calibration files of the models that have one, read."""
+        return {m.name: Calibration.load(Path(m.calibration)) for m in self.models if m.calibration}
+
+
+def log_dir() -> Path:
+    """Where engine and service logs go: GHOSTROUTER_LOG_DIR, else `logs` in the working directory."""
+    return Path(os.environ.get("GHOSTROUTER_LOG_DIR", "logs")).resolve()

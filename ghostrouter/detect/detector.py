@@ -1,0 +1,56 @@
+"""What every detector is: a running state per segment, and one score per segment and token.
+
+A detector never sees the future, so feeding it tokens one by one, in chunks or all at once gives the same
+scores. Offline evaluation and serving both call `scan`.
+"""
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+State = npt.NDArray[np.float64]
+
+
+class Tick(NamedTuple):
+    """The signals of one position of many segments, in the order of `signals.batch.COLUMNS`.
+
+    Every field has the shape (segments,).
+    """
+
+    entropy_nats: Floats
+    entropy_lower_nats: Floats
+    entropy_upper_nats: Floats
+    margin: Floats
+    logprob: Floats
+    accepted_drafts: Floats
+    inter_token_s: Floats
+    step_start: Floats
+
+
+class Detector(Protocol):
+    """Scores tokens; a higher score is more reason to worry."""
+
+    @property
+    def width(self) -> int:
+        """How many numbers of state a segment needs; fresh state is all zeros."""
+        ...
+
+    def step(self, state: State, tick: Tick) -> Floats:
+        """Score one position of every segment and advance `state`, of shape (segments, width), in place."""
+        ...
+
+
+def scan(detector: Detector, state: State, signals: Floats) -> Floats:
+    """Scores of the shape (segments, tokens) for signals of the shape (segments, tokens, columns).
+
+    Where the signals are NaN the score is NaN and the state stays as it is.
+    """
+    scores = np.full(signals.shape[:2], np.nan, dtype=np.float32)
+    for t in range(signals.shape[1]):
+        present = ~np.isnan(signals[:, t, 0])
+        part = state[present]
+        scores[present, t] = detector.step(part, Tick(*signals[present, t].T))
+        state[present] = part
+    return scores

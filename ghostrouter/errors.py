@@ -1,0 +1,50 @@
+"""Every error GhostRouter raises on purpose.
+
+GhostRouterError
+├── ConfigError            the configuration is wrong; names the key
+├── RequestError           the client's fault; never retried
+│   ├── InvalidRequest
+│   ├── UnknownModel
+│   └── PromptTooLong
+├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
+├── NothingCanAnswer       every model of the plan failed or is gone
+└── TraceNotFound
+
+All of them survive pickling: they cross processes.
+"""
+
+
+class GhostRouterError(Exception):
+    """The base of all errors raised on purpose. The only argument is a message for people."""
+
+
+class ConfigError(GhostRouterError):
+    """The configuration cannot be used; the message names the key."""
+
+
+class RequestError(GhostRouterError):
+    """The request cannot be served as it is; the message says what to change."""
+
+
+class InvalidRequest(RequestError):
+    """A field is missing, of the wrong type or out of range."""
+
+
+class UnknownModel(RequestError):
+    """No model of that name is configured."""
+
+
+class PromptTooLong(RequestError):
+    """The prompt does not fit into the context window of any model of the plan."""
+
+
+class SegmentFailed(GhostRouterError):
+    """An engine stopped before its segment ended: replica death, stall, provider error."""
+
+
+class NothingCanAnswer(GhostRouterError):
+    """Every model that could have answered has failed."""
+
+
+class TraceNotFound(GhostRouterError):
+    """No trace of that id is kept (any more)."""

@@ -1,0 +1,1 @@
+"""What happened: the public trace of a session, and the names of the metrics."""

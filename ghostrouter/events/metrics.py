@@ -1,0 +1,52 @@
+"""Every metric GhostRouter exports. Ray exports them to Prometheus with the prefix `ray_`."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+_SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_NATS = (0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1.2, 1.8, 2.5, 3.5, 5.0, 8.0)
+_RISK = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric's name (units in the suffix), kind, meaning and labels; histograms have bucket bounds."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    description: str
+    labels: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+
+SESSIONS = Metric("ghost_sessions", "counter", "Sessions by how they ended.", ("outcome",))
+TOKENS = Metric("ghost_tokens", "counter", "Tokens accepted into answers.", ("model",))
+HANDOFFS = Metric(
+    "ghost_handoffs", "counter", "Changes of engine in mid-answer.", ("source", "target", "reason", "kv_mode")
+)
+ROLLBACK = Metric("ghost_rollback_tokens", "counter", "Tokens generated and given up at a seam.", ("model",))
+STALL = Metric(
+    "ghost_stall_seconds",
+    "histogram",
+    "Last token kept to first token of the next engine.",
+    ("target", "kv_mode"),
+    _SECONDS,
+)
+TTFT = Metric("ghost_ttft_seconds", "histogram", "Opening the first segment to its first token.", ("model",), _SECONDS)
+ROUTER_TIME = Metric("ghost_router_seconds", "histogram", "Arrival to opening the first segment.", (), _SECONDS)
+INFERENCE_TIME = Metric("ghost_inference_seconds", "histogram", "Opening the first segment to the end.", (), _SECONDS)
+ENTROPY = Metric("ghost_entropy_nats", "histogram", "Entropy of the next-token distribution.", ("model",), _NATS)
+RUNNING = Metric("ghost_running_segments", "gauge", "Segments being written on a replica.", ("model",))
+EXPIRED = Metric(
+    "ghost_hold_expired_tokens", "counter", "Tokens that left without waiting for their verdict to the end.", ("model",)
+)
+FLUSH_FAILURES = Metric(
+    "ghost_telemetry_failures", "counter", "Signal batches telemetry did not answer in time.", ("model",)
+)
+RISK = Metric("ghost_risk", "histogram", "Risk of the segments of a batch.", ("model",), _RISK)
+VERDICTS = Metric("ghost_verdicts", "counter", "Verdicts given, repeats left out.", ("model", "action"))
+
+ALL = (
+    SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
+    ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
+)  # fmt: skip

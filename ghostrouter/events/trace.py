@@ -1,0 +1,57 @@
+"""The public record of a session: who wrote which characters, why, and how long it took."""
+
+from typing import Any
+
+from ghostrouter.replay.session import Segment, Session
+
+
+def summary(session: Session) -> dict[str, Any]:
+    """The `ghost` object of an answer: its segments in order."""
+    segments, start = [], 0
+    for segment in session.segments:
+        end = min(start + len(segment.text), len(session.text))
+        segments.append(_segment(segment, start, end))
+        start = end
+    return {
+        "id": session.id,
+        "plan": list(session.plan.models),
+        "handoffs": session.handoffs,
+        "segments": segments,
+    }
+
+
+def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
+    return {
+        "model": segment.model,
+        "replica": segment.replica,
+        "reason": segment.reason,
+        "detail": segment.detail,
+        "tokens": len(segment.tokens),
+        "characters": [start, end],
+        "rollback_tokens": segment.rollback_tokens,
+        "continuation": segment.continuation,
+        "kv_mode": segment.kv_mode if segment.continuation else None,
+        "cached_tokens": segment.cached_tokens,
+        "ttft_ms": _ms(segment.ttft_s),
+        "stall_ms": _ms(segment.stall_s),
+    }
+
+
+def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
+    """Everything about a session but its words. `now_s` is on the session's clock."""
+    label = session.plan.classification
+    return {
+        **summary(session),
+        "outcome": outcome,
+        "plan_reason": session.plan.reason,
+        "classification": None
+        if label is None
+        else {"task": label.task, "layer": label.layer, "confidence": label.confidence, "reason": label.reason},
+        "finish_reason": session.finish,
+        "completion_tokens": session.kept_tokens,
+        "duration_ms": _ms(now_s - session.opened_at_s),
+    }
+
+
+def _ms(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 2)

@@ -1,0 +1,1 @@
+"""Which model writes first, and which one takes over."""

@@ -1,0 +1,52 @@
+"""Before the first token: the models a session may use, in order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ghostrouter.errors import PromptTooLong, UnknownModel
+from ghostrouter.types import Classification, Plan
+
+AUTO = "ghost/auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What the policy knows of a model: its context window, and how long the prompt is in its tokens."""
+
+    context_tokens: int
+    prompt_tokens: int
+
+    @property
+    def room_tokens(self) -> int:
+        """How many tokens an answer may have."""
+        return self.context_tokens - self.prompt_tokens
+
+
+def make_plan(
+    requested: str,
+    candidates: Mapping[str, Candidate],
+    routes: Mapping[str, tuple[str, ...]],
+    classification: Classification | None,
+) -> Plan:
+    """The plan for a request: the model it names, or for AUTO those of its task's route that have room.
+
+    Raises:
+        UnknownModel: there is no such model.
+        PromptTooLong: the prompt fits into no model of the plan.
+    """
+    if requested == AUTO:
+        task = classification.task if classification and classification.task in routes else "default"
+        names, reason = routes[task], f"route {task}"
+    elif requested in candidates:
+        names, reason = (requested,), "requested by name"
+    else:
+        known = ", ".join([AUTO, *candidates])
+        raise UnknownModel(f"The model `{requested}` does not exist. Models: {known}.")
+    fitting = tuple(n for n in names if candidates[n].room_tokens > 0)
+    if not fitting:
+        longest = max(names, key=lambda n: candidates[n].context_tokens)
+        raise PromptTooLong(
+            f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
+            f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
+        )
+    return Plan(fitting, reason, classification)

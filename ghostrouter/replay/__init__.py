@@ -1,0 +1,1 @@
+"""The seam: hold-back, rollback, the way across tokenizers, and the session that lives through it all."""

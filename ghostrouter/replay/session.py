@@ -1,0 +1,214 @@
+"""One answer, across every model that writes a part of it. No clock and no I/O: the conductor drives it.
+
+Invariants, at any time:
+
+* what the client has is the concatenation of the settled tokens' text, cut at a stop string;
+* only tokens that are not settled can be taken back, and only from the last segment;
+* the answer is the concatenation of the segments' tokens.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
+
+from ghostrouter.replay.seam import Seam, SeamRequest, piece
+from ghostrouter.replay.stop import StopScanner
+from ghostrouter.types import (
+    Continuation,
+    Frame,
+    KvMode,
+    Message,
+    Plan,
+    Sampling,
+    SegmentEnd,
+    SegmentKey,
+    SegmentRequest,
+    Token,
+)
+
+FinishReason = Literal["stop", "length"]
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "scripted"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedHandoff:
+    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say."""
+
+    after_tokens: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the client wants: the conversation, how to sample, and whether it reads along."""
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    streaming: bool
+    continue_final: bool = False
+    script: tuple[ScriptedHandoff, ...] = ()
+
+
+@dataclass(slots=True)
+class Segment:
+    """What one engine wrote, and how it came to write it. Times are on the conductor's clock."""
+
+    key: SegmentKey
+    model: str
+    reason: OpenReason
+    opened_at_s: float
+    stalled_since_s: float
+    continuation: Continuation | None = None
+    detail: str = ""
+    rollback_tokens: int = 0
+    replica: str = ""
+    cached_tokens: int = 0
+    first_token_at_s: float | None = None
+    last_token_at_s: float | None = None
+    tokens: list[Token] = field(default_factory=list)
+    settled: int = 0
+    end: SegmentEnd | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(t.text for t in self.tokens)
+
+    @property
+    def kv_mode(self) -> KvMode:
+        return "prefix_cache" if self.cached_tokens else "recompute"
+
+    @property
+    def ttft_s(self) -> float | None:
+        """From opening the segment to its first token."""
+        return None if self.first_token_at_s is None else self.first_token_at_s - self.opened_at_s
+
+    @property
+    def stall_s(self) -> float | None:
+        """From the last token kept of the segment before to the first of this one; None for the first segment."""
+        if self.first_token_at_s is None or self.reason == "plan":
+            return None
+        return self.first_token_at_s - self.stalled_since_s
+
+
+class Delta(NamedTuple):
+    """What became certain: text for the client, and the tokens it was read from."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+
+
+class Session:
+    """One client request from arrival to its terminal event."""
+
+    def __init__(self, session_id: str, ask: Ask, plan: Plan, now_s: float) -> None:
+        self.id = session_id
+        self.ask = ask
+        self.plan = plan
+        self.opened_at_s = now_s
+        self.segments: list[Segment] = []
+        self.finish: FinishReason | None = None
+        self.text = ""
+        self._scanner = StopScanner(ask.sampling.stop)
+
+    @property
+    def kept_tokens(self) -> int:
+        return sum(len(s.tokens) for s in self.segments)
+
+    @property
+    def handoffs(self) -> int:
+        """How often another engine took over, for whatever reason."""
+        return max(0, len(self.segments) - 1)
+
+    @property
+    def current(self) -> Segment:
+        return self.segments[-1]
+
+    def open(self, model: str, prompt_ids: tuple[int, ...], now_s: float) -> SegmentRequest:
+        """Begin with the first model of the plan."""
+        return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt_ids, 0)
+
+    def accept(self, frame: Frame, now_s: float) -> Delta:
+        """Take in a frame of the current segment. One of a segment that is closed already is ignored."""
+        segment = self.current
+        if frame.key != segment.key or self.finish:
+            return Delta("")
+        if frame.start == 0:
+            segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
+        if frame.tokens:
+            segment.last_token_at_s = now_s
+            if segment.first_token_at_s is None:
+                segment.first_token_at_s = now_s
+        taken, certain = [], ""
+        for token in frame.tokens:
+            taken.append(token)
+            certain += self._scanner.push(token.text)
+            if self._scanner.stopped:
+                self.finish = "stop"
+                break
+        segment.tokens += taken
+        segment.settled = len(segment.tokens) if self.ask.streaming else 0
+        if frame.end is not None and not self.finish:
+            certain += self._end(frame.end)
+        self.text += certain
+        return Delta(certain, tuple(taken))
+
+    def _end(self, end: SegmentEnd) -> str:
+        """Close the current segment; text that waited for a stop string is certain if the answer is done."""
+        self.current.end = end
+        self.current.tokens += end.held
+        if end.reason in ("stop", "length"):
+            self.finish = "stop" if end.reason == "stop" else "length"
+            return self._scanner.flush()
+        return ""
+
+    def seam_request(self, target: str, onset: int | None) -> SeamRequest:
+        """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
+        return SeamRequest(
+            session=self.id,
+            messages=self.ask.messages,
+            continue_final=self.ask.continue_final,
+            pieces=tuple(piece(s.model, s.tokens) for s in self.segments),
+            settled=self.current.settled,
+            onset=onset,
+            target=target,
+        )
+
+    def settle(self, keep: int) -> Delta:
+        """Keep `keep` tokens of the current segment, for good, and drop the rest of it."""
+        segment = self.current
+        fresh = tuple(segment.tokens[segment.settled : keep])
+        del segment.tokens[keep:]
+        segment.settled = keep
+        self._scanner = StopScanner(self.ask.sampling.stop)
+        text = self._scanner.push("".join(s.text for s in self.segments))
+        if self._scanner.stopped:
+            self.finish = "stop"
+        elif self.kept_tokens >= self.ask.sampling.max_tokens:
+            self.finish = "length"
+            text += self._scanner.flush()
+        certain = text[len(self.text) :]
+        self.text = text
+        return Delta(certain, fresh)
+
+    def resume(self, seam: Seam, reason: OpenReason, detail: str, now_s: float) -> SegmentRequest:
+        """Go on behind a seam that `settle` has cut."""
+        before = self.current
+        stalled_since = before.stalled_since_s if before.last_token_at_s is None else before.last_token_at_s
+        segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
+        segment.continuation, segment.detail = seam.continuation, detail
+        segment.rollback_tokens = seam.rollback_tokens
+        return self._request(segment, seam.prompt_ids, seam.kept_tokens)
+
+    def _next_key(self) -> SegmentKey:
+        return SegmentKey(self.id, len(self.segments))
+
+    def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
+        kept = self.kept_tokens
+        self.segments.append(segment)
+        return SegmentRequest(
+            key=segment.key,
+            model=segment.model,
+            prompt_ids=prompt_ids,
+            kept_tokens=answer_tokens,
+            sampling=replace(self.ask.sampling, max_tokens=self.ask.sampling.max_tokens - kept),
+            scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
+        )

@@ -1,0 +1,35 @@
+"""Token ids to text pieces, one piece per token, that never split a UTF-8 character."""
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+
+
+class PieceDecoder:
+    """Decodes one answer, token by token.
+
+    `context` are the ids just before the first token to decode (the end of the prompt, or the kept part of
+    an answer): some decoders write a token differently at the beginning of a text. A token that leaves a
+    character unfinished gets the piece ``""``; whatever is still unfinished at the end is in `flush()`.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, context: Sequence[int] = ()) -> None:
+        self._tokenizer = tokenizer
+        self._stream = DecodeStream(ids=list(context), skip_special_tokens=True)
+        self._unfinished: list[int] = []
+
+    def push(self, token_id: int) -> str:
+        """The text that `token_id` completes."""
+        piece = self._stream.step(self._tokenizer, token_id)
+        if piece is None:
+            self._unfinished.append(token_id)
+            return ""
+        self._unfinished.clear()
+        return str(piece)
+
+    def flush(self) -> str:
+        """What remains undecoded, with U+FFFD for bytes that never became a character."""
+        rest = self._tokenizer.decode(self._unfinished, skip_special_tokens=True) if self._unfinished else ""
+        self._unfinished.clear()
+        return rest

@@ -1,0 +1,56 @@
+"""Engine output to tokens with their signals."""
+
+from collections.abc import Sequence
+
+from tokenizers import Tokenizer
+
+from ghostrouter.signals.decode import PieceDecoder
+from ghostrouter.signals.entropy import bounds
+from ghostrouter.signals.steps import StepTracker
+from ghostrouter.types import Token
+
+
+class TokenReader:
+    """Reads the tokens of one segment in order.
+
+    `context` are the ids of the answer before the segment; `vocab_size` is that of the model's output layer.
+    The first `alternatives` of the likeliest tokens are kept as text.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, vocab_size: int, context: Sequence[int], alternatives: int = 0) -> None:
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._decoder = PieceDecoder(tokenizer, context)
+        self._steps = StepTracker(tokenizer.decode(list(context)[-8:]))
+        self._alternatives = alternatives
+
+    def read(
+        self,
+        token_id: int,
+        logprob: float,
+        rank: int,
+        top_ids: Sequence[int],
+        top_logprobs: Sequence[float],
+        inter_token_s: float,
+        accepted_drafts: int,
+    ) -> Token:
+        """One token. `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first."""
+        text = self._decoder.push(token_id)
+        entropy = bounds(top_logprobs, self._vocab_size, None if rank <= len(top_logprobs) else logprob)
+        return Token(
+            id=token_id,
+            text=text,
+            logprob=logprob,
+            rank=rank,
+            margin=top_logprobs[0] - top_logprobs[1] if len(top_logprobs) > 1 else 0.0,
+            entropy_nats=entropy.estimate_nats,
+            entropy_lower_nats=entropy.lower_nats,
+            entropy_upper_nats=entropy.upper_nats,
+            inter_token_s=inter_token_s,
+            accepted_drafts=accepted_drafts,
+            step_start=self._steps.push(text),
+            alternatives=tuple(
+                (self._tokenizer.decode([i]), x)
+                for i, x in zip(top_ids[: self._alternatives], top_logprobs, strict=False)
+            ),
+        )

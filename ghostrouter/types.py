@@ -1,0 +1,150 @@
+"""The nouns of GhostRouter: what crosses a deployment boundary, frozen and picklable."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
+Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
+Action = Literal["continue", "warm", "handoff", "hand_back"]
+
+
+class Token(NamedTuple):
+    """One generated token with its signals.
+
+    `text` never splits a UTF-8 character: a token that ends inside one carries an empty piece and the token
+    that completes the character carries all of it. `rank` counts from 1. `margin` is the log-probability of
+    the likeliest token minus that of the runner-up. The entropy is that of the whole next-token distribution
+    before temperature, with the bounds that the top-k leaves (`ghostrouter.signals.entropy`).
+    `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
+    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
+    `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
+    likeliest tokens as (text, log-probability), when the client asked for them.
+    """
+
+    id: int
+    text: str
+    logprob: float
+    rank: int
+    margin: float
+    entropy_nats: float
+    entropy_lower_nats: float
+    entropy_upper_nats: float
+    inter_token_s: float
+    accepted_drafts: int
+    step_start: bool
+    alternatives: tuple[tuple[str, float], ...] = ()
+
+
+class SegmentKey(NamedTuple):
+    """Names a segment: verdicts carry it, so that a late one is recognised."""
+
+    session: str
+    segment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What telemetry says of a segment after its first `position` tokens.
+
+    `onset` is the index (within the segment) of the first token to give up: where the trouble began for
+    `handoff`, the first token after the step boundary for `hand_back`.
+    """
+
+    key: SegmentKey
+    position: int
+    action: Action
+    risk: float
+    onset: int | None = None
+
+
+EndReason = Literal["stop", "length", "handoff", "hand_back"]
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEnd:
+    """Why an engine stopped writing.
+
+    `held` are tokens that were generated but never released: after a verdict a seam may keep or drop them,
+    after `stop` and `length` there are none.
+    """
+
+    reason: EndReason
+    held: tuple[Token, ...] = ()
+    verdict: Verdict | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A small batch of consecutive tokens of one segment; the last frame of a segment carries its end.
+
+    `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
+    whose KV entries the engine already held) are told by the first frame.
+    """
+
+    key: SegmentKey
+    start: int
+    tokens: tuple[Token, ...]
+    end: SegmentEnd | None = None
+    replica: str = ""
+    cached_tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How tokens are drawn; the fields mean what they mean in OpenAI's API. `max_tokens` is for the answer."""
+
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    top_logprobs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRequest:
+    """What an engine needs to write one segment.
+
+    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far.
+    `may_hand_off` and `may_hand_back` say which verdicts the engine is to act on. `scripted_end` ends the
+    segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
+    prefix; one to avoid has failed, or must not be the same again.
+    """
+
+    key: SegmentKey
+    model: str
+    prompt_ids: tuple[int, ...]
+    kept_tokens: int
+    sampling: Sampling
+    may_hand_off: bool = False
+    may_hand_back: bool = False
+    scripted_end: int | None = None
+    avoid_replica: str = ""
+    prefer_replica: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Classification:
+    """What the classifier made of a prompt: the task, which layer said so and how sure it is."""
+
+    task: str
+    layer: str
+    confidence: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The models a session may use, in the order of preference, and why."""
+
+    models: tuple[str, ...]
+    reason: str
+    classification: Classification | None = None

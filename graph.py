@@ -1,0 +1,73 @@
+"""Wiring, and nothing else: `build(args)` makes the Ray Serve application. The one place that deploys."""
+
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import serve
+from ray.serve.handle import DeploymentHandle
+from ray.serve.llm import LLMConfig, build_llm_deployment
+
+from deployments.classifier import Classifier
+from deployments.cloud_pool import CloudPool
+from deployments.ingress import Ingress
+from deployments.local_engine import TOP_LOGPROBS, LocalEngine
+from deployments.replay import Replay
+from deployments.telemetry import Telemetry
+from ghostrouter.config import GraphConfig, LocalModel
+
+# Small shares of a processor: these deployments wait most of the time.
+_LIGHT = {"num_cpus": 0.05}
+
+
+def build(args: dict[str, Any]) -> serve.Application:
+    """The whole graph from the `args` of serve_config.yaml.
+
+    Raises:
+        ConfigError: the arguments are wrong; the message names the key.
+    """
+    config = GraphConfig.parse(args)
+    sources = {m.name: m.source for m in config.models}
+    telemetry = [
+        _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=config.calibrations())
+        for shard in range(config.telemetry.shards)
+    ]
+    return _deploy(
+        serve.ingress()(Ingress),
+        "Ingress",
+        max_ongoing_requests=1000,
+        config=config,
+        engines={m.name: _engine(m, telemetry, config) for m in config.models},
+        cloud=_deploy(CloudPool, "CloudPool"),
+        classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
+        replay=_deploy(Replay, "Replay", sources=sources, traces_kept=config.sessions.traces_kept),
+    )
+
+
+def _deploy(cls: type, name: str, max_ongoing_requests: int = 200, **kwargs: Any) -> serve.Application:
+    deployment = serve.deployment(cls, name=name, ray_actor_options=_LIGHT, max_ongoing_requests=max_ongoing_requests)
+    return deployment.bind(**kwargs)
+
+
+def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphConfig) -> serve.Application:
+    """A deployment of `LocalEngine` for one model."""
+    source = Path(model.source)
+    cpu = model.accelerator == "cpu" or (model.accelerator == "auto" and not ray.cluster_resources().get("GPU"))
+    llm_config = LLMConfig(
+        model_loading_config={
+            "model_id": model.name,
+            "model_source": str(source.resolve()) if source.is_dir() else model.source,
+        },
+        accelerator_type=model.accelerator_type,
+        accelerator_config={"kind": "cpu"} if cpu else None,
+        placement_group_config=model.placement_group,
+        engine_kwargs={"max_logprobs": TOP_LOGPROBS, "enable_prefix_caching": True, **model.engine_kwargs},
+        deployment_config=model.deployment,
+        runtime_env={"env_vars": model.env} if model.env else None,
+    )
+    return build_llm_deployment(
+        llm_config,
+        name_prefix="LocalEngine:",
+        deployment_cls=LocalEngine,
+        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry},
+    )
