@@ -5,7 +5,6 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from deployments.metrics import Emit
 from ghostrouter.errors import NothingCanAnswer, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
@@ -53,7 +52,7 @@ class Conductor:
         rules: switch.SwitchRules,
         replicas: Mapping[str, int],
         clock: Callable[[], float],
-        emit: Emit,
+        emit: metrics.Emit,
     ) -> None:
         self._engines = engines
         self._seams = seams

@@ -1,20 +1,14 @@
 """Sends metrics through Ray, which exports them to Prometheus and adds deployment and replica as labels."""
 
-from typing import Any, Protocol
+from typing import Any
 
 from ray.serve import metrics as serve_metrics
 
 from ghostrouter.events.metrics import Metric
 
 
-class Emit(Protocol):
-    """Adds to a counter, sets a gauge or records into a histogram."""
-
-    def __call__(self, metric: Metric, value: float, **labels: str) -> None: ...
-
-
 class RayMetrics:
-    """Makes each metric when it is first used."""
+    """An `Emit`. Makes each metric when it is first used."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}

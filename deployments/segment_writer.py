@@ -8,7 +8,6 @@ from typing import Literal, Protocol
 
 from tokenizers import Tokenizer
 
-from deployments.metrics import Emit
 from deployments.watcher import Watcher
 from ghostrouter import config
 from ghostrouter.detect.screen import LocalScreen
@@ -85,7 +84,7 @@ class SegmentWriter:
         limits: config.FrameLimits,
         replica: str,
         clock: Callable[[], float],
-        emit: Emit,
+        emit: metrics.Emit,
     ) -> None:
         self._engine = engine
         self._tokenizer = tokenizer

@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from deployments.metrics import Emit
 from ghostrouter import config
 from ghostrouter.detect.monitor import Reply
 from ghostrouter.detect.screen import ScreenTable
@@ -101,7 +100,7 @@ class Watcher:
     Must be made inside a running event loop. `table` is the screen that telemetry last handed out.
     """
 
-    def __init__(self, model: str, observe: Sequence[Observe], settings: config.Telemetry, emit: Emit) -> None:
+    def __init__(self, model: str, observe: Sequence[Observe], settings: config.Telemetry, emit: metrics.Emit) -> None:
         self.model = model
         self.table: ScreenTable | None = None
         self._emit = emit

@@ -137,7 +137,12 @@ def from_wire(body: Any) -> ChatCall:
 
 
 def _explain(error: ValidationError) -> str:
-    """The first problem in words, without echoing what was sent."""
-    problem = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("list["))
+    """The first problem in words, without echoing what was sent.
+
+    A field that may have one of several types has a problem with each; the deepest came closest.
+    """
+    problems = error.errors(include_url=False, include_input=False)
+    field = problems[0]["loc"][:3]
+    problem = max((p for p in problems if p["loc"][:3] == field), key=lambda p: len(p["loc"]))
+    where = ".".join(str(part) for part in problem["loc"] if part != "str" and not str(part).startswith("list["))
     return f"`{where}`: {problem['msg']}."

@@ -1,7 +1,7 @@
 """Every metric GhostRouter exports. Ray exports them to Prometheus with the prefix `ray_`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NATS = (0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1.2, 1.8, 2.5, 3.5, 5.0, 8.0)
@@ -17,6 +17,12 @@ class Metric:
     description: str
     labels: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
+
+
+class Emit(Protocol):
+    """A sink: adds to a counter, sets a gauge or records into a histogram."""
+
+    def __call__(self, metric: Metric, value: float, **labels: str) -> None: ...
 
 
 SESSIONS = Metric("ghost_sessions", "counter", "Sessions by how they ended.", ("outcome",))

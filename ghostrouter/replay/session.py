@@ -203,6 +203,9 @@ class Session:
 
     def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
         kept = self.kept_tokens
+        before = self.segments[-1] if self.segments else None
+        avoid = before.replica if before and before.model == segment.model else ""
+        prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
         self.segments.append(segment)
         return SegmentRequest(
             key=segment.key,
@@ -210,5 +213,7 @@ class Session:
             prompt_ids=prompt_ids,
             kept_tokens=answer_tokens,
             sampling=replace(self.ask.sampling, max_tokens=self.ask.sampling.max_tokens - kept),
+            avoid_replica=avoid,
+            prefer_replica="" if avoid else prefer,
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
         )

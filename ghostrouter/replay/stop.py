@@ -7,7 +7,7 @@ class StopScanner:
     """Passes text through until a stop string appears in it.
 
     Only an end of the text that could still become a stop string is held. Of several stop strings the one
-    that begins first wins.
+    that is complete first wins, so the cut does not depend on how the text was cut into pieces.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -22,11 +22,11 @@ class StopScanner:
         if not self._stops:
             return text
         text = self._held + text
-        found = [i for i in (text.find(s) for s in self._stops) if i >= 0]
+        found = [(text.find(s) + len(s), text.find(s)) for s in self._stops if s in text]
         if found:
             self.stopped = True
             self._held = ""
-            return text[: min(found)]
+            return text[: min(found)[1]]
         held = max(self._overlap(text, s) for s in self._stops)
         self._held = text[len(text) - held :]
         return text[: len(text) - held]

@@ -1,0 +1,48 @@
+import pickle
+
+import pytest
+
+from ghostrouter import errors
+from ghostrouter.api import chat_response
+from ghostrouter.api.errors import to_wire
+from tests.make import token
+
+HEAD = chat_response.Head("chatcmpl-1", "m", 7)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (errors.InvalidRequest("x"), 400, None),
+        (errors.PromptTooLong("x"), 400, "context_length_exceeded"),
+        (errors.UnknownModel("x"), 404, "model_not_found"),
+        (errors.TraceNotFound("x"), 404, "trace_not_found"),
+        (errors.NothingCanAnswer("x"), 503, "nothing_can_answer"),
+    ],
+)
+def test_errors_have_openai_s_shape_and_survive_pickling(error: Exception, status: int, code: str | None) -> None:
+    error = pickle.loads(pickle.dumps(error))  # noqa: S301
+    found, body = to_wire(error)
+    assert found == status
+    assert body["error"]["message"] == "x"
+    assert body["error"]["code"] == code
+
+
+def test_an_unexpected_error_tells_nothing_of_itself() -> None:
+    status, body = to_wire(RuntimeError("/secret/path"))
+    assert status == 500
+    assert "secret" not in str(body)
+
+
+def test_logprobs_carry_text_bytes_and_alternatives() -> None:
+    body = chat_response.logprobs([token("é")._replace(alternatives=(("e", -2.0),))])
+    assert body["content"][0]["bytes"] == [195, 169]
+    assert body["content"][0]["top_logprobs"] == [{"token": "e", "logprob": -2.0, "bytes": [101]}]
+
+
+def test_the_ghost_chunk_looks_like_the_usage_chunk() -> None:
+    usage = chat_response.usage_chunk(HEAD, chat_response.usage(3, 4))
+    ghost = chat_response.ghost_chunk(HEAD, {"id": "s"})
+    assert usage["choices"] == ghost["choices"] == []
+    assert usage["usage"]["total_tokens"] == 7
+    assert usage.keys() - {"usage"} == ghost.keys() - {"ghost"}

@@ -1,0 +1,115 @@
+"""Engines, telemetry and metrics that a test can hold in its hand."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+
+from deployments.segment_writer import EngineStep, Sampled
+from ghostrouter.detect.monitor import Monitor, Reply
+from ghostrouter.events.metrics import Metric
+from ghostrouter.replay.seam import Seam, SeamRequest, rollback_point
+from ghostrouter.signals.batch import SignalBatch
+from ghostrouter.types import Frame, SegmentRequest
+
+
+class Meter:
+    """Adds up what is emitted, by metric name."""
+
+    def __init__(self) -> None:
+        self.sums: Counter[str] = Counter()
+
+    def __call__(self, metric: Metric, value: float, **labels: str) -> None:
+        assert set(labels) == set(metric.labels), metric.name
+        self.sums[metric.name] += value  # type: ignore[assignment]
+
+
+class Clock:
+    """Goes on by a hundredth of a second at every look."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        self.now_s += 0.01
+        return self.now_s
+
+
+Script = Callable[[SegmentRequest], Iterable[Frame | Exception]]
+
+
+class Engines:
+    """Plays a script for each model and remembers what was asked."""
+
+    def __init__(self, scripts: Mapping[str, Script]) -> None:
+        self._scripts = scripts
+        self.asked: list[SegmentRequest] = []
+        self.closed = 0
+
+    async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        self.asked.append(request)
+        try:
+            for item in self._scripts[request.model](request):
+                await asyncio.sleep(0)
+                if isinstance(item, Exception):
+                    raise item
+                yield item
+        finally:
+            self.closed += 1
+
+
+class Seams:
+    """Seams between models whose tokens are characters."""
+
+    async def plan(self, request: SeamRequest) -> Seam:
+        last = request.pieces[-1]
+        keep = rollback_point(last.texts, request.settled, request.onset)
+        answer = tuple(i for p in request.pieces[:-1] for i in p.ids) + last.ids[:keep]
+        return Seam(request.target, keep, len(last.ids) - keep, "token_ids", (0, *answer), len(answer))
+
+
+class Engine:
+    """Writes given tokens, one step each, waiting for `go` before the next.
+
+    Each of `tokens` is (id, entropy is high). With `endless`, the last token repeats.
+    """
+
+    def __init__(self, tokens: list[tuple[int, bool]], endless: bool = False, error: Exception | None = None) -> None:
+        self._tokens = tokens
+        self._endless = endless
+        self._error = error
+        self.aborted = False
+
+    async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
+        budget = min(request.sampling.max_tokens, request.scripted_end or request.sampling.max_tokens)
+        try:
+            for i in range(budget):
+                if i >= len(self._tokens) and not self._endless:
+                    break
+                token_id, high = self._tokens[min(i, len(self._tokens) - 1)]
+                last = i == len(self._tokens) - 1 and not self._endless and self._error is None
+                finish = "stop" if last else "length" if i == budget - 1 else None
+                top = [-1.4] * 4 if high else [-0.001, -8.0, -9.0, -9.0]
+                sampled = Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
+                yield EngineStep([sampled], finish, 0, cached_tokens=16)
+                await asyncio.sleep(0.001)
+            if self._error:
+                raise self._error
+        except (GeneratorExit, asyncio.CancelledError):
+            self.aborted = True
+            raise
+
+
+class Shard:
+    """A telemetry shard in this process; it can be made slow or broken."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self.monitor = monitor
+        self.broken = False
+        self.asked = asyncio.Event()
+
+    async def observe(self, batch: SignalBatch) -> Reply:
+        self.asked.set()
+        await asyncio.sleep(0)
+        if self.broken:
+            raise ConnectionError("telemetry is down")
+        return self.monitor.observe(batch, 0.0)

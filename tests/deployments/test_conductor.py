@@ -1,0 +1,140 @@
+from collections.abc import Iterable
+from contextlib import aclosing
+
+import pytest
+
+from deployments.conductor import Conductor
+from ghostrouter.errors import NothingCanAnswer, SegmentFailed
+from ghostrouter.policy.switch import SwitchRules
+from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
+from ghostrouter.types import Action, Frame, Message, Plan, Sampling, SegmentEnd, SegmentRequest, Token, Verdict
+from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
+from tests.make import frames, tokens
+
+STOP = SegmentEnd("stop")
+
+
+def verdict(request: SegmentRequest, action: Action, onset: int, held: tuple[Token, ...] = ()) -> SegmentEnd:
+    reason = "hand_back" if action == "hand_back" else "handoff"
+    return SegmentEnd(reason, held, Verdict(request.key, onset, action, 0.97, onset))
+
+
+def writes(text: str, end: SegmentEnd = STOP) -> Script:
+    return lambda request: frames(request.key, text, end)
+
+
+def hands_off(text: str, held: str, action: Action = "handoff") -> Script:
+    return lambda r: frames(r.key, text, verdict(r, action, len(text), tokens(held)))
+
+
+def fails(text: str) -> Script:
+    def script(request: SegmentRequest) -> Iterable[Frame | Exception]:
+        yield from list(frames(request.key, text + "x", STOP, size=1))[:-1]
+        yield SegmentFailed("killed")
+
+    return script
+
+
+def once(*scripts: Script) -> Script:
+    """A different script for each call."""
+    rest = iter(scripts)
+    return lambda request: next(rest)(request)
+
+
+class Run:
+    def __init__(
+        self,
+        scripts: dict[str, Script],
+        streaming: bool = True,
+        replicas: int = 1,
+        script: tuple[ScriptedHandoff, ...] = (),
+        max_handoffs: int = 5,
+    ) -> None:
+        self.engines, self.meter = Engines(scripts), Meter()
+        rules = SwitchRules(max_handoffs, hand_back=True)
+        self.conductor = Conductor(self.engines, Seams(), rules, dict.fromkeys(scripts, replicas), Clock(), self.meter)
+        ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
+        self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
+
+    async def text(self) -> str:
+        return "".join([d.text async for d in self.conductor.run(self.session, (0,))])
+
+    @property
+    def written(self) -> list[tuple[str, str, str]]:
+        return [(s.model, s.reason, s.text) for s in self.session.segments]
+
+
+async def test_one_engine_writes_it_all() -> None:
+    run = Run({"small": writes("hello"), "large": writes("unused")})
+    assert await run.text() == "hello"
+    assert run.written == [("small", "plan", "hello")]
+    assert run.meter.sums["ghost_tokens"] == 5
+
+
+async def test_a_verdict_hands_the_answer_to_the_stronger_model() -> None:
+    run = Run({"small": hands_off("2*3 is ", "7, so"), "large": writes("6.")})
+    assert await run.text() == "2*3 is 6."
+    assert run.written == [("small", "plan", "2*3 is "), ("large", "handoff", "6.")]
+    assert run.meter.sums["ghost_rollback_tokens"] == 5
+    second = run.engines.asked[1]
+    assert second.prompt_ids == (0, *map(ord, "2*3 is "))
+    assert second.kept_tokens == len("2*3 is ")
+    assert run.engines.closed == 2
+
+
+async def test_and_back_again() -> None:
+    small = once(hands_off("a", "X"), writes("c"))
+    run = Run({"small": small, "large": hands_off("b", "Y", "hand_back")})
+    assert await run.text() == "abc"
+    assert [r for _, r, _ in run.written] == ["plan", "handoff", "hand_back"]
+
+
+async def test_what_verdicts_may_do_is_told_to_the_engine() -> None:
+    small = once(hands_off("a", ""), writes("c"))
+    run = Run({"small": small, "large": hands_off("b", "", "hand_back")}, max_handoffs=2)
+    await run.text()
+    allowed = [(r.may_hand_off, r.may_hand_back) for r in run.engines.asked]
+    assert allowed == [(True, False), (False, False), (False, False)]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_a_dead_engine_is_replaced_and_no_token_lost(streaming: bool) -> None:
+    run = Run({"small": fails("abc"), "large": writes("def")}, streaming)
+    await run.text()
+    assert run.session.text == "abcdef"
+    assert run.written[1][1] == "failure"
+    assert run.session.segments[1].detail == "killed"
+
+
+async def test_another_replica_of_the_same_model_goes_on() -> None:
+    run = Run({"small": once(fails("abc"), writes("def")), "large": writes("!")}, replicas=2)
+    assert await run.text() == "abcdef"
+    assert run.engines.asked[1].avoid_replica == "r1"
+
+
+async def test_an_engine_that_breaks_off_has_failed() -> None:
+    run = Run({"small": lambda r: [Frame(r.key, 0, tokens("ab"))], "large": writes("c")})
+    assert await run.text() == "abc"
+
+
+async def test_when_all_have_failed_there_is_one_error() -> None:
+    run = Run({"small": fails("a"), "large": fails("b")})
+    with pytest.raises(NothingCanAnswer, match="large failed"):
+        await run.text()
+    assert run.session.text == "ab"
+
+
+async def test_a_script_moves_the_answer() -> None:
+    script = (ScriptedHandoff(3, "large"), ScriptedHandoff(5, "small"))
+    small = once(writes("abc", SegmentEnd("handoff")), writes("f"))
+    run = Run({"small": small, "large": writes("de", SegmentEnd("handoff"))}, script=script)
+    assert await run.text() == "abcdef"
+    assert [r.scripted_end for r in run.engines.asked] == [3, 2, None]
+
+
+async def test_leaving_closes_the_engine() -> None:
+    run = Run({"small": writes("abcdefghi"), "large": writes("")})
+    async with aclosing(run.conductor.run(run.session, (0,))) as deltas:
+        async for _ in deltas:
+            break
+    assert run.engines.closed == 1

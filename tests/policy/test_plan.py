@@ -1,0 +1,41 @@
+import pytest
+
+from ghostrouter.errors import PromptTooLong, UnknownModel
+from ghostrouter.policy.plan import AUTO, Candidate, make_plan
+from ghostrouter.types import Classification
+
+ROUTES = {"default": ("small", "large"), "code": ("large",)}
+ROOM = {"small": Candidate(100, 10), "large": Candidate(1000, 10)}
+
+
+def label(task: str) -> Classification:
+    return Classification(task, "rules", 1.0, "")
+
+
+@pytest.mark.parametrize(
+    ("requested", "task", "models"),
+    [
+        ("small", None, ("small",)),
+        (AUTO, None, ("small", "large")),
+        (AUTO, "code", ("large",)),
+        (AUTO, "never heard of", ("small", "large")),
+    ],
+)
+def test_the_plan_follows_name_or_task(requested: str, task: str | None, models: tuple[str, ...]) -> None:
+    assert make_plan(requested, ROOM, ROUTES, label(task) if task else None).models == models
+
+
+def test_models_without_room_fall_out() -> None:
+    room = {"small": Candidate(100, 100), "large": Candidate(1000, 100)}
+    assert make_plan(AUTO, room, ROUTES, None).models == ("large",)
+
+
+def test_a_prompt_that_fits_nowhere_is_refused() -> None:
+    room = {"small": Candidate(100, 2000), "large": Candidate(1000, 2000)}
+    with pytest.raises(PromptTooLong, match=r"2000 tokens and large takes at most 1000"):
+        make_plan(AUTO, room, ROUTES, None)
+
+
+def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(UnknownModel, match=r"`gpt` does not exist. Models: ghost/auto, small, large"):
+        make_plan("gpt", ROOM, ROUTES, None)
