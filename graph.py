@@ -5,6 +5,7 @@ from typing import Any
 
 import ray
 from ray import serve
+from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig, build_llm_deployment
 
@@ -18,6 +19,7 @@ from ghostrouter.config import GraphConfig, LocalModel
 
 # Small shares of a processor: these deployments wait most of the time.
 _LIGHT = {"num_cpus": 0.05}
+_AFFINITY = RequestRouterConfig(request_router_class="deployments.affinity:AffinityRouter")
 
 
 def build(args: dict[str, Any]) -> serve.Application:
@@ -62,7 +64,7 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
         engine_kwargs={"max_logprobs": TOP_LOGPROBS, "enable_prefix_caching": True, **model.engine_kwargs},
-        deployment_config=model.deployment,
+        deployment_config={"request_router_config": _AFFINITY, **model.deployment},
         runtime_env={"env_vars": model.env} if model.env else None,
     )
     return build_llm_deployment(

@@ -1,0 +1,119 @@
+"""The running service, as benches use it: start it if it is not there, ask it questions, read its traces."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+START_S = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: the text, who wrote it (the `ghost` object) and the time it took.
+
+    `logprobs` holds OpenAI's entries, one a token, if they were asked for.
+    """
+
+    text: str
+    ghost: dict[str, Any]
+    completion_tokens: int
+    seconds: float
+    logprobs: list[dict[str, Any]]
+
+
+@contextmanager
+def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000") -> Iterator[str]:
+    """The service's URL. One that answers already is used, unless GHOSTROUTER_URL names another."""
+    url = os.environ.get("GHOSTROUTER_URL", url)
+    if _healthy(url):
+        yield url
+        return
+    print(f"starting the service ({config}) ...", flush=True)
+    command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", config]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as child:  # noqa: S603
+        try:
+            deadline = time.monotonic() + START_S
+            while not _healthy(url):
+                if child.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"the service did not start; run `ghostrouter serve {config}` to see why")
+                time.sleep(1)
+            yield url
+        finally:
+            child.terminate()
+            child.wait(120)
+
+
+def _healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=5).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+class Client:
+    """Asks in parallel, at most `concurrency` at a time."""
+
+    def __init__(self, url: str, concurrency: int) -> None:
+        self._http = httpx.AsyncClient(base_url=url, timeout=300)
+        self._slots = asyncio.Semaphore(concurrency)
+
+    async def __aenter__(self) -> "Client":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._http.aclose()
+
+    async def ask(self, messages: Sequence[dict[str, str]], **body: Any) -> Answer:
+        """Stream one answer.
+
+        Raises:
+            RuntimeError: the service answered with an error.
+        """
+        async with self._slots:
+            began = time.perf_counter()
+            text, ghost, usage = "", {}, {}
+            logprobs: list[dict[str, Any]] = []
+            asked = {"messages": list(messages), "stream": True, "stream_options": {"include_usage": True}, **body}
+            async with self._http.stream("POST", "/v1/chat/completions", json=asked) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise RuntimeError((await response.aread()).decode())
+                async for line in response.aiter_lines():
+                    if not line.startswith("data: {"):
+                        continue
+                    event = json.loads(line.removeprefix("data: "))
+                    if "error" in event:
+                        raise RuntimeError(event["error"]["message"])
+                    ghost = event.get("ghost", ghost)
+                    usage = event.get("usage", usage)
+                    for choice in event["choices"]:
+                        text += choice["delta"].get("content") or ""
+                        logprobs += (choice["logprobs"] or {}).get("content", [])
+            return Answer(text, ghost, usage["completion_tokens"], time.perf_counter() - began, logprobs)
+
+    async def ask_all(self, questions: Sequence[str], **body: Any) -> list[Answer]:
+        """One answer for each question, in order."""
+        return await asyncio.gather(*(self.ask([{"role": "user", "content": q}], **body) for q in questions))
+
+
+def write(name: str, result: dict[str, Any]) -> None:
+    """Print a table and write bench/results/`name`.json."""
+    width = max(map(len, result))
+    for key, value in result.items():
+        if isinstance(value, list):
+            value = f"{len(value)} (see the file)" if value else "none"
+        print(f"{key:<{width}}  {value:.4g}" if isinstance(value, float) else f"{key:<{width}}  {value}")
+    path = ROOT / "bench" / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"\nwritten to {path.relative_to(ROOT)}")

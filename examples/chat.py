@@ -1,0 +1,76 @@
+"""A streaming client that colours each model's words: see a handoff happen in the terminal.
+
+    python examples/chat.py "Tell me about Gerda Maas: birth, trade, work, home, death."
+    python examples/chat.py            # asks for questions until Ctrl-D
+
+Any OpenAI client streams the text; the colours come from the last chunk's `ghost` object, so the answer is first
+shown as it comes and then once more with its authors.
+"""
+
+import argparse
+import os
+import sys
+
+from openai import OpenAI
+from rich.console import Console
+from rich.text import Text
+
+COLOURS = ("cyan", "magenta", "yellow", "green")
+
+
+def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple[str, dict[str, object]]:
+    """Print an answer as it comes; returns its text and who wrote it."""
+    answer, ghost = "", {}
+    chunks = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], stream=True)
+    for chunk in chunks:
+        ghost = getattr(chunk, "ghost", None) or ghost
+        for choice in chunk.choices:
+            piece = choice.delta.content or ""
+            answer += piece
+            console.print(Text(piece), end="")
+            console.file.flush()
+    console.print()
+    return answer, ghost
+
+
+def show(console: Console, answer: str, ghost: dict[str, object]) -> None:
+    """The answer again in the colours of its authors, and a line for each segment."""
+    segments = ghost.get("segments")
+    if not isinstance(segments, list):
+        return
+    models = list(dict.fromkeys(s["model"] for s in segments))
+    colour = {model: COLOURS[i % len(COLOURS)] for i, model in enumerate(models)}
+    text = Text()
+    for s in segments:
+        begin, end = s["characters"]
+        text.append(answer[begin:end], style=colour[s["model"]])
+    console.print(text)
+    for s in segments:
+        line = Text(f"  {s['model']:<12}", style=colour[s["model"]])
+        line.append(f" {s['tokens']:>4} tokens  {s['reason']}", style="dim")
+        if s["stall_ms"] is not None:
+            line.append(
+                f"  {s['detail']}  stall {s['stall_ms']:.0f} ms, {s['rollback_tokens']} rolled back", style="dim"
+            )
+        console.print(line)
+
+
+def main() -> None:
+    """Ask once, or until the end of the input."""
+    parser = argparse.ArgumentParser(description="Chat with GhostRouter and see which model wrote what.")
+    parser.add_argument("question", nargs="?")
+    parser.add_argument("--model", default="ghost/auto")
+    parser.add_argument("--url", default=os.environ.get("GHOSTROUTER_URL", "http://127.0.0.1:8000"))
+    args = parser.parse_args()
+    client = OpenAI(base_url=f"{args.url}/v1", api_key=os.environ.get("GHOSTROUTER_API_KEY", "none"))
+    console = Console(highlight=False)
+    questions = [args.question] if args.question else (line.strip() for line in sys.stdin)
+    if not args.question and sys.stdin.isatty():
+        console.print("Ask something (Ctrl-D ends):", style="dim")
+    for question in questions:
+        if question:
+            show(console, *stream(client, console, args.model, question))
+
+
+if __name__ == "__main__":
+    main()
