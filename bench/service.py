@@ -82,7 +82,9 @@ class Client:
         """
         async with self._slots:
             began = time.perf_counter()
-            text, ghost, usage = "", {}, {}
+            text = ""
+            ghost: dict[str, Any] = {}
+            usage: dict[str, int] = {}
             logprobs: list[dict[str, Any]] = []
             asked = {"messages": list(messages), "stream": True, "stream_options": {"include_usage": True}, **body}
             async with self._http.stream("POST", "/v1/chat/completions", json=asked) as response:

@@ -80,7 +80,7 @@ class VllmEngine:
 class LocalEngine(LLMServer):
     """One replica of a local model."""
 
-    async def __init__(
+    async def __init__(  # type: ignore[misc]  # Serve awaits constructors
         self, llm_config: LLMConfig, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
     ) -> None:
         await super().__init__(llm_config, engine_cls=LeanVllmEngine)

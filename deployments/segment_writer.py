@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from tokenizers import Tokenizer
 
@@ -14,7 +14,7 @@ from ghostrouter.detect.screen import LocalScreen
 from ghostrouter.events import metrics
 from ghostrouter.replay.holdback import HoldBack
 from ghostrouter.signals.read import TokenReader
-from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token, Verdict
+from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class EngineStep:
     """
 
     tokens: Sequence[Sampled]
-    finish: Literal["stop", "length"] | None
+    finish: FinishReason | None
     accepted_drafts: int
     cached_tokens: int
 
@@ -54,7 +54,7 @@ class _Inbox:
     def __init__(self) -> None:
         self.wake = asyncio.Event()
         self.tokens: list[Token] = []
-        self.finish: Literal["stop", "length"] | None = None
+        self.finish: FinishReason | None = None
         self.error: BaseException | None = None
         self.cached_tokens = 0
 
@@ -162,7 +162,7 @@ class SegmentWriter:
         return None
 
     @staticmethod
-    def _finish(finish: Literal["stop", "length"], request: SegmentRequest, tokens: int) -> SegmentEnd:
+    def _finish(finish: FinishReason, request: SegmentRequest, tokens: int) -> SegmentEnd:
         """The engine is done: with the answer, or with what the script gave it to write."""
         if finish == "length" and tokens == request.scripted_end and tokens < request.sampling.max_tokens:
             return SegmentEnd("handoff")

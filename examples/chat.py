@@ -20,7 +20,8 @@ COLOURS = ("cyan", "magenta", "yellow", "green")
 
 def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple[str, dict[str, object]]:
     """Print an answer as it comes; returns its text and who wrote it."""
-    answer, ghost = "", {}
+    answer = ""
+    ghost: dict[str, object] = {}
     chunks = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], stream=True)
     for chunk in chunks:
         ghost = getattr(chunk, "ghost", None) or ghost
@@ -49,9 +50,8 @@ def show(console: Console, answer: str, ghost: dict[str, object]) -> None:
         line = Text(f"  {s['model']:<12}", style=colour[s["model"]])
         line.append(f" {s['tokens']:>4} tokens  {s['reason']}", style="dim")
         if s["stall_ms"] is not None:
-            line.append(
-                f"  {s['detail']}  stall {s['stall_ms']:.0f} ms, {s['rollback_tokens']} rolled back", style="dim"
-            )
+            seam = f"{s['detail']}, stall {s['stall_ms']:.0f} ms, {s['rollback_tokens']} rolled back"
+            line.append(f"  {seam}", style="dim")
         console.print(line)
 
 

@@ -57,6 +57,7 @@ class Verdict:
     onset: int | None = None
 
 
+FinishReason = Literal["stop", "length"]
 EndReason = Literal["stop", "length", "handoff", "hand_back"]
 
 

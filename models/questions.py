@@ -15,6 +15,8 @@ from typing import Literal
 from models.families import arithmetic, biography
 from models.families.question import Question
 
+__all__ = ["Question", "first_wrong_character", "is_correct", "sample", "split_of", "stream"]
+
 Split = Literal["train", "validation", "test"]
 Draw = Callable[[Random], Question]
 

@@ -9,7 +9,7 @@ from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import Floats, State, scan
 from ghostrouter.detect.screen import ScreenTable
 from ghostrouter.signals.batch import COLUMNS, SignalBatch, Watched
-from ghostrouter.types import SegmentKey, Verdict
+from ghostrouter.types import Action, SegmentKey, Verdict
 
 _STEP_START = COLUMNS.index("step_start")
 
@@ -102,7 +102,7 @@ class Monitor:
         if row.verdict is not None:
             return row.verdict
         last = float(risks[-1]) if len(risks) else 0.0
-        action = "continue" if row.onset is None else "warm"
+        action: Action = "continue" if row.onset is None else "warm"
         return Verdict(segment.key, row.position, action, last, row.onset)
 
     def _advance(self, c: Calibration, row: _Row, segment: Watched, risk: float, step_start: bool) -> None:

@@ -14,6 +14,7 @@ from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
 from ghostrouter.types import (
     Continuation,
+    FinishReason,
     Frame,
     KvMode,
     Message,
@@ -25,7 +26,6 @@ from ghostrouter.types import (
     Token,
 )
 
-FinishReason = Literal["stop", "length"]
 OpenReason = Literal["plan", "handoff", "hand_back", "failure", "scripted"]
 
 
@@ -156,7 +156,7 @@ class Session:
         self.current.end = end
         self.current.tokens += end.held
         if end.reason in ("stop", "length"):
-            self.finish = "stop" if end.reason == "stop" else "length"
+            self.finish = end.reason
             return self._scanner.flush()
         return ""
 

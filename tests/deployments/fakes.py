@@ -9,7 +9,7 @@ from ghostrouter.detect.monitor import Monitor, Reply
 from ghostrouter.events.metrics import Metric
 from ghostrouter.replay.seam import Seam, SeamRequest, rollback_point
 from ghostrouter.signals.batch import SignalBatch
-from ghostrouter.types import Frame, SegmentRequest
+from ghostrouter.types import FinishReason, Frame, SegmentRequest
 
 
 class Meter:
@@ -87,7 +87,7 @@ class Engine:
                     break
                 token_id, high = self._tokens[min(i, len(self._tokens) - 1)]
                 last = i == len(self._tokens) - 1 and not self._endless and self._error is None
-                finish = "stop" if last else "length" if i == budget - 1 else None
+                finish: FinishReason | None = "stop" if last else "length" if i == budget - 1 else None
                 top = [-1.4] * 4 if high else [-0.001, -8.0, -9.0, -9.0]
                 sampled = Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
                 yield EngineStep([sampled], finish, 0, cached_tokens=16)

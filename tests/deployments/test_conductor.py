@@ -7,7 +7,18 @@ from deployments.conductor import Conductor
 from ghostrouter.errors import NothingCanAnswer, SegmentFailed
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
-from ghostrouter.types import Action, Frame, Message, Plan, Sampling, SegmentEnd, SegmentRequest, Token, Verdict
+from ghostrouter.types import (
+    Action,
+    EndReason,
+    Frame,
+    Message,
+    Plan,
+    Sampling,
+    SegmentEnd,
+    SegmentRequest,
+    Token,
+    Verdict,
+)
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
 from tests.make import frames, tokens
 
@@ -15,7 +26,7 @@ STOP = SegmentEnd("stop")
 
 
 def verdict(request: SegmentRequest, action: Action, onset: int, held: tuple[Token, ...] = ()) -> SegmentEnd:
-    reason = "hand_back" if action == "hand_back" else "handoff"
+    reason: EndReason = "hand_back" if action == "hand_back" else "handoff"
     return SegmentEnd(reason, held, Verdict(request.key, onset, action, 0.97, onset))
 
 

@@ -5,12 +5,12 @@ import pytest
 from models import questions
 from models.families import arithmetic, biography
 
-SAMPLE = [q for split in ("train", "validation", "test") for q in questions.sample(split, 11, 200)]  # type: ignore[arg-type]
+SAMPLE = [q for split in ("train", "validation", "test") for q in questions.sample(split, 11, 200)]
 
 
 def test_splits_never_overlap() -> None:
     prompts = {
-        split: {q.prompt for seed in (0, 1) for q in questions.sample(split, seed, 300)}  # type: ignore[arg-type]
+        split: {q.prompt for seed in (0, 1) for q in questions.sample(split, seed, 300)}
         for split in ("train", "validation", "test")
     }
     assert not prompts["train"] & prompts["test"]
