@@ -8,9 +8,9 @@ from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from ghostrouter.errors import RequestError, SegmentFailed
-from ghostrouter.types import Frame, SegmentRequest
+from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
-_READY_TIMEOUT_S = 2.0
+_STATUS_TIMEOUT_S = 2.0
 
 
 class EnginePool:
@@ -18,7 +18,7 @@ class EnginePool:
 
     def __init__(self, local: Mapping[str, DeploymentHandle], cloud: DeploymentHandle, stall_s: float) -> None:
         self._handles = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
-        self._ready = {name: handle.options(method_name="ready") for name, handle in local.items()}
+        self._status = {name: handle.options(method_name="status") for name, handle in local.items()}
         self._cloud = cloud.options(stream=True, method_name="generate")
         self._stall_s = stall_s
 
@@ -46,14 +46,17 @@ class EnginePool:
         finally:
             response.cancel()
 
-    async def ready(self) -> dict[str, bool]:
-        """Which local models could answer now."""
-        answers = await asyncio.gather(*(self._is_ready(name) for name in self._ready))
-        return dict(zip(self._ready, answers, strict=True))
+    async def status(self) -> dict[str, EngineStatus | None]:
+        """What a replica of each local model says of itself; None where none answers."""
+        answers = await asyncio.gather(*(self._status_of(name) for name in self._status))
+        return dict(zip(self._status, answers, strict=True))
 
-    async def _is_ready(self, name: str) -> bool:
+    async def _status_of(self, name: str) -> EngineStatus | None:
+        response = self._status[name].remote()
         try:
-            async with asyncio.timeout(_READY_TIMEOUT_S):
-                return bool(await self._ready[name].remote())
+            async with asyncio.timeout(_STATUS_TIMEOUT_S):
+                status: EngineStatus = await response
+                return status
         except (TimeoutError, RayError, RayServeException):
-            return False
+            response.cancel()
+            return None

@@ -30,6 +30,7 @@ class Router(Protocol):
 
     def models(self) -> list[str]: ...
     async def ready(self) -> bool: ...
+    async def status(self) -> dict[str, Any]: ...
     async def trace(self, session: str) -> dict[str, Any]: ...
     async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]: ...
     def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]: ...
@@ -48,6 +49,7 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
             Route("/v1/models", api.models, methods=["GET"]),
             Route("/v1/models/{name:path}", api.model, methods=["GET"]),
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
+            Route("/v1/status", api.status, methods=["GET"]),
             Route("/healthz", api.healthz, methods=["GET"]),
         ],
         exception_handlers={
@@ -67,6 +69,9 @@ class _Api:
     async def healthz(self, request: Request) -> Response:
         ok = await self._router.ready()
         return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
+
+    async def status(self, request: Request) -> Response:
+        return JSONResponse({"models": await self._router.status()})
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.models()]})

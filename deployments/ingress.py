@@ -73,8 +73,13 @@ class Ingress:
 
     async def ready(self) -> bool:
         """Whether an answer could be given: some model of the default route is ready."""
-        ready = await self._engines.ready()
-        return any(ready.get(name, False) for name in self._routes["default"])
+        status = await self._engines.status()
+        return any(status.get(name) for name in self._routes["default"])
+
+    async def status(self) -> dict[str, Any]:
+        """Which models are ready, and how many requests a replica of theirs is working on."""
+        status = await self._engines.status()
+        return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def trace(self, session: str) -> dict[str, Any]:
         """The trace of a finished session.

@@ -18,7 +18,7 @@ from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
 from deployments.watcher import Watcher
 from ghostrouter import config
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
+from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, SegmentRequest
 
 TOP_LOGPROBS = 20
 _WARM_UP_TOKENS = 8
@@ -123,7 +123,8 @@ class LocalEngine(LLMServer):
         async for frame in self._writer.write(request):
             yield frame
 
-    async def ready(self) -> bool:
-        """True, or an error: the engine is dead."""
+    async def status(self) -> EngineStatus:
+        """How busy this replica is; an error if its engine is dead."""
         await self.check_health()
-        return True
+        client = self.engine._engine_client
+        return EngineStatus(client.output_processor.get_num_unfinished_requests())

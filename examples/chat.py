@@ -1,6 +1,6 @@
 """A streaming client that colours each model's words: see a handoff happen in the terminal.
 
-    python examples/chat.py "Tell me about Gerda Maas: birth, trade, work, home, death."
+    python examples/chat.py "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
     python examples/chat.py            # asks for questions until Ctrl-D
 
 Any OpenAI client streams the text; the colours come from the last chunk's `ghost` object, so the answer is first

@@ -125,6 +125,13 @@ class SegmentRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What a replica that could answer says of itself: the requests its engine is working on."""
+
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation."""
 

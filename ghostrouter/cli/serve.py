@@ -26,7 +26,7 @@ ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "VLLM_NO_USAGE_STATS": "1",
 }
-_QUESTION = "Tell me about Gerda Maas: birth, trade, work, home, death."
+_QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
 _POLL_S = 1.0
 _STOP_S = 40.0
 
@@ -142,7 +142,7 @@ def _deployments(client: httpx.Client, dashboard: str) -> dict[str, str]:
     if not dashboard:
         return {}
     try:
-        answer = client.get(f"{dashboard}/api/serve/applications/", headers=_authorization())
+        answer = client.get(f"{dashboard}/api/serve/applications/", headers=authorization())
         applications = answer.raise_for_status().json()["applications"]
     except (httpx.HTTPError, ValueError, KeyError):
         return {}
@@ -154,7 +154,7 @@ def _deployments(client: httpx.Client, dashboard: str) -> dict[str, str]:
     return states
 
 
-def _authorization() -> dict[str, str]:
+def authorization() -> dict[str, str]:
     """Ray's token, from where Ray looks for it."""
     token = os.environ.get("RAY_AUTH_TOKEN", "")
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()

@@ -1,0 +1,116 @@
+"""The real service - Ray, vLLM, HTTP - started once for the whole run, through the command people use."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from tests.shipped import ROOT
+
+START_S = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service. `pid` is that of `ghostrouter serve`; `screen` is what it has printed."""
+
+    url: str
+    pid: int
+    screen: str
+    dashboard: str
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below `pid`, by parentage."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    found, frontier = set[int](), {pid}
+    while frontier:
+        frontier = {child for child, parent in parents.items() if parent in frontier} - found
+        found |= frontier
+    return found
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those of `pids` that still run (a zombie does not)."""
+    running = set()
+    for pid in pids:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            continue
+        if state != "Z":
+            running.add(pid)
+    return running
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The service of serve_config.yaml on a free port. That it stops without remains is checked at the end."""
+    folder = tmp_path_factory.mktemp("service")
+    config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
+    config["http_options"]["port"] = free_port()
+    path = folder / "serve_config.yaml"
+    path.write_text(yaml.safe_dump(config))
+    command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(path)]
+    screen = folder / "screen.txt"
+    with screen.open("wb") as out:
+        child = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "GHOSTROUTER_LOG_DIR": str(folder)},
+        )
+    url = f"http://127.0.0.1:{config['http_options']['port']}"
+    try:
+        printed = _wait(child, screen)
+        dashboard = printed.partition("Ray dashboard")[2].split()[0]
+        yield Service(url, child.pid, printed, dashboard)
+    finally:
+        started = descendants(child.pid)
+        child.send_signal(signal.SIGINT)
+        child.wait(120)
+    assert not alive(started), "Ctrl-C left processes behind"
+
+
+def _wait(child: "subprocess.Popen[bytes]", screen: Path) -> str:
+    """What is on the screen once the service is ready."""
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline:
+        printed = screen.read_text()
+        if "curl -N" in printed:
+            return printed
+        if child.poll() is not None:
+            break
+        time.sleep(0.5)
+    log = screen.with_name("serve.log")
+    pytest.fail(f"the service did not start:\n{screen.read_text()}\n{log.read_text()[-4000:] if log.exists() else ''}")
+
+
+@pytest.fixture
+def http(service: Service) -> Iterator[httpx.Client]:
+    """A plain HTTP client for the service."""
+    with httpx.Client(base_url=service.url, timeout=120) as client:
+        yield client

@@ -1,0 +1,203 @@
+"""What a client sees of the real service."""
+
+import json
+import re
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from ghostrouter.cli.serve import authorization
+from ghostrouter.events import metrics
+from models import questions
+from tests.service.conftest import Service
+from tests.service.questions import KNOWN_TO_SMALL, UNKNOWN_TO_SMALL
+from tests.shipped import ROOT
+
+pytestmark = pytest.mark.service
+
+# A counter that has never counted is not exported: nothing has gone wrong yet.
+SILENT = {f"ray_{m.name}" for m in (metrics.EXPIRED, metrics.FLUSH_FAILURES)}
+
+
+def body(question: questions.Question, **fields: Any) -> dict[str, Any]:
+    return {"model": "ghost/auto", "messages": [{"role": "user", "content": question.prompt}], **fields}
+
+
+def ask(http: httpx.Client, question: questions.Question, **fields: Any) -> dict[str, Any]:
+    response = http.post("/v1/chat/completions", json=body(question, **fields))
+    assert response.status_code == 200, response.text
+    answer: dict[str, Any] = response.json()
+    return answer
+
+
+def authors(ghost: dict[str, Any], text: str) -> None:
+    """The segments cover the text without gap or overlap."""
+    edges = [s["characters"] for s in ghost["segments"]]
+    assert [begin for begin, _ in edges] == [0, *(end for _, end in edges[:-1])]
+    assert edges[-1][1] == len(text)
+
+
+def test_the_start_is_told(service: Service) -> None:
+    for name in ("Ingress", "Classifier", "LocalEngine:ghost-small", "LocalEngine:ghost-large", "Telemetry", "Replay"):
+        assert re.search(rf"{name} +ready after", service.screen), service.screen
+    assert f"{service.url}/v1" in service.screen
+    assert len(service.screen.splitlines()) < 25
+
+
+def test_the_printed_curl_line_streams_an_answer(service: Service) -> None:
+    line = next(line for line in service.screen.splitlines() if line.startswith("curl"))
+    done = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    assert done.stdout.rstrip().endswith("data: [DONE]")
+    assert '"handoffs":0' not in done.stdout
+
+
+def test_the_openai_sdk_streams_an_answer_with_a_handoff(service: Service) -> None:
+    client = openai.OpenAI(base_url=f"{service.url}/v1", api_key="none")
+    question, text, ghost, usage, finish = UNKNOWN_TO_SMALL[0], "", {}, None, None
+    stream = client.chat.completions.create(
+        model="ghost/auto",
+        messages=[{"role": "user", "content": question.prompt}],
+        stream=True,
+        stream_options={"include_usage": True},
+    )
+    for chunk in stream:
+        ghost = getattr(chunk, "ghost", ghost)
+        usage = chunk.usage or usage
+        for choice in chunk.choices:
+            text += choice.delta.content or ""
+            finish = choice.finish_reason or finish
+    assert questions.is_correct(question, text)
+    assert (finish, [s["model"] for s in ghost["segments"]][:2]) == ("stop", ["ghost-small", "ghost-large"])
+    assert usage is not None
+    assert usage.completion_tokens == sum(s["tokens"] for s in ghost["segments"])
+    authors(ghost, text)
+    trace = httpx.get(f"{service.url}/v1/traces/{ghost['id']}").json()
+    assert trace["segments"] == ghost["segments"]
+    assert (trace["outcome"], trace["completion_tokens"]) == ("complete", usage.completion_tokens)
+
+
+def test_what_small_knows_it_answers_alone(http: httpx.Client) -> None:
+    answers = [ask(http, q) for q in KNOWN_TO_SMALL[:5]]
+    assert all(questions.is_correct(q, text(a)) for q, a in zip(KNOWN_TO_SMALL, answers, strict=False))
+    assert sum(a["ghost"]["handoffs"] for a in answers) <= 2
+
+
+def text(answer: dict[str, Any]) -> str:
+    content: str = answer["choices"][0]["message"]["content"]
+    return content
+
+
+def test_many_at_once(http: httpx.Client) -> None:
+    asked = questions.sample("test", 98, 16)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        answers = list(pool.map(lambda q: ask(http, q), asked))
+    for answer in answers:
+        authors(answer["ghost"], text(answer))
+    right = sum(questions.is_correct(q, text(a)) for q, a in zip(asked, answers, strict=True))
+    assert right >= 13
+
+
+def test_stop_and_max_tokens(http: httpx.Client) -> None:
+    whole = text(ask(http, KNOWN_TO_SMALL[0], model="ghost-small"))
+    stop = whole.split(". ")[0]
+    stopped = ask(http, KNOWN_TO_SMALL[0], model="ghost-small", stop=[whole[len(stop) - 4 : len(stop) + 2]])
+    assert text(stopped) == whole[: len(stop) - 4]
+    assert stopped["choices"][0]["finish_reason"] == "stop"
+    short = ask(http, KNOWN_TO_SMALL[0], model="ghost-small", max_tokens=5)
+    assert short["choices"][0]["finish_reason"] == "length"
+    assert short["usage"]["completion_tokens"] == 5
+    assert whole.startswith(text(short))
+
+
+def test_logprobs_are_contiguous_over_handoffs(http: httpx.Client) -> None:
+    answer = ask(http, UNKNOWN_TO_SMALL[1], logprobs=True, top_logprobs=3)
+    entries = answer["choices"][0]["logprobs"]["content"]
+    assert answer["ghost"]["handoffs"] > 0
+    assert "".join(e["token"] for e in entries) == text(answer)
+    assert len(entries) == answer["usage"]["completion_tokens"]
+    assert all(len(e["top_logprobs"]) == 3 for e in entries)
+
+
+def test_a_seed_gives_the_same_sample(http: httpx.Client) -> None:
+    first, second = (ask(http, UNKNOWN_TO_SMALL[0], model="ghost-small", temperature=1.2, seed=5) for _ in range(2))
+    assert text(first) == text(second)
+
+
+def test_an_answer_can_be_begun_by_the_client(http: httpx.Client) -> None:
+    question = KNOWN_TO_SMALL[0]
+    begun, rest = question.answer[:30], question.answer[30:]
+    messages = [{"role": "user", "content": question.prompt}, {"role": "assistant", "content": begun}]
+    answer = ask(
+        http, question, messages=messages, model="ghost-large", continue_final_message=True, add_generation_prompt=False
+    )
+    assert text(answer) == rest
+
+
+def test_models_and_health(http: httpx.Client) -> None:
+    assert [m["id"] for m in http.get("/v1/models").json()["data"]] == ["ghost/auto", "ghost-small", "ghost-large"]
+    assert http.get("/v1/models/ghost/auto").json()["id"] == "ghost/auto"
+    assert (http.get("/healthz").status_code, http.get("/healthz").json()) == (200, {"ok": True})
+
+
+@pytest.mark.parametrize(
+    ("request_body", "status", "words"),
+    [
+        ('{"model": "ghost/auto", "messages": []}', 400, "messages"),
+        ('{"model": "gpt-5", "messages": [{"role": "user", "content": "x"}]}', 404, "does not exist"),
+        ("{not json", 400, "not valid JSON"),
+        ("[]", 400, "JSON object"),
+        (
+            '{"model": "ghost/auto", "messages": [{"role": "user", "content": "' + "x y " * 20_000 + '"}]}',
+            400,
+            "Shorten",
+        ),
+        (" " * 5_000_000, 413, "Send less"),
+    ],
+    ids=["empty messages", "unknown model", "no JSON", "no object", "too long a prompt", "too large a body"],
+)
+def test_bad_requests(http: httpx.Client, request_body: str, status: int, words: str) -> None:
+    response = http.post("/v1/chat/completions", content=request_body)
+    assert response.status_code == status
+    error = response.json()["error"]
+    assert words in error["message"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert "Traceback" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/v1/traces/no", 404), ("GET", "/nope", 404), ("GET", "/v1/chat/completions", 405)],
+)
+def test_other_errors_have_the_same_shape(http: httpx.Client, method: str, path: str, status: int) -> None:
+    response = http.request(method, path)
+    assert response.status_code == status
+    assert "message" in response.json()["error"]
+
+
+def test_every_metric_is_exported(service: Service, http: httpx.Client) -> None:
+    ask(http, UNKNOWN_TO_SMALL[0])
+    expected = {f"ray_{m.name}" for m in metrics.ALL} - SILENT
+    deadline = time.monotonic() + 60  # Ray collects metrics every few seconds
+    while missing := expected - scrape(service):
+        assert time.monotonic() < deadline, missing
+
+
+def test_the_dashboard_names_only_metrics_that_are_exported(service: Service) -> None:
+    dashboard = json.loads((ROOT / "dashboards" / "grafana" / "ghostrouter.json").read_text())
+    expressions = [t["expr"] for p in dashboard["panels"] for t in p.get("targets", [])]
+    named = {name for e in expressions for name in re.findall(r"\b(?:ray|vllm)_\w+", e)}
+    assert len(named) >= len(metrics.ALL)
+    assert {re.sub("_(bucket|sum|count)$", "", n) for n in named} <= scrape(service) | SILENT
+
+
+def scrape(service: Service) -> set[str]:
+    """The names of all metrics that the nodes of the cluster export."""
+    found = httpx.get(f"{service.dashboard}/api/prometheus/sd", headers=authorization()).raise_for_status().json()
+    pages = [httpx.get(f"http://{target}/metrics").text for group in found for target in group["targets"]]
+    return {family.name for page in pages for family in text_string_to_metric_families(page)}
