@@ -74,15 +74,10 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
     command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(path)]
+    environment = {**os.environ, "GHOSTROUTER_LOG_DIR": str(folder)}
     screen = folder / "screen.txt"
     with screen.open("wb") as out:
-        child = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "GHOSTROUTER_LOG_DIR": str(folder)},
-        )
+        child = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
     url = f"http://127.0.0.1:{config['http_options']['port']}"
     try:
         printed = _wait(child, screen)

@@ -59,7 +59,8 @@ def test_the_printed_curl_line_streams_an_answer(service: Service) -> None:
 
 def test_the_openai_sdk_streams_an_answer_with_a_handoff(service: Service) -> None:
     client = openai.OpenAI(base_url=f"{service.url}/v1", api_key="none")
-    question, text, ghost, usage, finish = UNKNOWN_TO_SMALL[0], "", {}, None, None
+    question, text, usage, finish = UNKNOWN_TO_SMALL[0], "", None, None
+    ghost: dict[str, Any] = {}
     stream = client.chat.completions.create(
         model="ghost/auto",
         messages=[{"role": "user", "content": question.prompt}],
@@ -153,7 +154,7 @@ def test_models_and_health(http: httpx.Client) -> None:
         ("{not json", 400, "not valid JSON"),
         ("[]", 400, "JSON object"),
         (
-            '{"model": "ghost/auto", "messages": [{"role": "user", "content": "' + "x y " * 20_000 + '"}]}',
+            '{"model": "ghost/auto", "messages": [{"role": "user", "content": "' + "x " * 9_000 + '"}]}',
             400,
             "Shorten",
         ),

@@ -72,7 +72,8 @@ def engine_core(service: Service, model: str) -> int:
 def test_a_killed_engine_does_not_break_the_stream(service: Service, http: httpx.Client) -> None:
     question = KNOWN_TO_SMALL[1]
     body = {"model": "ghost/auto", "messages": [{"role": "user", "content": question.prompt}], "stream": True}
-    text, ghost, killed = "", {}, False
+    text, killed = "", False
+    ghost: dict[str, Any] = {}
     with http.stream("POST", "/v1/chat/completions", json=body) as response:
         for event in events(response):
             assert "error" not in event, event
