@@ -16,9 +16,12 @@ from deployments.local_engine import TOP_LOGPROBS, LocalEngine
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
 from ghostrouter.config import GraphConfig, LocalModel
+from ghostrouter.detect.calibration import Calibration
 
 # Small shares of a processor: these deployments wait most of the time.
 _LIGHT = {"num_cpus": 0.05}
+# No line in the log for every call between deployments: there are hundreds a second.
+_QUIET = {"enable_access_log": False}
 _AFFINITY = RequestRouterConfig(request_router_class="deployments.affinity:AffinityRouter")
 
 
@@ -29,9 +32,9 @@ def build(args: dict[str, Any]) -> serve.Application:
         ConfigError: the arguments are wrong; the message names the key.
     """
     config = GraphConfig.parse(args)
-    sources = {m.name: m.source for m in config.models}
+    calibrations = {m.name: Calibration.load(Path(m.calibration)) for m in config.models if m.calibration}
     telemetry = [
-        _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=config.calibrations())
+        _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
     return _deploy(
@@ -42,12 +45,14 @@ def build(args: dict[str, Any]) -> serve.Application:
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
         cloud=_deploy(CloudPool, "CloudPool"),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(Replay, "Replay", sources=sources, traces_kept=config.sessions.traces_kept),
+        replay=_deploy(Replay, "Replay", models=config.models, traces_kept=config.sessions.traces_kept),
     )
 
 
 def _deploy(cls: type, name: str, max_ongoing_requests: int = 200, **kwargs: Any) -> serve.Application:
-    deployment = serve.deployment(cls, name=name, ray_actor_options=_LIGHT, max_ongoing_requests=max_ongoing_requests)
+    deployment = serve.deployment(
+        cls, name=name, ray_actor_options=_LIGHT, max_ongoing_requests=max_ongoing_requests, logging_config=_QUIET
+    )
     return deployment.bind(**kwargs)
 
 
@@ -64,7 +69,7 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
         engine_kwargs={"max_logprobs": TOP_LOGPROBS, "enable_prefix_caching": True, **model.engine_kwargs},
-        deployment_config={"request_router_config": _AFFINITY, **model.deployment},
+        deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
         runtime_env={"env_vars": model.env} if model.env else None,
     )
     return build_llm_deployment(

@@ -16,29 +16,34 @@ _STATUS_TIMEOUT_S = 2.0
 class EnginePool:
     """Opens segments on the deployment of their model; models without one are the cloud's."""
 
-    def __init__(self, local: Mapping[str, DeploymentHandle], cloud: DeploymentHandle, stall_s: float) -> None:
+    def __init__(
+        self, local: Mapping[str, DeploymentHandle], cloud: DeploymentHandle, first_token_s: float, stall_s: float
+    ) -> None:
         self._handles = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
         self._status = {name: handle.options(method_name="status") for name, handle in local.items()}
         self._cloud = cloud.options(stream=True, method_name="generate")
+        self._first_token_s = first_token_s
         self._stall_s = stall_s
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment. Leaving the iteration cancels the call, which aborts the engine.
 
         Raises:
-            SegmentFailed: the replica died, the engine broke or nothing came for `stall_s` seconds.
+            SegmentFailed: the replica died, the engine broke or nothing came in time.
         """
         handle = self._handles.get(request.model, self._cloud)
         response = handle.remote(request)
+        patience_s = self._first_token_s
         try:
             while True:
-                async with asyncio.timeout(self._stall_s):
+                async with asyncio.timeout(patience_s):
                     frame = await anext(response, None)
                 if frame is None:
                     return
                 yield frame
+                patience_s = self._stall_s
         except TimeoutError:
-            raise SegmentFailed(f"{request.model} was silent for {self._stall_s:g} s") from None
+            raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
         except RequestError:
             raise
         except (RayError, RayServeException) as error:

@@ -47,10 +47,10 @@ class Ingress:
     ) -> None:
         self._config = config
         self._models = {m.name: m for m in config.models}
-        self._tokenizers = tokenizers.load({m.name: m.source for m in config.models})
-        self._context_tokens = {m.name: tokenizers.context_tokens(m.source, m.engine_kwargs) for m in config.models}
+        self._tokenizers = tokenizers.load(config.models)
+        self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
         self._routes = {task: route.models for task, route in config.routes.items()}
-        self._engines = EnginePool(engines, cloud, config.sessions.stall_s)
+        self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
         self._replay = replay
         self._emit = RayMetrics()
@@ -58,7 +58,7 @@ class Ingress:
             self._engines,
             RemoteSeams(replay),
             switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back),
-            {m.name: int(m.deployment.get("num_replicas", 1)) for m in config.models},
+            {m.name: m.most_replicas for m in config.models},
             time.monotonic,
             self._emit,
         )
@@ -112,12 +112,10 @@ class Ingress:
         return session, prompt_ids
 
     def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
-        """The prompt in the tokens of every model; each tokenizer encodes it once."""
-        by_fingerprint: dict[str, tuple[int, ...]] = {}
-        for tokenizer in self._tokenizers.values():
-            if tokenizer.fingerprint not in by_fingerprint:
-                by_fingerprint[tokenizer.fingerprint] = tokenizer.encode_chat(call.messages, call.continue_final)
-        return {name: by_fingerprint[t.fingerprint] for name, t in self._tokenizers.items()}
+        """The prompt in the tokens of every model; models that would read it alike share one."""
+        distinct = {t.chat_fingerprint: t for t in self._tokenizers.values()}
+        encoded = {key: t.encode_chat(call.messages, call.continue_final) for key, t in distinct.items()}
+        return {name: encoded[t.chat_fingerprint] for name, t in self._tokenizers.items()}
 
     async def _classify(self, call: ChatCall) -> Classification | None:
         if call.model != plan.AUTO:

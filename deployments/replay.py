@@ -1,8 +1,10 @@
 """The replay engine: seams, and the record of what happened at them."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
+from ghostrouter.config import LocalModel
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 
@@ -10,8 +12,8 @@ from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 class Replay:
     """Computes seams and keeps the newest `traces_kept` traces."""
 
-    def __init__(self, sources: dict[str, str], traces_kept: int) -> None:
-        self._tokenizers = tokenizers.load(sources)
+    def __init__(self, models: Sequence[LocalModel], traces_kept: int) -> None:
+        self._tokenizers = tokenizers.load(models)
         self._traces: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._traces_kept = traces_kept
 

@@ -1,4 +1,4 @@
-"""The typed configuration: what `args` in serve_config.yaml may say. The only reader of files and environment.
+"""The typed configuration: what `args` in serve_config.yaml may say. The only reader of the environment.
 
 Unknown keys are errors.
 """
@@ -9,7 +9,6 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import ConfigError
 
 
@@ -39,6 +38,16 @@ class LocalModel(_Section):
         default_factory=dict, description="Ray Serve options: num_replicas, autoscaling_config, ray_actor_options, ..."
     )
     env: dict[str, str] = Field(default_factory=dict, description="environment variables of its replicas")
+    chat_template_kwargs: dict[str, Any] = Field(default_factory=dict, description="such as enable_thinking: false")
+
+    @property
+    def most_replicas(self) -> int:
+        """How many replicas there may be at the same time."""
+        scaling = self.deployment.get("autoscaling_config")
+        if scaling:
+            return int(scaling.get("max_replicas", 1))
+        count = self.deployment.get("num_replicas")
+        return count if isinstance(count, int) else 1 if count is None else 100  # "auto" means up to a hundred
 
 
 class Route(_Section):
@@ -83,7 +92,8 @@ class Sessions(_Section):
 
     max_handoffs: int = Field(default=12, ge=0)
     hand_back: bool = Field(default=True, description="return to the cheaper model when the answer is calm")
-    stall_s: float = Field(default=20.0, gt=0, description="an engine silent for longer has failed")
+    first_token_s: float = Field(default=60.0, gt=0, description="an engine without a token after that has failed")
+    stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)
     traces_kept: int = Field(default=10_000, ge=0)
 
@@ -122,10 +132,6 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
-
-    def calibrations(self) -> dict[str, Calibration]:
-        """The calibration files of the models that have one, read."""
-        return {m.name: Calibration.load(Path(m.calibration)) for m in self.models if m.calibration}
 
 
 def log_dir() -> Path:

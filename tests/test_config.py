@@ -11,7 +11,6 @@ ARGS: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"de
 def test_defaults() -> None:
     config = GraphConfig.parse(ARGS)
     assert config.telemetry.frames.hold_s > 0
-    assert config.calibrations() == {}
 
 
 @pytest.mark.parametrize(
@@ -34,7 +33,15 @@ def test_errors_name_the_key(change: dict[str, Any], words: str) -> None:
     assert words in str(refusal.value)
 
 
-def test_a_missing_calibration_file_is_named() -> None:
-    config = GraphConfig.parse({**ARGS, "models": [{"name": "m", "source": "x", "calibration": "nowhere.json"}]})
-    with pytest.raises(ConfigError, match=r"nowhere\.json"):
-        config.calibrations()
+@pytest.mark.parametrize(
+    ("deployment", "most"),
+    [
+        ({}, 1),
+        ({"num_replicas": 3}, 3),
+        ({"num_replicas": "auto"}, 100),
+        ({"autoscaling_config": {"max_replicas": 4}}, 4),
+    ],
+)
+def test_how_many_replicas_there_may_be(deployment: dict[str, Any], most: int) -> None:
+    config = GraphConfig.parse({**ARGS, "models": [{"name": "m", "source": "x", "deployment": deployment}]})
+    assert config.models[0].most_replicas == most

@@ -43,9 +43,12 @@ def run(config: Path) -> int:
     except ConfigError as error:
         console.print(f"[red]{config}:[/red] {error}", soft_wrap=True)
         return 2
+    # Also where the shell has had SIGINT ignored, as it does for background jobs; the child inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     log = log_dir() / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs")
+    console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs", soft_wrap=True)
     with log.open("wb") as out:
         child = subprocess.Popen(  # noqa: S603
             [str(Path(sys.executable).with_name("serve")), "run", str(config)],
@@ -54,7 +57,6 @@ def run(config: Path) -> int:
             env={**ENVIRONMENT, **os.environ},
             start_new_session=True,
         )
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         _follow(console, child, log, options)
         return child.wait()
@@ -101,7 +103,7 @@ def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, optio
     ready: set[str] = set()
     dashboard = ""
     with console.status("Ray is starting ...") as status, httpx.Client(timeout=5) as client:
-        while not _healthy(client, url):
+        while True:
             if child.poll() is not None:
                 raise ServeFailed(f"`serve run` ended with status {child.returncode}")
             dashboard = dashboard or _dashboard(log)
@@ -111,6 +113,8 @@ def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, optio
                     ready.add(name)
                     console.print(f"  {name:<28} ready after {time.monotonic() - began_s:4.0f} s")
             waiting = [name for name in deployments if name not in ready]
+            if deployments and not waiting and _healthy(client, url):
+                break
             status.update(f"starting {', '.join(waiting)}" if waiting else "Ray Serve is building the graph ...")
             time.sleep(_POLL_S)
     console.print(f"Ready after {time.monotonic() - began_s:.0f} s. Ctrl-C stops it.\n")

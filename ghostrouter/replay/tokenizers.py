@@ -10,6 +10,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
+from ghostrouter.config import LocalModel
 from ghostrouter.errors import ConfigError, InvalidRequest
 from ghostrouter.types import Message
 
@@ -17,18 +18,22 @@ from ghostrouter.types import Message
 class ChatTokenizer:
     """A model's tokenizer with its chat template.
 
-    Two tokenizers with the same `fingerprint` give every text the same ids and every id the same text.
+    Two tokenizers with the same `fingerprint` give every text the same ids and every id the same text; with the same
+    `chat_fingerprint` they give every conversation the same prompt. `template_kwargs` go to the chat template.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, template_kwargs: Mapping[str, Any] | None = None) -> None:
         try:
             # Not AutoTokenizer: that imports torch, seconds that every ingress replica would pay.
             self._fast: Any = PreTrainedTokenizerFast.from_pretrained(source)
         except (OSError, ValueError) as error:
             raise ConfigError(f"no tokenizer.json can be loaded from {source!r}: {error}") from error
         self.backend: Tokenizer = self._fast.backend_tokenizer
-        vocabulary = sorted(self.backend.get_vocab(with_added_tokens=True).items())
-        self.fingerprint = hashlib.sha256(repr(vocabulary).encode()).hexdigest()[:16]
+        self._template_kwargs = dict(template_kwargs or {})
+        definition = json.loads(self.backend.to_str())
+        tokenization = {k: v for k, v in definition.items() if k not in ("padding", "truncation")}
+        self.fingerprint = _digest(tokenization)
+        self.chat_fingerprint = _digest([self.fingerprint, self._fast.chat_template, self._template_kwargs])
 
     def encode_chat(self, messages: Sequence[Message], continue_final: bool = False) -> tuple[int, ...]:
         """The ids of a conversation up to where the answer begins, or goes on if `continue_final`.
@@ -39,7 +44,9 @@ class ChatTokenizer:
         turns = [{"role": m.role, "content": m.content} for m in messages]
         begun = turns.pop()["content"] if continue_final else ""
         try:
-            text = self._fast.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+            text = self._fast.apply_chat_template(
+                turns, add_generation_prompt=True, tokenize=False, **self._template_kwargs
+            )
         except Exception as error:  # jinja errors, and whatever a template raises
             raise InvalidRequest(f"the model's chat template refuses these messages: {error}") from error
         return (*self.encode(text), *self.encode(begun))
@@ -53,20 +60,23 @@ class ChatTokenizer:
         return self.backend.decode(list(ids), skip_special_tokens=True)
 
 
-def load(sources: Mapping[str, str]) -> dict[str, ChatTokenizer]:
-    """The tokenizers of all models, by model name; models with the same source share one."""
-    by_source = {source: ChatTokenizer(_local(source)) for source in set(sources.values())}
-    return {model: by_source[source] for model, source in sources.items()}
+def load(models: Sequence[LocalModel]) -> dict[str, ChatTokenizer]:
+    """The tokenizers of all models, by model name."""
+    return {m.name: ChatTokenizer(_local(m.source), m.chat_template_kwargs) for m in models}
 
 
-def context_tokens(source: str, engine_kwargs: Mapping[str, Any]) -> int:
+def context_tokens(model: LocalModel) -> int:
     """How many tokens prompt and answer may have together: `max_model_len`, else what the model was made for."""
-    limit = engine_kwargs.get("max_model_len")
+    limit = model.engine_kwargs.get("max_model_len")
     if limit is None:
-        path = cached_file(_local(source), "config.json")
+        path = cached_file(_local(model.source), "config.json")
         config = json.loads(Path(path).read_bytes())
         limit = config.get("text_config", config)["max_position_embeddings"]
     return int(limit)
+
+
+def _digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _local(source: str) -> str:

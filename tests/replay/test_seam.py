@@ -1,5 +1,6 @@
 import pytest
 
+from ghostrouter.config import LocalModel
 from ghostrouter.errors import ConfigError
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.seam import Piece, Seam, SeamRequest, plan_seam, rollback_point
@@ -7,7 +8,7 @@ from ghostrouter.types import Message
 from tests.shipped import MODELS
 
 NAMES = ("ghost-small", "ghost-large", "ghost-cloud")
-TOKENIZERS = tokenizers.load({name: str(MODELS / name) for name in NAMES})
+TOKENIZERS = tokenizers.load([LocalModel(name=name, source=str(MODELS / name)) for name in NAMES])
 ASKED = (Message("user", "Who was Mira Voss?"),)
 
 
@@ -78,10 +79,10 @@ def test_models_of_one_tokenizer_have_one_fingerprint() -> None:
 
 def test_a_missing_tokenizer_is_a_configuration_error() -> None:
     with pytest.raises(ConfigError, match=r"no/such/model"):
-        tokenizers.load({"m": "./no/such/model"})
+        tokenizers.load([LocalModel(name="m", source="./no/such/model")])
 
 
 def test_context_length_is_the_engine_s_or_the_model_s() -> None:
-    source = str(MODELS / "ghost-small")
-    assert tokenizers.context_tokens(source, {"max_model_len": 64}) == 64
-    assert tokenizers.context_tokens(source, {}) == 8192
+    model = LocalModel(name="m", source=str(MODELS / "ghost-small"))
+    assert tokenizers.context_tokens(model) == 8192
+    assert tokenizers.context_tokens(model.model_copy(update={"engine_kwargs": {"max_model_len": 64}})) == 64
