@@ -28,7 +28,7 @@ def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple
         for choice in chunk.choices:
             piece = choice.delta.content or ""
             answer += piece
-            console.print(Text(piece), end="")
+            console.print(Text(piece, style="dim"), end="", soft_wrap=True)
             console.file.flush()
     console.print()
     return answer, ghost
@@ -60,16 +60,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Chat with GhostRouter and see which model wrote what.")
     parser.add_argument("question", nargs="?")
     parser.add_argument("--model", default="ghost/auto")
+    parser.add_argument("--svg", metavar="FILE", help="save a picture of the terminal")
     parser.add_argument("--url", default=os.environ.get("GHOSTROUTER_URL", "http://127.0.0.1:8000"))
     args = parser.parse_args()
     client = OpenAI(base_url=f"{args.url}/v1", api_key=os.environ.get("GHOSTROUTER_API_KEY", "none"))
-    console = Console(highlight=False)
+    console = Console(highlight=False, record=bool(args.svg), width=100 if args.svg else None)
     questions = [args.question] if args.question else (line.strip() for line in sys.stdin)
     if not args.question and sys.stdin.isatty():
         console.print("Ask something (Ctrl-D ends):", style="dim")
     for question in questions:
         if question:
             show(console, *stream(client, console, args.model, question))
+    if args.svg:
+        console.save_svg(args.svg, title="GhostRouter")
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ ENVIRONMENT = {
 }
 _QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
 _POLL_S = 1.0
-_STOP_S = 40.0
+_STOP_S = 30.0
 
 
 class ServeFailed(ConfigError):
@@ -64,7 +64,7 @@ def run(config: Path) -> int:
         console.print(f"[red]The start failed:[/red] {error}\nMore in {log}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
-        return 130
+        return 0
     finally:
         _stop(console, child)
 
@@ -169,14 +169,24 @@ def authorization() -> dict[str, str]:
 
 def _stop(console: Console, child: "subprocess.Popen[bytes]") -> None:
     """End `serve run` and all it started, politely first."""
-    if child.poll() is not None:
-        return
-    console.print("\nStopping ...")
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        child.send_signal(sign)
+    if child.poll() is None:
+        console.print("\nStopping ...")
+        child.send_signal(signal.SIGINT)
         try:
             child.wait(_STOP_S)
         except subprocess.TimeoutExpired:
-            continue
-        return
-    os.killpg(child.pid, signal.SIGKILL)
+            child.terminate()
+    deadline = time.monotonic() + _STOP_S
+    while _group_runs(child) and time.monotonic() < deadline:  # Ray's dashboard takes a moment longer
+        time.sleep(0.1)
+    if _group_runs(child):
+        os.killpg(child.pid, signal.SIGKILL)
+
+
+def _group_runs(child: "subprocess.Popen[bytes]") -> bool:
+    child.poll()
+    try:
+        os.killpg(child.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
