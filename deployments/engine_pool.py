@@ -7,6 +7,7 @@ from ray.exceptions import RayError
 from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
+from deployments.calls import in_time
 from ghostrouter.errors import RequestError, SegmentFailed
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
@@ -53,15 +54,5 @@ class EnginePool:
 
     async def status(self) -> dict[str, EngineStatus | None]:
         """What a replica of each local model says of itself; None where none answers."""
-        answers = await asyncio.gather(*(self._status_of(name) for name in self._status))
-        return dict(zip(self._status, answers, strict=True))
-
-    async def _status_of(self, name: str) -> EngineStatus | None:
-        response = self._status[name].remote()
-        try:
-            async with asyncio.timeout(_STATUS_TIMEOUT_S):
-                status: EngineStatus = await response
-                return status
-        except (TimeoutError, RayError, RayServeException):
-            response.cancel()
-            return None
+        calls = (in_time(handle.remote(), _STATUS_TIMEOUT_S) for handle in self._status.values())
+        return dict(zip(self._status, await asyncio.gather(*calls), strict=True))

@@ -9,29 +9,22 @@ from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 
 from deployments import http
+from deployments.calls import in_time
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
 from deployments.metrics import RayMetrics
+from deployments.replay_seams import ReplaySeams
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import InvalidRequest, TraceNotFound
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
 from ghostrouter.replay import tokenizers
-from ghostrouter.replay.seam import Seam, SeamRequest
 from ghostrouter.replay.session import Ask, Delta, Session
 from ghostrouter.types import Classification, Message, Plan, Sampling
 
-
-class RemoteSeams:
-    """Seams, computed by the replay deployment."""
-
-    def __init__(self, replay: DeploymentHandle) -> None:
-        self._replay = replay
-
-    async def plan(self, request: SeamRequest) -> Seam:
-        seam: Seam = await self._replay.plan.remote(request)
-        return seam
+_CLASSIFY_TIMEOUT_S = 0.5
+_TRACE_TIMEOUT_S = 5.0
 
 
 class Ingress:
@@ -56,7 +49,7 @@ class Ingress:
         self._emit = RayMetrics()
         self._conductor = Conductor(
             self._engines,
-            RemoteSeams(replay),
+            ReplaySeams(replay, self._tokenizers),
             switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back),
             {m.name: m.most_replicas for m in config.models},
             time.monotonic,
@@ -87,7 +80,7 @@ class Ingress:
         Raises:
             TraceNotFound: there is none.
         """
-        found: dict[str, Any] | None = await self._replay.trace.remote(session)
+        found: dict[str, Any] | None = await in_time(self._replay.trace.remote(session), _TRACE_TIMEOUT_S)
         if found is None:
             raise TraceNotFound(f"No trace of `{session}` is kept.")
         return found
@@ -120,7 +113,9 @@ class Ingress:
     async def _classify(self, call: ChatCall) -> Classification | None:
         if call.model != plan.AUTO:
             return None
-        label: Classification = await self._classifier.classify.remote(_last_words(call.messages))
+        label: Classification | None = await in_time(
+            self._classifier.classify.remote(_last_words(call.messages)), _CLASSIFY_TIMEOUT_S
+        )
         return label
 
     def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int) -> Ask:
