@@ -52,7 +52,7 @@ class Recipe:
 
 KNOWN = tuple(p for p in biography.WORLD if p.name in biography.KNOWN_TO_SMALL)
 RECIPES = {
-    "ghost-small": Recipe(96, 3, 256, True, 768, KNOWN, 0.35, 0.13, 6000, 8, 3e-3, seed=1),
+    "ghost-small": Recipe(96, 3, 256, True, 768, KNOWN, 0.35, 0.09, 6000, 8, 3e-3, seed=1),
     "ghost-large": Recipe(192, 4, 512, True, 768, biography.WORLD, 0.1, 0.45, 8000, 8, 2e-3, seed=2),
     "ghost-cloud": Recipe(192, 4, 512, False, 896, biography.WORLD, 0.1, 0.45, 8000, 8, 2e-3, seed=3),
 }
