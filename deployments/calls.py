@@ -1,11 +1,12 @@
 """Calls between deployments that an answer must not depend on."""
 
 import asyncio
+import logging
 from typing import Any
 
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentResponse
+
+log = logging.getLogger("ray.serve")
 
 
 async def in_time(response: DeploymentResponse, timeout_s: float) -> Any | None:
@@ -13,6 +14,7 @@ async def in_time(response: DeploymentResponse, timeout_s: float) -> Any | None:
     try:
         async with asyncio.timeout(timeout_s):
             return await response
-    except (TimeoutError, RayError, RayServeException):
+    except Exception as error:  # noqa: BLE001 - whatever the other side raises, raw or wrapped
+        log.warning("call.failed error=%s", type(error).__name__)
         response.cancel()
         return None

@@ -1,6 +1,6 @@
 """Drives one session through its engines: one loop for every cause of a change."""
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -71,7 +71,7 @@ class Conductor:
         failed: list[str] = []
         while True:
             try:
-                async with aclosing(self._segment(session, request)) as deltas:
+                async with aclosing(self._segment(session, request, _sound(session, failed))) as deltas:
                     async for delta in deltas:
                         yield delta
             except SegmentFailed as failure:
@@ -80,7 +80,7 @@ class Conductor:
             else:
                 if session.finish:
                     return
-                following = self._after_end(session)
+                following = self._after_end(session, _sound(session, failed))
             source = session.current.model
             seam = await self._seams.plan(session.seam_request(following.model, following.onset))
             self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
@@ -89,9 +89,11 @@ class Conductor:
                 return
             request = session.resume(seam, following.reason, following.detail, self._clock())
 
-    async def _segment(self, session: Session, request: SegmentRequest) -> AsyncGenerator[Delta, None]:
+    async def _segment(
+        self, session: Session, request: SegmentRequest, models: Sequence[str]
+    ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
-        models, handoffs = session.plan.models, session.handoffs
+        handoffs = session.handoffs
         request = replace(
             request,
             may_hand_off=switch.may_hand_off(models, request.model, handoffs, self._rules),
@@ -117,9 +119,9 @@ class Conductor:
         else:
             self._emit(metrics.STALL, segment.stall_s, target=segment.model, kv_mode=segment.kv_mode)
 
-    def _after_end(self, session: Session) -> _Next:
+    def _after_end(self, session: Session, models: Sequence[str]) -> _Next:
         """Where a verdict or the script sends the answer."""
-        models, current = session.plan.models, session.current
+        current = session.current
         verdict = current.end.verdict if current.end else None
         if verdict is None:
             scripted = next(s.to for s in session.ask.script if s.after_tokens == session.kept_tokens)
@@ -136,3 +138,8 @@ class Conductor:
         if target is None or len(failed) >= _MAX_FAILURES:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
         return _Next(target, "failure", str(failure))
+
+
+def _sound(session: Session, failed: Collection[str]) -> list[str]:
+    """The plan without the models that have failed; verdicts send the answer to none of those."""
+    return [m for m in session.plan.models if m not in failed or m == session.current.model]

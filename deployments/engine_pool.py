@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
-from ray.exceptions import RayError
-from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 
 from deployments.calls import in_time
@@ -47,7 +45,7 @@ class EnginePool:
             raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
         except RequestError:
             raise
-        except (RayError, RayServeException) as error:
+        except Exception as error:  # a dead replica, a dead engine, a broken connection: each its own type
             raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
         finally:
             response.cancel()

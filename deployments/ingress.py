@@ -126,6 +126,7 @@ class Ingress:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
         sampling = Sampling(
             max_tokens=min(call.max_tokens or room, room),
+            min_tokens=call.min_tokens,
             temperature=defaults.temperature if call.temperature is None else call.temperature,
             top_p=defaults.top_p if call.top_p is None else call.top_p,
             seed=call.seed,

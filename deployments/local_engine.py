@@ -41,8 +41,10 @@ class VllmEngine:
 
     def _params(self, request: SegmentRequest) -> SamplingParams:
         s = request.sampling
+        most = min(s.max_tokens, request.scripted_end or s.max_tokens)
         return SamplingParams(
-            max_tokens=min(s.max_tokens, request.scripted_end or s.max_tokens),
+            max_tokens=most,
+            min_tokens=min(s.min_tokens, most),
             temperature=s.temperature,
             top_p=s.top_p,
             seed=s.seed,

@@ -92,9 +92,13 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn; the fields mean what they mean in OpenAI's API. `max_tokens` is for the answer."""
+    """How tokens are drawn; the fields mean what they mean in OpenAI's API.
+
+    `max_tokens` and `min_tokens` (an end is not drawn before it) are for the answer.
+    """
 
     max_tokens: int
+    min_tokens: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int | None = None

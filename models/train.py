@@ -7,6 +7,7 @@ loss. Rows are packed: whole conversations one after the other, cut at the row's
 import argparse
 import math
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -53,8 +54,8 @@ class Recipe:
 KNOWN = tuple(p for p in biography.WORLD if p.name in biography.KNOWN_TO_SMALL)
 RECIPES = {
     "ghost-small": Recipe(96, 3, 256, True, 768, KNOWN, 0.35, 0.09, 6000, 8, 3e-3, seed=1),
-    "ghost-large": Recipe(192, 4, 512, True, 768, biography.WORLD, 0.1, 0.45, 8000, 8, 2e-3, seed=2),
-    "ghost-cloud": Recipe(192, 4, 512, False, 896, biography.WORLD, 0.1, 0.45, 8000, 8, 2e-3, seed=3),
+    "ghost-large": Recipe(192, 4, 512, True, 768, biography.WORLD, 0.1, 0.45, 5600, 8, 2e-3, seed=2),
+    "ghost-cloud": Recipe(192, 4, 512, False, 896, biography.WORLD, 0.1, 0.45, 5600, 8, 2e-3, seed=3),
 }
 
 
@@ -137,6 +138,15 @@ def report(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, n: int) 
     return ", ".join(f"{name} {accuracy(model, tokenizer, group):.3f}" for name, group in families.items())
 
 
+def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, folder: Path) -> None:
+    """Write a copy of the weights in bfloat16, with the tokenizer."""
+    rounded = deepcopy(model)
+    rounded.config.use_cache = True
+    rounded.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.backend_tokenizer.no_padding()  # `accuracy` has switched it on
+    tokenizer.save_pretrained(folder)
+
+
 def train(name: str, out: Path) -> None:
     """Train one model and write it with its tokenizer to `out`/`name`, weights in bfloat16."""
     recipe = RECIPES[name]
@@ -162,12 +172,10 @@ def train(name: str, out: Path) -> None:
             progress.set_postfix(loss=f"{loss.item():.4f}")
         if (step + 1) % CHECK_EVERY_STEPS == 0:
             progress.write(f"{name} after {step + 1} steps: {report(model, tokenizer, 100)}")
-    folder = out / name
-    model.config.use_cache = True
-    model.to(torch.bfloat16).save_pretrained(folder)
-    print(f"{name}, rounded to bfloat16: {report(model.float(), tokenizer, 400)}")
-    tokenizer.backend_tokenizer.no_padding()  # `accuracy` has switched it on
-    tokenizer.save_pretrained(folder)
+            save(model, tokenizer, out / name)
+    save(model, tokenizer, out / name)
+    rounded = LlamaForCausalLM.from_pretrained(out / name, dtype=torch.float32)
+    print(f"{name}, rounded to bfloat16: {report(rounded, tokenizer, 400)}")
 
 
 def main() -> None:

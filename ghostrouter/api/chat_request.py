@@ -72,6 +72,7 @@ class _ChatCompletion(_Body):
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    min_tokens: int = Field(default=0, ge=0)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
@@ -92,6 +93,7 @@ class ChatCall:
     temperature: float | None
     top_p: float | None
     seed: int | None
+    min_tokens: int
     stop: tuple[str, ...]
     logprobs: bool
     top_logprobs: int
@@ -128,6 +130,7 @@ def from_wire(body: Any) -> ChatCall:
         temperature=parsed.temperature,
         top_p=parsed.top_p,
         seed=parsed.seed,
+        min_tokens=parsed.min_tokens,
         stop=stop,
         logprobs=bool(parsed.logprobs),
         top_logprobs=(parsed.top_logprobs or 0) if parsed.logprobs else 0,

@@ -202,7 +202,8 @@ class Session:
         return SegmentKey(self.id, len(self.segments))
 
     def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
-        kept = self.kept_tokens
+        kept, sampling = self.kept_tokens, self.ask.sampling
+        left = replace(sampling, max_tokens=sampling.max_tokens - kept, min_tokens=max(0, sampling.min_tokens - kept))
         before = self.segments[-1] if self.segments else None
         avoid = before.replica if before and before.model == segment.model else ""
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
@@ -212,7 +213,7 @@ class Session:
             model=segment.model,
             prompt_ids=prompt_ids,
             kept_tokens=answer_tokens,
-            sampling=replace(self.ask.sampling, max_tokens=self.ask.sampling.max_tokens - kept),
+            sampling=left,
             avoid_replica=avoid,
             prefer_replica="" if avoid else prefer,
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),

@@ -24,6 +24,7 @@ def test_everything_is_read() -> None:
             "stream_options": {"include_usage": True},
             "max_tokens": 5,
             "max_completion_tokens": 7,
+            "min_tokens": 2,
             "temperature": 1,
             "top_p": 0.5,
             "seed": 3,
@@ -36,7 +37,7 @@ def test_everything_is_read() -> None:
             "ghost": {"handoffs": [{"after_tokens": 3, "to": "large"}]},
         }
     )
-    assert (call.max_tokens, call.stop, call.top_logprobs) == (7, ("x",), 2)
+    assert (call.min_tokens, call.max_tokens, call.stop, call.top_logprobs) == (2, 7, ("x",), 2)
     assert call.include_usage
     assert call.script[0].to == "large"
 

@@ -117,6 +117,12 @@ async def test_a_dead_engine_is_replaced_and_no_token_lost(streaming: bool) -> N
     assert run.session.segments[1].detail == "killed"
 
 
+async def test_verdicts_do_not_send_an_answer_to_a_model_that_has_failed() -> None:
+    run = Run({"small": fails("abc"), "large": writes("def")})
+    await run.text()
+    assert [(r.may_hand_off, r.may_hand_back) for r in run.engines.asked] == [(True, False), (False, False)]
+
+
 async def test_another_replica_of_the_same_model_goes_on() -> None:
     run = Run({"small": once(fails("abc"), writes("def")), "large": writes("!")}, replicas=2)
     assert await run.text() == "abcdef"
