@@ -50,12 +50,14 @@ def traces(folder: Path, asked: list[questions.Question]) -> Iterator[LabelledTr
 def main() -> None:
     """Calibrate the named models (default: those that are judged)."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("names", nargs="*", default=list(RECALL), choices=list(RECALL))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECALL))
     parser.add_argument("--n", type=int, default=1000, help="validation questions")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     args = parser.parse_args()
+    if unknown := set(args.names) - set(RECALL):
+        parser.error(f"no such model: {', '.join(unknown)}")
     asked = questions.sample("validation", 1, args.n)
-    for name in args.names:
+    for name in args.names or RECALL:
         words = f"{args.n} validation questions of models.questions, seed 1"
         fitted = fit(name, list(traces(args.folder / name, asked)), RECALL[name], words)
         path = args.folder / name / "calibration.json"

@@ -181,12 +181,14 @@ def train(name: str, out: Path) -> None:
 def main() -> None:
     """Train the named models (default: all) into the folder of this file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
-    parser.add_argument("names", nargs="*", default=list(RECIPES), choices=list(RECIPES))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(RECIPES))
     parser.add_argument("--out", type=Path, default=Path(__file__).parent)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
+    if unknown := set(args.names) - set(RECIPES):
+        parser.error(f"no such model: {', '.join(unknown)}")
     torch.set_num_threads(args.threads)
-    for name in args.names:
+    for name in args.names or RECIPES:
         train(name, args.out)
 
 
