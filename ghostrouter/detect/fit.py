@@ -14,7 +14,7 @@ from ghostrouter.signals.batch import COLUMNS
 _ENTROPY = COLUMNS.index("entropy_nats")
 _SLOPE_WINDOW_TOKENS = 8
 _QUIET_TOKENS = 4
-_CALM_TOKENS = 4
+_CALM_TOKENS = 2
 _MISSED = 0.02
 
 Labels = npt.NDArray[np.bool_]
