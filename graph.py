@@ -68,7 +68,12 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         accelerator_type=model.accelerator_type,
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
-        engine_kwargs={"max_logprobs": TOP_LOGPROBS, "enable_prefix_caching": True, **model.engine_kwargs},
+        engine_kwargs={
+            "max_logprobs": TOP_LOGPROBS,
+            "enable_prefix_caching": True,
+            "logits_processors": ["deployments.keyed_sampler:KeyedSampler"],
+            **model.engine_kwargs,
+        },
         deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
         runtime_env={"env_vars": model.env} if model.env else None,
     )

@@ -1,5 +1,6 @@
 """Where requests come in and tokens stream out."""
 
+import secrets
 import time
 import uuid
 from collections.abc import AsyncGenerator, Mapping
@@ -95,14 +96,18 @@ class Ingress:
         prompts = self._prompts(call)
         chosen = plan.make_plan(
             call.model,
-            {n: plan.Candidate(self._context_tokens[n], len(ids)) for n, ids in prompts.items()},
+            {n: self._candidate(n, len(ids)) for n, ids in prompts.items()},
             self._routes,
             await self._classify(call),
+            one_tokenizer=bool(call.logit_bias),
         )
         prompt_ids = prompts[chosen.models[0]]
         ask = self._ask(call, chosen, len(prompt_ids))
         session = Session(f"chatcmpl-{uuid.uuid4().hex}", ask, chosen, now_s)
         return session, prompt_ids
+
+    def _candidate(self, name: str, prompt_tokens: int) -> plan.Candidate:
+        return plan.Candidate(self._context_tokens[name], prompt_tokens, self._tokenizers[name].fingerprint)
 
     def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
         """The prompt in the tokens of every model; models that would read it alike share one."""
@@ -129,7 +134,11 @@ class Ingress:
             min_tokens=call.min_tokens,
             temperature=defaults.temperature if call.temperature is None else call.temperature,
             top_p=defaults.top_p if call.top_p is None else call.top_p,
-            seed=call.seed,
+            seed=secrets.randbits(63) if call.seed is None else call.seed,
+            min_tokens=call.min_tokens,
+            presence_penalty=call.presence_penalty,
+            frequency_penalty=call.frequency_penalty,
+            logit_bias=call.logit_bias,
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from ray import serve
@@ -13,6 +14,7 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine import LeanVllmEngine
+from deployments.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.metrics import RayMetrics
 from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
 from deployments.watcher import Watcher
@@ -42,12 +44,21 @@ class VllmEngine:
     def _params(self, request: SegmentRequest) -> SamplingParams:
         s = request.sampling
         most = min(s.max_tokens, request.scripted_end or s.max_tokens)
+        keyed = KeyedSampling(
+            seed=s.seed,
+            temperature=s.temperature,
+            top_p=s.top_p,
+            position=request.kept_tokens,
+            presence_penalty=s.presence_penalty,
+            frequency_penalty=s.frequency_penalty,
+            kept=request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :],
+        )
         return SamplingParams(
             max_tokens=most,
             min_tokens=min(s.min_tokens, most),
-            temperature=s.temperature,
-            top_p=s.top_p,
-            seed=s.seed,
+            temperature=0,  # the keyed sampler has made the sample the likeliest token
+            extra_args={ARGUMENT: asdict(keyed)},
+            logit_bias=dict(s.logit_bias) or None,
             logprobs=TOP_LOGPROBS,
             flat_logprobs=True,
             detokenize=False,

@@ -94,16 +94,20 @@ class Frame:
 class Sampling:
     """How tokens are drawn; the fields mean what they mean in OpenAI's API.
 
-    `max_tokens` and `min_tokens` (an end is not drawn before it) are for the answer.
+    `max_tokens` and `min_tokens` (no end before it) are for the answer. There is always a `seed`: drawn for the session if the client gave
+    none, so that a sampled answer goes on behind a seam as it would have.
     """
 
     max_tokens: int
     min_tokens: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
-    seed: int | None = None
+    seed: int = 0
     stop: tuple[str, ...] = ()
     top_logprobs: int = 0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,6 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "tool_choice": ("none", "auto"),
     "functions": ([],),
     "response_format": ({"type": "text"},),
-    "presence_penalty": (0, 0.0),
-    "frequency_penalty": (0, 0.0),
-    "logit_bias": ({},),
     "modalities": (["text"],),
     "audio": (),
     "reasoning_effort": (),
@@ -72,6 +69,9 @@ class _ChatCompletion(_Body):
     temperature: float | None = Field(default=None, ge=0, le=2)
     top_p: float | None = Field(default=None, gt=0, le=1)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    logit_bias: dict[str, float] | None = Field(default=None, max_length=300)
     min_tokens: int = Field(default=0, ge=0)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     logprobs: bool | None = None
@@ -94,6 +94,9 @@ class ChatCall:
     top_p: float | None
     seed: int | None
     min_tokens: int
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: tuple[tuple[int, float], ...]
     stop: tuple[str, ...]
     logprobs: bool
     top_logprobs: int
@@ -131,12 +134,21 @@ def from_wire(body: Any) -> ChatCall:
         top_p=parsed.top_p,
         seed=parsed.seed,
         min_tokens=parsed.min_tokens,
+        presence_penalty=parsed.presence_penalty or 0.0,
+        frequency_penalty=parsed.frequency_penalty or 0.0,
+        logit_bias=_logit_bias(parsed.logit_bias or {}),
         stop=stop,
         logprobs=bool(parsed.logprobs),
         top_logprobs=(parsed.top_logprobs or 0) if parsed.logprobs else 0,
         continue_final=parsed.continue_final_message,
         script=tuple(ScriptedHandoff(h.after_tokens, h.to) for h in (parsed.ghost.handoffs if parsed.ghost else ())),
     )
+
+
+def _logit_bias(biases: dict[str, float]) -> tuple[tuple[int, float], ...]:
+    if not all(token.isdecimal() and -100 <= bias <= 100 for token, bias in biases.items()):
+        raise InvalidRequest("`logit_bias` maps token ids to numbers from -100 to 100.")
+    return tuple((int(token), bias) for token, bias in biases.items())
 
 
 def _explain(error: ValidationError) -> str:

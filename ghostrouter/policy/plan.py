@@ -11,10 +11,11 @@ AUTO = "ghost/auto"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the policy knows of a model: its context window, and how long the prompt is in its tokens."""
+    """What the policy knows of a model: its context window, how long the prompt is in its tokens, its tokenizer."""
 
     context_tokens: int
     prompt_tokens: int
+    tokenizer: str = ""
 
     @property
     def room_tokens(self) -> int:
@@ -27,8 +28,11 @@ def make_plan(
     candidates: Mapping[str, Candidate],
     routes: Mapping[str, tuple[str, ...]],
     classification: Classification | None,
+    one_tokenizer: bool = False,
 ) -> Plan:
     """The plan for a request: the model it names, or for AUTO those of its task's route that have room.
+
+    With `one_tokenizer` only those that share the tokenizer of the first: the request speaks of token ids.
 
     Raises:
         UnknownModel: there is no such model.
@@ -49,4 +53,6 @@ def make_plan(
             f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
             f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
         )
+    if one_tokenizer:
+        fitting = tuple(n for n in fitting if candidates[n].tokenizer == candidates[fitting[0]].tokenizer)
     return Plan(fitting, reason, classification)
