@@ -8,7 +8,10 @@ GhostRouterError
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
 ├── NothingCanAnswer       every model of the plan failed or is gone
-└── TraceNotFound
+├── TraceNotFound
+├── SessionNotFound        nobody's, or somebody else's
+├── SessionExpired         it was kept for its time
+└── SessionMoved           another ingress writes it now
 
 All of them survive pickling: they cross processes.
 """
@@ -44,6 +47,18 @@ class SegmentFailed(GhostRouterError):
 
 class NothingCanAnswer(GhostRouterError):
     """Every model that could have answered has failed."""
+
+
+class SessionNotFound(GhostRouterError):
+    """There is no session of that id for this caller."""
+
+
+class SessionExpired(GhostRouterError):
+    """The session's time or room in the journal is over."""
+
+
+class SessionMoved(GhostRouterError):
+    """The session was claimed by another ingress; this one must stop writing."""
 
 
 class TraceNotFound(GhostRouterError):

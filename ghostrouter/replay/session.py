@@ -90,10 +90,14 @@ class Segment:
 
 
 class Delta(NamedTuple):
-    """What became certain: text for the client, and the tokens it was read from."""
+    """What became certain: text for the client, and the tokens it was read from.
+
+    `start` is the index of the first of them within the current segment; what the segment had from there on is gone.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
+    start: int = 0
 
 
 class Session:
@@ -137,7 +141,7 @@ class Session:
             segment.last_token_at_s = now_s
             if segment.first_token_at_s is None:
                 segment.first_token_at_s = now_s
-        taken, certain = [], ""
+        taken, certain, start = [], "", len(segment.tokens)
         for token in frame.tokens:
             taken.append(token)
             certain += self._scanner.push(token.text)
@@ -149,7 +153,7 @@ class Session:
         if frame.end is not None and not self.finish:
             certain += self._end(frame.end)
         self.text += certain
-        return Delta(certain, tuple(taken))
+        return Delta(certain, tuple(taken), start)
 
     def _end(self, end: SegmentEnd) -> str:
         """Close the current segment; text that waited for a stop string is certain if the answer is done."""
@@ -175,7 +179,8 @@ class Session:
     def settle(self, keep: int) -> Delta:
         """Keep `keep` tokens of the current segment, for good, and drop the rest of it."""
         segment = self.current
-        fresh = tuple(segment.tokens[segment.settled : keep])
+        start = min(segment.settled, keep)
+        fresh = tuple(segment.tokens[start:keep])
         del segment.tokens[keep:]
         segment.settled = keep
         self._scanner = StopScanner(self.ask.sampling.stop)
@@ -187,7 +192,7 @@ class Session:
             text += self._scanner.flush()
         certain = text[len(self.text) :]
         self.text = text
-        return Delta(certain, fresh)
+        return Delta(certain, fresh, start)
 
     def resume(self, seam: Seam, reason: OpenReason, detail: str, now_s: float) -> SegmentRequest:
         """Go on behind a seam that `settle` has cut."""

@@ -41,7 +41,7 @@ def params(**fields: Any) -> SamplingParams:
 
 
 def sampler(*added: tuple[int, SamplingParams, list[int]]) -> KeyedSampler:
-    made = KeyedSampler(SimpleNamespace(), torch.device("cpu"), False)  # type: ignore[arg-type]
+    made = KeyedSampler(SimpleNamespace(), torch.device("cpu"), False)
     made.update_state(BatchUpdate(len(added), [], [(row, p, [], out) for row, p, out in added], []))
     return made
 
