@@ -135,7 +135,6 @@ class Ingress:
             temperature=defaults.temperature if call.temperature is None else call.temperature,
             top_p=defaults.top_p if call.top_p is None else call.top_p,
             seed=secrets.randbits(63) if call.seed is None else call.seed,
-            min_tokens=call.min_tokens,
             presence_penalty=call.presence_penalty,
             frequency_penalty=call.frequency_penalty,
             logit_bias=call.logit_bias,

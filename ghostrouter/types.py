@@ -94,8 +94,8 @@ class Frame:
 class Sampling:
     """How tokens are drawn; the fields mean what they mean in OpenAI's API.
 
-    `max_tokens` and `min_tokens` (no end before it) are for the answer. There is always a `seed`: drawn for the session if the client gave
-    none, so that a sampled answer goes on behind a seam as it would have.
+    `max_tokens` and `min_tokens` (no end before it) are for the answer. There is always a `seed`: drawn for the session
+    if the client gave none, so that a sampled answer goes on behind a seam as it would have.
     """
 
     max_tokens: int
