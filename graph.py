@@ -45,7 +45,14 @@ def build(args: dict[str, Any]) -> serve.Application:
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
         cloud=_deploy(CloudPool, "CloudPool"),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(Replay, "Replay", models=config.models, traces_kept=config.sessions.traces_kept),
+        replay=_deploy(
+            Replay,
+            "Replay",
+            max_ongoing_requests=1000,
+            models=config.models,
+            journal=config.journal,
+            traces_kept=config.sessions.traces_kept,
+        ),
     )
 
 

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ghostrouter.errors import NothingCanAnswer, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.replay.seam import Seam, SeamRequest
@@ -64,16 +64,30 @@ class Conductor:
     async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
 
+        A session that was restored goes on where it stood.
+
         Raises:
             NothingCanAnswer: every engine that might have gone on has failed.
         """
-        request = session.open(session.plan.models[0], prompt_ids, self._clock())
         failed: list[str] = []
+        following = _Next(session.current.model, "resumed", "") if session.segments else None
         while True:
+            if following is None:
+                request = session.open(session.plan.models[0], prompt_ids, self._clock())
+            else:
+                source = session.current.model
+                seam = await self._seams.plan(session.seam_request(following.model, following.onset))
+                self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
+                yield session.settle(seam.keep)
+                if session.finish:
+                    return
+                request = session.resume(seam, following.reason, following.detail, self._clock())
             try:
                 async with aclosing(self._segment(session, request, _sound(session, failed))) as deltas:
                     async for delta in deltas:
                         yield delta
+            except SegmentDrained as drained:
+                following = _Next(session.current.model, "drain", str(drained))
             except SegmentFailed as failure:
                 following = self._after_failure(session, failed, failure)
                 failed.append(session.current.model)
@@ -81,13 +95,6 @@ class Conductor:
                 if session.finish:
                     return
                 following = self._after_end(session, _sound(session, failed))
-            source = session.current.model
-            seam = await self._seams.plan(session.seam_request(following.model, following.onset))
-            self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
-            yield session.settle(seam.keep)
-            if session.finish:
-                return
-            request = session.resume(seam, following.reason, following.detail, self._clock())
 
     async def _segment(
         self, session: Session, request: SegmentRequest, models: Sequence[str]

@@ -2,8 +2,8 @@
 
 import secrets
 import time
-import uuid
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -14,14 +14,25 @@ from deployments.calls import in_time
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
 from deployments.metrics import RayMetrics
+from deployments.opened import Opened
+from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
+from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import GraphConfig
-from ghostrouter.errors import InvalidRequest, TraceNotFound
+from ghostrouter.errors import (
+    GhostRouterError,
+    InvalidRequest,
+    NothingCanAnswer,
+    SessionCancelled,
+    SessionMoved,
+    TraceNotFound,
+)
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
 from ghostrouter.replay import tokenizers
-from ghostrouter.replay.session import Ask, Delta, Session
+from ghostrouter.replay.journal import Opening, Outcome, Record
+from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Classification, Message, Plan, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
@@ -47,6 +58,7 @@ class Ingress:
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
         self._replay = replay
+        self._recorder = Recorder(replay, config.journal.patience_s)
         self._emit = RayMetrics()
         self._conductor = Conductor(
             self._engines,
@@ -86,8 +98,10 @@ class Ingress:
             raise TraceNotFound(f"No trace of `{session}` is kept.")
         return found
 
-    async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]:
-        """Plan a session: what to ask of whom, and the first model's prompt.
+    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
+        """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
+
+        `wire` names the session and holds what its API repeats in every event.
 
         Raises:
             RequestError: the call cannot be served as it is.
@@ -96,18 +110,35 @@ class Ingress:
         prompts = self._prompts(call)
         chosen = plan.make_plan(
             call.model,
-            {n: self._candidate(n, len(ids)) for n, ids in prompts.items()},
+            {n: plan.Candidate(self._context_tokens[n], len(ids)) for n, ids in prompts.items()},
             self._routes,
             await self._classify(call),
-            one_tokenizer=bool(call.logit_bias),
         )
         prompt_ids = prompts[chosen.models[0]]
         ask = self._ask(call, chosen, len(prompt_ids))
-        session = Session(f"chatcmpl-{uuid.uuid4().hex}", ask, chosen, now_s)
-        return session, prompt_ids
+        opening = Opening(wire.id, owner, ask, chosen, len(prompt_ids), now_s, wire)
+        log = SessionLog(self._recorder, opening) if kept else None
+        if log:
+            await log.open()
+        return Opened(Session(wire.id, ask, chosen, now_s), opening, prompt_ids, log)
 
-    def _candidate(self, name: str, prompt_tokens: int) -> plan.Candidate:
-        return plan.Candidate(self._context_tokens[name], prompt_tokens, self._tokenizers[name].fingerprint)
+    async def resume(self, session_id: str, owner: str) -> Opened:
+        """Go on with a session from where the journal has it; whoever wrote it until now will stop.
+
+        Raises:
+            SessionNotFound, SessionExpired: the journal does not have it for this owner.
+        """
+        record: Record = await self._replay.claim.remote(session_id, owner)
+        opening, now_s = replace(record.opening, epoch=record.epoch), time.monotonic()
+        newest_s = max((g.segment.last_token_at_s or 0.0 for g in record.growths), default=opening.opened_at_s)
+        later_s = now_s - record.silent_s - newest_s
+        session = Session.restore(
+            session_id, opening.ask, opening.plan, opening.opened_at_s, record.growths, later_s
+        )
+        session.finish = record.trace.get("finish_reason")
+        prompt = self._tokenizers[opening.plan.models[0]].encode_chat(opening.ask.messages, opening.ask.continue_final)
+        log = None if record.over else SessionLog(self._recorder, opening, record.growths)
+        return Opened(session, opening, prompt, log, tuple(record.growths), _failure(record))
 
     def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
         """The prompt in the tokens of every model; models that would read it alike share one."""
@@ -143,31 +174,61 @@ class Ingress:
         )
         return Ask(call.messages, sampling, call.stream, call.continue_final, call.script)
 
-    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
-        """Write the answer; whatever happens, the session is recorded."""
+    async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
+        """The numbered growths of an answer: those there are, then what is written; the session is recorded.
+
+        Raises:
+            SessionMoved: another ingress has gone on with the session.
+            SessionCancelled: its client has cancelled it.
+            NothingCanAnswer: every engine that might have gone on has failed.
+        """
+        for numbered in enumerate(opened.past):
+            yield numbered
+        session = opened.session
+        if opened.failure:
+            raise opened.failure
+        if session.finish:
+            return
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
-        outcome = "disconnected"
+        outcome: Outcome = "disconnected"
+        error = ""
         try:
-            async for delta in self._conductor.run(session, prompt_ids):
-                yield delta
+            async for delta in self._conductor.run(session, opened.prompt_ids):
+                if delta.text or delta.tokens:
+                    growth = session.growth(delta)
+                    yield await opened.log.grow(growth) if opened.log else 0, growth
             outcome = "complete"
-        except Exception:
-            outcome = "failed"
+        except (SessionMoved, SessionCancelled):
+            outcome = "cancelled"
+            raise
+        except Exception as failure:
+            outcome, error = "failed", errors.message(failure)
             raise
         finally:
-            self._close(session, outcome, began_s)
+            self._close(opened, outcome, error, began_s)
 
-    def _close(self, session: Session, outcome: str, began_s: float) -> None:
-        now_s = time.monotonic()
+    def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float) -> None:
+        session, now_s = opened.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
         self._emit(metrics.SESSIONS, 1, outcome=outcome)
         for source, target in zip(session.segments, session.segments[1:], strict=False):
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
-        self._replay.record.remote(trace.trace(session, outcome, now_s))
+        record = trace.trace(session, outcome, now_s)
+        if opened.log:
+            opened.log.end(outcome, record, error)
+        else:
+            self._replay.record.remote(record)
 
 
 def _last_words(messages: tuple[Message, ...]) -> str:
     """What the user said last."""
     return next((m.content for m in reversed(messages) if m.role == "user"), messages[-1].content)
+
+
+def _failure(record: Record) -> GhostRouterError | None:
+    """Why a session ended before its end."""
+    if record.outcome == "cancelled":
+        return SessionCancelled(f"`{record.opening.session}` was cancelled.")
+    return NothingCanAnswer(record.error) if record.outcome == "failed" else None

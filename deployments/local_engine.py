@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -36,7 +37,8 @@ class VllmEngine:
     async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
         """Generate from token ids. Leaving the iteration aborts the request."""
         params = self._params(request)
-        request_id = f"{request.key.session}/{request.key.segment}"
+        # Not the segment's name alone: a writer that died may have left a request of the same name behind.
+        request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
         prompt = {"prompt_token_ids": list(request.prompt_ids)}
         async for output in self._client.generate(prompt, params, request_id):
             yield self._step(output)

@@ -98,6 +98,14 @@ class Sessions(_Section):
     traces_kept: int = Field(default=10_000, ge=0)
 
 
+class Journal(_Section):
+    """What is kept, in memory, so that a stream can be resumed."""
+
+    keep_s: float = Field(default=3600.0, ge=0, description="after the last token; then resuming is answered with 410")
+    max_tokens: int = Field(default=2_000_000, ge=0, description="of all sessions together; the oldest go first")
+    patience_s: float = Field(default=0.25, ge=0, description="a token waits at most so long to be written down")
+
+
 class GraphConfig(_Section):
     """All of GhostRouter: the `args` of the application in serve_config.yaml."""
 
@@ -106,6 +114,7 @@ class GraphConfig(_Section):
     classify: Classify = Classify()
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
+    journal: Journal = Journal()
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:

@@ -7,10 +7,12 @@ GhostRouterError
 │   ├── UnknownModel
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
+│   └── SegmentDrained     its replica is being taken down
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
+├── SessionCancelled       its client wants no more of it
 └── SessionMoved           another ingress writes it now
 
 All of them survive pickling: they cross processes.
@@ -45,6 +47,10 @@ class SegmentFailed(GhostRouterError):
     """An engine stopped before its segment ended: replica death, stall, provider error."""
 
 
+class SegmentDrained(SegmentFailed):
+    """The replica that writes the segment is being taken down; another one can go on."""
+
+
 class NothingCanAnswer(GhostRouterError):
     """Every model that could have answered has failed."""
 
@@ -55,6 +61,10 @@ class SessionNotFound(GhostRouterError):
 
 class SessionExpired(GhostRouterError):
     """The session's time or room in the journal is over."""
+
+
+class SessionCancelled(GhostRouterError):
+    """The client has cancelled the session."""
 
 
 class SessionMoved(GhostRouterError):

@@ -7,6 +7,7 @@ from ghostrouter.errors import (
     InvalidRequest,
     NothingCanAnswer,
     PromptTooLong,
+    SessionCancelled,
     SessionExpired,
     SessionMoved,
     SessionNotFound,
@@ -21,6 +22,7 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     TraceNotFound: (404, "trace_not_found"),
     SessionNotFound: (404, "session_not_found"),
     SessionExpired: (410, "session_expired"),
+    SessionCancelled: (409, "session_cancelled"),
     SessionMoved: (409, "session_moved"),
     NothingCanAnswer: (503, "nothing_can_answer"),
 }
@@ -32,6 +34,12 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
         if isinstance(error, kind):
             return status, body(str(error), "invalid_request_error" if status < 500 else "server_error", code)
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+
+
+def message(error: BaseException) -> str:
+    """What a client is told of an error."""
+    told: str = to_wire(error)[1]["error"]["message"]
+    return told
 
 
 def body(message: str, kind: str, code: str | None) -> dict[str, Any]:

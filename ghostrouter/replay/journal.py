@@ -1,100 +1,83 @@
-"""What has been delivered, kept outside the ingress: a session can be gone on with from anywhere.
+"""What has been delivered, kept outside the ingress: any ingress can go on with any session.
 
-Pure: times are passed in. A record belongs to one writer at a time; whoever claims a session gets the next epoch, and
-what the writer before still sends is refused.
+Pure: times are passed in. A session has one writer at a time. Who claims it gets the next epoch, and what the writer
+before still sends is refused.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ghostrouter.errors import SessionExpired, SessionMoved, SessionNotFound
-from ghostrouter.replay.session import Ask, OpenReason
-from ghostrouter.types import Continuation, Plan, Token
+from ghostrouter.errors import SessionExpired, SessionNotFound
+from ghostrouter.replay.session import Ask, Growth
+from ghostrouter.types import Plan
 
 Outcome = Literal["running", "complete", "failed", "disconnected", "cancelled"]
-_TOMBSTONES = 100_000
+Answer = Literal["ok", "moved", "cancelled", "missing"]
+_EXPIRED_NAMES_KEPT = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a session began with. `head` is what its wire format repeats in every event."""
+    """What a session began with. `wire` is what its API repeats in every event; `owner` names who may resume it."""
 
     session: str
     owner: str
     ask: Ask
     plan: Plan
     prompt_tokens: int
-    head: dict[str, Any]
+    opened_at_s: float
+    wire: Any
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentHead:
-    """Who wrote a segment, and why."""
-
-    model: str
-    reason: OpenReason
-    detail: str
-    continuation: Continuation | None
-    rollback_tokens: int
-    replica: str
-
-
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """Tokens that are about to be delivered: the next ones of segment `segment`, from its token `start` on."""
+class Grown:
+    """The growth number `index` of a session."""
 
     session: str
     epoch: int
-    segment: int
-    head: SegmentHead
-    start: int
-    tokens: tuple[Token, ...]
+    index: int
+    growth: Growth
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended, with its trace."""
+    """How a session ended, with its trace, and what went wrong if it failed."""
 
     session: str
     epoch: int
     outcome: Outcome
     trace: dict[str, Any]
-    error: dict[str, Any] | None = None
+    error: str = ""
 
 
-Entry = Opening | Growth | Ending
-
-
-@dataclass(slots=True)
-class KeptSegment:
-    """A segment as far as it was delivered."""
-
-    head: SegmentHead
-    tokens: list[Token] = field(default_factory=list)
+Entry = Opening | Grown | Ending
 
 
 @dataclass(slots=True)
 class Record:
-    """All that is known of a session. `epoch` counts its writers."""
+    """All that is known of a session. `silent_s` is how long nothing had been written when it was read."""
 
     opening: Opening
-    opened_at_s: float
     written_at_s: float
-    epoch: int = 0
+    epoch: int
+    growths: list[Growth] = field(default_factory=list)
     outcome: Outcome = "running"
-    segments: list[KeptSegment] = field(default_factory=list)
     trace: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Any] | None = None
+    error: str = ""
     cancelled: bool = False
+    silent_s: float = 0.0
 
     @property
-    def tokens(self) -> int:
-        return sum(len(s.tokens) for s in self.segments)
+    def over(self) -> bool:
+        """Whether nothing more will be written: an answer whose reader left can still be gone on with."""
+        return self.outcome not in ("running", "disconnected")
 
 
 class Journal:
-    """Records of sessions, the newest `max_tokens` tokens of them, each for `keep_s` after it was last written."""
+    """Sessions, each kept for `keep_s` after it was last written, `max_tokens` tokens in all."""
 
     def __init__(self, keep_s: float, max_tokens: int) -> None:
         self._keep_s = keep_s
@@ -106,84 +89,76 @@ class Journal:
     def __len__(self) -> int:
         return len(self._records)
 
-    def write(self, entry: Entry, now_s: float) -> bool:
-        """Take in an entry; returns whether the session has been cancelled meanwhile.
+    def write(self, entry: Entry, now_s: float) -> Answer:
+        """Take in an entry; one that is known already changes nothing.
 
-        Raises:
-            SessionMoved: another writer has claimed the session.
-            SessionNotFound, SessionExpired: there is no record to add to.
+        `missing` means that something before the entry is not here: its writer sends everything again.
         """
+        record = self._records.get(entry.session)
         if isinstance(entry, Opening):
-            self._records[entry.session] = Record(entry, now_s, now_s)
-            self._evict(now_s)
-            return False
-        record = self._find(entry.session)
+            if record is None:
+                record = self._records[entry.session] = Record(entry, now_s, entry.epoch)
+        elif record is None:
+            return "missing"
         if entry.epoch != record.epoch:
-            raise SessionMoved(f"{entry.session} is written by another ingress now")
+            return "moved"
+        if isinstance(entry, Grown):
+            if entry.index > len(record.growths):
+                return "missing"
+            if entry.index == len(record.growths):
+                record.growths.append(entry.growth)
+                self._tokens += len(entry.growth.tokens)
+        elif isinstance(entry, Ending):
+            record.outcome, record.trace, record.error = entry.outcome, entry.trace, entry.error
         record.written_at_s = now_s
         self._records.move_to_end(entry.session)
-        if isinstance(entry, Growth):
-            self._grow(record, entry)
-        else:
-            record.outcome, record.trace, record.error = entry.outcome, entry.trace, entry.error
         self._evict(now_s)
-        return record.cancelled
+        return "cancelled" if record.cancelled and isinstance(entry, Grown) else "ok"
 
-    def _grow(self, record: Record, growth: Growth) -> None:
-        """Add tokens; ones that are known already, and what they replace after a rollback, are not doubled."""
-        before = record.tokens
-        if growth.segment >= len(record.segments):
-            record.segments.append(KeptSegment(growth.head))
-        segment = record.segments[growth.segment]
-        del segment.tokens[growth.start :]
-        segment.tokens.extend(growth.tokens)
-        self._tokens += record.tokens - before
-
-    def claim(self, session: str, owner: str) -> Record:
-        """Become the writer of a session.
+    def read(self, session: str, owner: str, now_s: float) -> Record:
+        """Look at a session.
 
         Raises:
             SessionNotFound: there is none of that id, or it is somebody else's.
             SessionExpired: it is not kept any more.
         """
-        record = self.read(session, owner)
-        record.epoch += 1
-        return record
-
-    def read(self, session: str, owner: str) -> Record:
-        """Look at a session without becoming its writer. Raises what `claim` raises."""
-        record = self._find(session)
-        if record.opening.owner != owner:
-            raise SessionNotFound(f"There is no session `{session}`.")
-        return record
-
-    def trace(self, session: str) -> dict[str, Any] | None:
-        """The trace of a session that has ended, None when there is none."""
+        self._evict(now_s)
         record = self._records.get(session)
-        return record.trace if record and record.trace else None
-
-    def cancel(self, session: str, owner: str) -> Record:
-        """Ask the writer of a session to stop. Raises what `claim` raises."""
-        record = self.read(session, owner)
-        record.cancelled = True
+        if record is None and session in self._expired:
+            raise SessionExpired(f"`{session}` is not kept any more: ask again.")
+        if record is None or record.opening.owner != owner:
+            raise SessionNotFound(f"There is no `{session}`.")
+        record.silent_s = now_s - record.written_at_s
         return record
 
-    def _find(self, session: str) -> Record:
-        record = self._records.get(session)
-        if record is None:
-            if session in self._expired:
-                raise SessionExpired(f"The session `{session}` is not kept any more.")
-            raise SessionNotFound(f"There is no session `{session}`.")
+    def claim(self, session: str, owner: str, now_s: float) -> Record:
+        """Become the writer of a session, unless it is over. Raises what `read` raises."""
+        record = self.read(session, owner, now_s)
+        if not record.over:
+            record.epoch += 1
+            record.outcome = "running"
+        return record
+
+    def cancel(self, session: str, owner: str, now_s: float) -> Record:
+        """Make the writer of a session stop at its next entry. Raises what `read` raises."""
+        record = self.read(session, owner, now_s)
+        if not record.over:
+            record.cancelled = True
         return record
 
     def _evict(self, now_s: float) -> None:
-        """Drop what is too old or too much, the longest unwritten first."""
+        """Drop what is too old or too much, what was not written for longest first."""
         while self._records:
             session, record = next(iter(self._records.items()))
             if now_s - record.written_at_s <= self._keep_s and self._tokens <= self._max_tokens:
                 break
             del self._records[session]
-            self._tokens -= record.tokens
+            self._tokens -= tokens_of(record.growths)
             self._expired[session] = None
-        while len(self._expired) > _TOMBSTONES:
+        while len(self._expired) > _EXPIRED_NAMES_KEPT:
             self._expired.popitem(last=False)
+
+
+def tokens_of(growths: Sequence[Growth]) -> int:
+    """How many tokens the growths carry, ones that were taken back included."""
+    return sum(len(g.tokens) for g in growths)

@@ -7,6 +7,7 @@ Invariants, at any time:
 * the answer is the concatenation of the segments' tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -26,7 +27,7 @@ from ghostrouter.types import (
     Token,
 )
 
-OpenReason = Literal["plan", "handoff", "hand_back", "failure", "scripted"]
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "drain", "resumed", "scripted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,19 @@ class Segment:
         return self.first_token_at_s - self.stalled_since_s
 
 
+    def moved(self, tokens: list[Token], later_s: float) -> "Segment":
+        """A copy with these tokens, its times on a clock that is `later_s` ahead."""
+        first, last = self.first_token_at_s, self.last_token_at_s
+        return replace(
+            self,
+            tokens=tokens,
+            opened_at_s=self.opened_at_s + later_s,
+            stalled_since_s=self.stalled_since_s + later_s,
+            first_token_at_s=None if first is None else first + later_s,
+            last_token_at_s=None if last is None else last + later_s,
+        )
+
+
 class Delta(NamedTuple):
     """What became certain: text for the client, and the tokens it was read from.
 
@@ -98,6 +112,16 @@ class Delta(NamedTuple):
     text: str
     tokens: tuple[Token, ...] = ()
     start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A delta with the segment it belongs to (without the segment's tokens): of these a session can be made again."""
+
+    segment: Segment
+    start: int
+    tokens: tuple[Token, ...]
+    text: str
 
 
 class Session:
@@ -112,6 +136,27 @@ class Session:
         self.finish: FinishReason | None = None
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
+
+    @classmethod
+    def restore(
+        cls, session_id: str, ask: Ask, plan: Plan, opened_at_s: float, growths: Sequence[Growth], later_s: float
+    ) -> "Session":
+        """A stream as its growths have left it; the clock of this process is `later_s` ahead of its writer's."""
+        session = cls(session_id, ask, plan, opened_at_s + later_s)
+        for growth in growths:
+            known: list[Token] = []
+            if session.segments and session.current.key == growth.segment.key:
+                known = session.segments.pop().tokens
+            session.segments.append(growth.segment.moved([*known[: growth.start], *growth.tokens], later_s))
+            session.text += growth.text
+        for segment in session.segments:
+            segment.settled = len(segment.tokens) if ask.streaming else 0
+        session._scanner.push("".join(s.text for s in session.segments))
+        return session
+
+    def growth(self, delta: Delta) -> Growth:
+        """A delta that was just made, with its segment."""
+        return Growth(replace(self.current, tokens=[], end=None), delta.start, delta.tokens, delta.text)
 
     @property
     def kept_tokens(self) -> int:
@@ -204,13 +249,14 @@ class Session:
         return self._request(segment, seam.prompt_ids, seam.kept_tokens)
 
     def _next_key(self) -> SegmentKey:
-        return SegmentKey(self.id, len(self.segments))
+        return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)
 
     def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
         kept, sampling = self.kept_tokens, self.ask.sampling
         left = replace(sampling, max_tokens=sampling.max_tokens - kept, min_tokens=max(0, sampling.min_tokens - kept))
         before = self.segments[-1] if self.segments else None
-        avoid = before.replica if before and before.model == segment.model else ""
+        leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
+        avoid = before.replica if before and leaves else ""
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
         self.segments.append(segment)
         return SegmentRequest(
