@@ -132,9 +132,7 @@ class Ingress:
         opening, now_s = replace(record.opening, epoch=record.epoch), time.monotonic()
         newest_s = max((g.segment.last_token_at_s or 0.0 for g in record.growths), default=opening.opened_at_s)
         later_s = now_s - record.silent_s - newest_s
-        session = Session.restore(
-            session_id, opening.ask, opening.plan, opening.opened_at_s, record.growths, later_s
-        )
+        session = Session.restore(session_id, opening.ask, opening.plan, opening.opened_at_s, record.growths, later_s)
         session.finish = record.trace.get("finish_reason")
         prompt = self._tokenizers[opening.plan.models[0]].encode_chat(opening.ask.messages, opening.ask.continue_final)
         log = None if record.over else SessionLog(self._recorder, opening, record.growths)

@@ -23,7 +23,8 @@ ARGUMENT = "ghost_sampling"
 class KeyedSampling:
     """How one request is sampled. `position` is the number of answer tokens before this segment.
 
-    `kept` are those tokens, for the penalties, which mean what they mean in OpenAI's API.
+    `kept` are those tokens, for the penalties, which mean what they mean in OpenAI's API; the repetition penalty counts
+    the prompt as well and means what it means in transformers: positive logits are divided by it, others multiplied.
     """
 
     seed: int
@@ -32,6 +33,7 @@ class KeyedSampling:
     position: int = 0
     presence_penalty: float = 0.0
     frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
     kept: tuple[int, ...] = ()
 
 
@@ -78,21 +80,30 @@ def keep_top_p(logits: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
 
 @dataclass(slots=True)
 class _Request:
-    """A running request: how it is sampled, its output so far (vLLM's own list) and its token counts."""
+    """A running request: how it is sampled, its output so far (vLLM's own list) and its token counts.
+
+    Tokens that only the prompt has are counted 0 times.
+    """
 
     how: KeyedSampling
     output: list[int]
     counted: int = 0
     counts: dict[int, int] = field(default_factory=dict)
 
-    def penalised(self) -> tuple[list[int], list[float]]:
-        """Token ids and what to take off their logits."""
+    def penalise(self, logits: torch.Tensor) -> None:
+        """Change the logits of one row, in place: the repetition penalty first, then the others, as vLLM does."""
+        how = self.how
+        if (how.presence_penalty, how.frequency_penalty, how.repetition_penalty) == (0, 0, 1):
+            return
         while self.counted < len(self.output):
             token = self.output[self.counted]
             self.counts[token] = self.counts.get(token, 0) + 1
             self.counted += 1
-        how = self.how
-        return list(self.counts), [how.presence_penalty + how.frequency_penalty * n for n in self.counts.values()]
+        ids = torch.tensor(list(self.counts), dtype=torch.int64, device=logits.device)
+        counts = torch.tensor(list(self.counts.values()), dtype=logits.dtype, device=logits.device)
+        seen = logits[ids]
+        seen = torch.where(seen > 0, seen / how.repetition_penalty, seen * how.repetition_penalty)
+        logits[ids] = seen - how.presence_penalty * (counts > 0) - how.frequency_penalty * counts
 
 
 def _read(params: SamplingParams, prompt: Sequence[int] | None, output: list[int]) -> _Request | None:
@@ -101,6 +112,8 @@ def _read(params: SamplingParams, prompt: Sequence[int] | None, output: list[int
         return None
     how = KeyedSampling(**{**how, "kept": tuple(how["kept"])})
     request = _Request(how, output)
+    if how.repetition_penalty != 1:
+        request.counts = dict.fromkeys(prompt or (), 0)
     for token in how.kept:
         request.counts[token] = request.counts.get(token, 0) + 1
     return request
@@ -124,9 +137,7 @@ class KeyedSampler(LogitsProcessor):
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         """Change the rows of requests that ask for it, in place."""
         for row, request in self._requests.items():
-            if request.how.presence_penalty or request.how.frequency_penalty:
-                ids, penalties = request.penalised()
-                logits[row, ids] -= torch.tensor(penalties, dtype=logits.dtype, device=self._device)
+            request.penalise(logits[row])
         sampled = [(row, r) for row, r in self._requests.items() if r.how.temperature > 0]
         if sampled:
             rows = torch.tensor([row for row, _ in sampled], device=self._device)

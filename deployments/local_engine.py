@@ -53,6 +53,7 @@ class VllmEngine:
             position=request.kept_tokens,
             presence_penalty=s.presence_penalty,
             frequency_penalty=s.frequency_penalty,
+            repetition_penalty=s.repetition_penalty,
             kept=request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :],
         )
         return SamplingParams(

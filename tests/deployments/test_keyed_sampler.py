@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from scipy.stats import chisquare, kstest
+from transformers import RepetitionPenaltyLogitsProcessor
 from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate
 from vllm.v1.sample.logits_processor.interface import MoveDirectionality
@@ -40,15 +41,17 @@ def params(**fields: Any) -> SamplingParams:
     return SamplingParams(temperature=0, extra_args={ARGUMENT: how})
 
 
-def sampler(*added: tuple[int, SamplingParams, list[int]]) -> KeyedSampler:
+def sampler(*added: tuple[int, SamplingParams, list[int]], prompt: Sequence[int] = ()) -> KeyedSampler:
     made = KeyedSampler(SimpleNamespace(), torch.device("cpu"), False)
-    made.update_state(BatchUpdate(len(added), [], [(row, p, [], out) for row, p, out in added], []))
+    made.update_state(BatchUpdate(len(added), [], [(row, p, list(prompt), out) for row, p, out in added], []))
     return made
 
 
-def write(logits: torch.Tensor, how: SamplingParams, output: list[int], tokens: int, row: int = 0) -> list[int]:
+def write(
+    logits: torch.Tensor, how: SamplingParams, output: list[int], tokens: int, row: int = 0, prompt: Sequence[int] = ()
+) -> list[int]:
     """Go on for some tokens with the same logits at every position."""
-    made = sampler((row, how, output))
+    made = sampler((row, how, output), prompt=prompt)
     for _ in range(tokens):
         batch = logits.repeat(row + 1, 1)
         output.append(int(made.apply(batch)[row].argmax()))
@@ -63,13 +66,17 @@ def test_samples_follow_the_distribution() -> None:
     assert chisquare([drawn.count(i) for i in range(4)], expected.tolist()).pvalue > 0.001
 
 
-@pytest.mark.parametrize("fields", [{}, {"presence_penalty": 0.7, "frequency_penalty": 0.4}, {"top_p": 0.7}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"presence_penalty": 0.7, "frequency_penalty": 0.4}, {"top_p": 0.7}, {"repetition_penalty": 1.4}],
+)
 def test_an_answer_cut_anywhere_goes_on_as_it_would_have(fields: dict[str, float]) -> None:
     logits = torch.randn(VOCAB, generator=torch.Generator().manual_seed(0))
-    whole = write(logits, params(**fields), [], 30)
+    whole = write(logits, params(**fields), [], 30, prompt=[1, 2])
     for cut in range(30):
         kept = whole[:cut]
-        rest = write(logits, params(**fields, position=cut, kept=kept), [], 30 - cut, row=cut % 3)
+        how = params(**fields, position=cut, kept=kept)
+        rest = write(logits, how, [], 30 - cut, row=cut % 3, prompt=[1, 2, *kept])
         assert kept + rest == whole
 
 
@@ -77,6 +84,13 @@ def test_penalties_are_those_of_openai_s_api() -> None:
     how = params(temperature=0.0, presence_penalty=0.5, frequency_penalty=0.25, kept=[3, 3])
     changed = sampler((0, how, [3, 5])).apply(torch.zeros(1, 8))[0]
     assert changed.tolist() == [0, 0, 0, -0.5 - 3 * 0.25, 0, -0.75, 0, 0]
+
+
+def test_the_repetition_penalty_is_that_of_transformers() -> None:
+    logits = torch.tensor([[2.0, -1.0, 3.0, -4.0, 5.0]])
+    changed = sampler((0, params(temperature=0.0, repetition_penalty=2.0), [0]), prompt=[3]).apply(logits.clone())
+    expected = RepetitionPenaltyLogitsProcessor(2.0)(torch.tensor([[3, 0]]), logits.clone())
+    assert torch.equal(changed, expected)
 
 
 @pytest.mark.parametrize(("top_p", "kept"), [(1.0, 4), (0.9, 3), (0.5, 1), (0.01, 1)])
