@@ -8,7 +8,6 @@ from ray.serve.request_router import PendingRequest, RequestRouter, RunningRepli
 from ghostrouter.policy.replicas import rank
 from ghostrouter.types import SegmentRequest
 
-
 # The replicas that take requests, by deployment; of all deployments that this process calls.
 _RUNNING: dict[str, frozenset[str]] = {}
 

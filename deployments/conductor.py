@@ -3,30 +3,17 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
 
+from deployments.engines import Engines, Seams
+from deployments.preparation import Preparation
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
-from ghostrouter.replay.seam import Seam, SeamRequest
+from ghostrouter.policy.kv_times import KvTimes
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import Frame, SegmentRequest
+from ghostrouter.types import SegmentRequest
 
 _MAX_FAILURES = 4
-
-
-class Engines(Protocol):
-    """Every model behind one door, local replicas and cloud alike."""
-
-    def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Frames of a segment. Raises SegmentFailed when its engine stops before the end."""
-        ...
-
-
-class Seams(Protocol):
-    """Who computes seams."""
-
-    async def plan(self, request: SeamRequest) -> Seam: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +27,7 @@ class _Next:
 
 
 class Conductor:
-    """Runs sessions. Holds no state of any one of them.
+    """Runs sessions. Holds no state of any one of them, only what all have taught it of the models' speed.
 
     `replicas` tells how many replicas a model has; `clock` gives monotonic seconds.
     """
@@ -60,6 +47,7 @@ class Conductor:
         self._replicas = replicas
         self._clock = clock
         self._emit = emit
+        self._times = KvTimes()
 
     async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
@@ -71,6 +59,7 @@ class Conductor:
         """
         failed: list[str] = []
         following = _Next(session.current.model, "resumed", "") if session.segments else None
+        prepared = ""
         while True:
             if following is None:
                 request = session.open(session.plan.models[0], prompt_ids, self._clock())
@@ -81,9 +70,10 @@ class Conductor:
                 yield session.settle(seam.keep)
                 if session.finish:
                     return
-                request = session.resume(seam, following.reason, following.detail, self._clock())
+                request = session.resume(seam, following.reason, following.detail, self._clock(), prepared)
+            preparation = Preparation(self._engines, self._seams)
             try:
-                async with aclosing(self._segment(session, request, _sound(session, failed))) as deltas:
+                async with aclosing(self._segment(session, request, _sound(session, failed), preparation)) as deltas:
                     async for delta in deltas:
                         yield delta
             except SegmentDrained as drained:
@@ -95,9 +85,12 @@ class Conductor:
                 if session.finish:
                     return
                 following = self._after_end(session, _sound(session, failed))
+            finally:
+                preparation.cancel()
+            prepared = preparation.replica(following.model)
 
     async def _segment(
-        self, session: Session, request: SegmentRequest, models: Sequence[str]
+        self, session: Session, request: SegmentRequest, models: Sequence[str], preparation: Preparation
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
         handoffs = session.handoffs
@@ -112,15 +105,24 @@ class Conductor:
                 waiting = segment.first_token_at_s is None
                 delta = session.accept(frame, self._clock())
                 if waiting and segment.first_token_at_s is not None:
-                    self._report_start(segment)
+                    self._report_start(segment, len(request.prompt_ids))
                 self._emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
+                target = switch.stronger(models, request.model) if request.may_hand_off else None
+                raised = frame.risk_raised and self._is_worth_warming(target, len(request.prompt_ids))
+                preparation.follow(session, target, raised)
                 yield delta
                 if session.finish or segment.end:
                     return
         raise SegmentFailed(f"{segment.model} broke off without an end")
 
-    def _report_start(self, segment: Segment) -> None:
-        """Metrics that are known with a segment's first token."""
+    def _is_worth_warming(self, target: str | None, prompt_tokens: int) -> bool:
+        """Whether `target` would take long enough over the prompt that preparing it pays."""
+        expected_s = None if target is None else self._times.prefill_s(target, prompt_tokens)
+        return expected_s is not None and expected_s >= self._rules.warm_from_s
+
+    def _report_start(self, segment: Segment, prompt_tokens: int) -> None:
+        """What is known with a segment's first token."""
+        self._times.observe(segment.model, prompt_tokens - segment.cached_tokens, segment.ttft_s or 0.0)
         if segment.stall_s is None:
             self._emit(metrics.TTFT, segment.ttft_s or 0.0, model=segment.model)
         else:

@@ -63,7 +63,7 @@ class Ingress:
         self._conductor = Conductor(
             self._engines,
             ReplaySeams(replay, self._tokenizers),
-            switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back),
+            switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back, config.sessions.warm_from_s),
             {m.name: m.most_replicas for m in config.models},
             time.monotonic,
             self._emit,

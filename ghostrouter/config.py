@@ -92,6 +92,9 @@ class Sessions(_Section):
 
     max_handoffs: int = Field(default=12, ge=0)
     hand_back: bool = Field(default=True, description="return to the cheaper model when the answer is calm")
+    warm_from_s: float = Field(
+        default=0.05, ge=0, description="prepare the next model while risk is raised if its prefill takes so long"
+    )
     first_token_s: float = Field(default=60.0, gt=0, description="an engine without a token after that has failed")
     stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)

@@ -79,7 +79,8 @@ class Frame:
     """A small batch of consecutive tokens of one segment; the last frame of a segment carries its end.
 
     `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
-    whose KV entries the engine already held) are told by the first frame.
+    whose KV entries the engine already held) are told by the first frame. `risk_raised` says that telemetry sees
+    trouble coming: a target may be prepared.
     """
 
     key: SegmentKey
@@ -88,6 +89,7 @@ class Frame:
     end: SegmentEnd | None = None
     replica: str = ""
     cached_tokens: int = 0
+    risk_raised: bool = False
 
 
 @dataclass(frozen=True, slots=True)

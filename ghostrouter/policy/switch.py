@@ -1,15 +1,20 @@
 """In the middle of an answer: who takes over."""
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchRules:
-    """What an operator allows: how many changes of engine, and whether to return to a cheaper model."""
+    """What an operator allows: how many changes of engine, and whether to return to a cheaper model.
+
+    A target whose prefill is expected to take `warm_from_s` or longer is prepared while risk is raised.
+    """
 
     max_handoffs: int
     hand_back: bool
+    warm_from_s: float = math.inf
 
 
 def stronger(models: Sequence[str], current: str) -> str | None:

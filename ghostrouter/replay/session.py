@@ -62,6 +62,7 @@ class Segment:
     detail: str = ""
     rollback_tokens: int = 0
     replica: str = ""
+    warmed: bool = False
     cached_tokens: int = 0
     first_token_at_s: float | None = None
     last_token_at_s: float | None = None
@@ -75,7 +76,9 @@ class Segment:
 
     @property
     def kv_mode(self) -> KvMode:
-        return "prefix_cache" if self.cached_tokens else "recompute"
+        if not self.cached_tokens:
+            return "recompute"
+        return "warm" if self.warmed else "prefix_cache"
 
     @property
     def ttft_s(self) -> float | None:
@@ -88,7 +91,6 @@ class Segment:
         if self.first_token_at_s is None or self.reason == "plan":
             return None
         return self.first_token_at_s - self.stalled_since_s
-
 
     def moved(self, tokens: list[Token], later_s: float) -> "Segment":
         """A copy with these tokens, its times on a clock that is `later_s` ahead."""
@@ -239,14 +241,17 @@ class Session:
         self.text = text
         return Delta(certain, fresh, start)
 
-    def resume(self, seam: Seam, reason: OpenReason, detail: str, now_s: float) -> SegmentRequest:
-        """Go on behind a seam that `settle` has cut."""
+    def resume(
+        self, seam: Seam, reason: OpenReason, detail: str, now_s: float, warm_replica: str = ""
+    ) -> SegmentRequest:
+        """Go on behind a seam that `settle` has cut; `warm_replica` has prefilled what is there."""
         before = self.current
         stalled_since = before.stalled_since_s if before.last_token_at_s is None else before.last_token_at_s
         segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
         segment.continuation, segment.detail = seam.continuation, detail
-        segment.rollback_tokens = seam.rollback_tokens
-        return self._request(segment, seam.prompt_ids, seam.kept_tokens)
+        segment.rollback_tokens, segment.warmed = seam.rollback_tokens, bool(warm_replica)
+        request = self._request(segment, seam.prompt_ids, seam.kept_tokens)
+        return replace(request, prefer_replica=warm_replica) if warm_replica else request
 
     def _next_key(self) -> SegmentKey:
         return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)

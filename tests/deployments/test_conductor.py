@@ -1,10 +1,11 @@
-from collections.abc import Iterable
+import asyncio
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 
 import pytest
 
 from deployments.conductor import Conductor
-from ghostrouter.errors import NothingCanAnswer, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
 from ghostrouter.types import (
@@ -20,7 +21,7 @@ from ghostrouter.types import (
     Verdict,
 )
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
-from tests.make import frames, tokens
+from tests.make import KEY, frames, tokens
 
 STOP = SegmentEnd("stop")
 
@@ -62,7 +63,7 @@ class Run:
         max_handoffs: int = 5,
     ) -> None:
         self.engines, self.meter = Engines(scripts), Meter()
-        rules = SwitchRules(max_handoffs, hand_back=True)
+        rules = SwitchRules(max_handoffs, hand_back=True, warm_from_s=0.0)
         self.conductor = Conductor(self.engines, Seams(), rules, dict.fromkeys(scripts, replicas), Clock(), self.meter)
         ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
         self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
@@ -155,3 +156,93 @@ async def test_leaving_closes_the_engine() -> None:
         async for _ in deltas:
             break
     assert run.engines.closed == 1
+
+
+def raises_risk(text: str, then: Iterable[bool], end: SegmentEnd) -> Script:
+    """One frame for each of `then`, which says whether risk is raised; the last carries the end."""
+
+    def script(request: SegmentRequest) -> Iterable[Frame]:
+        steps = list(then)
+        for i, raised in enumerate(steps):
+            last = i == len(steps) - 1
+            yield Frame(request.key, i, tokens(text[i]), end if last else None, "r1", 0, raised)
+
+    return script
+
+
+def knows_the_speed_of(run: Run, model: str) -> Run:
+    for computed in (10, 100):
+        run.conductor._times.observe(model, computed, computed * 1e-3)
+    return run
+
+
+def warm(request: SegmentRequest) -> Iterable[Frame]:
+    """A target that finds its prefix when it has been prepared."""
+    yield Frame(request.key, 0, tokens("!"), STOP, "r9", 32)
+
+
+async def test_a_target_is_prepared_while_risk_is_raised() -> None:
+    small = raises_risk("abcd", [False, True, True, True], SegmentEnd("handoff", (), Verdict(KEY, 4, "handoff", 1, 4)))
+    run = knows_the_speed_of(Run({"small": small, "large": warm}), "large")
+    assert await run.text() == "abcd!"
+    prefill, segment = run.engines.asked[1:]
+    assert (prefill.sampling.max_tokens, prefill.prompt_ids) == (1, (0, *map(ord, "ab")))
+    assert segment.prefer_replica == "r9"
+    assert run.session.segments[1].kv_mode == "warm"
+
+
+async def test_a_preparation_is_given_up_when_risk_falls() -> None:
+    started, gone = asyncio.Event(), asyncio.Event()
+
+    class Slow(Engines):
+        async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+            if request.key.session != "s":
+                started.set()
+                try:
+                    await asyncio.Event().wait()
+                finally:
+                    gone.set()
+            async for frame in super().stream(request):
+                if len(frame.tokens) and frame.start == 3:
+                    await asyncio.wait_for(started.wait(), 5)
+                yield frame
+
+    run = knows_the_speed_of(
+        Run({"small": raises_risk("abcdef", [True] * 4 + [False] * 2, STOP), "large": warm}), "large"
+    )
+    run.conductor._engines = Slow({"small": raises_risk("abcdef", [True] * 4 + [False] * 2, STOP)})
+    assert await run.text() == "abcdef"
+    assert gone.is_set()
+    assert run.session.handoffs == 0
+
+
+async def test_a_fast_target_is_not_prepared() -> None:
+    run = Run({"small": raises_risk("ab", [True, True], STOP), "large": warm})
+    await run.text()
+    assert len(run.engines.asked) == 1
+
+
+async def test_a_drained_replica_is_left_without_counting_as_a_failure() -> None:
+    def drained(request: SegmentRequest) -> Iterable[Frame | Exception]:
+        yield Frame(request.key, 0, tokens("ab"), None, "r1")
+        yield SegmentDrained("r1 is being taken down")
+
+    run = Run({"small": once(drained, drained, drained, writes("cd"))})
+    assert await run.text() == "abababcd"
+    assert [r for _, r, _ in run.written] == ["plan", "drain", "drain", "drain"]
+
+
+async def test_a_restored_answer_goes_on() -> None:
+    first = Run({"small": writes("abcdef")})
+    growths = []
+    async with aclosing(first.conductor.run(first.session, (0,))) as deltas:
+        async for delta in deltas:
+            growths.append(first.session.growth(delta))
+            if len(growths) == 1:
+                break
+    run = Run({"small": writes("def")})
+    run.session = Session.restore("s", first.session.ask, first.session.plan, 0.0, growths, 0.0)
+    assert await run.text() == "def"
+    assert run.session.text == "abcdef"
+    assert run.engines.asked[0].prompt_ids == (0, *map(ord, "abc"))
+    assert [(m, r) for m, r, _ in run.written] == [("small", "plan"), ("small", "resumed")]
