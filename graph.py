@@ -1,5 +1,6 @@
 """Wiring, and nothing else: `build(args)` makes the Ray Serve application. The one place that deploys."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
-        max_ongoing_requests=1000,
+        options={"max_ongoing_requests": 1000, **config.ingress},
         config=config,
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
         cloud=_deploy(CloudPool, "CloudPool"),
@@ -48,7 +49,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         replay=_deploy(
             Replay,
             "Replay",
-            max_ongoing_requests=1000,
+            options={"max_ongoing_requests": 1000},
             models=config.models,
             journal=config.journal,
             traces_kept=config.sessions.traces_kept,
@@ -56,11 +57,9 @@ def build(args: dict[str, Any]) -> serve.Application:
     )
 
 
-def _deploy(cls: type, name: str, max_ongoing_requests: int = 200, **kwargs: Any) -> serve.Application:
-    deployment = serve.deployment(
-        cls, name=name, ray_actor_options=_LIGHT, max_ongoing_requests=max_ongoing_requests, logging_config=_QUIET
-    )
-    return deployment.bind(**kwargs)
+def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:
+    defaults = {"ray_actor_options": _LIGHT, "max_ongoing_requests": 200, "logging_config": _QUIET}
+    return serve.deployment(cls, name=name, **{**defaults, **(options or {})}).bind(**kwargs)
 
 
 def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphConfig) -> serve.Application:

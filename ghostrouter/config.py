@@ -114,6 +114,9 @@ class GraphConfig(_Section):
 
     models: tuple[LocalModel, ...] = Field(min_length=1)
     routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
+    ingress: dict[str, Any] = Field(
+        default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
+    )
     classify: Classify = Classify()
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
