@@ -68,14 +68,15 @@ async def _events(router: Router, opened: Opened, last_event: int) -> AsyncItera
     """An answer as server-sent events; an error after the first one is an event too."""
     head, session = opened.opening.wire, opened.session
     if last_event < 0:
-        yield sse.event(chat_response.chunk(head, {"role": "assistant", "content": ""}))
+        opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
+        yield sse.event(opening, id=sse.format_id(session.id, 0))
     try:
         async with aclosing(router.run(opened)) as growths:
             async for number, growth in growths:
-                if number > last_event and (growth.text or head.logprobs):
+                if number + 1 > last_event and (growth.text or head.logprobs):
                     logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
                     chunk = chat_response.chunk(head, {"content": growth.text}, None, logprobs)
-                    yield sse.event(chunk, id=sse.format_id(session.id, number))
+                    yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
     except Exception as error:
         if not isinstance(error, NothingCanAnswer):
             log.exception("session.failed session=%s", session.id)

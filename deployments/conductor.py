@@ -13,8 +13,6 @@ from ghostrouter.policy.kv_times import KvTimes
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
 from ghostrouter.types import SegmentRequest
 
-_MAX_FAILURES = 4
-
 
 @dataclass(frozen=True, slots=True)
 class _Next:
@@ -144,7 +142,7 @@ class Conductor:
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:
         models, current = session.plan.models, session.current.model
         target = switch.after_failure(models, current, failed, self._replicas.get(current, 1))
-        if target is None or len(failed) >= _MAX_FAILURES:
+        if target is None or len(failed) >= self._rules.max_failures:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
         return _Next(target, "failure", str(failure))
 

@@ -60,10 +60,11 @@ class Ingress:
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
         self._emit = RayMetrics()
+        rules = config.sessions
         self._conductor = Conductor(
             self._engines,
             ReplaySeams(replay, self._tokenizers),
-            switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back, config.sessions.warm_from_s),
+            switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.warm_from_s, rules.max_failures),
             {m.name: m.most_replicas for m in config.models},
             time.monotonic,
             self._emit,

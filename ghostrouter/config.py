@@ -92,6 +92,7 @@ class Sessions(_Section):
 
     max_handoffs: int = Field(default=12, ge=0)
     hand_back: bool = Field(default=True, description="return to the cheaper model when the answer is calm")
+    max_failures: int = Field(default=4, ge=0, description="of engines, in one answer; then it fails")
     warm_from_s: float = Field(
         default=0.05, ge=0, description="prepare the next model while risk is raised if its prefill takes so long"
     )

@@ -33,7 +33,8 @@ def test_hand_back_can_be_switched_off() -> None:
     [
         ("small", [], 1, "mid"),
         ("small", [], 2, "small"),
-        ("small", ["small"], 2, "mid"),
+        ("small", ["small"], 2, "small"),
+        ("small", ["small", "small"], 2, "mid"),
         ("large", [], 1, "mid"),
         ("large", ["mid"], 1, "small"),
         ("large", ["mid", "small"], 1, None),
