@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deployments import chat_http
+from deployments import chat_http, responses_http
 from deployments.opened import Opened
-from ghostrouter.api import errors, sse
+from ghostrouter.api import errors, responses_request, sse
 from ghostrouter.api.chat_request import ChatCall, from_wire
 from ghostrouter.errors import GhostRouterError, InvalidRequest
+from ghostrouter.replay.journal import Record
 from ghostrouter.replay.session import Growth
 
 log = logging.getLogger("ray.serve")
@@ -34,6 +35,10 @@ class Router(Protocol):
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened: ...
     async def resume(self, session_id: str, owner: str) -> Opened: ...
     def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
+    def start(self, opened: Opened) -> None: ...
+    async def read(self, session_id: str, owner: str) -> Record: ...
+    async def cancel(self, session_id: str, owner: str) -> Record: ...
+    def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]: ...
 
 
 class BodyTooLarge(Exception):
@@ -46,6 +51,9 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
+            Route("/v1/responses", api.responses, methods=["POST"]),
+            Route("/v1/responses/{id}", api.response, methods=["GET"]),
+            Route("/v1/responses/{id}/cancel", api.cancel_response, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
             Route("/v1/models/{name:path}", api.model, methods=["GET"]),
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
@@ -91,6 +99,22 @@ class _Api:
             session_id, number = sse.parse_id(last_event)
             return chat_http.streamed(self._router, await self._router.resume(session_id, owner), number)
         return await chat_http.answer(self._router, from_wire(await self._json(request)), owner)
+
+    async def responses(self, request: Request) -> Response:
+        asked = responses_request.from_wire(await self._json(request))
+        return await responses_http.create(self._router, asked, _owner(request))
+
+    async def response(self, request: Request) -> Response:
+        asked = request.query_params
+        after = asked.get("starting_after")
+        if after is not None and not after.isdecimal():
+            raise InvalidRequest("`starting_after` must be the sequence number of an event.")
+        stream = asked.get("stream", "false").lower() == "true"
+        number = None if after is None else int(after)
+        return await responses_http.retrieve(self._router, request.path_params["id"], _owner(request), stream, number)
+
+    async def cancel_response(self, request: Request) -> Response:
+        return await responses_http.cancel(self._router, request.path_params["id"], _owner(request))
 
     async def _json(self, request: Request) -> Any:
         """The body as JSON, read no further than is allowed."""

@@ -1,5 +1,7 @@
 """Where requests come in and tokens stream out."""
 
+import asyncio
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -37,6 +39,9 @@ from ghostrouter.types import Classification, Message, Plan, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
+_FOLLOW_EVERY_S = 0.05
+
+log = logging.getLogger("ray.serve")
 
 
 class Ingress:
@@ -59,6 +64,7 @@ class Ingress:
         self._classifier = classifier
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
+        self._jobs: set[asyncio.Task[None]] = set()
         self._emit = RayMetrics()
         rules = config.sessions
         self._conductor = Conductor(
@@ -116,7 +122,7 @@ class Ingress:
             await self._classify(call),
         )
         prompt_ids = prompts[chosen.models[0]]
-        ask = self._ask(call, chosen, len(prompt_ids))
+        ask = self._ask(call, chosen, len(prompt_ids), streaming=call.stream or kept)
         opening = Opening(wire.id, owner, ask, chosen, len(prompt_ids), now_s, wire)
         log = SessionLog(self._recorder, opening) if kept else None
         if log:
@@ -139,6 +145,55 @@ class Ingress:
         log = None if record.over else SessionLog(self._recorder, opening, record.growths)
         return Opened(session, opening, prompt, log, tuple(record.growths), _failure(record))
 
+    def start(self, opened: Opened) -> None:
+        """Write an answer that nobody reads along: it goes into the journal."""
+        task = asyncio.create_task(self._finish(opened))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    async def _finish(self, opened: Opened) -> None:
+        try:
+            async for _ in self.run(opened):
+                pass
+        except GhostRouterError as error:
+            log.info("job.ended session=%s error=%s", opened.session.id, type(error).__name__)
+
+    async def read(self, session_id: str, owner: str, skip: int = 0) -> Record:
+        """What the journal has of a session, without its first `skip` growths; taken up again if nobody writes it.
+
+        Raises:
+            SessionNotFound, SessionExpired: the journal does not have it for this owner.
+        """
+        record: Record = await self._replay.read.remote(session_id, owner, skip)
+        left = record.outcome == "disconnected" or record.silent_s > self._config.journal.adopt_s
+        if left and not record.over:
+            self.start(await self.resume(session_id, owner))
+        return record
+
+    async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
+        """A session that is written elsewhere: its record as it is now, its growths as they come, the last record.
+
+        Raises:
+            SessionNotFound, SessionExpired: the journal does not have it for this owner.
+        """
+        record = await self.read(session_id, owner)
+        yield record
+        number = 0
+        while True:
+            for growth in record.growths:
+                yield growth
+            number += len(record.growths)
+            if record.over:
+                yield record
+                return
+            await asyncio.sleep(_FOLLOW_EVERY_S)
+            record = await self.read(session_id, owner, number)
+
+    async def cancel(self, session_id: str, owner: str) -> Record:
+        """Stop a session. Raises SessionNotFound or SessionExpired."""
+        record: Record = await self._replay.cancel.remote(session_id, owner)
+        return record
+
     def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
         """The prompt in the tokens of every model; models that would read it alike share one."""
         distinct = {t.chat_fingerprint: t for t in self._tokenizers.values()}
@@ -153,7 +208,7 @@ class Ingress:
         )
         return label
 
-    def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int) -> Ask:
+    def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int, streaming: bool) -> Ask:
         defaults = self._models[chosen.models[0]].sampling
         room = min(self._context_tokens[name] for name in chosen.models) - prompt_tokens
         unknown = [s.to for s in call.script if s.to not in self._models]
@@ -171,7 +226,7 @@ class Ingress:
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )
-        return Ask(call.messages, sampling, call.stream, call.continue_final, call.script)
+        return Ask(call.messages, sampling, streaming, call.continue_final, call.script)
 
     async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer: those there are, then what is written; the session is recorded.

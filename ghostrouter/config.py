@@ -107,6 +107,9 @@ class Journal(_Section):
 
     keep_s: float = Field(default=3600.0, ge=0, description="after the last token; then resuming is answered with 410")
     max_tokens: int = Field(default=2_000_000, ge=0, description="of all sessions together; the oldest go first")
+    adopt_s: float = Field(
+        default=15.0, gt=0, description="a kept answer that nobody has written to for so long is taken up again"
+    )
     patience_s: float = Field(default=0.25, ge=0, description="a token waits at most so long to be written down")
 
 

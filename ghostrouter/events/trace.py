@@ -5,6 +5,10 @@ from typing import Any
 from ghostrouter.replay.session import Segment, Session
 
 
+# The keys of `summary`.
+SUMMARY = ("id", "plan", "handoffs", "segments")
+
+
 def summary(session: Session) -> dict[str, Any]:
     """The `ghost` object of an answer: its segments in order."""
     segments, start = [], 0

@@ -109,7 +109,8 @@ class Journal:
                 record.growths.append(entry.growth)
                 self._tokens += len(entry.growth.tokens)
         elif isinstance(entry, Ending):
-            record.outcome, record.trace, record.error = entry.outcome, entry.trace, entry.error
+            record.trace, record.error = entry.trace, entry.error
+            record.outcome = "cancelled" if record.cancelled else entry.outcome
         record.written_at_s = now_s
         self._records.move_to_end(entry.session)
         self._evict(now_s)
@@ -143,7 +144,7 @@ class Journal:
         """Make the writer of a session stop at its next entry. Raises what `read` raises."""
         record = self.read(session, owner, now_s)
         if not record.over:
-            record.cancelled = True
+            record.cancelled, record.outcome = True, "cancelled"
         return record
 
     def _evict(self, now_s: float) -> None:
