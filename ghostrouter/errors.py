@@ -7,6 +7,7 @@ GhostRouterError
 │   ├── UnknownModel
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
+├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
@@ -43,6 +44,10 @@ class PromptTooLong(RequestError):
 
 class SegmentFailed(GhostRouterError):
     """An engine stopped before its segment ended: replica death, stall, provider error."""
+
+
+class SeamRefused(GhostRouterError):
+    """The target cannot go on with what the client has; the message is the reason."""
 
 
 class NothingCanAnswer(GhostRouterError):
