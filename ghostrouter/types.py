@@ -21,7 +21,8 @@ class Token(NamedTuple):
     likeliest tokens as (text, log-probability), when the client asked for them.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
-    what came in one event, `rank` is 0, `logprob` is -9999 (OpenAI's value for "not known"), margin and entropies are 0.
+    what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
+    are 0.
     """
 
     id: int

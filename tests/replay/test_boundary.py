@@ -31,7 +31,7 @@ from ghostrouter.replay.boundary import Boundaries, safe_keep
 )
 def test_places_to_cut(text: str, places: str) -> None:
     boundaries = Boundaries(text)
-    cut = "".join(("|" if 0 < i and boundaries.safe(i) else "") + c for i, c in enumerate(text))
+    cut = "".join(("|" if i > 0 and boundaries.safe(i) else "") + c for i, c in enumerate(text))
     assert cut.replace("| ", " ").replace(" |", " ") == places.replace("| ", " ").replace(" |", " ")
 
 
