@@ -146,7 +146,7 @@ class GraphConfig(_Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        names = [m.name for m in (*self.models, *self.cloud)]
+        names = [m.name for m in self.models] + [m.name for m in self.cloud]
         if len(set(names)) != len(names):
             raise ValueError("models, cloud: two models have the same name")
         if "default" not in self.routes:

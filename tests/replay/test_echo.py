@@ -79,7 +79,8 @@ def test_whatever_is_repeated_the_answer_is_written_once(
     again = data.draw(st.integers(0, len(first) - 2))
     stream = " ".join(first[again:]) + new
     sizes = data.draw(st.lists(st.integers(1, 5), min_size=1, max_size=4))
-    pieces, at = [], 0
+    pieces: list[str] = []
+    at = 0
     while at < len(stream):
         size = sizes[len(pieces) % len(sizes)]
         pieces.append(stream[at : at + size])
