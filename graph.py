@@ -43,9 +43,11 @@ def build(args: dict[str, Any]) -> serve.Application:
         max_ongoing_requests=1000,
         config=config,
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
-        cloud=_deploy(CloudPool, "CloudPool"),
+        cloud=_deploy(CloudPool, "CloudPool", max_ongoing_requests=1000, models=config.cloud, sessions=config.sessions),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(Replay, "Replay", models=config.models, traces_kept=config.sessions.traces_kept),
+        replay=_deploy(
+            Replay, "Replay", models=config.models, cloud=config.cloud, traces_kept=config.sessions.traces_kept
+        ),
     )
 
 

@@ -5,12 +5,12 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ghostrouter.errors import NothingCanAnswer, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.replay.seam import Seam, SeamRequest
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import Frame, SegmentRequest
+from ghostrouter.types import Frame, Prompt, SegmentRequest
 
 _MAX_FAILURES = 4
 
@@ -26,7 +26,9 @@ class Engines(Protocol):
 class Seams(Protocol):
     """Who computes seams."""
 
-    async def plan(self, request: SeamRequest) -> Seam: ...
+    async def plan(self, request: SeamRequest) -> Seam:
+        """How the answer goes on. Raises SeamRefused when the target cannot go on with it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,13 @@ class Conductor:
         self._clock = clock
         self._emit = emit
 
-    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
+    async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
 
         Raises:
             NothingCanAnswer: every engine that might have gone on has failed.
         """
-        request = session.open(session.plan.models[0], prompt_ids, self._clock())
+        request = session.open(session.plan.models[0], prompt, self._clock())
         failed: list[str] = []
         while True:
             try:
@@ -82,12 +84,21 @@ class Conductor:
                     return
                 following = self._after_end(session, _sound(session, failed))
             source = session.current.model
-            seam = await self._seams.plan(session.seam_request(following.model, following.onset))
+            following, seam = await self._cut(session, failed, following)
             self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
             yield session.settle(seam.keep)
             if session.finish:
                 return
             request = session.resume(seam, following.reason, following.detail, self._clock())
+
+    async def _cut(self, session: Session, failed: list[str], following: _Next) -> tuple[_Next, Seam]:
+        """The seam to who goes on; where that is refused, to who does instead. No model is asked for twice."""
+        while True:
+            try:
+                return following, await self._seams.plan(session.seam_request(following.model, following.onset))
+            except SeamRefused as refusal:
+                failed.append(following.model)
+                following = self._after_refusal(session, failed, following, refusal)
 
     async def _segment(
         self, session: Session, request: SegmentRequest, models: Sequence[str]
@@ -138,6 +149,17 @@ class Conductor:
         if target is None or len(failed) >= _MAX_FAILURES:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
         return _Next(target, "failure", str(failure))
+
+    @staticmethod
+    def _after_refusal(session: Session, failed: Collection[str], refused: _Next, refusal: SeamRefused) -> _Next:
+        """The answer stays where it is if it could have stayed there; else the next model of the plan goes on."""
+        current = session.current.model
+        if refused.reason != "failure" and current not in failed:
+            return _Next(current, "refused", f"{refused.reason}_refused: {refusal}")
+        target = switch.after_failure(session.plan.models, current, {*failed, current}, 1)
+        if target is None:
+            raise NothingCanAnswer(f"no other model of the plan can go on: {refusal}")
+        return _Next(target, refused.reason, f"{refused.detail}; {refusal}")
 
 
 def _sound(session: Session, failed: Collection[str]) -> list[str]:

@@ -17,6 +17,7 @@ from ghostrouter.api import chat_response, errors
 from ghostrouter.api.chat_request import ChatCall, from_wire
 from ghostrouter.errors import GhostRouterError, InvalidRequest, NothingCanAnswer
 from ghostrouter.events.trace import summary
+from ghostrouter.replay.prompts import FirstPrompt
 from ghostrouter.replay.session import Delta, Session
 from ghostrouter.types import Token
 
@@ -32,8 +33,8 @@ class Router(Protocol):
     async def ready(self) -> bool: ...
     async def status(self) -> dict[str, Any]: ...
     async def trace(self, session: str) -> dict[str, Any]: ...
-    async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]: ...
-    def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]: ...
+    async def open(self, call: ChatCall) -> tuple[Session, FirstPrompt]: ...
+    def run(self, session: Session, first: FirstPrompt) -> AsyncGenerator[Delta, None]: ...
 
 
 class BodyTooLarge(Exception):
@@ -87,14 +88,14 @@ class _Api:
 
     async def chat_completions(self, request: Request) -> Response:
         call = from_wire(await self._json(request))
-        session, prompt_ids = await self._router.open(call)
+        session, first = await self._router.open(call)
         head = chat_response.Head(session.id, call.model, int(time.time()))
-        deltas = self._router.run(session, prompt_ids)
+        deltas = self._router.run(session, first)
         headers = {"x-request-id": session.id, "cache-control": "no-store"}
         if call.stream:
-            events = _events(head, call, session, len(prompt_ids), deltas)
+            events = _events(head, call, session, first.tokens, deltas)
             return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-        return JSONResponse(await _whole(head, call, session, len(prompt_ids), deltas), headers=headers)
+        return JSONResponse(await _whole(head, call, session, first.tokens, deltas), headers=headers)
 
     async def _json(self, request: Request) -> Any:
         """The body as JSON, read no further than is allowed."""

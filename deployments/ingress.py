@@ -16,16 +16,18 @@ from deployments.engine_pool import EnginePool
 from deployments.metrics import RayMetrics
 from deployments.replay_seams import ReplaySeams
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.config import GraphConfig
+from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.errors import InvalidRequest, TraceNotFound
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
-from ghostrouter.replay import tokenizers
+from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.session import Ask, Delta, Session
 from ghostrouter.types import Classification, Message, Plan, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
+# A provider is one of many machines: after a failure the next may answer.
+_CLOUD_ATTEMPTS = 2
 
 
 class Ingress:
@@ -40,9 +42,11 @@ class Ingress:
         replay: DeploymentHandle,
     ) -> None:
         self._config = config
-        self._models = {m.name: m for m in config.models}
+        self._cloud = {m.name: m for m in config.cloud}
+        self._models: dict[str, LocalModel | CloudModel] = {m.name: m for m in config.models} | self._cloud
         self._tokenizers = tokenizers.load(config.models)
         self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
+        self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
         self._routes = {task: route.models for task, route in config.routes.items()}
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
@@ -50,9 +54,9 @@ class Ingress:
         self._emit = RayMetrics()
         self._conductor = Conductor(
             self._engines,
-            ReplaySeams(replay, self._tokenizers),
+            ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(config.sessions.max_handoffs, config.sessions.hand_back),
-            {m.name: m.most_replicas for m in config.models},
+            {m.name: m.most_replicas for m in config.models} | dict.fromkeys(self._cloud, _CLOUD_ATTEMPTS),
             time.monotonic,
             self._emit,
         )
@@ -66,9 +70,9 @@ class Ingress:
         return [plan.AUTO, *self._models]
 
     async def ready(self) -> bool:
-        """Whether an answer could be given: some model of the default route is ready."""
+        """Whether an answer could be given: some model of the default route is ready, or in the cloud."""
         status = await self._engines.status()
-        return any(status.get(name) for name in self._routes["default"])
+        return any(name in self._cloud or status.get(name) for name in self._routes["default"])
 
     async def status(self) -> dict[str, Any]:
         """Which models are ready, and how many requests a replica of theirs is working on."""
@@ -86,34 +90,31 @@ class Ingress:
             raise TraceNotFound(f"No trace of `{session}` is kept.")
         return found
 
-    async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]:
+    async def open(self, call: ChatCall) -> tuple[Session, prompts.FirstPrompt]:
         """Plan a session: what to ask of whom, and the first model's prompt.
 
         Raises:
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
-        prompts = self._prompts(call)
+        firsts = prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
+        if call.model in self._models and call.model not in firsts:
+            raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
+        candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
         chosen = plan.make_plan(
             call.model,
-            {n: self._candidate(n, len(ids)) for n, ids in prompts.items()},
+            candidates,
             self._routes,
             await self._classify(call),
             one_tokenizer=bool(call.logit_bias),
         )
-        prompt_ids = prompts[chosen.models[0]]
-        ask = self._ask(call, chosen, len(prompt_ids))
+        ask = self._ask(call, chosen, min(candidates[name].room_tokens for name in chosen.models))
         session = Session(f"chatcmpl-{uuid.uuid4().hex}", ask, chosen, now_s)
-        return session, prompt_ids
+        return session, firsts[chosen.models[0]]
 
-    def _candidate(self, name: str, prompt_tokens: int) -> plan.Candidate:
-        return plan.Candidate(self._context_tokens[name], prompt_tokens, self._tokenizers[name].fingerprint)
-
-    def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
-        """The prompt in the tokens of every model; models that would read it alike share one."""
-        distinct = {t.chat_fingerprint: t for t in self._tokenizers.values()}
-        encoded = {key: t.encode_chat(call.messages, call.continue_final) for key, t in distinct.items()}
-        return {name: encoded[t.chat_fingerprint] for name, t in self._tokenizers.items()}
+    def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
+        tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
+        return plan.Candidate(self._context_tokens[name], first.tokens + first.reserved_tokens, tokenizer)
 
     async def _classify(self, call: ChatCall) -> Classification | None:
         if call.model != plan.AUTO:
@@ -123,9 +124,8 @@ class Ingress:
         )
         return label
 
-    def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int) -> Ask:
+    def _ask(self, call: ChatCall, chosen: Plan, room: int) -> Ask:
         defaults = self._models[chosen.models[0]].sampling
-        room = min(self._context_tokens[name] for name in chosen.models) - prompt_tokens
         unknown = [s.to for s in call.script if s.to not in self._models]
         if unknown:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
@@ -143,13 +143,13 @@ class Ingress:
         )
         return Ask(call.messages, sampling, call.stream, call.continue_final, call.script)
 
-    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
+    async def run(self, session: Session, first: prompts.FirstPrompt) -> AsyncGenerator[Delta, None]:
         """Write the answer; whatever happens, the session is recorded."""
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
         outcome = "disconnected"
         try:
-            async for delta in self._conductor.run(session, prompt_ids):
+            async for delta in self._conductor.run(session, first.prompt):
                 yield delta
             outcome = "complete"
         except Exception:
