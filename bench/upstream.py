@@ -28,11 +28,13 @@ ECHO_TOKENS = 6
 
 
 class Provider:
-    """The requests it was sent are in `asked`."""
+    """The requests it was sent are in `asked`; `idle` says that no answer is under way."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
         self.connections: set[Any] = set()
+        self.idle = threading.Event()
+        self._writing = 0
         self.app = Starlette(routes=[Route("/v1/chat/completions", self.complete, methods=["POST"])])
 
     async def complete(self, request: Request) -> Response:
@@ -44,7 +46,19 @@ class Provider:
         if fault.startswith("status_"):
             error = {"message": f"not now: {body['messages']}", "code": "overloaded"}
             return JSONResponse({"error": error}, status_code=int(fault.removeprefix("status_")))
-        return StreamingResponse(_events(tokens, fault, bool(body.get("logprobs"))), media_type="text/event-stream")
+        events = _events(tokens, fault, bool(body.get("logprobs")))
+        return StreamingResponse(self._counted(events), media_type="text/event-stream")
+
+    async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        self._writing += 1
+        self.idle.clear()
+        try:
+            async for event in events:
+                yield event
+        finally:
+            self._writing -= 1
+            if not self._writing:
+                self.idle.set()
 
 
 def _rest(messages: list[dict[str, str]]) -> Sequence[str]:
@@ -106,7 +120,9 @@ def serving(provider: Provider) -> Iterator[str]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         server = uvicorn.Server(
-            uvicorn.Config(provider.app, log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+            uvicorn.Config(
+                provider.app, log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+            )
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
