@@ -18,6 +18,7 @@ _LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"\p{L}+")
 # A fifth, because quoted names and code are often in Latin letters, and Japanese is mostly Chinese characters.
 _SHARE = 0.2
+_ENOUGH_CHARACTERS = 2000
 _STOP_WORDS: dict[Language, frozenset[str]] = {
     "en": frozenset("the of and to is in that it was for with what who how why this are you not have from".split()),
     "de": frozenset("der die das und ist nicht ein eine wie was wer warum zu mit für auf ich den von es sind".split()),
@@ -50,6 +51,7 @@ _INSTRUCTIONS: dict[Language, str] = {
 
 def detect(text: str) -> Language:
     """By its script; where that is Latin, by the commonest words. English if nothing says otherwise."""
+    text = text[:_ENOUGH_CHARACTERS]
     letters = len(_LETTER.findall(text))
     for language, script in _SCRIPTS:
         if letters and len(regex.findall(script, text)) / letters >= _SHARE:
