@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 
 from deployments.engines import Engines, Seams
 from deployments.preparation import Preparation
-from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.policy.kv_times import KvTimes
+from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import SegmentRequest
+from ghostrouter.types import Prompt, SegmentRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class _Next:
 class Conductor:
     """Runs sessions. Holds no state of any one of them, only what all have taught it of the models' speed.
 
-    `replicas` tells how many replicas a model has; `clock` gives monotonic seconds.
+    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named); `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -35,19 +36,19 @@ class Conductor:
         engines: Engines,
         seams: Seams,
         rules: switch.SwitchRules,
-        replicas: Mapping[str, int],
+        attempts: Mapping[str, int],
         clock: Callable[[], float],
         emit: metrics.Emit,
     ) -> None:
         self._engines = engines
         self._seams = seams
         self._rules = rules
-        self._replicas = replicas
+        self._attempts = attempts
         self._clock = clock
         self._emit = emit
         self._times = KvTimes()
 
-    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
+    async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
 
         A session that was restored goes on where it stood.
@@ -60,10 +61,10 @@ class Conductor:
         prepared = ""
         while True:
             if following is None:
-                request = session.open(session.plan.models[0], prompt_ids, self._clock())
+                request = session.open(session.plan.models[0], prompt, self._clock())
             else:
                 source = session.current.model
-                seam = await self._seams.plan(session.seam_request(following.model, following.onset))
+                following, seam = await self._cut(session, failed, following)
                 self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
                 yield session.settle(seam.keep)
                 if session.finish:
@@ -87,6 +88,15 @@ class Conductor:
                 preparation.cancel()
             prepared = preparation.replica(following.model)
 
+    async def _cut(self, session: Session, failed: list[str], following: _Next) -> tuple[_Next, Seam]:
+        """The seam to who goes on; where that is refused, to who does instead. No model is asked for twice."""
+        while True:
+            try:
+                return following, await self._seams.plan(session.seam_request(following.model, following.onset))
+            except SeamRefused as refusal:
+                failed.append(following.model)
+                following = self._after_refusal(session, failed, following, refusal)
+
     async def _segment(
         self, session: Session, request: SegmentRequest, models: Sequence[str], preparation: Preparation
     ) -> AsyncGenerator[Delta, None]:
@@ -103,7 +113,7 @@ class Conductor:
                 waiting = segment.first_token_at_s is None
                 delta = session.accept(frame, self._clock())
                 if waiting and segment.first_token_at_s is not None:
-                    self._report_start(segment, len(request.prompt_ids))
+                    self._report_start(segment, request)
                 self._emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
                 target = switch.stronger(models, request.model) if request.may_hand_off else None
                 raised = frame.risk_raised and self._is_worth_warming(target, len(request.prompt_ids))
@@ -118,9 +128,11 @@ class Conductor:
         expected_s = None if target is None else self._times.prefill_s(target, prompt_tokens)
         return expected_s is not None and expected_s >= self._rules.warm_from_s
 
-    def _report_start(self, segment: Segment, prompt_tokens: int) -> None:
-        """What is known with a segment's first token."""
-        self._times.observe(segment.model, prompt_tokens - segment.cached_tokens, segment.ttft_s or 0.0)
+    def _report_start(self, segment: Segment, request: SegmentRequest) -> None:
+        """What is known with a segment's first token. Only local models are timed: only they can be prepared."""
+        if request.cloud is None:
+            computed = len(request.prompt_ids) - segment.cached_tokens
+            self._times.observe(segment.model, computed, segment.ttft_s or 0.0)
         if segment.stall_s is None:
             self._emit(metrics.TTFT, segment.ttft_s or 0.0, model=segment.model)
         else:
@@ -141,10 +153,21 @@ class Conductor:
 
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:
         models, current = session.plan.models, session.current.model
-        target = switch.after_failure(models, current, failed, self._replicas.get(current, 1))
+        target = switch.after_failure(models, current, failed, self._attempts.get(current, 1))
         if target is None or len(failed) >= self._rules.max_failures:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
         return _Next(target, "failure", str(failure))
+
+    @staticmethod
+    def _after_refusal(session: Session, failed: Collection[str], refused: _Next, refusal: SeamRefused) -> _Next:
+        """The answer stays where it is if it could have stayed there; else the next model of the plan goes on."""
+        current = session.current.model
+        if refused.reason != "failure" and current not in failed:
+            return _Next(current, "refused", f"{refused.reason}_refused: {refusal}")
+        target = switch.after_failure(session.plan.models, current, [*failed, current], 1)
+        if target is None:
+            raise NothingCanAnswer(f"no other model of the plan can go on: {refusal}")
+        return _Next(target, refused.reason, f"{refused.detail}; {refusal}")
 
 
 def _sound(session: Session, failed: Collection[str]) -> list[str]:

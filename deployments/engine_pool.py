@@ -48,8 +48,10 @@ class EnginePool:
                 patience_s = self._stall_s
         except TimeoutError:
             raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
-        except (RequestError, SegmentFailed):
+        except (RequestError, SegmentDrained):
             raise
+        except SegmentFailed as error:  # Ray's copy of one has the whole traceback for a message
+            raise SegmentFailed(str(getattr(error, "cause", error))) from None
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each its own type
             raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
         finally:

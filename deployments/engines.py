@@ -18,4 +18,6 @@ class Engines(Protocol):
 class Seams(Protocol):
     """Who computes seams."""
 
-    async def plan(self, request: SeamRequest) -> Seam: ...
+    async def plan(self, request: SeamRequest) -> Seam:
+        """How the answer goes on. Raises SeamRefused when the target cannot go on with it."""
+        ...

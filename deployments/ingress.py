@@ -21,7 +21,7 @@ from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
 from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.config import GraphConfig
+from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.errors import (
     GhostRouterError,
     InvalidRequest,
@@ -32,7 +32,7 @@ from ghostrouter.errors import (
 )
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
-from ghostrouter.replay import tokenizers
+from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.journal import Opening, Outcome, Record
 from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Classification, Message, Plan, Sampling
@@ -40,6 +40,8 @@ from ghostrouter.types import Classification, Message, Plan, Sampling
 _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
 _FOLLOW_EVERY_S = 0.05
+# A provider is one of many machines: after a failure the next may answer.
+_CLOUD_ATTEMPTS = 2
 
 log = logging.getLogger("ray.serve")
 
@@ -56,9 +58,11 @@ class Ingress:
         replay: DeploymentHandle,
     ) -> None:
         self._config = config
-        self._models = {m.name: m for m in config.models}
+        self._cloud = {m.name: m for m in config.cloud}
+        self._models: dict[str, LocalModel | CloudModel] = {m.name: m for m in config.models} | self._cloud
         self._tokenizers = tokenizers.load(config.models)
         self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
+        self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
         self._routes = {task: route.models for task, route in config.routes.items()}
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
@@ -69,9 +73,9 @@ class Ingress:
         rules = config.sessions
         self._conductor = Conductor(
             self._engines,
-            ReplaySeams(replay, self._tokenizers),
+            ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.warm_from_s, rules.max_failures),
-            {m.name: m.most_replicas for m in config.models},
+            {m.name: _attempts(m, rules.max_failures) for m in self._models.values()},
             time.monotonic,
             self._emit,
         )
@@ -85,9 +89,9 @@ class Ingress:
         return [plan.AUTO, *self._models]
 
     async def ready(self) -> bool:
-        """Whether an answer could be given: some model of the default route is ready."""
+        """Whether an answer could be given: some model of the default route is ready, or in the cloud."""
         status = await self._engines.status()
-        return any(status.get(name) for name in self._routes["default"])
+        return any(name in self._cloud or status.get(name) for name in self._routes["default"])
 
     async def status(self) -> dict[str, Any]:
         """Which models are ready, and how many requests a replica of theirs is working on."""
@@ -114,20 +118,25 @@ class Ingress:
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
-        prompts = self._prompts(call)
+        firsts = prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
+        if call.model in self._models and call.model not in firsts:
+            raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
+        candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
         chosen = plan.make_plan(
             call.model,
-            {n: plan.Candidate(self._context_tokens[n], len(ids)) for n, ids in prompts.items()},
+            candidates,
             self._routes,
             await self._classify(call),
+            one_tokenizer=bool(call.logit_bias),
         )
-        prompt_ids = prompts[chosen.models[0]]
-        ask = self._ask(call, chosen, len(prompt_ids), streaming=call.stream or kept)
-        opening = Opening(wire.id, owner, ask, chosen, len(prompt_ids), now_s, wire)
-        log = SessionLog(self._recorder, opening) if kept else None
-        if log:
-            await log.open()
-        return Opened(Session(wire.id, ask, chosen, now_s), opening, prompt_ids, log)
+        first = firsts[chosen.models[0]]
+        room = min(candidates[name].room_tokens for name in chosen.models)
+        ask = self._ask(call, chosen, room, streaming=call.stream or kept)
+        opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
+        kept_log = SessionLog(self._recorder, opening) if kept else None
+        if kept_log:
+            await kept_log.open()
+        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, kept_log)
 
     async def resume(self, session_id: str, owner: str) -> Opened:
         """Go on with a session from where the journal has it; whoever wrote it until now will stop.
@@ -141,9 +150,11 @@ class Ingress:
         later_s = now_s - record.silent_s - newest_s
         session = Session.restore(session_id, opening.ask, opening.plan, opening.opened_at_s, record.growths, later_s)
         session.finish = record.trace.get("finish_reason")
-        prompt = self._tokenizers[opening.plan.models[0]].encode_chat(opening.ask.messages, opening.ask.continue_final)
-        log = None if record.over else SessionLog(self._recorder, opening, record.growths)
-        return Opened(session, opening, prompt, log, tuple(record.growths), _failure(record))
+        ask = opening.ask
+        firsts = prompts.first_prompts(ask.messages, ask.continue_final, self._tokenizers, self._cloud)
+        prompt = firsts[opening.plan.models[0]].prompt
+        kept_log = None if record.over else SessionLog(self._recorder, opening, record.growths)
+        return Opened(session, opening, prompt, kept_log, tuple(record.growths), _failure(record))
 
     def start(self, opened: Opened) -> None:
         """Write an answer that nobody reads along: it goes into the journal."""
@@ -194,11 +205,9 @@ class Ingress:
         record: Record = await self._replay.cancel.remote(session_id, owner)
         return record
 
-    def _prompts(self, call: ChatCall) -> dict[str, tuple[int, ...]]:
-        """The prompt in the tokens of every model; models that would read it alike share one."""
-        distinct = {t.chat_fingerprint: t for t in self._tokenizers.values()}
-        encoded = {key: t.encode_chat(call.messages, call.continue_final) for key, t in distinct.items()}
-        return {name: encoded[t.chat_fingerprint] for name, t in self._tokenizers.items()}
+    def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
+        tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
+        return plan.Candidate(self._context_tokens[name], first.tokens + first.reserved_tokens, tokenizer)
 
     async def _classify(self, call: ChatCall) -> Classification | None:
         if call.model != plan.AUTO:
@@ -208,9 +217,8 @@ class Ingress:
         )
         return label
 
-    def _ask(self, call: ChatCall, chosen: Plan, prompt_tokens: int, streaming: bool) -> Ask:
+    def _ask(self, call: ChatCall, chosen: Plan, room: int, streaming: bool) -> Ask:
         defaults = self._models[chosen.models[0]].sampling
-        room = min(self._context_tokens[name] for name in chosen.models) - prompt_tokens
         unknown = [s.to for s in call.script if s.to not in self._models]
         if unknown:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
@@ -248,7 +256,7 @@ class Ingress:
         outcome: Outcome = "disconnected"
         error = ""
         try:
-            async for delta in self._conductor.run(session, opened.prompt_ids):
+            async for delta in self._conductor.run(session, opened.prompt):
                 if delta.text or delta.tokens:
                     growth = session.growth(delta)
                     yield await opened.log.grow(growth) if opened.log else 0, growth
@@ -286,3 +294,10 @@ def _failure(record: Record) -> GhostRouterError | None:
     if record.outcome == "cancelled":
         return SessionCancelled(f"`{record.opening.session}` was cancelled.")
     return NothingCanAnswer(record.error) if record.outcome == "failed" else None
+
+
+def _attempts(model: LocalModel | CloudModel, max_failures: int) -> int:
+    """How often a model is tried in one answer: one with several replicas may use up half of all failures."""
+    if isinstance(model, CloudModel):
+        return _CLOUD_ATTEMPTS
+    return 1 if model.most_replicas == 1 else max(2, max_failures // 2)

@@ -6,6 +6,7 @@ from deployments.recorder import SessionLog
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.replay.journal import Opening
 from ghostrouter.replay.session import Growth, Session
+from ghostrouter.types import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Opened:
 
     session: Session
     opening: Opening
-    prompt_ids: tuple[int, ...]
+    prompt: Prompt
     log: SessionLog | None
     past: tuple[Growth, ...] = ()
     failure: GhostRouterError | None = None

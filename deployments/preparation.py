@@ -4,7 +4,7 @@ import asyncio
 from contextlib import aclosing
 
 from deployments.engines import Engines, Seams
-from ghostrouter.errors import GhostRouterError
+from ghostrouter.errors import GhostRouterError, SeamRefused
 from ghostrouter.replay.session import Session
 from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
@@ -39,7 +39,10 @@ class Preparation:
 
     async def _prefill(self, session: Session, target: str) -> str:
         """Let the target write one token that nobody reads; returns its replica, or nothing if it failed."""
-        seam = await self._seams.plan(session.seam_request(target, None))
+        try:
+            seam = await self._seams.plan(session.seam_request(target, None))
+        except SeamRefused:
+            return ""
         request = SegmentRequest(
             key=SegmentKey(f"{session.id}/warm", session.current.key.segment),
             model=target,

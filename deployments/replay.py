@@ -15,15 +15,22 @@ from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 class Replay:
     """Computes seams, keeps the journal of running and finished sessions and the newest `traces_kept` traces."""
 
-    def __init__(self, models: Sequence[config.LocalModel], journal: config.Journal, traces_kept: int) -> None:
+    def __init__(
+        self,
+        models: Sequence[config.LocalModel],
+        cloud: Sequence[config.CloudModel],
+        journal: config.Journal,
+        traces_kept: int,
+    ) -> None:
         self._tokenizers = tokenizers.load(models)
+        self._cloud = {m.name: m for m in cloud}
         self._journal = Journal(journal.keep_s, journal.max_tokens)
         self._traces: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._traces_kept = traces_kept
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""
-        return plan_seam(request, self._tokenizers)
+        return plan_seam(request, self._tokenizers, self._cloud)
 
     async def write(self, entries: list[Entry]) -> list[Answer]:
         """Take entries into the journal, in their order."""

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any, Protocol
 
+from ghostrouter.api.responses_events import Ending, Stream
+from ghostrouter.api.responses_request import ResponsesCall
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from deployments.opened import Opened
 from ghostrouter.api import errors, responses_object, sse
-from ghostrouter.api.responses_events import Ending, Stream
-from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.errors import SessionCancelled
 from ghostrouter.events import trace
 from ghostrouter.replay.journal import Record
@@ -48,9 +48,7 @@ async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
     return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=headers)
 
 
-async def retrieve(
-    router: Router, response_id: str, owner: str, stream: bool, starting_after: int | None
-) -> Response:
+async def retrieve(router: Router, response_id: str, owner: str, stream: bool, starting_after: int | None) -> Response:
     """A kept answer as it stands, or its events after the number `starting_after`."""
     record = await router.read(response_id, owner)
     if stream:
@@ -87,9 +85,7 @@ async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
         yield _sse(event)
 
 
-async def _followed(
-    router: Router, response_id: str, owner: str, starting_after: int | None
-) -> AsyncIterator[str]:
+async def _followed(router: Router, response_id: str, owner: str, starting_after: int | None) -> AsyncIterator[str]:
     """The events of an answer that is written elsewhere, or was."""
     stream: Stream | None = None
     async with aclosing(router.follow(response_id, owner)) as parts:
@@ -128,9 +124,7 @@ def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) ->
 
 def _object(head: responses_object.Head, growths: Iterable[Growth], ending: Ending) -> dict[str, Any]:
     """The whole answer."""
-    return responses_object.response(
-        head, ending.status, _joined(growths), ending.usage, ending.ghost, ending.error
-    )
+    return responses_object.response(head, ending.status, _joined(growths), ending.usage, ending.ghost, ending.error)
 
 
 def _of_record(record: Record) -> dict[str, Any]:

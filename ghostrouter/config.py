@@ -5,11 +5,13 @@ Unknown keys are errors.
 
 import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.errors import ConfigError
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class _Section(BaseModel):
@@ -26,7 +28,7 @@ class SamplingDefaults(_Section):
 class LocalModel(_Section):
     """A model that runs here, on replicas of its own."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="the name clients ask for")
+    name: str = Field(pattern=_NAME, description="the name clients ask for")
     source: str = Field(description="a folder (relative to the working directory) or a model id of a hub")
     calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
     sampling: SamplingDefaults = SamplingDefaults()
@@ -48,6 +50,40 @@ class LocalModel(_Section):
             return int(scaling.get("max_replicas", 1))
         count = self.deployment.get("num_replicas")
         return count if isinstance(count, int) else 1 if count is None else 100  # "auto" means up to a hundred
+
+
+class CloudModel(_Section):
+    """A model behind somebody else's API: chat completions as OpenAI streams them."""
+
+    name: str = Field(pattern=_NAME, description="the name clients ask for")
+    kind: Literal["openai"] = Field(default="openai", description="the protocol it speaks")
+    base_url: str = Field(pattern="^https?://", description="up to and without /chat/completions")
+    model: str = Field(min_length=1, description="what the provider calls it")
+    api_key_env: str | None = Field(default=None, description="the environment variable that holds the key, if any")
+    context_tokens: int = Field(gt=0, description="prompt and answer together")
+    sampling: SamplingDefaults = SamplingDefaults()
+    continues: Literal["prefix", "assistant", "instruct", "none"] = Field(
+        default="none",
+        description="how it goes on with an answer: a last assistant message marked `prefix: true`; a last assistant "
+        "message; when it is told to; or not at all",
+    )
+    vendor_fields: dict[str, Any] = Field(
+        default_factory=dict,
+        description="sent when a last assistant message is continued, such as continue_final_message: true",
+    )
+    logprobs: bool = Field(default=False, description="whether it gives log-probabilities")
+    echo_tokens: int | None = Field(
+        default=None,
+        ge=0,
+        description="how much of the answer's end it may repeat before it goes on; default: 64 for instruct, else 0",
+    )
+
+    @property
+    def echo_window_tokens(self) -> int:
+        """How many tokens of an echo to look for."""
+        if self.echo_tokens is None:
+            return 64 if self.continues == "instruct" else 0
+        return self.echo_tokens
 
 
 class Route(_Section):
@@ -117,6 +153,7 @@ class GraphConfig(_Section):
     """All of GhostRouter: the `args` of the application in serve_config.yaml."""
 
     models: tuple[LocalModel, ...] = Field(min_length=1)
+    cloud: tuple[CloudModel, ...] = ()
     routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
     ingress: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
@@ -128,9 +165,9 @@ class GraphConfig(_Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
-        names = [m.name for m in self.models]
+        names = [m.name for m in self.models] + [m.name for m in self.cloud]
         if len(set(names)) != len(names):
-            raise ValueError("models: two models have the same name")
+            raise ValueError("models, cloud: two models have the same name")
         if "default" not in self.routes:
             raise ValueError("routes: a route named `default` is needed")
         for task, route in self.routes.items():
@@ -151,6 +188,20 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
+
+
+def api_key(model: CloudModel) -> str | None:
+    """The provider's key, None where none is needed.
+
+    Raises:
+        ConfigError: the variable that should hold it is not set.
+    """
+    if model.api_key_env is None:
+        return None
+    key = os.environ.get(model.api_key_env)
+    if not key:
+        raise ConfigError(f"cloud.{model.name}.api_key_env: the environment variable {model.api_key_env} is not set")
+    return key
 
 
 def log_dir() -> Path:

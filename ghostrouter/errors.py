@@ -8,6 +8,7 @@ GhostRouterError
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
 │   └── SegmentDrained     its replica is being taken down
+├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
@@ -49,6 +50,10 @@ class SegmentFailed(GhostRouterError):
 
 class SegmentDrained(SegmentFailed):
     """The replica that writes the segment is being taken down; another one can go on."""
+
+
+class SeamRefused(GhostRouterError):
+    """The target cannot go on with what the client has; the message is the reason."""
 
 
 class NothingCanAnswer(GhostRouterError):

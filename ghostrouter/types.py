@@ -19,6 +19,10 @@ class Token(NamedTuple):
     `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
     likeliest tokens as (text, log-probability), when the client asked for them.
+
+    Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
+    what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
+    are 0.
     """
 
     id: int
@@ -56,6 +60,31 @@ class Verdict:
     risk: float
     onset: int | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudPrompt:
+    """What a cloud model is asked: messages instead of token ids.
+
+    `kept` is the text that the model is to go on from, "" where the answer begins (`restart`); with `prefix` it is the
+    last message, with `instruct` an instruction of `instruction_tokens` tokens follows it. Token counts are estimates.
+    """
+
+    messages: tuple[Message, ...]
+    continuation: Continuation
+    kept: str
+    prompt_tokens: int
+    instruction_tokens: int = 0
+
+
+Prompt = tuple[int, ...] | CloudPrompt
 
 FinishReason = Literal["stop", "length"]
 EndReason = Literal["stop", "length", "handoff", "hand_back"]
@@ -117,7 +146,8 @@ class Sampling:
 class SegmentRequest:
     """What an engine needs to write one segment.
 
-    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far.
+    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far; for a cloud model
+    there are none, and `cloud` says what to ask.
     `may_hand_off` and `may_hand_back` say which verdicts the engine is to act on. `scripted_end` ends the
     segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
     prefix; one to avoid has failed, or must not be the same again.
@@ -133,6 +163,7 @@ class SegmentRequest:
     scripted_end: int | None = None
     avoid_replica: str = ""
     prefer_replica: str = ""
+    cloud: CloudPrompt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,14 +171,6 @@ class EngineStatus:
     """What a replica that could answer says of itself: the requests its engine is working on."""
 
     running: int
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

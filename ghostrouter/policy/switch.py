@@ -40,13 +40,13 @@ def may_hand_back(models: Sequence[str], current: str, handoffs: int, rules: Swi
     return rules.hand_back and handoffs + 1 < rules.max_handoffs and cheaper(models, current) is not None
 
 
-def after_failure(models: Sequence[str], current: str, failed: Sequence[str], replicas: int) -> str | None:
+def after_failure(models: Sequence[str], current: str, failed: Sequence[str], attempts: int) -> str | None:
     """Who goes on when an engine of `current` has failed; `failed` are the models of the failures before.
 
-    Another replica of the same model, if it has several and has failed less often than it has replicas; else the first
+    The same model while it has attempts left, on another replica if it can be; else the first
     model of the plan that has not failed, a stronger one if possible.
     """
-    if replicas > 1 and failed.count(current) < replicas:
+    if failed.count(current) + 1 < attempts:
         return current
     position = models.index(current) if current in models else 0
     order = [*models[position + 1 :], *reversed(models[:position])]

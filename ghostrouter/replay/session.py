@@ -14,12 +14,14 @@ from typing import Literal, NamedTuple
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
 from ghostrouter.types import (
+    CloudPrompt,
     Continuation,
     FinishReason,
     Frame,
     KvMode,
     Message,
     Plan,
+    Prompt,
     Sampling,
     SegmentEnd,
     SegmentKey,
@@ -27,7 +29,7 @@ from ghostrouter.types import (
     Token,
 )
 
-OpenReason = Literal["plan", "handoff", "hand_back", "failure", "drain", "resumed", "scripted"]
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "drain", "resumed", "refused", "scripted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Segment:
     continuation: Continuation | None = None
     detail: str = ""
     rollback_tokens: int = 0
+    instruction_tokens: int = 0
     replica: str = ""
     warmed: bool = False
     cached_tokens: int = 0
@@ -173,9 +176,9 @@ class Session:
     def current(self) -> Segment:
         return self.segments[-1]
 
-    def open(self, model: str, prompt_ids: tuple[int, ...], now_s: float) -> SegmentRequest:
+    def open(self, model: str, prompt: Prompt, now_s: float) -> SegmentRequest:
         """Begin with the first model of the plan."""
-        return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt_ids, 0)
+        return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt, 0)
 
     def accept(self, frame: Frame, now_s: float) -> Delta:
         """Take in a frame of the current segment. One of a segment that is closed already is ignored."""
@@ -213,12 +216,13 @@ class Session:
 
     def seam_request(self, target: str, onset: int | None) -> SeamRequest:
         """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
+        scripted = self.current.end is not None and self.current.end.verdict is None
         return SeamRequest(
             session=self.id,
             messages=self.ask.messages,
             continue_final=self.ask.continue_final,
             pieces=tuple(piece(s.model, s.tokens) for s in self.segments),
-            settled=self.current.settled,
+            settled=len(self.current.tokens) if scripted else self.current.settled,
             onset=onset,
             target=target,
         )
@@ -250,13 +254,14 @@ class Session:
         segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
         segment.continuation, segment.detail = seam.continuation, detail
         segment.rollback_tokens, segment.warmed = seam.rollback_tokens, bool(warm_replica)
-        request = self._request(segment, seam.prompt_ids, seam.kept_tokens)
+        segment.instruction_tokens = seam.cloud.instruction_tokens if seam.cloud else 0
+        request = self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
         return replace(request, prefer_replica=warm_replica) if warm_replica else request
 
     def _next_key(self) -> SegmentKey:
         return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)
 
-    def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
+    def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
         kept, sampling = self.kept_tokens, self.ask.sampling
         left = replace(sampling, max_tokens=sampling.max_tokens - kept, min_tokens=max(0, sampling.min_tokens - kept))
         before = self.segments[-1] if self.segments else None
@@ -267,10 +272,11 @@ class Session:
         return SegmentRequest(
             key=segment.key,
             model=segment.model,
-            prompt_ids=prompt_ids,
+            prompt_ids=() if isinstance(prompt, CloudPrompt) else prompt,
             kept_tokens=answer_tokens,
             sampling=left,
             avoid_replica=avoid,
             prefer_replica="" if avoid else prefer,
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
+            cloud=prompt if isinstance(prompt, CloudPrompt) else None,
         )

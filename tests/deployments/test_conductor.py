@@ -61,10 +61,12 @@ class Run:
         replicas: int = 1,
         script: tuple[ScriptedHandoff, ...] = (),
         max_handoffs: int = 5,
+        refused: tuple[str, ...] = (),
     ) -> None:
         self.engines, self.meter = Engines(scripts), Meter()
         rules = SwitchRules(max_handoffs, hand_back=True, warm_from_s=0.0)
-        self.conductor = Conductor(self.engines, Seams(), rules, dict.fromkeys(scripts, replicas), Clock(), self.meter)
+        counts = dict.fromkeys(scripts, replicas)
+        self.conductor = Conductor(self.engines, Seams(refused), rules, counts, Clock(), self.meter)
         ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
         self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
 
@@ -148,6 +150,43 @@ async def test_a_script_moves_the_answer() -> None:
     run = Run({"small": small, "large": writes("de", SegmentEnd("handoff"))}, script=script)
     assert await run.text() == "abcdef"
     assert [r.scripted_end for r in run.engines.asked] == [3, 2, None]
+
+
+async def test_where_a_seam_is_refused_the_answer_stays_where_it_is() -> None:
+    small = once(hands_off("a", "bc"), writes("d"))
+    run = Run({"small": small, "large": writes("unused")}, refused=("large",))
+    assert await run.text() == "abcd"  # what was held is kept: nobody does better
+    assert run.written == [("small", "plan", "abc"), ("small", "refused", "d")]
+    assert run.session.current.detail == "handoff_refused: large cannot"
+    assert [r.may_hand_off for r in run.engines.asked] == [True, False]  # and is not handed off there again
+
+
+async def test_after_a_refusal_another_model_of_the_plan_may_take_over() -> None:
+    small = once(hands_off("a", "X"), hands_off("b", "Y"))
+    run = Run({"small": small, "large": writes("unused"), "huge": writes("c")}, refused=("large",))
+    assert await run.text() == "aXbc"
+    assert [s.reason for s in run.session.segments] == ["plan", "refused", "handoff"]
+
+
+async def test_a_refusal_after_a_failure_leads_to_the_next_of_the_plan() -> None:
+    run = Run({"small": fails("a"), "large": writes("unused"), "huge": writes("b")}, refused=("large",))
+    assert await run.text() == "ab"
+    assert run.written == [("small", "plan", "a"), ("huge", "failure", "b")]
+    assert run.session.current.detail == "killed; large cannot"
+
+
+async def test_when_nobody_can_go_on_there_is_one_error() -> None:
+    run = Run({"small": fails("a"), "large": writes("unused")}, refused=("large",))
+    with pytest.raises(NothingCanAnswer, match="large cannot"):
+        await run.text()
+
+
+async def test_a_script_is_refused_like_a_verdict_and_not_tried_again() -> None:
+    small = once(writes("abc", SegmentEnd("handoff")), writes("d"))
+    run = Run({"small": small, "large": writes("unused")}, script=(ScriptedHandoff(3, "large"),), refused=("large",))
+    assert await run.text() == "abcd"
+    assert run.session.current.detail == "scripted_refused: large cannot"
+    assert [r.scripted_end for r in run.engines.asked] == [3, None]
 
 
 async def test_leaving_closes_the_engine() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from ghostrouter.errors import PromptTooLong, UnknownModel
+from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.policy.plan import AUTO, Candidate, make_plan
 from ghostrouter.types import Classification
 
@@ -46,3 +46,9 @@ def test_a_request_about_token_ids_stays_with_one_tokenizer() -> None:
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownModel, match=r"`gpt` does not exist. Models: ghost/auto, small, large"):
         make_plan("gpt", ROOM, ROUTES, None)
+
+
+def test_models_that_cannot_answer_at_all_fall_out() -> None:
+    assert make_plan(AUTO, {"large": ROOM["large"]}, ROUTES, None).models == ("large",)
+    with pytest.raises(InvalidRequest, match="route code"):
+        make_plan(AUTO, {"small": ROOM["small"]}, ROUTES, label("code"))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ghostrouter.replay.seam import Seam, rollback_point
 from ghostrouter.replay.session import Ask, Delta, Growth, ScriptedHandoff, Session
-from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
+from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import frames, tokens
 
 ASK = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming=True)
@@ -136,6 +136,26 @@ def test_a_script_tells_each_segment_where_to_end() -> None:
     cut = seam(s, None)
     s.settle(cut.keep)
     assert s.resume(cut, "scripted", "", 0.0).scripted_end == 5
+
+
+def test_a_scripted_seam_is_where_the_script_says() -> None:
+    script = (ScriptedHandoff(3, "large"),)
+    s = session(replace(ASK, streaming=False, script=script))
+    feed(s, "abc", SegmentEnd("handoff"))
+    assert s.seam_request("large", None).settled == 3
+
+
+def test_a_cloud_model_is_asked_with_messages() -> None:
+    asked = CloudPrompt(ASK.messages, "restart", "", 5)
+    s = Session("s", ASK, Plan(("far",), ""), 0.0)
+    request = s.open("far", asked, 0.0)
+    assert (request.cloud, request.prompt_ids) == (asked, ())
+    feed(s, "ab", SegmentEnd("handoff"))
+    go_on = CloudPrompt(ASK.messages, "instruct", "ab", 5, instruction_tokens=9)
+    s.settle(2)
+    request = s.resume(Seam("far", 2, 0, "instruct", (), 0, go_on), "failure", "", 0.0)
+    assert (request.cloud, request.sampling.max_tokens) == (go_on, 98)
+    assert (s.current.continuation, s.current.instruction_tokens) == ("instruct", 9)
 
 
 segments = st.lists(
