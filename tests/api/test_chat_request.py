@@ -54,6 +54,12 @@ def test_roles_and_parts() -> None:
     )
 
 
+def test_an_answer_may_be_begun_by_the_client() -> None:
+    begun = {**ASKED, "messages": [{"role": "assistant", "content": "Well,"}]}
+    assert from_wire({**begun, "continue_final_message": True}).continue_final
+    assert not from_wire(begun).continue_final
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
