@@ -182,15 +182,14 @@ class Ingress:
         return record
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
-        """A session that is written elsewhere: its record as it is now, its growths as they come, the last record.
+        """A session that is written elsewhere: its growths as they come, and its record when it is over.
 
         Raises:
             SessionNotFound, SessionExpired: the journal does not have it for this owner.
         """
-        record = await self.read(session_id, owner)
-        yield record
         number = 0
         while True:
+            record = await self.read(session_id, owner, number)
             for growth in record.growths:
                 yield growth
             number += len(record.growths)
@@ -198,7 +197,6 @@ class Ingress:
                 yield record
                 return
             await asyncio.sleep(_FOLLOW_EVERY_S)
-            record = await self.read(session_id, owner, number)
 
     async def cancel(self, session_id: str, owner: str) -> Record:
         """Stop a session. Raises SessionNotFound or SessionExpired."""
@@ -230,6 +228,7 @@ class Ingress:
             seed=secrets.randbits(63) if call.seed is None else call.seed,
             presence_penalty=call.presence_penalty,
             frequency_penalty=call.frequency_penalty,
+            repetition_penalty=call.repetition_penalty,
             logit_bias=call.logit_bias,
             stop=call.stop,
             top_logprobs=call.top_logprobs,

@@ -7,12 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable
 from contextlib import aclosing
 from typing import Any, Protocol
 
-from ghostrouter.api.responses_events import Ending, Stream
-from ghostrouter.api.responses_request import ResponsesCall
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from deployments.opened import Opened
 from ghostrouter.api import errors, responses_object, sse
+from ghostrouter.api.responses_events import Ending, Stream
+from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.errors import SessionCancelled
 from ghostrouter.events import trace
 from ghostrouter.replay.journal import Record
@@ -69,36 +69,33 @@ async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
     """The events of an answer while it is written for this client."""
     stream = Stream(opened.opening.wire)
     for event in stream.begin():
-        yield _sse(event)
+        yield _sse(stream.head, event)
     outcome, error = "complete", ""
     try:
         async with aclosing(router.run(opened)) as growths:
             async for _, growth in growths:
                 for event in stream.write(growth):
-                    yield _sse(event)
+                    yield _sse(stream.head, event)
     except SessionCancelled:
         outcome = "cancelled"
     except Exception as failure:
         log.exception("session.failed session=%s", opened.session.id)
         outcome, error = "failed", errors.message(failure)
     for event in stream.end(_ending(opened, outcome, error)):
-        yield _sse(event)
+        yield _sse(stream.head, event)
 
 
 async def _followed(router: Router, response_id: str, owner: str, starting_after: int | None) -> AsyncIterator[str]:
     """The events of an answer that is written elsewhere, or was."""
-    stream: Stream | None = None
+    record = await router.read(response_id, owner)
+    stream = Stream(record.opening.wire, starting_after)
+    for event in stream.begin():
+        yield _sse(stream.head, event)
     async with aclosing(router.follow(response_id, owner)) as parts:
         async for part in parts:
-            if isinstance(part, Growth):
-                events = stream.write(part) if stream else []
-            elif stream is None:
-                stream = Stream(part.opening.wire, starting_after)
-                events = stream.begin()
-            else:
-                events = stream.end(_ending_of(part))
+            events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
             for event in events:
-                yield _sse(event)
+                yield _sse(stream.head, event)
 
 
 def _ending(opened: Opened, outcome: str, error: str = "") -> Ending:
@@ -140,5 +137,5 @@ def _joined(growths: Iterable[Growth]) -> Delta:
     return Delta("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
 
 
-def _sse(event: dict[str, Any]) -> str:
-    return sse.event(event, name=event["type"])
+def _sse(head: responses_object.Head, event: dict[str, Any]) -> str:
+    return sse.event(event, name=event["type"], id=sse.format_id(head.id, event["sequence_number"]))

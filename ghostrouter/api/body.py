@@ -39,6 +39,7 @@ class SampledBody(Body):
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     logit_bias: dict[str, float] | None = Field(default=None, max_length=300)
     min_tokens: int = Field(default=0, ge=0)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None

@@ -71,6 +71,7 @@ class ChatCall:
     min_tokens: int
     presence_penalty: float
     frequency_penalty: float
+    repetition_penalty: float
     logit_bias: tuple[tuple[int, float], ...]
     stop: tuple[str, ...]
     logprobs: bool
@@ -125,6 +126,7 @@ def to_call(
         min_tokens=parsed.min_tokens,
         presence_penalty=parsed.presence_penalty or 0.0,
         frequency_penalty=parsed.frequency_penalty or 0.0,
+        repetition_penalty=parsed.repetition_penalty or 1.0,
         logit_bias=_logit_bias(parsed.logit_bias or {}),
         stop=stop,
         logprobs=logprobs,
