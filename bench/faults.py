@@ -7,6 +7,7 @@ The provider (`bench/upstream.py`) (i) cuts the connection after 40 of 60 tokens
 """
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -21,6 +22,7 @@ from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import NothingCanAnswer
+from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
@@ -88,6 +90,7 @@ class Lane:
             Seams(self._models),
             SwitchRules(max_handoffs=5, hand_back=True),
             dict.fromkeys(self._models, ATTEMPTS),
+            KvModes(math.inf, ()),
             time.monotonic,
             lambda *metric, **labels: None,
         )

@@ -3,16 +3,17 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deployments.engines import Engines, Seams
-from deployments.preparation import Preparation
+from deployments.preparation import Warming, publish
 from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
-from ghostrouter.policy.kv_times import KvTimes
+from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import Prompt, SegmentRequest
+from ghostrouter.types import KvMode, Prompt, SegmentRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +24,14 @@ class _Next:
     reason: OpenReason
     detail: str
     onset: int | None = None
+    kv: KvMode | None = None
 
 
 class Conductor:
-    """Runs sessions. Holds no state of any one of them, only what all have taught it of the models' speed.
+    """Runs sessions. Holds no state of any one of them; `kv_modes` learns the models' speed from all.
 
-    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named); `clock` gives monotonic seconds.
+    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named);
+    `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Conductor:
         seams: Seams,
         rules: switch.SwitchRules,
         attempts: Mapping[str, int],
+        kv_modes: KvModes,
         clock: Callable[[], float],
         emit: metrics.Emit,
     ) -> None:
@@ -46,7 +50,7 @@ class Conductor:
         self._attempts = attempts
         self._clock = clock
         self._emit = emit
-        self._times = KvTimes()
+        self._kv_modes = kv_modes
 
     async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
@@ -58,7 +62,7 @@ class Conductor:
         """
         failed: list[str] = []
         following = _Next(session.current.model, "resumed", "") if session.segments else None
-        prepared = ""
+        warming = Warming(self._engines, self._seams)
         while True:
             if following is None:
                 request = session.open(session.plan.models[0], prompt, self._clock())
@@ -69,10 +73,10 @@ class Conductor:
                 yield session.settle(seam.keep)
                 if session.finish:
                     return
-                request = session.resume(seam, following.reason, following.detail, self._clock(), prepared)
-            preparation = Preparation(self._engines, self._seams)
+                request = await self._resume(session, seam, following, warming)
+            warming = Warming(self._engines, self._seams)
             try:
-                async with aclosing(self._segment(session, request, _sound(session, failed), preparation)) as deltas:
+                async with aclosing(self._segment(session, request, _sound(session, failed), warming)) as deltas:
                     async for delta in deltas:
                         yield delta
             except SegmentDrained as drained:
@@ -85,8 +89,7 @@ class Conductor:
                     return
                 following = self._after_end(session, _sound(session, failed))
             finally:
-                preparation.cancel()
-            prepared = preparation.replica(following.model)
+                warming.cancel()
 
     async def _cut(self, session: Session, failed: list[str], following: _Next) -> tuple[_Next, Seam]:
         """The seam to who goes on; where that is refused, to who does instead. No model is asked for twice."""
@@ -98,7 +101,7 @@ class Conductor:
                 following = self._after_refusal(session, failed, following, refusal)
 
     async def _segment(
-        self, session: Session, request: SegmentRequest, models: Sequence[str], preparation: Preparation
+        self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
         handoffs = session.handoffs
@@ -115,24 +118,47 @@ class Conductor:
                 if waiting and segment.first_token_at_s is not None:
                     self._report_start(segment, request)
                 self._emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
-                target = switch.stronger(models, request.model) if request.may_hand_off else None
-                raised = frame.risk_raised and self._is_worth_warming(target, len(request.prompt_ids))
-                preparation.follow(session, target, raised)
+                warming.follow(session, self._to_warm(session, request, models, frame.risk_raised))
                 yield delta
                 if session.finish or segment.end:
                     return
         raise SegmentFailed(f"{segment.model} broke off without an end")
 
-    def _is_worth_warming(self, target: str | None, prompt_tokens: int) -> bool:
-        """Whether `target` would take long enough over the prompt that preparing it pays."""
-        expected_s = None if target is None else self._times.prefill_s(target, prompt_tokens)
-        return expected_s is not None and expected_s >= self._rules.warm_from_s
+    async def _resume(self, session: Session, seam: Seam, following: _Next, warming: Warming) -> SegmentRequest:
+        """Open the next segment, its engine's KV cache prepared as far as that pays."""
+        source, replica = session.current, warming.replica(following.model)
+        changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
+        prepared: KvMode | None = None
+        if replica:
+            prepared, changes["prefer_replica"] = "warm", replica
+        elif following.kv == "transfer" or (
+            following.kv is None
+            and following.reason in ("drain", "scripted")
+            and following.model == source.model
+            and self._kv_modes.is_worth_transferring(following.model, len(seam.prompt_ids))
+        ):
+            changes["transfer"] = await publish(self._engines, session, seam)
+            prepared = "transfer"
+        request = session.resume(seam, following.reason, following.detail, self._clock(), prepared)
+        return replace(request, **changes)
+
+    def _to_warm(self, session: Session, request: SegmentRequest, models: Sequence[str], raised: bool) -> str | None:
+        """The model that is to be prepared now: by script, or because risk is raised and it pays."""
+        scripted = next((s for s in session.ask.script if s.after_tokens > session.kept_tokens), None)
+        if scripted and scripted.kv:
+            return scripted.to if scripted.kv == "warm" else None
+        target = switch.stronger(models, request.model) if raised and request.may_hand_off else None
+        tokens = len(request.prompt_ids) + len(session.current.tokens)
+        return target if target and self._kv_modes.is_worth_warming(target, tokens) else None
 
     def _report_start(self, segment: Segment, request: SegmentRequest) -> None:
         """What is known with a segment's first token. Only local models are timed: only they can be prepared."""
         if request.cloud is None:
-            computed = len(request.prompt_ids) - segment.cached_tokens
-            self._times.observe(segment.model, computed, segment.ttft_s or 0.0)
+            tokens = len(request.prompt_ids)
+            if request.transfer:
+                self._kv_modes.observe(segment.model, "transfer", tokens, segment.stall_s or 0.0)
+            else:
+                self._kv_modes.observe(segment.model, "compute", tokens - segment.cached_tokens, segment.ttft_s or 0.0)
         if segment.stall_s is None:
             self._emit(metrics.TTFT, segment.ttft_s or 0.0, model=segment.model)
         else:
@@ -143,8 +169,8 @@ class Conductor:
         current = session.current
         verdict = current.end.verdict if current.end else None
         if verdict is None:
-            scripted = next(s.to for s in session.ask.script if s.after_tokens == session.kept_tokens)
-            return _Next(scripted, "scripted", "")
+            scripted = next(s for s in session.ask.script if s.after_tokens == session.kept_tokens)
+            return _Next(scripted.to, "scripted", "", kv=scripted.kv)
         back = verdict.action == "hand_back"
         target = switch.cheaper(models, current.model) if back else switch.stronger(models, current.model)
         if target is None:  # the verdict came although the request forbade it

@@ -32,6 +32,7 @@ from ghostrouter.errors import (
 )
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
+from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.journal import Opening, Outcome, Record
 from ghostrouter.replay.session import Ask, Growth, Session
@@ -74,8 +75,9 @@ class Ingress:
         self._conductor = Conductor(
             self._engines,
             ReplaySeams(replay, self._tokenizers, self._cloud),
-            switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.warm_from_s, rules.max_failures),
+            switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
             {m.name: _attempts(m, rules.max_failures) for m in self._models.values()},
+            KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
             time.monotonic,
             self._emit,
         )

@@ -16,6 +16,7 @@ from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine import LeanVllmEngine
 from deployments.keyed_sampler import ARGUMENT, KeyedSampling
+from deployments.kv_folder import transfer_params
 from deployments.metrics import RayMetrics
 from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
 from deployments.watcher import Watcher
@@ -39,7 +40,9 @@ class VllmEngine:
         params = self._params(request)
         # Not the segment's name alone: a writer that died may have left a request of the same name behind.
         request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
-        prompt = {"prompt_token_ids": list(request.prompt_ids)}
+        prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
+        if request.cold:
+            prompt["cache_salt"] = uuid4().hex
         async for output in self._client.generate(prompt, params, request_id):
             yield self._step(output)
 
@@ -60,7 +63,10 @@ class VllmEngine:
             max_tokens=most,
             min_tokens=min(s.min_tokens, most),
             temperature=0,  # the keyed sampler has made the sample the likeliest token
-            extra_args={ARGUMENT: asdict(keyed)},
+            extra_args={
+                ARGUMENT: asdict(keyed),
+                "kv_transfer_params": transfer_params(publish=request.publish, load=request.transfer),
+            },
             logit_bias=dict(s.logit_bias) or None,
             logprobs=TOP_LOGPROBS,
             flat_logprobs=True,

@@ -1,16 +1,19 @@
-"""KV mode `warm`: while risk is raised, the model that would take over prefills what there is of the answer."""
+"""What is done for the next engine's KV cache before it takes over: KV modes `warm` and `transfer`."""
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
+from typing import Any
 
 from deployments.engines import Engines, Seams
 from ghostrouter.errors import GhostRouterError, SeamRefused
+from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Session
 from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
 
-class Preparation:
-    """Prepares at most one target at a time for one segment."""
+class Warming:
+    """Prefills one target ahead, for one segment: what there is of the answer, while risk is raised."""
 
     def __init__(self, engines: Engines, seams: Seams) -> None:
         self._engines = engines
@@ -18,9 +21,9 @@ class Preparation:
         self._target = ""
         self._task: asyncio.Task[str] | None = None
 
-    def follow(self, session: Session, target: str | None, raised: bool) -> None:
-        """Begin when risk is raised; give up when it has fallen."""
-        if not raised or target is None:
+    def follow(self, session: Session, target: str | None) -> None:
+        """Begin to prepare `target`; with none, give up."""
+        if target is None:
             self.cancel()
         elif self._task is None:
             self._target = target
@@ -38,23 +41,35 @@ class Preparation:
             self._task = None
 
     async def _prefill(self, session: Session, target: str) -> str:
-        """Let the target write one token that nobody reads; returns its replica, or nothing if it failed."""
+        current = session.current
+        avoid = current.replica if current.model == target else ""
         try:
             seam = await self._seams.plan(session.seam_request(target, None))
         except SeamRefused:
             return ""
-        request = SegmentRequest(
-            key=SegmentKey(f"{session.id}/warm", session.current.key.segment),
-            model=target,
-            prompt_ids=seam.prompt_ids,
-            kept_tokens=seam.kept_tokens,
-            sampling=Sampling(max_tokens=1),
-        )
-        replica = ""
-        try:
-            async with aclosing(self._engines.stream(request)) as frames:
-                async for frame in frames:
-                    replica = replica or frame.replica
-        except GhostRouterError:
-            return ""
-        return replica
+        return await _one_token(self._engines, session, seam, "warm", avoid_replica=avoid)
+
+
+async def publish(engines: Engines, session: Session, seam: Seam) -> bool:
+    """Let the replica that wrote the current segment hand out its KV blocks; whether it did."""
+    replica = session.current.replica
+    return replica == await _one_token(engines, session, seam, "publish", publish=True, prefer_replica=replica)
+
+
+async def _one_token(engines: Engines, session: Session, seam: Seam, purpose: str, **fields: Any) -> str:
+    """Let an engine write one token that nobody reads; returns its replica, or nothing if it failed."""
+    request = SegmentRequest(
+        key=SegmentKey(f"{session.id}/{purpose}", session.current.key.segment),
+        model=seam.target,
+        prompt_ids=seam.prompt_ids,
+        kept_tokens=seam.kept_tokens,
+        sampling=Sampling(max_tokens=1),
+    )
+    replica = ""
+    try:
+        async with aclosing(engines.stream(replace(request, **fields))) as frames:
+            async for frame in frames:
+                replica = replica or frame.replica
+    except GhostRouterError:
+        return ""
+    return replica

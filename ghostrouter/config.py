@@ -43,6 +43,11 @@ class LocalModel(_Section):
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict, description="such as enable_thinking: false")
 
     @property
+    def transfers(self) -> bool:
+        """Whether its replicas can hand KV blocks to each other."""
+        return "kv_transfer_config" in self.engine_kwargs
+
+    @property
     def most_replicas(self) -> int:
         """How many replicas there may be at the same time."""
         scaling = self.deployment.get("autoscaling_config")

@@ -151,6 +151,9 @@ class SegmentRequest:
     `may_hand_off` and `may_hand_back` say which verdicts the engine is to act on. `scripted_end` ends the
     segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
     prefix; one to avoid has failed, or must not be the same again.
+
+    `publish` hands the prompt's KV blocks out to whoever loads them with `transfer`. A `cold` request takes nothing
+    from its replica's prefix cache and leaves nothing there, for experiments.
     """
 
     key: SegmentKey
@@ -164,6 +167,9 @@ class SegmentRequest:
     avoid_replica: str = ""
     prefer_replica: str = ""
     cloud: CloudPrompt | None = None
+    publish: bool = False
+    transfer: bool = False
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
+from ghostrouter.types import KvMode
 
 
 class Body(BaseModel):
@@ -21,6 +22,7 @@ class Body(BaseModel):
 class _Handoff(Body):
     after_tokens: int = Field(ge=1)
     to: str
+    kv: KvMode | None = None
 
 
 class _Ghost(Body):

@@ -132,7 +132,9 @@ def to_call(
         logprobs=logprobs,
         top_logprobs=(parsed.top_logprobs or 0) if logprobs else 0,
         continue_final=continue_final,
-        script=tuple(ScriptedHandoff(h.after_tokens, h.to) for h in (parsed.ghost.handoffs if parsed.ghost else ())),
+        script=tuple(
+            ScriptedHandoff(h.after_tokens, h.to, h.kv) for h in (parsed.ghost.handoffs if parsed.ghost else ())
+        ),
     )
 
 

@@ -1,20 +1,15 @@
 """In the middle of an answer: who takes over."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchRules:
-    """What an operator allows: how many changes of engine, whether to return to a cheaper model, how many failures.
-
-    A target whose prefill is expected to take `warm_from_s` or longer is prepared while risk is raised.
-    """
+    """What an operator allows: how many changes of engine, whether to return to a cheaper model, how many failures."""
 
     max_handoffs: int
     hand_back: bool
-    warm_from_s: float = math.inf
     max_failures: int = 4
 
 

@@ -34,10 +34,14 @@ OpenReason = Literal["plan", "handoff", "hand_back", "failure", "drain", "resume
 
 @dataclass(frozen=True, slots=True)
 class ScriptedHandoff:
-    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say."""
+    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say.
+
+    `kv` says how the target is to get its cache; None leaves that to the usual choice.
+    """
 
     after_tokens: int
     to: str
+    kv: KvMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,7 @@ class Segment:
     rollback_tokens: int = 0
     instruction_tokens: int = 0
     replica: str = ""
-    warmed: bool = False
+    prepared: KvMode | None = None
     cached_tokens: int = 0
     first_token_at_s: float | None = None
     last_token_at_s: float | None = None
@@ -79,9 +83,10 @@ class Segment:
 
     @property
     def kv_mode(self) -> KvMode:
+        """How the cache came about: as prepared, if the engine did find something there."""
         if not self.cached_tokens:
             return "recompute"
-        return "warm" if self.warmed else "prefix_cache"
+        return self.prepared or "prefix_cache"
 
     @property
     def ttft_s(self) -> float | None:
@@ -246,17 +251,16 @@ class Session:
         return Delta(certain, fresh, start)
 
     def resume(
-        self, seam: Seam, reason: OpenReason, detail: str, now_s: float, warm_replica: str = ""
+        self, seam: Seam, reason: OpenReason, detail: str, now_s: float, prepared: KvMode | None = None
     ) -> SegmentRequest:
-        """Go on behind a seam that `settle` has cut; `warm_replica` has prefilled what is there."""
+        """Go on behind a seam that `settle` has cut; `prepared` says what was done for the target's cache."""
         before = self.current
         stalled_since = before.stalled_since_s if before.last_token_at_s is None else before.last_token_at_s
         segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
         segment.continuation, segment.detail = seam.continuation, detail
-        segment.rollback_tokens, segment.warmed = seam.rollback_tokens, bool(warm_replica)
+        segment.rollback_tokens, segment.prepared = seam.rollback_tokens, prepared
         segment.instruction_tokens = seam.cloud.instruction_tokens if seam.cloud else 0
-        request = self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
-        return replace(request, prefer_replica=warm_replica) if warm_replica else request
+        return self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
 
     def _next_key(self) -> SegmentKey:
         return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)

@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
 from deployments.conductor import Conductor
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
+from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
 from ghostrouter.types import (
@@ -62,11 +64,13 @@ class Run:
         script: tuple[ScriptedHandoff, ...] = (),
         max_handoffs: int = 5,
         refused: tuple[str, ...] = (),
+        transfers: tuple[str, ...] = (),
     ) -> None:
         self.engines, self.meter = Engines(scripts), Meter()
-        rules = SwitchRules(max_handoffs, hand_back=True, warm_from_s=0.0)
+        rules = SwitchRules(max_handoffs, hand_back=True)
+        self.kv_modes = KvModes(0.0, transfers)
         counts = dict.fromkeys(scripts, replicas)
-        self.conductor = Conductor(self.engines, Seams(refused), rules, counts, Clock(), self.meter)
+        self.conductor = Conductor(self.engines, Seams(refused), rules, counts, self.kv_modes, Clock(), self.meter)
         ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
         self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
 
@@ -211,7 +215,7 @@ def raises_risk(text: str, then: Iterable[bool], end: SegmentEnd) -> Script:
 
 def knows_the_speed_of(run: Run, model: str) -> Run:
     for computed in (10, 100):
-        run.conductor._times.observe(model, computed, computed * 1e-3)
+        run.kv_modes.observe(model, "compute", computed, computed * 1e-3)
     return run
 
 
@@ -285,3 +289,38 @@ async def test_a_restored_answer_goes_on() -> None:
     assert run.session.text == "abcdef"
     assert run.engines.asked[0].prompt_ids == (0, *map(ord, "abc"))
     assert [(m, r) for m, r, _ in run.written] == [("small", "plan"), ("small", "resumed")]
+
+
+@pytest.mark.parametrize(("publisher", "kv_mode"), [("r1", "transfer"), ("r2", "recompute")])
+async def test_a_scripted_transfer_is_published_by_the_source_and_loaded_by_the_target(
+    publisher: str, kv_mode: str
+) -> None:
+    def engine(request: SegmentRequest) -> Iterable[Frame]:
+        if request.publish:
+            yield Frame(request.key, 0, tokens("x"), SegmentEnd("length"), publisher)
+        elif request.kept_tokens:
+            yield Frame(request.key, 0, tokens("c"), STOP, "r9", 32 if request.transfer else 0)
+        else:
+            yield Frame(request.key, 0, tokens("ab"), SegmentEnd("handoff"), "r1")
+
+    run = Run({"small": engine}, script=(ScriptedHandoff(2, "small", "transfer"),))
+    assert await run.text() == "abc"
+    first, published, second = run.engines.asked
+    assert (published.prefer_replica, published.prompt_ids) == ("r1", second.prompt_ids)
+    assert (first.cold, second.cold, second.transfer) == (False, True, kv_mode == "transfer")
+    assert run.session.segments[1].kv_mode == kv_mode
+
+
+async def test_a_drained_replica_hands_its_cache_over_where_that_pays() -> None:
+    def drained(request: SegmentRequest) -> Iterable[Frame | Exception]:
+        yield Frame(request.key, 0, tokens("a" * 600), None, "r1")
+        yield SegmentDrained("r1 is being taken down")
+
+    def published(request: SegmentRequest) -> Iterable[Frame]:
+        yield Frame(request.key, 0, tokens("x"), SegmentEnd("length"), "r1")
+
+    run = Run({"small": once(drained, published, writes("b"))}, transfers=("small",))
+    run.session.ask = replace(run.session.ask, sampling=Sampling(max_tokens=1000))
+    await run.text()
+    assert [r.publish for r in run.engines.asked] == [False, True, False]
+    assert run.engines.asked[2].transfer
