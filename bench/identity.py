@@ -78,8 +78,8 @@ def written(answer: Answer) -> list[str]:
 
 def margin_of(entry: dict[str, Any]) -> float:
     """By how much the likeliest token beat the runner-up, in nats."""
-    first, second = (t["logprob"] for t in entry["top_logprobs"])
-    return float(first - second)
+    first, second = (float(t["logprob"]) for t in entry["top_logprobs"])
+    return first - second
 
 
 async def measure(url: str) -> dict[str, Any]:
