@@ -105,7 +105,7 @@ async def measure(url: str) -> dict[str, Any]:
 
 def share(records: list[dict[str, Any]]) -> float:
     """How many of the seams changed nothing; near ties, which are listed, count as such."""
-    return sum(r["identical"] or r["near_tie"] for r in records) / len(records)
+    return sum(bool(r["identical"] or r["near_tie"]) for r in records) / len(records)
 
 
 def main() -> None:
