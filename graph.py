@@ -94,5 +94,5 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         llm_config,
         name_prefix="LocalEngine:",
         deployment_cls=LocalEngine,
-        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry},
+        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry, "max_running": model.max_running},
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from deployments.engines import Engines, Seams
 from deployments.preparation import Warming, publish
-from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.policy.kv_modes import KvModes
@@ -182,13 +182,13 @@ class Conductor:
         target = switch.after_failure(models, current, failed, self._attempts.get(current, 1))
         if target is None or len(failed) >= self._rules.max_failures:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
-        return _Next(target, "failure", str(failure))
+        return _Next(target, "shed" if isinstance(failure, SegmentShed) else "failure", str(failure))
 
     @staticmethod
     def _after_refusal(session: Session, failed: Collection[str], refused: _Next, refusal: SeamRefused) -> _Next:
         """The answer stays where it is if it could have stayed there; else the next model of the plan goes on."""
         current = session.current.model
-        if refused.reason != "failure" and current not in failed:
+        if refused.reason not in ("failure", "shed") and current not in failed:
             return _Next(current, "refused", f"{refused.reason}_refused: {refusal}")
         target = switch.after_failure(session.plan.models, current, [*failed, current], 1)
         if target is None:

@@ -21,6 +21,7 @@ from deployments.metrics import RayMetrics
 from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
 from deployments.watcher import Watcher
 from ghostrouter import config
+from ghostrouter.errors import SegmentShed
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, SegmentRequest
 
@@ -103,12 +104,17 @@ class LocalEngine(LLMServer):
     """One replica of a local model."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, llm_config: LLMConfig, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
+        self,
+        llm_config: LLMConfig,
+        telemetry: Sequence[DeploymentHandle],
+        settings: config.Telemetry,
+        max_running: int | None,
     ) -> None:
         await super().__init__(llm_config, engine_cls=LeanVllmEngine)
         client = self.engine._engine_client
         self._tokenizer = ChatTokenizer(client.model_config.model)
         self._writer = self._make_writer(client, telemetry, settings)
+        self._max_running = max_running
         await self._warm_up()
 
     def _make_writer(
@@ -141,12 +147,21 @@ class LocalEngine(LLMServer):
             pass
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Write a segment from token ids. Cancelling the call aborts it in the engine."""
+        """Write a segment from token ids. Cancelling the call aborts it in the engine.
+
+        Raises:
+            SegmentShed: the replica has enough to do.
+        """
+        if self._max_running is not None and self._unfinished() >= self._max_running:
+            raise SegmentShed(f"{request.model} has {self._max_running} requests running")
         async for frame in self._writer.write(request):
             yield frame
 
     async def status(self) -> EngineStatus:
         """How busy this replica is; an error if its engine is dead."""
         await self.check_health()
-        client = self.engine._engine_client
-        return EngineStatus(client.output_processor.get_num_unfinished_requests())
+        return EngineStatus(self._unfinished())
+
+    def _unfinished(self) -> int:
+        count: int = self.engine._engine_client.output_processor.get_num_unfinished_requests()
+        return count

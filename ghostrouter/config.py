@@ -35,6 +35,9 @@ class LocalModel(_Section):
     engine_kwargs: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM as they are")
     accelerator: str = Field(default="auto", pattern="^(auto|cpu|gpu)$", description="auto: a GPU where Ray sees one")
     accelerator_type: str | None = Field(default=None, description="Ray's name of the GPU, such as L4 or H100")
+    max_running: int | None = Field(
+        default=None, ge=1, description="requests a replica works on; one more goes to the next replica or model"
+    )
     placement_group: dict[str, Any] | None = Field(default=None, description="Ray LLM's placement_group_config")
     deployment: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options: num_replicas, autoscaling_config, ray_actor_options, ..."

@@ -7,7 +7,8 @@ GhostRouterError
 │   ├── UnknownModel
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
-│   └── SegmentDrained     its replica is being taken down
+│   ├── SegmentDrained     its replica is being taken down
+│   └── SegmentShed        its replica has too much to do
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceNotFound
@@ -50,6 +51,10 @@ class SegmentFailed(GhostRouterError):
 
 class SegmentDrained(SegmentFailed):
     """The replica that writes the segment is being taken down; another one can go on."""
+
+
+class SegmentShed(SegmentFailed):
+    """The replica has as many requests as it may work on; another replica or model can take it."""
 
 
 class SeamRefused(GhostRouterError):

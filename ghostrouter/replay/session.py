@@ -29,7 +29,7 @@ from ghostrouter.types import (
     Token,
 )
 
-OpenReason = Literal["plan", "handoff", "hand_back", "failure", "drain", "resumed", "refused", "scripted"]
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from deployments.conductor import Conductor
-from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed
+from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
@@ -324,3 +324,12 @@ async def test_a_drained_replica_hands_its_cache_over_where_that_pays() -> None:
     await run.text()
     assert [r.publish for r in run.engines.asked] == [False, True, False]
     assert run.engines.asked[2].transfer
+
+
+async def test_a_replica_with_too_much_to_do_passes_the_answer_on() -> None:
+    def sheds(request: SegmentRequest) -> Iterable[Frame | Exception]:
+        yield SegmentShed("small has 3 requests running")
+
+    run = Run({"small": sheds, "large": writes("abc")})
+    assert await run.text() == "abc"
+    assert [(s.reason, s.detail) for s in run.session.segments][1] == ("shed", "small has 3 requests running")
