@@ -1,5 +1,6 @@
 """Wiring, and nothing else: `build(args)` makes the Ray Serve application. The one place that deploys."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,20 +41,32 @@ def build(args: dict[str, Any]) -> serve.Application:
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
-        max_ongoing_requests=1000,
+        options={"max_ongoing_requests": 1000, **config.ingress},
         config=config,
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
-        cloud=_deploy(CloudPool, "CloudPool"),
+        cloud=_deploy(
+            CloudPool,
+            "CloudPool",
+            options={"max_ongoing_requests": 1000},
+            models=config.cloud,
+            sessions=config.sessions,
+        ),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(Replay, "Replay", models=config.models, traces_kept=config.sessions.traces_kept),
+        replay=_deploy(
+            Replay,
+            "Replay",
+            options={"max_ongoing_requests": 1000},
+            models=config.models,
+            cloud=config.cloud,
+            journal=config.journal,
+            traces_kept=config.sessions.traces_kept,
+        ),
     )
 
 
-def _deploy(cls: type, name: str, max_ongoing_requests: int = 200, **kwargs: Any) -> serve.Application:
-    deployment = serve.deployment(
-        cls, name=name, ray_actor_options=_LIGHT, max_ongoing_requests=max_ongoing_requests, logging_config=_QUIET
-    )
-    return deployment.bind(**kwargs)
+def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:
+    defaults = {"ray_actor_options": _LIGHT, "max_ongoing_requests": 200, "logging_config": _QUIET}
+    return serve.deployment(cls, name=name, **{**defaults, **(options or {})}).bind(**kwargs)
 
 
 def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphConfig) -> serve.Application:
@@ -68,7 +81,12 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         accelerator_type=model.accelerator_type,
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
-        engine_kwargs={"max_logprobs": TOP_LOGPROBS, "enable_prefix_caching": True, **model.engine_kwargs},
+        engine_kwargs={
+            "max_logprobs": TOP_LOGPROBS,
+            "enable_prefix_caching": True,
+            "logits_processors": ["deployments.keyed_sampler:KeyedSampler"],
+            **model.engine_kwargs,
+        },
         deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
         runtime_env={"env_vars": model.env} if model.env else None,
     )
@@ -76,5 +94,5 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         llm_config,
         name_prefix="LocalEngine:",
         deployment_cls=LocalEngine,
-        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry},
+        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry, "max_running": model.max_running},
     )

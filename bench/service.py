@@ -27,6 +27,7 @@ class Answer:
 
     text: str
     ghost: dict[str, Any]
+    prompt_tokens: int
     completion_tokens: int
     seconds: float
     logprobs: list[dict[str, Any]]
@@ -101,7 +102,9 @@ class Client:
                     for choice in event["choices"]:
                         text += choice["delta"].get("content") or ""
                         logprobs += (choice["logprobs"] or {}).get("content", [])
-            return Answer(text, ghost, usage["completion_tokens"], time.perf_counter() - began, logprobs)
+            return Answer(
+                text, ghost, usage["prompt_tokens"], usage["completion_tokens"], time.perf_counter() - began, logprobs
+            )
 
     async def ask_all(self, questions: Sequence[str], **body: Any) -> list[Answer]:
         """One answer for each question, in order."""

@@ -1,11 +1,21 @@
 """Which replica of a model writes a segment: Ray Serve's request router, with the segment's own wishes."""
 
+from collections.abc import Sequence
 from random import Random
 
 from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
 
 from ghostrouter.policy.replicas import rank
 from ghostrouter.types import SegmentRequest
+
+# The replicas that take requests, by deployment; of all deployments that this process calls.
+_RUNNING: dict[str, frozenset[str]] = {}
+
+
+def is_leaving(deployment: str, replica: str) -> bool:
+    """Whether a replica takes no more requests, while another one does."""
+    running = _RUNNING.get(deployment, frozenset())
+    return bool(running) and replica not in running
 
 
 class AffinityRouter(RequestRouter):
@@ -21,6 +31,11 @@ class AffinityRouter(RequestRouter):
             prefer, avoid = request.prefer_replica, request.avoid_replica
         by_id = {replica.replica_id.unique_id: replica for replica in candidate_replicas}
         return [[by_id[i] for i in ids] for ids in rank(list(by_id), prefer, avoid, self._rng)]
+
+    def update_replicas(self, replicas: Sequence[RunningReplica]) -> None:
+        """Serve calls this whenever a replica comes or goes."""
+        super().update_replicas(list(replicas))
+        _RUNNING[self._deployment_id.name] = frozenset(r.replica_id.unique_id for r in replicas)
 
     def initialize_state(self, **kwargs: object) -> None:
         """Serve calls this once."""

@@ -3,30 +3,17 @@
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any
 
-from ghostrouter.errors import NothingCanAnswer, SegmentFailed
+from deployments.engines import Engines, Seams
+from deployments.preparation import Warming, publish
+from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
-from ghostrouter.replay.seam import Seam, SeamRequest
+from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import Frame, SegmentRequest
-
-_MAX_FAILURES = 4
-
-
-class Engines(Protocol):
-    """Every model behind one door, local replicas and cloud alike."""
-
-    def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Frames of a segment. Raises SegmentFailed when its engine stops before the end."""
-        ...
-
-
-class Seams(Protocol):
-    """Who computes seams."""
-
-    async def plan(self, request: SeamRequest) -> Seam: ...
+from ghostrouter.types import KvMode, Prompt, SegmentRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +24,14 @@ class _Next:
     reason: OpenReason
     detail: str
     onset: int | None = None
+    kv: KvMode | None = None
 
 
 class Conductor:
-    """Runs sessions. Holds no state of any one of them.
+    """Runs sessions. Holds no state of any one of them; `kv_modes` learns the models' speed from all.
 
-    `replicas` tells how many replicas a model has; `clock` gives monotonic seconds.
+    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named);
+    `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -50,30 +39,48 @@ class Conductor:
         engines: Engines,
         seams: Seams,
         rules: switch.SwitchRules,
-        replicas: Mapping[str, int],
+        attempts: Mapping[str, int],
+        kv_modes: KvModes,
         clock: Callable[[], float],
         emit: metrics.Emit,
     ) -> None:
         self._engines = engines
         self._seams = seams
         self._rules = rules
-        self._replicas = replicas
+        self._attempts = attempts
         self._clock = clock
         self._emit = emit
+        self._kv_modes = kv_modes
 
-    async def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]:
+    async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
+
+        A session that was restored goes on where it stood.
 
         Raises:
             NothingCanAnswer: every engine that might have gone on has failed.
         """
-        request = session.open(session.plan.models[0], prompt_ids, self._clock())
         failed: list[str] = []
+        following = _Next(session.current.model, "resumed", "") if session.segments else None
+        warming = Warming(self._engines, self._seams)
         while True:
+            if following is None:
+                request = session.open(session.plan.models[0], prompt, self._clock())
+            else:
+                source = session.current.model
+                following, seam = await self._cut(session, failed, following)
+                self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
+                yield session.settle(seam.keep)
+                if session.finish:
+                    return
+                request = await self._resume(session, seam, following, warming)
+            warming = Warming(self._engines, self._seams)
             try:
-                async with aclosing(self._segment(session, request, _sound(session, failed))) as deltas:
+                async with aclosing(self._segment(session, request, _sound(session, failed), warming)) as deltas:
                     async for delta in deltas:
                         yield delta
+            except SegmentDrained as drained:
+                following = _Next(session.current.model, "drain", str(drained))
             except SegmentFailed as failure:
                 following = self._after_failure(session, failed, failure)
                 failed.append(session.current.model)
@@ -81,16 +88,20 @@ class Conductor:
                 if session.finish:
                     return
                 following = self._after_end(session, _sound(session, failed))
-            source = session.current.model
-            seam = await self._seams.plan(session.seam_request(following.model, following.onset))
-            self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
-            yield session.settle(seam.keep)
-            if session.finish:
-                return
-            request = session.resume(seam, following.reason, following.detail, self._clock())
+            finally:
+                warming.cancel()
+
+    async def _cut(self, session: Session, failed: list[str], following: _Next) -> tuple[_Next, Seam]:
+        """The seam to who goes on; where that is refused, to who does instead. No model is asked for twice."""
+        while True:
+            try:
+                return following, await self._seams.plan(session.seam_request(following.model, following.onset))
+            except SeamRefused as refusal:
+                failed.append(following.model)
+                following = self._after_refusal(session, failed, following, refusal)
 
     async def _segment(
-        self, session: Session, request: SegmentRequest, models: Sequence[str]
+        self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
         handoffs = session.handoffs
@@ -105,15 +116,49 @@ class Conductor:
                 waiting = segment.first_token_at_s is None
                 delta = session.accept(frame, self._clock())
                 if waiting and segment.first_token_at_s is not None:
-                    self._report_start(segment)
+                    self._report_start(segment, request)
                 self._emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
+                warming.follow(session, self._to_warm(session, request, models, frame.risk_raised))
                 yield delta
                 if session.finish or segment.end:
                     return
         raise SegmentFailed(f"{segment.model} broke off without an end")
 
-    def _report_start(self, segment: Segment) -> None:
-        """Metrics that are known with a segment's first token."""
+    async def _resume(self, session: Session, seam: Seam, following: _Next, warming: Warming) -> SegmentRequest:
+        """Open the next segment, its engine's KV cache prepared as far as that pays."""
+        source, replica = session.current, warming.replica(following.model)
+        changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
+        prepared: KvMode | None = None
+        if replica:
+            prepared, changes["prefer_replica"] = "warm", replica
+        elif following.kv == "transfer" or (
+            following.kv is None
+            and following.reason in ("drain", "scripted")
+            and following.model == source.model
+            and self._kv_modes.is_worth_transferring(following.model, len(seam.prompt_ids))
+        ):
+            changes["transfer"] = await publish(self._engines, session, seam)
+            prepared = "transfer"
+        request = session.resume(seam, following.reason, following.detail, self._clock(), prepared)
+        return replace(request, **changes)
+
+    def _to_warm(self, session: Session, request: SegmentRequest, models: Sequence[str], raised: bool) -> str | None:
+        """The model that is to be prepared now: by script, or because risk is raised and it pays."""
+        scripted = next((s for s in session.ask.script if s.after_tokens > session.kept_tokens), None)
+        if scripted and scripted.kv:
+            return scripted.to if scripted.kv == "warm" else None
+        target = switch.stronger(models, request.model) if raised and request.may_hand_off else None
+        tokens = len(request.prompt_ids) + len(session.current.tokens)
+        return target if target and self._kv_modes.is_worth_warming(target, tokens) else None
+
+    def _report_start(self, segment: Segment, request: SegmentRequest) -> None:
+        """What is known with a segment's first token. Only local models are timed: only they can be prepared."""
+        if request.cloud is None:
+            tokens = len(request.prompt_ids)
+            if request.transfer:
+                self._kv_modes.observe(segment.model, "transfer", tokens, segment.stall_s or 0.0)
+            else:
+                self._kv_modes.observe(segment.model, "compute", tokens - segment.cached_tokens, segment.ttft_s or 0.0)
         if segment.stall_s is None:
             self._emit(metrics.TTFT, segment.ttft_s or 0.0, model=segment.model)
         else:
@@ -124,8 +169,8 @@ class Conductor:
         current = session.current
         verdict = current.end.verdict if current.end else None
         if verdict is None:
-            scripted = next(s.to for s in session.ask.script if s.after_tokens == session.kept_tokens)
-            return _Next(scripted, "scripted", "")
+            scripted = next(s for s in session.ask.script if s.after_tokens == session.kept_tokens)
+            return _Next(scripted.to, "scripted", "", kv=scripted.kv)
         back = verdict.action == "hand_back"
         target = switch.cheaper(models, current.model) if back else switch.stronger(models, current.model)
         if target is None:  # the verdict came although the request forbade it
@@ -134,10 +179,21 @@ class Conductor:
 
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:
         models, current = session.plan.models, session.current.model
-        target = switch.after_failure(models, current, failed, self._replicas.get(current, 1))
-        if target is None or len(failed) >= _MAX_FAILURES:
+        target = switch.after_failure(models, current, failed, self._attempts.get(current, 1))
+        if target is None or len(failed) >= self._rules.max_failures:
             raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
-        return _Next(target, "failure", str(failure))
+        return _Next(target, "shed" if isinstance(failure, SegmentShed) else "failure", str(failure))
+
+    @staticmethod
+    def _after_refusal(session: Session, failed: Collection[str], refused: _Next, refusal: SeamRefused) -> _Next:
+        """The answer stays where it is if it could have stayed there; else the next model of the plan goes on."""
+        current = session.current.model
+        if refused.reason not in ("failure", "shed") and current not in failed:
+            return _Next(current, "refused", f"{refused.reason}_refused: {refusal}")
+        target = switch.after_failure(session.plan.models, current, [*failed, current], 1)
+        if target is None:
+            raise NothingCanAnswer(f"no other model of the plan can go on: {refusal}")
+        return _Next(target, refused.reason, f"{refused.detail}; {refusal}")
 
 
 def _sound(session: Session, failed: Collection[str]) -> list[str]:

@@ -5,8 +5,9 @@ from collections.abc import AsyncGenerator, Mapping
 
 from ray.serve.handle import DeploymentHandle
 
+from deployments.affinity import is_leaving
 from deployments.calls import in_time
-from ghostrouter.errors import RequestError, SegmentFailed
+from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
 _STATUS_TIMEOUT_S = 2.0
@@ -29,10 +30,11 @@ class EnginePool:
 
         Raises:
             SegmentFailed: the replica died, the engine broke or nothing came in time.
+            SegmentDrained: the replica is being taken down and another one is there.
         """
         handle = self._handles.get(request.model, self._cloud)
         response = handle.remote(request)
-        patience_s = self._first_token_s
+        patience_s, replica = self._first_token_s, ""
         try:
             while True:
                 async with asyncio.timeout(patience_s):
@@ -40,11 +42,17 @@ class EnginePool:
                 if frame is None:
                     return
                 yield frame
+                replica = replica or frame.replica
+                if frame.end is None and is_leaving(handle.deployment_name, replica):
+                    raise SegmentDrained(f"{replica} is being taken down")
                 patience_s = self._stall_s
         except TimeoutError:
             raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
-        except RequestError:
+        except (RequestError, SegmentDrained):
             raise
+        except SegmentFailed as error:  # Ray's copy of one has the whole traceback for a message
+            kind = SegmentShed if isinstance(error, SegmentShed) else SegmentFailed
+            raise kind(str(getattr(error, "cause", error))) from None
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each its own type
             raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
         finally:

@@ -1,24 +1,24 @@
-"""The HTTP side of the ingress: routes, server-sent events, errors."""
+"""The HTTP side of the ingress: routes, bodies, errors."""
 
+import hashlib
 import json
 import logging
-import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ghostrouter.api import chat_response, errors
+from deployments import chat_http, responses_http
+from deployments.opened import Opened
+from ghostrouter.api import errors, responses_request, sse
 from ghostrouter.api.chat_request import ChatCall, from_wire
-from ghostrouter.errors import GhostRouterError, InvalidRequest, NothingCanAnswer
-from ghostrouter.events.trace import summary
-from ghostrouter.replay.session import Delta, Session
-from ghostrouter.types import Token
+from ghostrouter.errors import GhostRouterError, InvalidRequest
+from ghostrouter.replay.journal import Record
+from ghostrouter.replay.session import Growth
 
 log = logging.getLogger("ray.serve")
 
@@ -32,8 +32,13 @@ class Router(Protocol):
     async def ready(self) -> bool: ...
     async def status(self) -> dict[str, Any]: ...
     async def trace(self, session: str) -> dict[str, Any]: ...
-    async def open(self, call: ChatCall) -> tuple[Session, tuple[int, ...]]: ...
-    def run(self, session: Session, prompt_ids: tuple[int, ...]) -> AsyncGenerator[Delta, None]: ...
+    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened: ...
+    async def resume(self, session_id: str, owner: str) -> Opened: ...
+    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
+    def start(self, opened: Opened) -> None: ...
+    async def read(self, session_id: str, owner: str) -> Record: ...
+    async def cancel(self, session_id: str, owner: str) -> Record: ...
+    def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]: ...
 
 
 class BodyTooLarge(Exception):
@@ -46,6 +51,9 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
+            Route("/v1/responses", api.responses, methods=["POST"]),
+            Route("/v1/responses/{id}", api.response, methods=["GET"]),
+            Route("/v1/responses/{id}/cancel", api.cancel_response, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
             Route("/v1/models/{name:path}", api.model, methods=["GET"]),
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
@@ -86,15 +94,27 @@ class _Api:
         return JSONResponse(await self._router.trace(request.path_params["id"]))
 
     async def chat_completions(self, request: Request) -> Response:
-        call = from_wire(await self._json(request))
-        session, prompt_ids = await self._router.open(call)
-        head = chat_response.Head(session.id, call.model, int(time.time()))
-        deltas = self._router.run(session, prompt_ids)
-        headers = {"x-request-id": session.id, "cache-control": "no-store"}
-        if call.stream:
-            events = _events(head, call, session, len(prompt_ids), deltas)
-            return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-        return JSONResponse(await _whole(head, call, session, len(prompt_ids), deltas), headers=headers)
+        owner, last_event = _owner(request), request.headers.get("last-event-id")
+        if last_event is not None:
+            session_id, number = sse.parse_id(last_event)
+            return chat_http.streamed(self._router, await self._router.resume(session_id, owner), number)
+        return await chat_http.answer(self._router, from_wire(await self._json(request)), owner)
+
+    async def responses(self, request: Request) -> Response:
+        asked = responses_request.from_wire(await self._json(request))
+        return await responses_http.create(self._router, asked, _owner(request))
+
+    async def response(self, request: Request) -> Response:
+        asked = request.query_params
+        after = asked.get("starting_after")
+        if after is not None and not after.isdecimal():
+            raise InvalidRequest("`starting_after` must be the sequence number of an event.")
+        stream = asked.get("stream", "false").lower() == "true"
+        number = None if after is None else int(after)
+        return await responses_http.retrieve(self._router, request.path_params["id"], _owner(request), stream, number)
+
+    async def cancel_response(self, request: Request) -> Response:
+        return await responses_http.cancel(self._router, request.path_params["id"], _owner(request))
 
     async def _json(self, request: Request) -> Any:
         """The body as JSON, read no further than is allowed."""
@@ -109,51 +129,9 @@ class _Api:
             raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
 
 
-async def _whole(
-    head: chat_response.Head, call: ChatCall, session: Session, prompt_tokens: int, deltas: AsyncGenerator[Delta, None]
-) -> dict[str, Any]:
-    """An answer in one piece."""
-    async for _ in deltas:
-        pass
-    tokens = [t for segment in session.segments for t in segment.tokens]
-    return chat_response.completion(
-        head,
-        session.text,
-        session.finish or "stop",
-        chat_response.usage(prompt_tokens, session.kept_tokens),
-        chat_response.logprobs(tokens) if call.logprobs else None,
-        summary(session),
-    )
-
-
-async def _events(
-    head: chat_response.Head, call: ChatCall, session: Session, prompt_tokens: int, deltas: AsyncGenerator[Delta, None]
-) -> AsyncIterator[str]:
-    """An answer as server-sent events; an error after the first one is an event too."""
-    yield _sse(chat_response.chunk(head, {"role": "assistant", "content": ""}))
-    try:
-        async with aclosing(deltas):
-            async for delta in deltas:
-                if delta.text or (call.logprobs and delta.tokens):
-                    yield _sse(chat_response.chunk(head, {"content": delta.text}, None, _logprobs(call, delta.tokens)))
-    except Exception as error:
-        if not isinstance(error, NothingCanAnswer):
-            log.exception("session.failed session=%s", session.id)
-        yield _sse(errors.to_wire(error)[1])
-    else:
-        yield _sse(chat_response.chunk(head, {}, session.finish))
-        if call.include_usage:
-            yield _sse(chat_response.usage_chunk(head, chat_response.usage(prompt_tokens, session.kept_tokens)))
-    yield _sse(chat_response.ghost_chunk(head, summary(session)))
-    yield "data: [DONE]\n\n"
-
-
-def _logprobs(call: ChatCall, tokens: tuple[Token, ...]) -> dict[str, Any] | None:
-    return chat_response.logprobs(tokens) if call.logprobs else None
-
-
-def _sse(body: dict[str, Any]) -> str:
-    return f"data: {json.dumps(body, ensure_ascii=False, separators=(',', ':'))}\n\n"
+def _owner(request: Request) -> str:
+    """Who calls: a digest of the key, so that nothing keeps the key itself."""
+    return hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()
 
 
 def _model_card(name: str) -> dict[str, Any]:

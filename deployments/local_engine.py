@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import asdict
 from typing import Any
+from uuid import uuid4
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -13,10 +15,13 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine import LeanVllmEngine
+from deployments.keyed_sampler import ARGUMENT, KeyedSampling
+from deployments.kv_folder import transfer_params
 from deployments.metrics import RayMetrics
 from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
 from deployments.watcher import Watcher
 from ghostrouter import config
+from ghostrouter.errors import SegmentShed
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, SegmentRequest
 
@@ -34,20 +39,36 @@ class VllmEngine:
     async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
         """Generate from token ids. Leaving the iteration aborts the request."""
         params = self._params(request)
-        request_id = f"{request.key.session}/{request.key.segment}"
-        prompt = {"prompt_token_ids": list(request.prompt_ids)}
+        # Not the segment's name alone: a writer that died may have left a request of the same name behind.
+        request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
+        prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
+        if request.cold:
+            prompt["cache_salt"] = uuid4().hex
         async for output in self._client.generate(prompt, params, request_id):
             yield self._step(output)
 
     def _params(self, request: SegmentRequest) -> SamplingParams:
         s = request.sampling
         most = min(s.max_tokens, request.scripted_end or s.max_tokens)
+        keyed = KeyedSampling(
+            seed=s.seed,
+            temperature=s.temperature,
+            top_p=s.top_p,
+            position=request.kept_tokens,
+            presence_penalty=s.presence_penalty,
+            frequency_penalty=s.frequency_penalty,
+            repetition_penalty=s.repetition_penalty,
+            kept=request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :],
+        )
         return SamplingParams(
             max_tokens=most,
             min_tokens=min(s.min_tokens, most),
-            temperature=s.temperature,
-            top_p=s.top_p,
-            seed=s.seed,
+            temperature=0,  # the keyed sampler has made the sample the likeliest token
+            extra_args={
+                ARGUMENT: asdict(keyed),
+                "kv_transfer_params": transfer_params(publish=request.publish, load=request.transfer),
+            },
+            logit_bias=dict(s.logit_bias) or None,
             logprobs=TOP_LOGPROBS,
             flat_logprobs=True,
             detokenize=False,
@@ -83,12 +104,17 @@ class LocalEngine(LLMServer):
     """One replica of a local model."""
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
-        self, llm_config: LLMConfig, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
+        self,
+        llm_config: LLMConfig,
+        telemetry: Sequence[DeploymentHandle],
+        settings: config.Telemetry,
+        max_running: int | None,
     ) -> None:
         await super().__init__(llm_config, engine_cls=LeanVllmEngine)
         client = self.engine._engine_client
         self._tokenizer = ChatTokenizer(client.model_config.model)
         self._writer = self._make_writer(client, telemetry, settings)
+        self._max_running = max_running
         await self._warm_up()
 
     def _make_writer(
@@ -121,12 +147,21 @@ class LocalEngine(LLMServer):
             pass
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Write a segment from token ids. Cancelling the call aborts it in the engine."""
+        """Write a segment from token ids. Cancelling the call aborts it in the engine.
+
+        Raises:
+            SegmentShed: the replica has enough to do.
+        """
+        if self._max_running is not None and self._unfinished() >= self._max_running:
+            raise SegmentShed(f"{request.model} has {self._max_running} requests running")
         async for frame in self._writer.write(request):
             yield frame
 
     async def status(self) -> EngineStatus:
         """How busy this replica is; an error if its engine is dead."""
         await self.check_health()
-        client = self.engine._engine_client
-        return EngineStatus(client.output_processor.get_num_unfinished_requests())
+        return EngineStatus(self._unfinished())
+
+    def _unfinished(self) -> int:
+        count: int = self.engine._engine_client.output_processor.get_num_unfinished_requests()
+        return count

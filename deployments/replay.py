@@ -1,25 +1,61 @@
 """The replay engine: seams, and the record of what happened at them."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from ghostrouter.config import LocalModel
+from ghostrouter import config
 from ghostrouter.replay import tokenizers
+from ghostrouter.replay.journal import Answer, Ending, Entry, Journal, Record
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 
 
 class Replay:
-    """Computes seams and keeps the newest `traces_kept` traces."""
+    """Computes seams, keeps the journal of running and finished sessions and the newest `traces_kept` traces."""
 
-    def __init__(self, models: Sequence[LocalModel], traces_kept: int) -> None:
+    def __init__(
+        self,
+        models: Sequence[config.LocalModel],
+        cloud: Sequence[config.CloudModel],
+        journal: config.Journal,
+        traces_kept: int,
+    ) -> None:
         self._tokenizers = tokenizers.load(models)
+        self._cloud = {m.name: m for m in cloud}
+        self._journal = Journal(journal.keep_s, journal.max_tokens)
         self._traces: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._traces_kept = traces_kept
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""
-        return plan_seam(request, self._tokenizers)
+        return plan_seam(request, self._tokenizers, self._cloud)
+
+    async def write(self, entries: list[Entry]) -> list[Answer]:
+        """Take entries into the journal, in their order."""
+        now_s = time.monotonic()
+        answers = [self._journal.write(entry, now_s) for entry in entries]
+        for entry, answer in zip(entries, answers, strict=True):
+            if isinstance(entry, Ending) and answer != "moved":
+                await self.record(entry.trace)
+        return answers
+
+    async def read(self, session: str, owner: str, skip: int = 0) -> Record:
+        """What the journal has of a session, without its first `skip` growths.
+
+        Raises SessionNotFound or SessionExpired, as `claim` and `cancel` do.
+        """
+        record = self._journal.read(session, owner, time.monotonic())
+        return replace(record, growths=record.growths[skip:])
+
+    async def claim(self, session: str, owner: str) -> Record:
+        """Make the caller the writer of a session."""
+        return self._journal.claim(session, owner, time.monotonic())
+
+    async def cancel(self, session: str, owner: str) -> Record:
+        """Make the writer of a session stop."""
+        return self._journal.cancel(session, owner, time.monotonic())
 
     async def record(self, trace: dict[str, Any]) -> None:
         """Keep a session's trace; the oldest goes when there are too many."""

@@ -110,7 +110,7 @@ class SegmentWriter:
         hold = HoldBack(screen.is_risky, self._limits.hold_tokens, self._limits.hold_s)
         pump = asyncio.create_task(self._pump(request, inbox))
         self._count_running(+1)
-        sent, due_s = 0, 0.0
+        sent, due_s, raised = 0, 0.0, False
         try:
             while True:
                 await inbox.wait(self._patience_s(hold, due_s))
@@ -123,9 +123,9 @@ class SegmentWriter:
                 hold.expire(now_s)
                 if end is None and inbox.finish and not hold.waiting:
                     end = self._finish(inbox.finish, request, sent + hold.ready)
-                if end or (hold.ready and now_s >= due_s):
+                if end or hold.raised != raised or (hold.ready and now_s >= due_s):
                     tokens = hold.release()
-                    first = sent == 0
+                    first, raised = sent == 0, hold.raised
                     yield Frame(
                         request.key,
                         sent,
@@ -133,6 +133,7 @@ class SegmentWriter:
                         end,
                         self._replica if first else "",
                         inbox.cached_tokens if first else 0,
+                        raised,
                     )
                     sent += len(tokens)
                     due_s = now_s + self._running / self._limits.frames_per_s

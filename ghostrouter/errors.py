@@ -7,8 +7,15 @@ GhostRouterError
 │   ├── UnknownModel
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
+│   ├── SegmentDrained     its replica is being taken down
+│   └── SegmentShed        its replica has too much to do
+├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
-└── TraceNotFound
+├── TraceNotFound
+├── SessionNotFound        nobody's, or somebody else's
+├── SessionExpired         it was kept for its time
+├── SessionCancelled       its client wants no more of it
+└── SessionMoved           another ingress writes it now
 
 All of them survive pickling: they cross processes.
 """
@@ -42,8 +49,36 @@ class SegmentFailed(GhostRouterError):
     """An engine stopped before its segment ended: replica death, stall, provider error."""
 
 
+class SegmentDrained(SegmentFailed):
+    """The replica that writes the segment is being taken down; another one can go on."""
+
+
+class SegmentShed(SegmentFailed):
+    """The replica has as many requests as it may work on; another replica or model can take it."""
+
+
+class SeamRefused(GhostRouterError):
+    """The target cannot go on with what the client has; the message is the reason."""
+
+
 class NothingCanAnswer(GhostRouterError):
     """Every model that could have answered has failed."""
+
+
+class SessionNotFound(GhostRouterError):
+    """There is no session of that id for this caller."""
+
+
+class SessionExpired(GhostRouterError):
+    """The session's time or room in the journal is over."""
+
+
+class SessionCancelled(GhostRouterError):
+    """The client has cancelled the session."""
+
+
+class SessionMoved(GhostRouterError):
+    """The session was claimed by another ingress; this one must stop writing."""
 
 
 class TraceNotFound(GhostRouterError):

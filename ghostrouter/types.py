@@ -19,6 +19,10 @@ class Token(NamedTuple):
     `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
     likeliest tokens as (text, log-probability), when the client asked for them.
+
+    Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
+    what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
+    are 0.
     """
 
     id: int
@@ -57,6 +61,31 @@ class Verdict:
     onset: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloudPrompt:
+    """What a cloud model is asked: messages instead of token ids.
+
+    `kept` is the text that the model is to go on from, "" where the answer begins (`restart`); with `prefix` it is the
+    last message, with `instruct` an instruction of `instruction_tokens` tokens follows it. Token counts are estimates.
+    """
+
+    messages: tuple[Message, ...]
+    continuation: Continuation
+    kept: str
+    prompt_tokens: int
+    instruction_tokens: int = 0
+
+
+Prompt = tuple[int, ...] | CloudPrompt
+
 FinishReason = Literal["stop", "length"]
 EndReason = Literal["stop", "length", "handoff", "hand_back"]
 
@@ -79,7 +108,8 @@ class Frame:
     """A small batch of consecutive tokens of one segment; the last frame of a segment carries its end.
 
     `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
-    whose KV entries the engine already held) are told by the first frame.
+    whose KV entries the engine already held) are told by the first frame. `risk_raised` says that telemetry sees
+    trouble coming: a target may be prepared.
     """
 
     key: SegmentKey
@@ -88,32 +118,42 @@ class Frame:
     end: SegmentEnd | None = None
     replica: str = ""
     cached_tokens: int = 0
+    risk_raised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How tokens are drawn; the fields mean what they mean in OpenAI's API.
 
-    `max_tokens` and `min_tokens` (an end is not drawn before it) are for the answer.
+    `max_tokens` and `min_tokens` (no end before it) are for the answer. There is always a `seed`: drawn for the session
+    if the client gave none, so that a sampled answer goes on behind a seam as it would have.
     """
 
     max_tokens: int
     min_tokens: int = 0
     temperature: float = 0.0
     top_p: float = 1.0
-    seed: int | None = None
+    seed: int = 0
     stop: tuple[str, ...] = ()
     top_logprobs: int = 0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    logit_bias: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRequest:
     """What an engine needs to write one segment.
 
-    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far.
+    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far; for a cloud model
+    there are none, and `cloud` says what to ask.
     `may_hand_off` and `may_hand_back` say which verdicts the engine is to act on. `scripted_end` ends the
     segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
     prefix; one to avoid has failed, or must not be the same again.
+
+    `publish` hands the prompt's KV blocks out to whoever loads them with `transfer`. A `cold` request takes nothing
+    from its replica's prefix cache and leaves nothing there, for experiments.
     """
 
     key: SegmentKey
@@ -126,6 +166,10 @@ class SegmentRequest:
     scripted_end: int | None = None
     avoid_replica: str = ""
     prefer_replica: str = ""
+    cloud: CloudPrompt | None = None
+    publish: bool = False
+    transfer: bool = False
+    cold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +177,6 @@ class EngineStatus:
     """What a replica that could answer says of itself: the requests its engine is working on."""
 
     running: int
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,17 @@ from typing import Any
 
 import pytest
 
-from ghostrouter.config import GraphConfig
+from ghostrouter.config import CloudModel, GraphConfig, api_key
 from ghostrouter.errors import ConfigError
 
 ARGS: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}
+
+CLOUD: dict[str, Any] = {
+    "name": "c",
+    "base_url": "https://api.example/v1",
+    "model": "upstream-1",
+    "context_tokens": 8192,
+}
 
 
 def test_defaults() -> None:
@@ -21,6 +28,9 @@ def test_defaults() -> None:
         ({"models": [{"name": "m"}]}, "models.0.source"),
         ({"models": [{"name": "a/b", "source": "x"}]}, "models.0.name"),
         ({"models": ARGS["models"] * 2}, "two models have the same name"),
+        ({"cloud": [{**CLOUD, "name": "m"}]}, "two models have the same name"),
+        ({"cloud": [{**CLOUD, "continues": "somehow"}]}, "cloud.0.continues"),
+        ({"cloud": [{**CLOUD, "base_url": "api.example"}]}, "cloud.0.base_url"),
         ({"routes": {}}, "`default`"),
         ({"routes": {"default": {"models": ["other"]}}}, "no such model: other"),
         ({"telemetry": {"shards": 0}}, "telemetry.shards"),
@@ -45,3 +55,23 @@ def test_errors_name_the_key(change: dict[str, Any], words: str) -> None:
 def test_how_many_replicas_there_may_be(deployment: dict[str, Any], most: int) -> None:
     config = GraphConfig.parse({**ARGS, "models": [{"name": "m", "source": "x", "deployment": deployment}]})
     assert config.models[0].most_replicas == most
+
+
+def test_routes_may_name_cloud_models() -> None:
+    config = GraphConfig.parse({**ARGS, "cloud": [CLOUD], "routes": {"default": {"models": ["m", "c"]}}})
+    assert config.cloud[0].continues == "none"
+
+
+@pytest.mark.parametrize(("more", "window"), [({}, 0), ({"continues": "instruct"}, 64), ({"echo_tokens": 8}, 8)])
+def test_an_echo_is_looked_for_where_one_is_likely(more: dict[str, Any], window: int) -> None:
+    assert CloudModel(**CLOUD, **more).echo_window_tokens == window
+
+
+def test_a_key_comes_from_the_variable_that_the_row_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = CloudModel(**CLOUD, api_key_env="SOME_PROVIDER_KEY")
+    assert api_key(CloudModel(**CLOUD)) is None
+    monkeypatch.delenv("SOME_PROVIDER_KEY", raising=False)
+    with pytest.raises(ConfigError, match="SOME_PROVIDER_KEY"):
+        api_key(model)
+    monkeypatch.setenv("SOME_PROVIDER_KEY", "k")
+    assert api_key(model) == "k"

@@ -9,11 +9,13 @@ from ghostrouter.types import Token
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every chunk of an answer repeats. `created_s` is a Unix time."""
+    """What every chunk of an answer repeats, and what the client wants to have in them. `created_s` is a Unix time."""
 
     id: str
     model: str
     created_s: int
+    include_usage: bool = False
+    logprobs: bool = False
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:

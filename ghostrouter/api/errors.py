@@ -7,7 +7,10 @@ from ghostrouter.errors import (
     InvalidRequest,
     NothingCanAnswer,
     PromptTooLong,
-    RequestError,
+    SessionCancelled,
+    SessionExpired,
+    SessionMoved,
+    SessionNotFound,
     TraceNotFound,
     UnknownModel,
 )
@@ -17,6 +20,10 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     PromptTooLong: (400, "context_length_exceeded"),
     UnknownModel: (404, "model_not_found"),
     TraceNotFound: (404, "trace_not_found"),
+    SessionNotFound: (404, "session_not_found"),
+    SessionExpired: (410, "session_expired"),
+    SessionCancelled: (409, "session_cancelled"),
+    SessionMoved: (409, "session_moved"),
     NothingCanAnswer: (503, "nothing_can_answer"),
 }
 
@@ -25,9 +32,14 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for an error; of an unexpected one nothing is told but that it happened."""
     for kind, (status, code) in _STATUS.items():
         if isinstance(error, kind):
-            client = isinstance(error, RequestError | TraceNotFound)
-            return status, body(str(error), "invalid_request_error" if client else "server_error", code)
+            return status, body(str(error), "invalid_request_error" if status < 500 else "server_error", code)
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+
+
+def message(error: BaseException) -> str:
+    """What a client is told of an error."""
+    told: str = to_wire(error)[1]["error"]["message"]
+    return told
 
 
 def body(message: str, kind: str, code: str | None) -> dict[str, Any]:

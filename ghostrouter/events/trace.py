@@ -4,6 +4,9 @@ from typing import Any
 
 from ghostrouter.replay.session import Segment, Session
 
+# The keys of `summary`.
+SUMMARY = ("id", "plan", "handoffs", "segments")
+
 
 def summary(session: Session) -> dict[str, Any]:
     """The `ghost` object of an answer: its segments in order."""
@@ -29,6 +32,7 @@ def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
         "tokens": len(segment.tokens),
         "characters": [start, end],
         "rollback_tokens": segment.rollback_tokens,
+        "instruction_tokens": segment.instruction_tokens,
         "continuation": segment.continuation,
         "kv_mode": segment.kv_mode if segment.continuation else None,
         "cached_tokens": segment.cached_tokens,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ghostrouter.errors import PromptTooLong, UnknownModel
+from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.types import Classification, Plan
 
 AUTO = "ghost/auto"
@@ -11,10 +11,11 @@ AUTO = "ghost/auto"
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the policy knows of a model: its context window, and how long the prompt is in its tokens."""
+    """What the policy knows of a model: its context window, how long the prompt is in its tokens, its tokenizer."""
 
     context_tokens: int
     prompt_tokens: int
+    tokenizer: str = ""
 
     @property
     def room_tokens(self) -> int:
@@ -27,11 +28,17 @@ def make_plan(
     candidates: Mapping[str, Candidate],
     routes: Mapping[str, tuple[str, ...]],
     classification: Classification | None,
+    one_tokenizer: bool = False,
 ) -> Plan:
     """The plan for a request: the model it names, or for AUTO those of its task's route that have room.
 
+    With `one_tokenizer` only those that share the tokenizer of the first: the request speaks of token ids.
+
+    A model without a candidate cannot answer this request at all.
+
     Raises:
         UnknownModel: there is no such model.
+        InvalidRequest: none of the route can answer it.
         PromptTooLong: the prompt fits into no model of the plan.
     """
     if requested == AUTO:
@@ -42,11 +49,16 @@ def make_plan(
     else:
         known = ", ".join([AUTO, *candidates])
         raise UnknownModel(f"The model `{requested}` does not exist. Models: {known}.")
-    fitting = tuple(n for n in names if candidates[n].room_tokens > 0)
+    able = [n for n in names if n in candidates]
+    if not able:
+        raise InvalidRequest(f"No model of {reason} can go on with a message that has begun.")
+    fitting = tuple(n for n in able if candidates[n].room_tokens > 0)
     if not fitting:
-        longest = max(names, key=lambda n: candidates[n].context_tokens)
+        longest = max(able, key=lambda n: candidates[n].context_tokens)
         raise PromptTooLong(
             f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
             f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
         )
+    if one_tokenizer:
+        fitting = tuple(n for n in fitting if candidates[n].tokenizer == candidates[fitting[0]].tokenizer)
     return Plan(fitting, reason, classification)

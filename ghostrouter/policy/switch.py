@@ -1,15 +1,16 @@
 """In the middle of an answer: who takes over."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class SwitchRules:
-    """What an operator allows: how many changes of engine, and whether to return to a cheaper model."""
+    """What an operator allows: how many changes of engine, whether to return to a cheaper model, how many failures."""
 
     max_handoffs: int
     hand_back: bool
+    max_failures: int = 4
 
 
 def stronger(models: Sequence[str], current: str) -> str | None:
@@ -34,13 +35,13 @@ def may_hand_back(models: Sequence[str], current: str, handoffs: int, rules: Swi
     return rules.hand_back and handoffs + 1 < rules.max_handoffs and cheaper(models, current) is not None
 
 
-def after_failure(models: Sequence[str], current: str, failed: Collection[str], replicas: int) -> str | None:
-    """Who goes on when an engine of `current` has failed.
+def after_failure(models: Sequence[str], current: str, failed: Sequence[str], attempts: int) -> str | None:
+    """Who goes on when an engine of `current` has failed; `failed` are the models of the failures before.
 
-    Another replica of the same model, if there is one and the model has not failed before; else the first
+    The same model while it has attempts left, on another replica if it can be; else the first
     model of the plan that has not failed, a stronger one if possible.
     """
-    if current not in failed and replicas > 1:
+    if failed.count(current) + 1 < attempts:
         return current
     position = models.index(current) if current in models else 0
     order = [*models[position + 1 :], *reversed(models[:position])]

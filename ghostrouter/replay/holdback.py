@@ -25,6 +25,11 @@ class HoldBack:
         self.expired_tokens = 0
 
     @property
+    def raised(self) -> bool:
+        """Whether the newest verdict has raised the risk."""
+        return self._raised
+
+    @property
     def waiting(self) -> tuple[Token, ...]:
         """The tokens that wait for a verdict, oldest first."""
         return tuple(token for token, _ in self._waiting)

@@ -2,9 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
 
+from ghostrouter.config import CloudModel
+from ghostrouter.replay.boundary import safe_keep
+from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Continuation, Message, Token
+from ghostrouter.types import CloudPrompt, Continuation, Message, Token
+
+_NO_CLOUD: Mapping[str, CloudModel] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +43,7 @@ class SeamRequest:
 @dataclass(frozen=True, slots=True)
 class Seam:
     """How the answer goes on: `keep` tokens of the last segment stay, `prompt_ids` are what the target
-    prefills, the last `kept_tokens` of them being the answer so far."""
+    prefills, the last `kept_tokens` of them being the answer so far. A cloud model has none; it is asked `cloud`."""
 
     target: str
     keep: int
@@ -44,6 +51,7 @@ class Seam:
     continuation: Continuation
     prompt_ids: tuple[int, ...]
     kept_tokens: int
+    cloud: CloudPrompt | None = None
 
 
 def rollback_point(texts: Sequence[str], settled: int, onset: int | None) -> int:
@@ -58,30 +66,50 @@ def rollback_point(texts: Sequence[str], settled: int, onset: int | None) -> int
     return keep
 
 
-def plan_seam(request: SeamRequest, tokenizers: Mapping[str, ChatTokenizer]) -> Seam:
+def plan_seam(
+    request: SeamRequest, tokenizers: Mapping[str, ChatTokenizer], cloud: Mapping[str, CloudModel] = _NO_CLOUD
+) -> Seam:
     """The seam for a request.
 
-    Between models of one tokenizer the exact token ids go over; otherwise the text does, encoded anew.
+    Between models of one tokenizer the exact token ids go over. Otherwise the text does, cut back to where nothing is
+    torn apart unless the client has more already: encoded anew, or in messages for a model of the cloud.
+
+    Raises:
+        SeamRefused: the target cannot go on with what the client has.
     """
     last = request.pieces[-1]
-    keep = rollback_point(last.texts, request.settled, request.onset)
-    kept = (*request.pieces[:-1], Piece(last.model, last.ids[:keep], last.texts[:keep]))
-    target = tokenizers[request.target]
-    if all(tokenizers[p.model].fingerprint == target.fingerprint for p in kept if p.ids):
-        continuation: Continuation = "token_ids"
-        answer = tuple(i for p in kept for i in p.ids)
+    most = rollback_point(last.texts, request.settled, request.onset)
+    exact = _exact(request, most, tokenizers)
+    if exact:
+        return exact
+    before = "".join(text for p in request.pieces[:-1] for text in p.texts)
+    least = min(request.settled, most)
+    model = cloud.get(request.target)
+    if model and model.continues == "none" and not before and least == 0:
+        keep = 0  # it can start over
     else:
-        continuation = "prefix"
-        answer = target.encode("".join(text for p in kept for text in p.texts))
+        keep = rollback_point(last.texts[: safe_keep(before, last.texts, least, most)], 0, None)
+    text = before + "".join(last.texts[:keep])
+    seam = partial(Seam, request.target, keep, len(last.texts) - keep)
+    if model:
+        asked = cloud_prompt(model, request.messages, request.continue_final, text)
+        return seam(asked.continuation, (), 0, asked)
+    target = tokenizers[request.target]
+    prompt, answer = target.encode_chat(request.messages, request.continue_final), target.encode_text(text)
+    return seam("prefix", (*prompt, *answer), len(answer))
+
+
+def _exact(request: SeamRequest, keep: int, tokenizers: Mapping[str, ChatTokenizer]) -> Seam | None:
+    """The seam by token ids, None where the target does not share those of all that is kept."""
+    target = tokenizers.get(request.target)
+    last = request.pieces[-1]
+    kept = [p for p in (*request.pieces[:-1], Piece(last.model, last.ids[:keep], last.texts[:keep])) if p.ids]
+    prints = {t.fingerprint if (t := tokenizers.get(p.model)) else None for p in kept}
+    if target is None or prints - {target.fingerprint}:
+        return None
+    answer = tuple(i for p in kept for i in p.ids)
     prompt = target.encode_chat(request.messages, request.continue_final)
-    return Seam(
-        target=request.target,
-        keep=keep,
-        rollback_tokens=len(last.ids) - keep,
-        continuation=continuation,
-        prompt_ids=(*prompt, *answer),
-        kept_tokens=len(answer),
-    )
+    return Seam(request.target, keep, len(last.ids) - keep, "token_ids", (*prompt, *answer), len(answer))
 
 
 def piece(model: str, tokens: Sequence[Token]) -> Piece:

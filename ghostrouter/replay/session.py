@@ -7,18 +7,21 @@ Invariants, at any time:
 * the answer is the concatenation of the segments' tokens.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
 from ghostrouter.types import (
+    CloudPrompt,
     Continuation,
     FinishReason,
     Frame,
     KvMode,
     Message,
     Plan,
+    Prompt,
     Sampling,
     SegmentEnd,
     SegmentKey,
@@ -26,15 +29,19 @@ from ghostrouter.types import (
     Token,
 )
 
-OpenReason = Literal["plan", "handoff", "hand_back", "failure", "scripted"]
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
 
 
 @dataclass(frozen=True, slots=True)
 class ScriptedHandoff:
-    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say."""
+    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say.
+
+    `kv` says how the target is to get its cache; None leaves that to the usual choice.
+    """
 
     after_tokens: int
     to: str
+    kv: KvMode | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,9 @@ class Segment:
     continuation: Continuation | None = None
     detail: str = ""
     rollback_tokens: int = 0
+    instruction_tokens: int = 0
     replica: str = ""
+    prepared: KvMode | None = None
     cached_tokens: int = 0
     first_token_at_s: float | None = None
     last_token_at_s: float | None = None
@@ -74,7 +83,10 @@ class Segment:
 
     @property
     def kv_mode(self) -> KvMode:
-        return "prefix_cache" if self.cached_tokens else "recompute"
+        """How the cache came about: as prepared, if the engine did find something there."""
+        if not self.cached_tokens:
+            return "recompute"
+        return self.prepared or "prefix_cache"
 
     @property
     def ttft_s(self) -> float | None:
@@ -88,12 +100,38 @@ class Segment:
             return None
         return self.first_token_at_s - self.stalled_since_s
 
+    def moved(self, tokens: list[Token], later_s: float) -> "Segment":
+        """A copy with these tokens, its times on a clock that is `later_s` ahead."""
+        first, last = self.first_token_at_s, self.last_token_at_s
+        return replace(
+            self,
+            tokens=tokens,
+            opened_at_s=self.opened_at_s + later_s,
+            stalled_since_s=self.stalled_since_s + later_s,
+            first_token_at_s=None if first is None else first + later_s,
+            last_token_at_s=None if last is None else last + later_s,
+        )
+
 
 class Delta(NamedTuple):
-    """What became certain: text for the client, and the tokens it was read from."""
+    """What became certain: text for the client, and the tokens it was read from.
+
+    `start` is the index of the first of them within the current segment; what the segment had from there on is gone.
+    """
 
     text: str
     tokens: tuple[Token, ...] = ()
+    start: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """A delta with the segment it belongs to (without the segment's tokens): of these a session can be made again."""
+
+    segment: Segment
+    start: int
+    tokens: tuple[Token, ...]
+    text: str
 
 
 class Session:
@@ -109,6 +147,27 @@ class Session:
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
 
+    @classmethod
+    def restore(
+        cls, session_id: str, ask: Ask, plan: Plan, opened_at_s: float, growths: Sequence[Growth], later_s: float
+    ) -> "Session":
+        """A stream as its growths have left it; the clock of this process is `later_s` ahead of its writer's."""
+        session = cls(session_id, ask, plan, opened_at_s + later_s)
+        for growth in growths:
+            known: list[Token] = []
+            if session.segments and session.current.key == growth.segment.key:
+                known = session.segments.pop().tokens
+            session.segments.append(growth.segment.moved([*known[: growth.start], *growth.tokens], later_s))
+            session.text += growth.text
+        for segment in session.segments:
+            segment.settled = len(segment.tokens) if ask.streaming else 0
+        session._scanner.push("".join(s.text for s in session.segments))
+        return session
+
+    def growth(self, delta: Delta) -> Growth:
+        """A delta that was just made, with its segment."""
+        return Growth(replace(self.current, tokens=[], end=None), delta.start, delta.tokens, delta.text)
+
     @property
     def kept_tokens(self) -> int:
         return sum(len(s.tokens) for s in self.segments)
@@ -122,9 +181,9 @@ class Session:
     def current(self) -> Segment:
         return self.segments[-1]
 
-    def open(self, model: str, prompt_ids: tuple[int, ...], now_s: float) -> SegmentRequest:
+    def open(self, model: str, prompt: Prompt, now_s: float) -> SegmentRequest:
         """Begin with the first model of the plan."""
-        return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt_ids, 0)
+        return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt, 0)
 
     def accept(self, frame: Frame, now_s: float) -> Delta:
         """Take in a frame of the current segment. One of a segment that is closed already is ignored."""
@@ -137,7 +196,7 @@ class Session:
             segment.last_token_at_s = now_s
             if segment.first_token_at_s is None:
                 segment.first_token_at_s = now_s
-        taken, certain = [], ""
+        taken, certain, start = [], "", len(segment.tokens)
         for token in frame.tokens:
             taken.append(token)
             certain += self._scanner.push(token.text)
@@ -149,7 +208,7 @@ class Session:
         if frame.end is not None and not self.finish:
             certain += self._end(frame.end)
         self.text += certain
-        return Delta(certain, tuple(taken))
+        return Delta(certain, tuple(taken), start)
 
     def _end(self, end: SegmentEnd) -> str:
         """Close the current segment; text that waited for a stop string is certain if the answer is done."""
@@ -162,12 +221,13 @@ class Session:
 
     def seam_request(self, target: str, onset: int | None) -> SeamRequest:
         """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
+        scripted = self.current.end is not None and self.current.end.verdict is None
         return SeamRequest(
             session=self.id,
             messages=self.ask.messages,
             continue_final=self.ask.continue_final,
             pieces=tuple(piece(s.model, s.tokens) for s in self.segments),
-            settled=self.current.settled,
+            settled=len(self.current.tokens) if scripted else self.current.settled,
             onset=onset,
             target=target,
         )
@@ -175,7 +235,8 @@ class Session:
     def settle(self, keep: int) -> Delta:
         """Keep `keep` tokens of the current segment, for good, and drop the rest of it."""
         segment = self.current
-        fresh = tuple(segment.tokens[segment.settled : keep])
+        start = min(segment.settled, keep)
+        fresh = tuple(segment.tokens[start:keep])
         del segment.tokens[keep:]
         segment.settled = keep
         self._scanner = StopScanner(self.ask.sampling.stop)
@@ -187,34 +248,39 @@ class Session:
             text += self._scanner.flush()
         certain = text[len(self.text) :]
         self.text = text
-        return Delta(certain, fresh)
+        return Delta(certain, fresh, start)
 
-    def resume(self, seam: Seam, reason: OpenReason, detail: str, now_s: float) -> SegmentRequest:
-        """Go on behind a seam that `settle` has cut."""
+    def resume(
+        self, seam: Seam, reason: OpenReason, detail: str, now_s: float, prepared: KvMode | None = None
+    ) -> SegmentRequest:
+        """Go on behind a seam that `settle` has cut; `prepared` says what was done for the target's cache."""
         before = self.current
         stalled_since = before.stalled_since_s if before.last_token_at_s is None else before.last_token_at_s
         segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
         segment.continuation, segment.detail = seam.continuation, detail
-        segment.rollback_tokens = seam.rollback_tokens
-        return self._request(segment, seam.prompt_ids, seam.kept_tokens)
+        segment.rollback_tokens, segment.prepared = seam.rollback_tokens, prepared
+        segment.instruction_tokens = seam.cloud.instruction_tokens if seam.cloud else 0
+        return self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
 
     def _next_key(self) -> SegmentKey:
-        return SegmentKey(self.id, len(self.segments))
+        return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)
 
-    def _request(self, segment: Segment, prompt_ids: tuple[int, ...], answer_tokens: int) -> SegmentRequest:
+    def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
         kept, sampling = self.kept_tokens, self.ask.sampling
         left = replace(sampling, max_tokens=sampling.max_tokens - kept, min_tokens=max(0, sampling.min_tokens - kept))
         before = self.segments[-1] if self.segments else None
-        avoid = before.replica if before and before.model == segment.model else ""
+        leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
+        avoid = before.replica if before and leaves else ""
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
         self.segments.append(segment)
         return SegmentRequest(
             key=segment.key,
             model=segment.model,
-            prompt_ids=prompt_ids,
+            prompt_ids=() if isinstance(prompt, CloudPrompt) else prompt,
             kept_tokens=answer_tokens,
             sampling=left,
             avoid_replica=avoid,
             prefer_replica="" if avoid else prefer,
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
+            cloud=prompt if isinstance(prompt, CloudPrompt) else None,
         )

@@ -49,11 +49,19 @@ class ChatTokenizer:
             )
         except Exception as error:  # jinja errors, and whatever a template raises
             raise InvalidRequest(f"the model's chat template refuses these messages: {error}") from error
-        return (*self.encode(text), *self.encode(begun))
+        return (*self.encode(text), *self.encode_text(begun))
 
     def encode(self, text: str) -> tuple[int, ...]:
         """The ids of a text, with nothing added."""
         return tuple(self.backend.encode(text, add_special_tokens=False).ids)
+
+    def encode_text(self, text: str) -> tuple[int, ...]:
+        """The ids of a text as it is: what looks like a special token in it is none."""
+        self.backend.encode_special_tokens = True
+        try:
+            return self.encode(text)
+        finally:
+            self.backend.encode_special_tokens = False
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""

@@ -28,6 +28,8 @@ def test_everything_is_read() -> None:
             "temperature": 1,
             "top_p": 0.5,
             "seed": 3,
+            "presence_penalty": 0.5,
+            "logit_bias": {"7": -100},
             "stop": "x",
             "logprobs": True,
             "top_logprobs": 2,
@@ -39,6 +41,7 @@ def test_everything_is_read() -> None:
     )
     assert (call.min_tokens, call.max_tokens, call.stop, call.top_logprobs) == (2, 7, ("x",), 2)
     assert call.include_usage
+    assert (call.presence_penalty, call.logit_bias) == (0.5, ((7, -100.0),))
     assert call.script[0].to == "large"
 
 
@@ -49,6 +52,12 @@ def test_roles_and_parts() -> None:
         Message("system", "be kind"),
         Message("user", "ab"),
     )
+
+
+def test_an_answer_may_be_begun_by_the_client() -> None:
+    begun = {**ASKED, "messages": [{"role": "assistant", "content": "Well,"}]}
+    assert from_wire({**begun, "continue_final_message": True}).continue_final
+    assert not from_wire(begun).continue_final
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,9 @@ def test_roles_and_parts() -> None:
         ({"top_logprobs": 21}, "`top_logprobs`"),
         ({"stop": ["a"] * 5}, "`stop"),
         ({"stream": "yes"}, "`stream`"),
+        ({"presence_penalty": 3}, "`presence_penalty`"),
+        ({"logit_bias": {"x": 1}}, "`logit_bias`"),
+        ({"logit_bias": {"1": 101}}, "`logit_bias`"),
         ({"n": 2}, "`n` is not supported"),
         ({"tools": [{"type": "function"}]}, "`tools` is not supported"),
         ({"response_format": {"type": "json_object"}}, "`response_format` is not supported"),

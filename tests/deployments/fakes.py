@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping
 
 from deployments.segment_writer import EngineStep, Sampled
 from ghostrouter.detect.monitor import Monitor, Reply
+from ghostrouter.errors import SeamRefused
 from ghostrouter.events.metrics import Metric
 from ghostrouter.replay.seam import Seam, SeamRequest, rollback_point
 from ghostrouter.signals.batch import SignalBatch
@@ -58,9 +59,14 @@ class Engines:
 
 
 class Seams:
-    """Seams between models whose tokens are characters."""
+    """Seams between models whose tokens are characters; those to models of `refused` are."""
+
+    def __init__(self, refused: Collection[str] = ()) -> None:
+        self._refused = refused
 
     async def plan(self, request: SeamRequest) -> Seam:
+        if request.target in self._refused:
+            raise SeamRefused(f"{request.target} cannot")
         last = request.pieces[-1]
         keep = rollback_point(last.texts, request.settled, request.onset)
         answer = tuple(i for p in request.pieces[:-1] for i in p.ids) + last.ids[:keep]

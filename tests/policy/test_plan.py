@@ -1,6 +1,6 @@
 import pytest
 
-from ghostrouter.errors import PromptTooLong, UnknownModel
+from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.policy.plan import AUTO, Candidate, make_plan
 from ghostrouter.types import Classification
 
@@ -36,6 +36,19 @@ def test_a_prompt_that_fits_nowhere_is_refused() -> None:
         make_plan(AUTO, room, ROUTES, None)
 
 
+def test_a_request_about_token_ids_stays_with_one_tokenizer() -> None:
+    room = {"small": Candidate(100, 1, "x"), "other": Candidate(100, 1, "y"), "large": Candidate(100, 1, "x")}
+    routes = {"default": ("small", "other", "large")}
+    assert make_plan(AUTO, room, routes, None, one_tokenizer=True).models == ("small", "large")
+    assert make_plan(AUTO, room, routes, None).models == ("small", "other", "large")
+
+
 def test_an_unknown_model_is_answered_with_the_known_ones() -> None:
     with pytest.raises(UnknownModel, match=r"`gpt` does not exist. Models: ghost/auto, small, large"):
         make_plan("gpt", ROOM, ROUTES, None)
+
+
+def test_models_that_cannot_answer_at_all_fall_out() -> None:
+    assert make_plan(AUTO, {"large": ROOM["large"]}, ROUTES, None).models == ("large",)
+    with pytest.raises(InvalidRequest, match="route code"):
+        make_plan(AUTO, {"small": ROOM["small"]}, ROUTES, label("code"))

@@ -29,15 +29,16 @@ def test_hand_back_can_be_switched_off() -> None:
 
 
 @pytest.mark.parametrize(
-    ("current", "failed", "replicas", "target"),
+    ("current", "failed", "attempts", "target"),
     [
         ("small", [], 1, "mid"),
         ("small", [], 2, "small"),
         ("small", ["small"], 2, "mid"),
+        ("small", ["small"], 3, "small"),
         ("large", [], 1, "mid"),
         ("large", ["mid"], 1, "small"),
         ("large", ["mid", "small"], 1, None),
     ],
 )
-def test_after_failure(current: str, failed: list[str], replicas: int, target: str | None) -> None:
-    assert switch.after_failure(MODELS, current, failed, replicas) == target
+def test_after_failure(current: str, failed: list[str], attempts: int, target: str | None) -> None:
+    assert switch.after_failure(MODELS, current, failed, attempts) == target

@@ -1,9 +1,12 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ghostrouter.config import LocalModel
-from ghostrouter.errors import ConfigError
+from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.errors import ConfigError, SeamRefused
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.seam import Piece, Seam, SeamRequest, plan_seam, rollback_point
+from ghostrouter.signals.decode import PieceDecoder
 from ghostrouter.types import Message
 from tests.shipped import MODELS
 
@@ -51,13 +54,22 @@ def test_the_same_tokenizer_takes_the_very_ids() -> None:
 
 def test_another_tokenizer_takes_the_text() -> None:
     first, second = piece("ghost-small", "Mira was born in"), piece("ghost-large", " Tarvik. She")
-    seam = plan(first, second, target="ghost-cloud", onset=len(second.ids) - 1)
-    kept = "".join((*first.texts, *second.texts[:-1]))
+    seam = plan(first, second, target="ghost-cloud", onset=len(second.ids) - 2)
+    kept = "".join((*first.texts, *second.texts[:-2]))
     assert seam.continuation == "prefix"
-    assert seam.rollback_tokens == 1
+    assert seam.rollback_tokens == 2
     answer = seam.prompt_ids[len(TOKENIZERS["ghost-cloud"].encode_chat(ASKED)) :]
     assert TOKENIZERS["ghost-cloud"].decode(answer) == kept
     assert len(answer) == seam.kept_tokens
+
+
+def test_text_for_another_tokenizer_does_not_end_in_a_word() -> None:
+    written = piece("ghost-small", "Mira lived in Tarvik")
+    assert written.texts[-3:] == ("arv", "i", "k")
+    for target, kept in (("ghost-large", len(written.ids)), ("ghost-cloud", len(written.ids) - 4)):
+        assert plan(written, target=target).keep == kept
+    held = SeamRequest("s", ASKED, False, (written,), len(written.ids) - 1, None, "ghost-cloud")
+    assert plan_seam(held, TOKENIZERS).keep == len(written.ids) - 1  # the client has a part of it: exactly there
 
 
 def test_the_way_back_from_another_tokenizer_is_text_too() -> None:
@@ -86,3 +98,98 @@ def test_context_length_is_the_engine_s_or_the_model_s() -> None:
     model = LocalModel(name="m", source=str(MODELS / "ghost-small"))
     assert tokenizers.context_tokens(model) == 8192
     assert tokenizers.context_tokens(model.model_copy(update={"engine_kwargs": {"max_model_len": 64}})) == 64
+
+
+def cloud(continues: str) -> dict[str, CloudModel]:
+    fields = {"name": "far", "base_url": "http://h/v1", "model": "m", "context_tokens": 999, "continues": continues}
+    return {"far": CloudModel.model_validate(fields)}
+
+
+def to_cloud(continues: str, settled: int, *pieces: Piece) -> Seam:
+    return plan_seam(SeamRequest("s", ASKED, False, pieces, settled, None, "far"), TOKENIZERS, cloud(continues))
+
+
+WRITTEN = piece("ghost-small", "Mira was born. She")
+
+
+@pytest.mark.parametrize(
+    ("continues", "continuation"), [("prefix", "prefix"), ("assistant", "prefix"), ("instruct",) * 2]
+)
+def test_a_cloud_model_is_given_the_text(continues: str, continuation: str) -> None:
+    seam = to_cloud(continues, len(WRITTEN.ids), WRITTEN)
+    assert seam.cloud is not None
+    assert seam.cloud.messages[: len(ASKED) + 1] == (*ASKED, Message("assistant", "Mira was born. She"))
+    assert (seam.continuation, seam.prompt_ids, seam.keep) == (continuation, (), len(WRITTEN.ids))
+
+
+def test_tokens_of_the_cloud_have_no_ids_here() -> None:
+    far = Piece("far", (-1, -1, -1), (" moved", " to", " Orsk."))
+    seam = plan_seam(
+        SeamRequest("s", ASKED, False, (WRITTEN, far), 2, None, "ghost-small"), TOKENIZERS, cloud("prefix")
+    )
+    assert seam.continuation == "prefix"
+    answer = seam.prompt_ids[-seam.kept_tokens :]
+    assert TOKENIZERS["ghost-small"].decode(answer) == "Mira was born. She moved to Orsk."
+
+
+def test_what_cannot_go_on_starts_over_while_the_client_has_nothing() -> None:
+    seam = to_cloud("none", 0, WRITTEN)
+    assert (seam.continuation, seam.keep, seam.rollback_tokens) == ("restart", 0, len(WRITTEN.ids))
+    for settled, pieces in ((1, (WRITTEN,)), (0, (WRITTEN, WRITTEN))):
+        with pytest.raises(SeamRefused, match="far cannot go on"):
+            to_cloud("none", settled, *pieces)
+
+
+written_texts = st.lists(
+    st.text(max_size=8).map(lambda t: t.replace("\u2581", ""))  # a ▁ is a space for ghost-cloud's kind of tokenizer
+    | st.sampled_from(
+        ["👩‍👩‍👧🏽", "🇩🇪", "e\u0301\u0323", "שלום עולם", "مرحبا", "﷽", " 3.14", "<|end|>", "<b>", "日本", "\r\n"]
+    ),
+    max_size=8,
+).map("".join)
+
+
+def cut_off(model: str, text: str, share: float) -> Piece:
+    """What a model had written of a text when it was stopped, perhaps in the middle of a character."""
+    ids = TOKENIZERS[model].encode_text(text)
+    decoder = PieceDecoder(TOKENIZERS[model].backend)
+    ids = ids[: round(share * len(ids))]
+    return Piece(model, ids, tuple(decoder.push(i) for i in ids))
+
+
+shares = st.floats(0, 1)
+
+
+@given(
+    written_texts, written_texts, shares, shares, st.none() | shares, st.permutations(["ghost-large", "ghost-cloud"])
+)
+def test_what_is_kept_and_what_follows_is_what_is_delivered(
+    first: str, then: str, stopped: float, seen: float, trouble: float | None, models: list[str]
+) -> None:
+    source, target = models
+    written = cut_off(source, first, stopped)
+    settled = round(seen * len(written.ids))
+    onset = None if trouble is None else round(trouble * len(written.ids))
+    tokenizer = TOKENIZERS[target]
+    seam = plan_seam(SeamRequest("s", ASKED, False, (written,), settled, onset, target), TOKENIZERS)
+    kept = "".join(written.texts[: seam.keep])
+    assert kept.startswith("".join(written.texts[:settled]))
+    assert seam.keep <= len(written.texts if onset is None else written.texts[: max(onset, settled)])
+    answer = seam.prompt_ids[len(seam.prompt_ids) - seam.kept_tokens :]
+    assert tokenizer.decode(answer) == kept
+    more = tokenizer.encode_text(then)
+    decoder = PieceDecoder(tokenizer.backend, answer)
+    delivered = kept + "".join(decoder.push(i) for i in more)
+    assert delivered == tokenizer.decode((*answer, *more)) == kept + then
+
+
+@given(written_texts, shares, shares)
+def test_by_way_of_a_cloud_model_nothing_is_lost(first: str, stopped: float, seen: float) -> None:
+    written = cut_off("ghost-cloud", first, stopped)
+    settled = round(seen * len(written.ids))
+    seam = to_cloud("prefix", settled, written)
+    assert seam.cloud is not None
+    kept = "".join(written.texts[: seam.keep])
+    assert kept.startswith("".join(written.texts[:settled]))
+    assert seam.cloud.kept == kept
+    assert (seam.cloud.continuation == "restart") == (kept == "")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.replay.seam import Seam, rollback_point
-from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
-from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
+from ghostrouter.replay.session import Ask, Delta, Growth, ScriptedHandoff, Session
+from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import frames, tokens
 
 ASK = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming=True)
@@ -138,6 +138,26 @@ def test_a_script_tells_each_segment_where_to_end() -> None:
     assert s.resume(cut, "scripted", "", 0.0).scripted_end == 5
 
 
+def test_a_scripted_seam_is_where_the_script_says() -> None:
+    script = (ScriptedHandoff(3, "large"),)
+    s = session(replace(ASK, streaming=False, script=script))
+    feed(s, "abc", SegmentEnd("handoff"))
+    assert s.seam_request("large", None).settled == 3
+
+
+def test_a_cloud_model_is_asked_with_messages() -> None:
+    asked = CloudPrompt(ASK.messages, "restart", "", 5)
+    s = Session("s", ASK, Plan(("far",), ""), 0.0)
+    request = s.open("far", asked, 0.0)
+    assert (request.cloud, request.prompt_ids) == (asked, ())
+    feed(s, "ab", SegmentEnd("handoff"))
+    go_on = CloudPrompt(ASK.messages, "instruct", "ab", 5, instruction_tokens=9)
+    s.settle(2)
+    request = s.resume(Seam("far", 2, 0, "instruct", (), 0, go_on), "failure", "", 0.0)
+    assert (request.cloud, request.sampling.max_tokens) == (go_on, 98)
+    assert (s.current.continuation, s.current.instruction_tokens) == ("instruct", 9)
+
+
 segments = st.lists(
     st.tuples(st.text("ab€😀", max_size=6), st.text("ab€😀", max_size=5), st.none() | st.integers(0, 12)), max_size=6
 )
@@ -166,3 +186,37 @@ def test_the_client_gets_exactly_the_kept_tokens(
     assert s.finish is not None
     if not any(stop in kept for stop in stops):
         assert s.text == kept
+
+
+@given(segments, st.lists(st.text("ab", min_size=1, max_size=3), max_size=2), st.integers(0, 30))
+def test_a_stream_can_be_made_again_of_its_growths(
+    parts: list[tuple[str, str, int | None]], stops: list[str], lost_after: int
+) -> None:
+    s = session(replace(ASK, sampling=Sampling(max_tokens=1000, stop=tuple(stops))))
+    growths: list[Growth] = []
+    states: list[tuple[str, list[tuple[int, str]]]] = []
+
+    def keep(delta: Delta) -> None:
+        if not (delta.text or delta.tokens):
+            return
+        growths.append(s.growth(delta))
+        states.append((s.text, written(s)))
+
+    for free, held, onset in parts:
+        for frame in frames(s.current.key, free, SegmentEnd("handoff", held=tokens(held))):
+            keep(s.accept(frame, 1.0))
+        cut = seam(s, onset)
+        if not s.finish:
+            keep(s.settle(cut.keep))
+        if s.finish:
+            break
+        s.resume(cut, "handoff", "", 1.0)
+    lost = min(lost_after, len(states))
+    again = Session.restore("s", s.ask, s.plan, 0.0, growths[:lost], later_s=5.0)
+    assert (again.text, written(again)) == (states[lost - 1] if lost else ("", []))
+
+
+def written(s: Session) -> list[tuple[int, str]]:
+    """What can not be taken back any more, by segment."""
+    texts = [(x.key.segment, "".join(t.text for t in x.tokens[: x.settled])) for x in s.segments]
+    return [(number, text) for number, text in texts if text]

@@ -1,0 +1,234 @@
+"""Does any answer lose or repeat a token when processes die? Streams under a random kill -9 every few seconds.
+
+    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=400] [HITS=100] [EVERY_S=6]
+
+Each stream is first written without trouble, then STREAMS of them at a time while replicas, engine cores and an ingress
+are killed, until HITS streams have been hit. A killed ingress cuts its connections: those clients come back with
+`Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of the untroubled one.
+"""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bench.service import running, write
+from models import questions
+
+SEED = int(os.environ.get("SEED", "1"))
+STREAMS = int(os.environ.get("STREAMS", "100"))
+TOKENS = int(os.environ.get("TOKENS", "400"))
+HITS = int(os.environ.get("HITS", "100"))
+EVERY_S = float(os.environ.get("EVERY_S", "6"))
+MODELS = ("ghost-small", "ghost-large")
+CHAT = "/v1/chat/completions"
+GIVE_UP_S = 600.0
+
+
+@dataclass(slots=True)
+class Stream:
+    """One answer as its client has it, over all its connections."""
+
+    body: dict[str, Any]
+    tokens: list[str] = field(default_factory=list)
+    text: str = ""
+    last_id: str = ""
+    complete: bool = False
+    connections: int = 0
+    errors: list[str] = field(default_factory=list)
+    ghost: dict[str, Any] = field(default_factory=dict)
+    pauses_s: list[float] = field(default_factory=list)
+
+    @property
+    def hit(self) -> bool:
+        """Whether a death was felt: by its engine, or by its connection."""
+        return self.connections > 1 or any(
+            s["reason"] in ("failure", "resumed") for s in self.ghost.get("segments", ())
+        )
+
+    async def read(self, http: httpx.AsyncClient) -> None:
+        """Read to the end, coming back whenever the connection breaks."""
+        deadline = time.monotonic() + GIVE_UP_S
+        while not self.complete and time.monotonic() < deadline:
+            self.connections += 1
+            headers = {"last-event-id": self.last_id} if self.last_id else {}
+            try:
+                async with http.stream("POST", CHAT, json=self.body, headers=headers) as response:
+                    if response.status_code == httpx.codes.OK:
+                        await self._take(response)
+                    else:
+                        self.errors.append(f"HTTP {response.status_code}")
+            except httpx.HTTPError as error:
+                self.errors.append(type(error).__name__)
+            if not self.complete:
+                await asyncio.sleep(0.5)
+
+    async def _take(self, response: httpx.Response) -> None:
+        event_id, last_s = "", time.monotonic()
+        async for line in response.aiter_lines():
+            if line.startswith("id: "):
+                event_id = line.removeprefix("id: ")
+            elif line == "data: [DONE]":
+                return
+            elif line.startswith("data: "):
+                event = json.loads(line.removeprefix("data: "))
+                if "error" in event:
+                    self.errors.append(event["error"]["message"])
+                    return
+                self.last_id, event_id = event_id or self.last_id, ""
+                self.ghost = event.get("ghost", self.ghost)
+                for choice in event["choices"]:
+                    now_s = time.monotonic()
+                    self.pauses_s.append(now_s - last_s)
+                    last_s = now_s
+                    self.text += choice["delta"].get("content") or ""
+                    self.tokens += [t["token"] for t in (choice["logprobs"] or {}).get("content", [])]
+                    self.complete = self.complete or choice["finish_reason"] is not None
+
+
+def asked() -> Iterator[dict[str, Any]]:
+    """Requests: both models, greedy and sampled, long enough to be hit."""
+    rng = random.Random(SEED)
+    for i, question in enumerate(questions.sample("test", SEED, STREAMS)):
+        yield {
+            "model": MODELS[i % 2],
+            "messages": [{"role": "user", "content": question.prompt}],
+            "stream": True,
+            "logprobs": True,
+            "min_tokens": TOKENS,
+            "max_tokens": TOKENS,
+            "seed": rng.randrange(1 << 31),
+            "temperature": (0, 1)[i // 2 % 2],
+        }
+
+
+async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | None" = None) -> list[Stream]:
+    """All streams at once; with `trouble`, something dies every few seconds meanwhile."""
+    streams = [Stream(body) for body in bodies]
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=url, timeout=GIVE_UP_S, limits=limits) as http:
+        killing = asyncio.create_task(trouble.make()) if trouble else None
+        await asyncio.gather(*(s.read(http) for s in streams))
+        if killing:
+            killing.cancel()
+    return streams
+
+
+class Trouble:
+    """Kills processes of the service, never both replicas of one kind within the time one needs to come back."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._rng = random.Random(SEED)
+        self.killed: list[str] = []
+
+    async def make(self) -> None:
+        """One death every EVERY_S seconds, of a kind that has all its replicas."""
+        kinds = [f"{part}:{model}" for model in MODELS for part in ("replica", "engine core")] + ["ingress"]
+        while True:
+            await asyncio.sleep(EVERY_S)
+            kind = self._rng.choice(kinds)
+            victims = processes(kind)
+            whole = len(processes(kind.replace("engine core", "replica"))) == 2
+            if not whole or len(victims) != 2:
+                continue
+            os.kill(self._rng.choice(victims), signal.SIGKILL)
+            self.killed.append(kind)
+            print(f"  killed one {kind}", flush=True)
+
+
+def processes(kind: str) -> list[int]:
+    """Process ids of one kind: `ingress`, `replica:MODEL`, `engine core:MODEL`."""
+    part, _, model = kind.partition(":")
+    title = "ServeReplica:ghostrouter:" + (f"LocalEngine:{model}" if model else "Ingress")
+    replicas = [pid for pid, line in command_lines() if title in line]
+    if part != "engine core":
+        return replicas
+    return [pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) in replicas]
+
+
+def command_lines() -> Iterator[tuple[int, str]]:
+    """All processes with their command lines."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield int(path.parent.name), path.read_text().replace("\0", " ")
+        except OSError:
+            continue
+
+
+def parent(pid: int) -> int:
+    """The parent of a process; 0 if it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+async def orphans(url: str) -> int:
+    """Requests that engines still work on when all clients have gone."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as http:
+        deadline, running_now = time.monotonic() + 60, -1
+        while running_now and time.monotonic() < deadline:
+            status = (await http.get("/v1/status")).json()["models"].values()
+            running_now = sum(s["running"] or 0 for s in status)
+            await asyncio.sleep(1)
+    return running_now
+
+
+def compare(calm: Stream, troubled: Stream) -> tuple[int, int]:
+    """Tokens of the calm answer that the troubled one lacks, and tokens that it has too many."""
+    difference = len(calm.tokens) - len(troubled.tokens)
+    return max(0, difference), max(0, -difference)
+
+
+async def measure(url: str) -> dict[str, Any]:
+    bodies = list(asked())
+    print("  without trouble", flush=True)
+    calm = await read_all(url, bodies)
+    trouble, rounds = Trouble(url), 0
+    troubled: list[tuple[Stream, Stream]] = []
+    while sum(s.hit for _, s in troubled) < HITS or "ingress" not in trouble.killed:
+        rounds += 1
+        troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
+        print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)
+    losses = [compare(a, b) for a, b in troubled]
+    hit = [s for _, s in troubled if s.hit]
+    pauses = sorted(max(s.pauses_s) for s in hit)
+    return {
+        "completed_share": statistics.mean(s.complete for _, s in troubled),
+        "lost_tokens": sum(lost for lost, _ in losses),
+        "duplicated_tokens": sum(more for _, more in losses),
+        "identical_share": statistics.mean(a.text == b.text and a.tokens == b.tokens for a, b in troubled),
+        "pause_p50_s": statistics.median(pauses),
+        "pause_p99_s": pauses[int(0.99 * (len(pauses) - 1))],
+        "orphan_requests": await orphans(url),
+        "streams": len(troubled),
+        "streams_hit": len(hit),
+        "resumed_by_clients": sum(s.connections > 1 for s in hit),
+        "killed": {kind: trouble.killed.count(kind) for kind in sorted(set(trouble.killed))},
+        "different": [
+            {"model": a.body["model"], "temperature": a.body["temperature"], "segments": b.ghost.get("segments")}
+            for a, b in troubled
+            if a.tokens != b.tokens
+        ],
+        "errors": sorted({e for _, s in troubled for e in s.errors}),
+        "seed": SEED,
+    }
+
+
+def main() -> None:
+    with running("bench/failover.yaml", "http://127.0.0.1:8100") as url:
+        write("failover", asyncio.run(measure(url)))
+
+
+if __name__ == "__main__":
+    main()

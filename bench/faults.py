@@ -1,0 +1,159 @@
+"""Does an answer survive a provider that breaks in the middle of it? No Ray: the conductor and the pool in one process.
+
+    make bench NAME=faults
+
+The provider (`bench/upstream.py`) (i) cuts the connection after 40 of 60 tokens, (ii) falls silent for 30 s after 20,
+(iii) sends one malformed event.
+"""
+
+import asyncio
+import math
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from bench.service import write
+from bench.upstream import ANSWER, Provider, serving
+from deployments.cloud_pool import CloudPool
+from deployments.conductor import Conductor
+from deployments.engine_pool import EnginePool
+from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.errors import NothingCanAnswer
+from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.switch import SwitchRules
+from ghostrouter.replay.continuation import cloud_prompt
+from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
+from ghostrouter.replay.session import Ask, Session
+from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentRequest
+
+FAULTS = {
+    "cut": "connection cut after 40 of 60",
+    "stall": "silent for 30 s after 20",
+    "malformed": "one malformed event",
+}
+PATIENCE_S = 1.0
+ATTEMPTS = 2
+
+
+class InProcess:
+    """Stands where a deployment handle would: calls an engine in this process."""
+
+    deployment_name = "CloudPool"
+
+    def __init__(self, engine: CloudPool) -> None:
+        self._engine = engine
+
+    def options(self, **options: object) -> "InProcess":
+        return self
+
+    def remote(self, request: SegmentRequest) -> "Response":
+        return Response(self._engine.generate(request))
+
+
+class Response:
+    """Stands where the response of a streaming call would."""
+
+    def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
+        self._frames = frames
+        self._closing: asyncio.Task[None] | None = None
+
+    async def __anext__(self) -> Frame:
+        return await anext(self._frames)
+
+    def cancel(self) -> None:
+        self._closing = asyncio.ensure_future(self._frames.aclose())
+
+
+class Seams:
+    """Seams without the replay deployment, between models of the cloud."""
+
+    def __init__(self, models: Mapping[str, CloudModel]) -> None:
+        self._models = models
+
+    async def plan(self, request: SeamRequest) -> Seam:
+        return plan_seam(request, {}, self._models)
+
+
+class Lane:
+    """Asks models of one pool, with everything in between but Ray. `plan` holds models by name, the first begins."""
+
+    def __init__(self, plan: Sequence[CloudModel], patience_s: float = PATIENCE_S) -> None:
+        self._plan = plan
+        self._models = {m.name: m for m in plan}
+        self.pool = CloudPool(plan, Sessions(first_token_s=patience_s, stall_s=patience_s))
+        engines: Any = InProcess(self.pool)
+        self._conductor = Conductor(
+            EnginePool({}, engines, patience_s, patience_s),
+            Seams(self._models),
+            SwitchRules(max_handoffs=5, hand_back=True),
+            dict.fromkeys(self._models, ATTEMPTS),
+            KvModes(math.inf, ()),
+            time.monotonic,
+            lambda *metric, **labels: None,
+        )
+
+    async def ask(self, streaming: bool = True, **sampling: Any) -> tuple[Session, str]:
+        """The session, and what a client that reads along was sent. A session that failed has no `finish`."""
+        asked = (Message("user", "Tell me about clocks."),)
+        ask = Ask(asked, Sampling(**{"max_tokens": 100} | sampling), streaming)
+        session = Session("s", ask, Plan(tuple(self._models), ""), time.monotonic())
+        prompt = cloud_prompt(self._plan[0], asked, False, "")
+        sent = ""
+        with suppress(NothingCanAnswer):
+            async for delta in self._conductor.run(session, prompt):
+                sent += delta.text
+        return session, sent
+
+
+def row(url: str, fault: str, **fields: Any) -> CloudModel:
+    """A model of the provider at `url` that breaks with `fault`."""
+    known = {"name": fault, "base_url": url, "model": fault, "context_tokens": 4096, "continues": "prefix"}
+    return CloudModel.model_validate(known | fields)
+
+
+@dataclass(frozen=True, slots=True)
+class Damage:
+    """What became of an answer."""
+
+    completed: bool
+    lost_tokens: int
+    duplicated_tokens: int
+
+
+def damage(session: Session, sent: str) -> Damage:
+    """Compares what was sent with what the provider would have written undisturbed."""
+    wanted, got = Counter(ANSWER.split()), Counter(sent.split())
+    return Damage(session.finish == "stop" and sent == ANSWER, (wanted - got).total(), (got - wanted).total())
+
+
+async def measure(url: str) -> dict[str, Any]:
+    found = []
+    for fault, words in FAULTS.items():
+        lane = Lane([row(url, fault)])
+        began = time.perf_counter()
+        session, sent = await lane.ask()
+        await lane.pool.close()
+        result = damage(session, sent)
+        found.append(result)
+        print(
+            f"{words:<32} {'complete' if result.completed else 'BROKEN':<9} {len(session.segments)} segments, "
+            f"{result.lost_tokens} lost, {result.duplicated_tokens} twice, {time.perf_counter() - began:.2f} s"
+        )
+    return {
+        "completed": sum(d.completed for d in found),
+        "cases": len(found),
+        "lost_tokens": sum(d.lost_tokens for d in found),
+        "duplicated_tokens": sum(d.duplicated_tokens for d in found),
+    }
+
+
+def main() -> None:
+    with serving(Provider()) as url:
+        write("faults", asyncio.run(measure(url)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""POST /v1/chat/completions: an answer in one piece, or as server-sent events that can be resumed."""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from deployments.opened import Opened
+from ghostrouter.api import chat_response, errors, sse
+from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.errors import NothingCanAnswer
+from ghostrouter.events.trace import summary
+from ghostrouter.replay.session import Growth
+
+log = logging.getLogger("ray.serve")
+
+
+class Router(Protocol):
+    """What answers: the ingress."""
+
+    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened: ...
+    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
+
+
+async def answer(router: Router, call: ChatCall, owner: str) -> Response:
+    """The answer to a call, in the form it asks for."""
+    head = chat_response.Head(
+        f"chatcmpl-{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
+    )
+    opened = await router.open(call, owner, head, kept=call.stream)
+    if call.stream:
+        return streamed(router, opened)
+    return JSONResponse(await _whole(router, opened), headers=_headers(opened))
+
+
+def streamed(router: Router, opened: Opened, last_event: int = -1) -> StreamingResponse:
+    """The events of an answer after the one with the number `last_event`."""
+    return StreamingResponse(
+        _events(router, opened, last_event), media_type="text/event-stream", headers=_headers(opened)
+    )
+
+
+def _headers(opened: Opened) -> dict[str, str]:
+    return {"x-request-id": opened.session.id, "cache-control": "no-store"}
+
+
+async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
+    """An answer in one piece."""
+    async for _ in router.run(opened):
+        pass
+    session = opened.session
+    tokens = [t for segment in session.segments for t in segment.tokens]
+    return chat_response.completion(
+        opened.opening.wire,
+        session.text,
+        session.finish or "stop",
+        chat_response.usage(opened.opening.prompt_tokens, session.kept_tokens),
+        chat_response.logprobs(tokens) if opened.opening.wire.logprobs else None,
+        summary(session),
+    )
+
+
+async def _events(router: Router, opened: Opened, last_event: int) -> AsyncIterator[str]:
+    """An answer as server-sent events; an error after the first one is an event too."""
+    head, session = opened.opening.wire, opened.session
+    if last_event < 0:
+        opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
+        yield sse.event(opening, id=sse.format_id(session.id, 0))
+    try:
+        async with aclosing(router.run(opened)) as growths:
+            async for number, growth in growths:
+                if number + 1 > last_event and (growth.text or head.logprobs):
+                    logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
+                    chunk = chat_response.chunk(head, {"content": growth.text}, None, logprobs)
+                    yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
+    except Exception as error:
+        if not isinstance(error, NothingCanAnswer):
+            log.exception("session.failed session=%s", session.id)
+        yield sse.event(errors.to_wire(error)[1])
+    else:
+        yield sse.event(chat_response.chunk(head, {}, session.finish))
+        if head.include_usage:
+            counts = chat_response.usage(opened.opening.prompt_tokens, session.kept_tokens)
+            yield sse.event(chat_response.usage_chunk(head, counts))
+    yield sse.event(chat_response.ghost_chunk(head, summary(session)))
+    yield sse.DONE

@@ -1,0 +1,141 @@
+"""/v1/responses: answers in one piece, as events, or in the background; kept, they can be read and followed later."""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from contextlib import aclosing
+from typing import Any, Protocol
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from deployments.opened import Opened
+from ghostrouter.api import errors, responses_object, sse
+from ghostrouter.api.responses_events import Ending, Stream
+from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.errors import SessionCancelled
+from ghostrouter.events import trace
+from ghostrouter.replay.journal import Record
+from ghostrouter.replay.session import Delta, Growth
+
+log = logging.getLogger("ray.serve")
+
+
+class Router(Protocol):
+    """What answers: the ingress."""
+
+    async def open(self, call: Any, owner: str, wire: Any, kept: bool) -> Opened: ...
+    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
+    def start(self, opened: Opened) -> None: ...
+    async def read(self, session_id: str, owner: str) -> Record: ...
+    async def cancel(self, session_id: str, owner: str) -> Record: ...
+    def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]: ...
+
+
+async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
+    """The answer to a call, in the form it asks for."""
+    head = responses_object.head(asked, f"{responses_object.ID_PREFIX}{uuid.uuid4().hex}", int(time.time()))
+    opened = await router.open(asked.call, owner, head, kept=asked.store)
+    headers = {"x-request-id": head.id, "cache-control": "no-store"}
+    if asked.background:
+        router.start(opened)
+        if asked.call.stream:
+            return _stream(_followed(router, head.id, owner, None), headers)
+        return JSONResponse(responses_object.response(head, "queued"), headers=headers)
+    if asked.call.stream:
+        return _stream(_written(router, opened), headers)
+    growths = [growth async for _, growth in router.run(opened)]
+    return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=headers)
+
+
+async def retrieve(router: Router, response_id: str, owner: str, stream: bool, starting_after: int | None) -> Response:
+    """A kept answer as it stands, or its events after the number `starting_after`."""
+    record = await router.read(response_id, owner)
+    if stream:
+        return _stream(_followed(router, response_id, owner, starting_after), {"cache-control": "no-store"})
+    return JSONResponse(_of_record(record))
+
+
+async def cancel(router: Router, response_id: str, owner: str) -> Response:
+    """Stop an answer; one that is over stays as it is."""
+    return JSONResponse(_of_record(await router.cancel(response_id, owner)))
+
+
+def _stream(events: AsyncIterator[str], headers: dict[str, str]) -> StreamingResponse:
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
+    """The events of an answer while it is written for this client."""
+    stream = Stream(opened.opening.wire)
+    for event in stream.begin():
+        yield _sse(stream.head, event)
+    outcome, error = "complete", ""
+    try:
+        async with aclosing(router.run(opened)) as growths:
+            async for _, growth in growths:
+                for event in stream.write(growth):
+                    yield _sse(stream.head, event)
+    except SessionCancelled:
+        outcome = "cancelled"
+    except Exception as failure:
+        log.exception("session.failed session=%s", opened.session.id)
+        outcome, error = "failed", errors.message(failure)
+    for event in stream.end(_ending(opened, outcome, error)):
+        yield _sse(stream.head, event)
+
+
+async def _followed(router: Router, response_id: str, owner: str, starting_after: int | None) -> AsyncIterator[str]:
+    """The events of an answer that is written elsewhere, or was."""
+    record = await router.read(response_id, owner)
+    stream = Stream(record.opening.wire, starting_after)
+    for event in stream.begin():
+        yield _sse(stream.head, event)
+    async with aclosing(router.follow(response_id, owner)) as parts:
+        async for part in parts:
+            events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
+            for event in events:
+                yield _sse(stream.head, event)
+
+
+def _ending(opened: Opened, outcome: str, error: str = "") -> Ending:
+    told = trace.trace(opened.session, outcome, 0.0)
+    return _read(outcome, told, opened.opening.prompt_tokens, error)
+
+
+def _ending_of(record: Record) -> Ending:
+    return _read(record.outcome, record.trace, record.opening.prompt_tokens, record.error)
+
+
+def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) -> Ending:
+    """How an answer ended, from its trace."""
+    cached = next((s["cached_tokens"] for s in told.get("segments", ())), 0)
+    usage = responses_object.usage(prompt_tokens, told.get("completion_tokens", 0), cached)
+    ghost = {key: told[key] for key in trace.SUMMARY if key in told}
+    if outcome == "cancelled":
+        return Ending("cancelled", usage, ghost)
+    if outcome == "failed":
+        return Ending("failed", usage, ghost, error)
+    return Ending(responses_object.FINISHED[told["finish_reason"]], usage, ghost)
+
+
+def _object(head: responses_object.Head, growths: Iterable[Growth], ending: Ending) -> dict[str, Any]:
+    """The whole answer."""
+    return responses_object.response(head, ending.status, _joined(growths), ending.usage, ending.ghost, ending.error)
+
+
+def _of_record(record: Record) -> dict[str, Any]:
+    head = record.opening.wire
+    if record.over:
+        return _object(head, record.growths, _ending_of(record))
+    written = _joined(record.growths) if record.growths else None
+    return responses_object.response(head, "in_progress" if written else "queued", written)
+
+
+def _joined(growths: Iterable[Growth]) -> Delta:
+    growths = list(growths)
+    return Delta("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
+
+
+def _sse(head: responses_object.Head, event: dict[str, Any]) -> str:
+    return sse.event(event, name=event["type"], id=sse.format_id(head.id, event["sequence_number"]))

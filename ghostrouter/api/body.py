@@ -1,0 +1,87 @@
+"""What the request bodies of both APIs share: strictness, the fields of sampling, and refusals in words."""
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ghostrouter.errors import InvalidRequest
+from ghostrouter.types import KvMode
+
+
+class Body(BaseModel):
+    """A JSON object whose fields are all known and of the very type.
+
+    With any constraint, `str_min_length=0` for one, pydantic refuses half of a surrogate pair; nothing could encode it.
+    """
+
+    model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0)
+
+
+class _Handoff(Body):
+    after_tokens: int = Field(ge=1)
+    to: str
+    kv: KvMode | None = None
+
+
+class _Ghost(Body):
+    """Our own field. `handoffs` scripts changes of model, for experiments."""
+
+    handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
+
+
+class SampledBody(Body):
+    """A request for an answer: the fields that mean the same wherever they are sent."""
+
+    model: str
+    stream: bool = False
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=10)
+    logit_bias: dict[str, float] | None = Field(default=None, max_length=300)
+    min_tokens: int = Field(default=0, ge=0)
+    stop: str | Annotated[list[str], Field(max_length=4)] | None = None
+    top_logprobs: int | None = Field(default=None, ge=0, le=20)
+    ghost: _Ghost | None = None
+
+
+# How pydantic marks which type of several a problem is with: no part of the field's name.
+_BRANCH = re.compile(r"(constrained-)?str|list\[.*")
+_BodyT = TypeVar("_BodyT", bound=Body)
+
+
+def parse(
+    kind: type[_BodyT], body: Any, ignored: Collection[str], unsupported: Mapping[str, tuple[Any, ...]]
+) -> _BodyT:
+    """Read a body without its `ignored` fields; `unsupported` ones may only have one of the values given.
+
+    Raises:
+        InvalidRequest: the message names the field.
+    """
+    if not isinstance(body, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    body = {k: v for k, v in body.items() if k not in ignored}
+    for name, defaults in unsupported.items():
+        value = body.pop(name, None)
+        if value is not None and value not in defaults:
+            raise InvalidRequest(f"`{name}` is not supported here. Leave it out.")
+    try:
+        return kind.model_validate(body)
+    except ValidationError as error:
+        raise InvalidRequest(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    """The first problem in words, without echoing what was sent.
+
+    A field that may have one of several types has a problem with each; the deepest came closest.
+    """
+    problems = error.errors(include_url=False, include_input=False)
+    field = problems[0]["loc"][:3]
+    problem = max((p for p in problems if p["loc"][:3] == field), key=lambda p: len(p["loc"]))
+    where = ".".join(str(part) for part in problem["loc"] if not _BRANCH.fullmatch(str(part)))
+    return f"`{where or 'body'}`: {problem['msg']}."

@@ -1,0 +1,131 @@
+"""An answer as the events of OpenAI's Responses API, numbered so that a stream can be made again from any of them.
+
+    0  response.created              4 .. 3+n  response.output_text.delta, one per delta that is told (`is_told`)
+    1  response.in_progress          4+n  response.output_text.done
+    2  response.output_item.added    5+n  response.content_part.done
+    3  response.content_part.added   6+n  response.output_item.done
+                                     7+n  response.completed, .incomplete or .failed
+
+An event and its number follow from the head, the deltas so far and the ending alone: whoever has those (the journal)
+makes the same events again. However an answer ends, what was added is done before it does. OpenAI's union of stream
+events has none for a cancelled response, and its SDK does not know one; the stream then ends with response.incomplete,
+whose Response object has the status `cancelled` and no `incomplete_details`.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from ghostrouter.api.responses_object import Ended, Head, message, message_id, part, response
+from ghostrouter.api.written import Written, is_told
+from ghostrouter.replay.session import Delta
+from ghostrouter.types import Token
+
+Event = dict[str, Any]
+
+_TERMINAL: dict[Ended, str] = {
+    "completed": "response.completed",
+    "incomplete": "response.incomplete",
+    "failed": "response.failed",
+    "cancelled": "response.incomplete",
+}
+_NOTHING = Delta("")
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an answer ended; `error` says why it failed."""
+
+    status: Ended
+    usage: dict[str, Any] | None = None
+    ghost: dict[str, Any] | None = None
+    error: str = ""
+
+
+@dataclass(slots=True)
+class Stream:
+    """The events of one answer: `begin`, `write` for every delta from the first on, `end`.
+
+    Each returns the events that are due, without those up to the number `starting_after`. The answer must be one that
+    takes no delta back, as a session does that was asked to stream.
+    """
+
+    head: Head
+    starting_after: int | None = None
+    _next: int = field(default=0, init=False)
+    _text: list[str] = field(default_factory=list, init=False)
+    _tokens: list[Token] = field(default_factory=list, init=False)
+
+    def begin(self) -> list[Event]:
+        """The events before the first delta."""
+        started = response(self.head, "in_progress")
+        return self._due(
+            {"type": "response.created", "response": started},
+            {"type": "response.in_progress", "response": started},
+            {"type": "response.output_item.added", "output_index": 0, "item": message(self.head, "in_progress", [])},
+            self._of_part("response.content_part.added", part=part(self.head, _NOTHING)),
+        )
+
+    def write(self, delta: Written) -> list[Event]:
+        """The event of a delta, if it is one to tell."""
+        if not is_told(delta, self.head.logprobs):
+            return []
+        self._text.append(delta.text)
+        if self.head.logprobs:
+            self._tokens += delta.tokens
+        logprobs = _without_bytes(part(self.head, delta)["logprobs"])
+        return self._due(self._of_part("response.output_text.delta", delta=delta.text, logprobs=logprobs))
+
+    def end(self, ending: Ending) -> list[Event]:
+        """The events after the last delta."""
+        whole = Delta("".join(self._text), tuple(self._tokens))
+        content = part(self.head, whole)
+        logprobs = _without_bytes(content["logprobs"])
+        item = message(self.head, ending.status, [content])
+        body = response(self.head, ending.status, whole, ending.usage, ending.ghost, ending.error)
+        return self._due(
+            self._of_part("response.output_text.done", text=whole.text, logprobs=logprobs),
+            self._of_part("response.content_part.done", part=content),
+            {"type": "response.output_item.done", "output_index": 0, "item": item},
+            {"type": _TERMINAL[ending.status], "response": body},
+        )
+
+    def error(self, body: dict[str, Any]) -> Event:
+        """The stream breaks off, after `begin`, although the answer may go on.
+
+        `body` is the error as `errors.to_wire` gives it. The event bears the last number that the client has seen, not
+        one of its own: whoever resumes from there misses nothing.
+        """
+        told = {k: body["error"][k] for k in ("code", "message", "param")}
+        seen = max(self._next - 1, self.starting_after or 0)
+        return {"type": "error", **told, "sequence_number": seen}
+
+    def _of_part(self, kind: str, **fields: Any) -> Event:
+        return {"type": kind, "item_id": message_id(self.head), "output_index": 0, "content_index": 0, **fields}
+
+    def _due(self, *events: Event) -> list[Event]:
+        """Number the events, and leave out those the client has."""
+        first, self._next = self._next, self._next + len(events)
+        numbered = [{**event, "sequence_number": number} for number, event in enumerate(events, first)]
+        return [e for e in numbered if self.starting_after is None or e["sequence_number"] > self.starting_after]
+
+
+def events(head: Head, deltas: Iterable[Written], ending: Ending, starting_after: int | None = None) -> Iterator[Event]:
+    """The events of an answer that has ended, after the number `starting_after`."""
+    stream = Stream(head, starting_after)
+    yield from stream.begin()
+    for delta in deltas:
+        yield from stream.write(delta)
+    yield from stream.end(ending)
+
+
+def _without_bytes(logprobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Log-probabilities as text events have them: those of the content part have bytes, too."""
+    return [
+        {
+            "token": one["token"],
+            "logprob": one["logprob"],
+            "top_logprobs": [{"token": top["token"], "logprob": top["logprob"]} for top in one["top_logprobs"]],
+        }
+        for one in logprobs
+    ]

@@ -1,0 +1,104 @@
+"""The Response object of /v1/responses: what an answer is at any time, from queued to its end."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ghostrouter.api import chat_response
+from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.api.written import Written
+from ghostrouter.types import FinishReason
+
+ID_PREFIX = "resp_"
+
+Ended = Literal["completed", "incomplete", "failed", "cancelled"]
+Status = Literal["queued", "in_progress"] | Ended
+
+FINISHED: dict[FinishReason, Ended] = {"stop": "completed", "length": "incomplete"}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every Response object of an answer repeats. `created_s` is a Unix time.
+
+    `echo` holds the fields of the request that go back as they came. `logprobs` says that the client wants them.
+    """
+
+    id: str
+    created_s: int
+    logprobs: bool
+    echo: dict[str, Any]
+
+
+def head(asked: ResponsesCall, id: str, created_s: int) -> Head:
+    """The head of the answer to a call. `id` begins with `ID_PREFIX`."""
+    call = asked.call
+    echo: dict[str, Any] = {
+        "model": call.model,
+        "instructions": asked.instructions,
+        "background": asked.background,
+        "max_output_tokens": call.max_tokens,
+        "metadata": asked.metadata,
+        "parallel_tool_calls": asked.parallel_tool_calls,
+        "previous_response_id": None,
+        "reasoning": {"effort": None, "summary": None},
+        "temperature": call.temperature,
+        "text": {"format": {"type": "text"}},
+        "tool_choice": asked.tool_choice,
+        "tools": [],
+        "top_logprobs": call.top_logprobs,
+        "top_p": call.top_p,
+        "truncation": "disabled",
+        "user": asked.user,
+    }
+    return Head(id, created_s, call.logprobs, echo)
+
+
+def response(
+    head: Head,
+    status: Status,
+    written: Written | None = None,
+    usage: dict[str, Any] | None = None,
+    ghost: dict[str, Any] | None = None,
+    error: str = "",
+) -> dict[str, Any]:
+    """The object. Without `written` it has no output item yet; `error` says why it failed."""
+    body = {
+        "id": head.id,
+        "object": "response",
+        "created_at": head.created_s,
+        "status": status,
+        "error": {"code": "server_error", "message": error} if status == "failed" else None,
+        "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
+        **head.echo,
+        "output": [] if written is None else [message(head, status, [part(head, written)])],
+        "usage": usage,
+    }
+    return body if ghost is None else {**body, "ghost": ghost}
+
+
+def usage(input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> dict[str, Any]:
+    """Every token once, whichever model wrote it. `cached_tokens` of the input were in the first engine's KV cache."""
+    return {
+        "input_tokens": input_tokens,
+        "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": 0},
+        "output_tokens": output_tokens,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": input_tokens + output_tokens,
+    }
+
+
+def message_id(head: Head) -> str:
+    """The id of the only output item."""
+    return "msg_" + head.id.removeprefix(ID_PREFIX)
+
+
+def message(head: Head, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
+    """The only output item. Of an answer that was broken off, for whatever reason, it is incomplete."""
+    state = status if status in ("in_progress", "completed") else "incomplete"
+    return {"id": message_id(head), "type": "message", "status": state, "role": "assistant", "content": content}
+
+
+def part(head: Head, written: Written) -> dict[str, Any]:
+    """The only content part of the only output item."""
+    logprobs = chat_response.logprobs(written.tokens)["content"] if head.logprobs else []
+    return {"type": "output_text", "text": written.text, "annotations": [], "logprobs": logprobs}

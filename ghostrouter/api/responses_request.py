@@ -1,0 +1,143 @@
+"""POST /v1/responses: the request body."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+
+from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.chat_request import ChatCall, to_call
+from ghostrouter.errors import InvalidRequest
+from ghostrouter.types import Message
+
+# Accepted and without effect here: they describe the caller, OpenAI's caches, or tools nobody can give.
+_IGNORED = (
+    "service_tier",
+    "safety_identifier",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "max_tool_calls",
+)
+# Valid in OpenAI's API, not implemented here: refused unless they are at their default.
+_UNSUPPORTED: dict[str, tuple[Any, ...]] = {
+    "tools": ([],),
+    "previous_response_id": (),
+    "conversation": (),
+    "prompt": (),
+    "context_management": ([],),
+    "moderation": (),
+    "image": (),
+    "access_programs": (),
+}
+
+
+class _Part(Body):
+    """Text. Parts of earlier answers may be sent back as they came, with all their fields."""
+
+    type: Literal["input_text", "output_text"]
+    text: str
+    annotations: list[Any] = Field(default_factory=list)
+    logprobs: list[Any] | None = None
+
+
+class _Item(Body):
+    type: Literal["message"] = "message"
+    role: Literal["user", "assistant", "system", "developer"]
+    content: str | Annotated[list[_Part], Field(min_length=1)]
+    id: str | None = None
+    status: str | None = None
+    phase: str | None = None
+
+    def read(self) -> Message:
+        text = self.content if isinstance(self.content, str) else "".join(p.text for p in self.content)
+        return Message("system" if self.role == "developer" else self.role, text)
+
+
+class _Format(Body):
+    type: Literal["text"]
+
+
+class _Text(Body):
+    format: _Format | None = None
+    verbosity: Literal["medium"] | None = None
+
+
+class _Reasoning(Body):
+    effort: Literal["none"] | None = None
+    summary: None = None
+
+
+class _StreamOptions(Body):
+    include_obfuscation: bool = False
+
+
+def _as_items(value: Any) -> Any:
+    """A string is what the user says."""
+    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+
+
+class _Response(SampledBody):
+    input: Annotated[list[_Item], BeforeValidator(_as_items), Field(min_length=1)]
+    instructions: str | None = None
+    max_output_tokens: int | None = Field(default=None, ge=1)
+    background: bool = False
+    store: bool = True
+    metadata: dict[
+        Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=512)]
+    ] = Field(default_factory=dict, max_length=16)
+    user: str | None = None
+    include: list[Literal["message.output_text.logprobs"]] = Field(default_factory=list)
+    text: _Text = _Text()
+    reasoning: _Reasoning = _Reasoning()
+    truncation: Literal["disabled"] = "disabled"
+    parallel_tool_calls: bool = True
+    tool_choice: Literal["none", "auto"] = "auto"
+    stream_options: _StreamOptions = _StreamOptions()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, body: dict[str, Any]) -> dict[str, Any]:
+        return {k: v for k, v in body.items() if v is not None}
+
+    def messages(self) -> Iterator[Message]:
+        if self.instructions is not None:
+            yield Message("system", self.instructions)
+        for item in self.input:
+            yield item.read()
+
+
+@dataclass(frozen=True, slots=True)
+class ResponsesCall:
+    """A valid request: what it asks for as a chat call, and what only this API knows."""
+
+    call: ChatCall
+    instructions: str | None
+    background: bool
+    store: bool
+    metadata: dict[str, str]
+    user: str | None
+    parallel_tool_calls: bool
+    tool_choice: str
+
+
+def from_wire(body: Any) -> ResponsesCall:
+    """Read a request body.
+
+    Raises:
+        InvalidRequest: it is no valid request for a response; the message names the field.
+    """
+    parsed = parse(_Response, body, _IGNORED, _UNSUPPORTED)
+    if parsed.background and not parsed.store:
+        raise InvalidRequest("`background` needs `store`: an answer nobody waits for must be kept.")
+    return ResponsesCall(
+        call=to_call(parsed, parsed.messages(), parsed.max_output_tokens, logprobs=bool(parsed.include)),
+        instructions=parsed.instructions,
+        background=parsed.background,
+        store=parsed.store,
+        metadata=parsed.metadata,
+        user=parsed.user,
+        parallel_tool_calls=parsed.parallel_tool_calls,
+        tool_choice=parsed.tool_choice,
+    )

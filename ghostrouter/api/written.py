@@ -1,0 +1,22 @@
+"""A part of an answer, or all of it, as the wire formats see it."""
+
+from typing import Protocol
+
+from ghostrouter.types import Token
+
+
+class Written(Protocol):
+    """Text for the client and the tokens it was read from: a delta, or a whole answer in the shape of one."""
+
+    @property
+    def text(self) -> str: ...
+    @property
+    def tokens(self) -> tuple[Token, ...]: ...
+
+
+def is_told(written: Written, logprobs: bool) -> bool:
+    """Whether a delta becomes an event, and so takes a number: it has text, or log-probabilities that were asked for.
+
+    Tokens without text (half a character, what may be a stop string) are told only for their log-probabilities.
+    """
+    return bool(written.text) or (logprobs and bool(written.tokens))

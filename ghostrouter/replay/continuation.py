@@ -1,0 +1,51 @@
+"""How a cloud model is asked to go on: chat messages, by what it is able to do."""
+
+from collections.abc import Sequence
+
+from ghostrouter.config import CloudModel
+from ghostrouter.errors import SeamRefused
+from ghostrouter.replay.language import instruction
+from ghostrouter.types import CloudPrompt, Message
+
+# Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
+_BYTES_PER_TOKEN = 3
+_TOKENS_PER_MESSAGE = 4
+
+
+def cloud_prompt(model: CloudModel, messages: tuple[Message, ...], continue_final: bool, written: str) -> CloudPrompt:
+    """What to ask for an answer of which `written` is there.
+
+    With `continue_final` the last message is the client's own beginning of it.
+
+    Raises:
+        SeamRefused: something is there, and the model cannot go on with it.
+    """
+    asked, begun = (messages[:-1], messages[-1].content) if continue_final else (messages, "")
+    kept = begun + written
+    if not kept:
+        return CloudPrompt(asked, "restart", "", estimate_tokens(asked))
+    if model.continues == "none":
+        raise SeamRefused(f"{model.name} cannot go on with an answer that has begun")
+    turns = (*asked, Message("assistant", kept))
+    count = estimate_tokens((*asked, Message("assistant", begun)) if begun else asked)
+    if model.continues != "instruct":
+        return CloudPrompt(turns, "prefix", kept, count)
+    order = Message("user", instruction(_conversation(asked) or kept))
+    return CloudPrompt((*turns, order), "instruct", kept, count, estimate_tokens((order,)))
+
+
+def most_instruction_tokens(model: CloudModel, messages: Sequence[Message]) -> int:
+    """The room to leave for an instruction that a seam may add."""
+    if model.continues != "instruct":
+        return 0
+    return estimate_tokens((Message("user", instruction(_conversation(messages))),))
+
+
+def estimate_tokens(messages: Sequence[Message]) -> int:
+    """About how many tokens messages have for a model whose tokenizer is not known; rather too many than too few."""
+    return sum(_TOKENS_PER_MESSAGE + -(-len(m.content.encode()) // _BYTES_PER_TOKEN) for m in messages)
+
+
+def _conversation(messages: Sequence[Message]) -> str:
+    """What the user said last: the language of the answer."""
+    return next((m.content for m in reversed(messages) if m.role == "user"), "")

@@ -1,0 +1,83 @@
+import json
+from typing import Any
+
+import pytest
+
+from ghostrouter.config import CloudModel
+from ghostrouter.errors import SegmentFailed
+from ghostrouter.providers.segment import CloudSegment
+from ghostrouter.replay.continuation import cloud_prompt
+from ghostrouter.types import Message, Sampling, SegmentEnd
+
+ASKED = (Message("user", "Who?"),)
+
+
+def segment(
+    kept: str = "", scripted_end: int | None = None, continues: str = "instruct", **sampling: Any
+) -> CloudSegment:
+    row = {"name": "c", "base_url": "http://h", "model": "m", "context_tokens": 99, "continues": continues}
+    model = CloudModel.model_validate(row)
+    prompt = cloud_prompt(model, ASKED, False, kept)
+    return CloudSegment(model, prompt, Sampling(**{"max_tokens": 9} | sampling), scripted_end, 0.0)
+
+
+def event(content: str, finish: str | None = None, logprobs: Any = None) -> str:
+    return json.dumps({"choices": [{"delta": {"content": content}, "finish_reason": finish, "logprobs": logprobs}]})
+
+
+def test_what_is_known_of_a_token_without_log_probabilities() -> None:
+    token = segment().push(event("Mira was"), 0.25)[0]
+    assert (token.id, token.text, token.inter_token_s) == (-1, "Mira was", 0.25)
+    assert (token.rank, token.logprob, token.margin, token.entropy_nats, token.entropy_upper_nats) == (
+        0,
+        -9999,
+        0,
+        0,
+        0,
+    )
+
+
+def test_signals_from_log_probabilities() -> None:
+    top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    entries = [{"token": t, "logprob": p, "top_logprobs": top} for t, p in (("b", -1.5), ("z", -7.0))]
+    likely, unlikely = segment(top_logprobs=1).push(event("bz", logprobs={"content": entries}), 0.25)
+    assert (likely.rank, unlikely.rank, likely.margin) == (2, 3, 1.0)
+    assert 0 < likely.entropy_lower_nats < likely.entropy_nats < likely.entropy_upper_nats
+    assert likely.alternatives == (("a", -0.5),)
+    assert (likely.inter_token_s, unlikely.inter_token_s) == (0.25, 0.0)
+
+
+def test_an_echo_is_held_then_dropped() -> None:
+    s = segment("She was born in Tarvik.")
+    assert s.push(event("born in"), 0) == []
+    assert "".join(t.text for t in s.push(event(" Tarvik. There", "stop"), 0)) == " There"
+    assert s.end == SegmentEnd("stop")
+
+
+def test_what_is_held_leaves_with_the_end() -> None:
+    s = segment("She was born in Tarvik.")
+    assert [t.text for t in [*s.push(event("born"), 0), *s.push(event("", "stop"), 0)]] == ["born"]
+
+
+@pytest.mark.parametrize(
+    ("events", "scripted_end", "text", "reason"),
+    [
+        ([event("a"), event("b"), event("c")], None, "ab", "length"),
+        ([event("a"), event("b", "stop")], None, "ab", "stop"),
+        ([event("a"), event("b")], 1, "a", "handoff"),
+        ([event("a", "stop")], 1, "a", "stop"),
+        ([event("a"), event("", "length")], None, "a", "length"),
+    ],
+)
+def test_where_it_ends(events: list[str], scripted_end: int | None, text: str, reason: str) -> None:
+    s, written = segment(scripted_end=scripted_end, max_tokens=2), ""
+    for e in events:
+        if not s.end:
+            written += "".join(t.text for t in s.push(e, 0))
+    assert s.end is not None
+    assert (written, s.end.reason) == (text, reason)
+
+
+def test_done_without_a_finish_reason_is_a_failure() -> None:
+    with pytest.raises(SegmentFailed, match="without a finish reason"):
+        segment().push("[DONE]", 0)

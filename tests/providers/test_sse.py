@@ -1,0 +1,48 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ghostrouter.providers.sse import SseParser
+
+
+@pytest.mark.parametrize(
+    ("stream", "events"),
+    [
+        (b"data: a\n\ndata: b\n\n", ["a", "b"]),
+        (b"data: a\r\n\r\ndata:b\r\n\r\n", ["a", "b"]),
+        (b"data: a\r\rdata: b\r\r\n", ["a", "b"]),
+        (b": keep-alive\n\nevent: error\ndata: a\nid: 7\n\n", ["a"]),
+        (b"data: a\ndata: b\n\n", ["a\nb"]),
+        (b"data:  two spaces\n\n", [" two spaces"]),
+        (b"data: unfinished", []),
+        (b"data: unfinished\n", []),
+        (b"\n\n\n", []),
+        ("data: \u2028é\x85\x0b\n\n".encode(), ["\u2028é\x85\x0b"]),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_events(stream: bytes, events: list[str], size: int) -> None:
+    parser = SseParser()
+    parts = [stream[i : i + size] for i in range(0, len(stream), size)]
+    assert [e for part in parts for e in parser.push(part)] == events
+
+
+def test_what_is_not_utf8_is_no_event() -> None:
+    with pytest.raises(UnicodeDecodeError):
+        SseParser().push(b"data: \xff\n\n")
+
+
+@given(
+    st.lists(st.text(), max_size=5), st.lists(st.integers(1, 7), min_size=1), st.sampled_from([b"\n", b"\r\n", b"\r"])
+)
+def test_what_is_sent_arrives_however_it_is_cut(texts: list[str], sizes: list[int], line_end: bytes) -> None:
+    events = [json.dumps(t, ensure_ascii=False) for t in texts]
+    stream = b"".join(b"data: " + e.encode() + 2 * line_end for e in events) + b": end\n"
+    parser, arrived, at = SseParser(), list[str](), 0
+    while at < len(stream):
+        size = sizes[at % len(sizes)]
+        arrived += parser.push(stream[at : at + size])
+        at += size
+    assert arrived == events
