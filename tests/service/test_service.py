@@ -83,10 +83,12 @@ def test_the_openai_sdk_streams_an_answer_with_a_handoff(service: Service) -> No
     assert (trace["outcome"], trace["completion_tokens"]) == ("complete", usage.completion_tokens)
 
 
-def test_what_small_knows_it_answers_alone(http: httpx.Client) -> None:
-    answers = [ask(http, q) for q in KNOWN_TO_SMALL[:5]]
+def test_what_small_knows_it_mostly_answers_alone(http: httpx.Client) -> None:
+    answers = [ask(http, q) for q in KNOWN_TO_SMALL[:10]]
     assert all(questions.is_correct(q, text(a)) for q, a in zip(KNOWN_TO_SMALL, answers, strict=False))
-    assert sum(a["ghost"]["handoffs"] for a in answers) <= 2
+    segments = [s for a in answers for s in a["ghost"]["segments"]]
+    by_small = sum(s["tokens"] for s in segments if s["model"] == "ghost-small")
+    assert by_small >= 0.8 * sum(s["tokens"] for s in segments)
 
 
 def text(answer: dict[str, Any]) -> str:
@@ -132,7 +134,8 @@ def test_a_seed_gives_the_same_sample(http: httpx.Client) -> None:
 
 def test_an_answer_can_be_begun_by_the_client(http: httpx.Client) -> None:
     question = KNOWN_TO_SMALL[0]
-    begun, rest = question.answer[:30], question.answer[30:]
+    cut = question.answer.index(" ", 30)  # inside a word the model would have to go on from tokens it never writes
+    begun, rest = question.answer[:cut], question.answer[cut:]
     messages = [{"role": "user", "content": question.prompt}, {"role": "assistant", "content": begun}]
     answer = ask(
         http, question, messages=messages, model="ghost-large", continue_final_message=True, add_generation_prompt=False
