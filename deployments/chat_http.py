@@ -3,12 +3,13 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from deployments.event_stream import EventStream
 from deployments.opened import Opened
 from deployments.router import Router
 from ghostrouter.api import chat_response, errors, sse
@@ -38,11 +39,9 @@ async def resume(router: Router, last_event: str, owner: str) -> Response:
     return _streamed(router, await router.kept.resume(session_id, owner), number)
 
 
-def _streamed(router: Router, opened: Opened, last_event: int = -1) -> StreamingResponse:
+def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return StreamingResponse(
-        _events(router, opened, last_event), media_type="text/event-stream", headers=_headers(opened)
-    )
+    return EventStream(_events(router, opened, last_event), _headers(opened))
 
 
 def _headers(opened: Opened) -> dict[str, str]:
@@ -65,7 +64,7 @@ async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
     )
 
 
-async def _events(router: Router, opened: Opened, last_event: int) -> AsyncIterator[str]:
+async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGenerator[str, None]:
     """An answer as server-sent events; an error after the first one is an event too."""
     head, session = opened.opening.wire, opened.session
     if last_event < 0:

@@ -163,6 +163,8 @@ class Ingress:
             raise
         finally:
             self._close(opened, outcome, error, began_s)
+        if opened.log:
+            await opened.log.ended()
 
     def _first_prompts(self, call: ChatCall | Ask) -> dict[str, prompts.FirstPrompt]:
         return prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)

@@ -3,12 +3,13 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from deployments.event_stream import EventStream
 from deployments.opened import Opened
 from deployments.router import Router
 from ghostrouter.api import errors, responses_object, sse
@@ -30,10 +31,10 @@ async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
     if asked.background:
         router.kept.start(opened)
         if asked.call.stream:
-            return _stream(_followed(router, head, owner, None), headers)
+            return EventStream(_followed(router, head, owner, None), headers)
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
-        return _stream(_written(router, opened), headers)
+        return EventStream(_written(router, opened), headers)
     growths = [growth async for _, growth in router.run(opened)]
     return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=headers)
 
@@ -42,7 +43,7 @@ async def retrieve(router: Router, response_id: str, owner: str, stream: bool, s
     """A kept answer as it stands, or its events after the number `starting_after`."""
     record = await router.kept.read(_checked(response_id), owner)
     if stream:
-        return _stream(_followed(router, record.opening.wire, owner, starting_after), {"cache-control": "no-store"})
+        return EventStream(_followed(router, record.opening.wire, owner, starting_after), {"cache-control": "no-store"})
     return JSONResponse(_of_record(record))
 
 
@@ -58,11 +59,7 @@ def _checked(response_id: str) -> str:
     return response_id
 
 
-def _stream(events: AsyncIterator[str], headers: dict[str, str]) -> StreamingResponse:
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
-
-
-async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
+async def _written(router: Router, opened: Opened) -> AsyncGenerator[str, None]:
     """The events of an answer while it is written for this client."""
     stream = Stream(opened.opening.wire)
     for event in stream.begin():
@@ -88,7 +85,7 @@ async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
 
 async def _followed(
     router: Router, head: responses_object.Head, owner: str, starting_after: int | None
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str, None]:
     """The events of an answer that is written elsewhere, or was."""
     stream = Stream(head, starting_after)
     for event in stream.begin():

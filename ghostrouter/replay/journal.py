@@ -127,6 +127,8 @@ class Journal:
         if entry.epoch != record.epoch:
             return "moved"
         if isinstance(entry, Grown):
+            if record.cancelled:
+                return "cancelled"
             if entry.index > len(record.growths):
                 return "missing"
             if entry.index == len(record.growths):
@@ -138,7 +140,7 @@ class Journal:
         record.written_at_s = now_s
         self._records.move_to_end(entry.session)
         self._evict(now_s)
-        return "cancelled" if record.cancelled and isinstance(entry, Grown) else "ok"
+        return "ok"
 
     def read(self, session: str, owner: str, now_s: float) -> Record:
         """Look at a session.

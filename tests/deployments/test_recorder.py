@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
@@ -30,6 +30,7 @@ class Replay:
         self.journal = Journal(1e9, 10**6)
         self.awake, self.dead = asyncio.Event(), False
         self.awake.set()
+        self.after_missing: Callable[[], None] | None = None
         self.calls: list[list[Entry]] = []
         self._busy = False
 
@@ -43,7 +44,10 @@ class Replay:
             self._busy = False
         if self.dead:
             raise ConnectionError("the replica died")
-        return [self.journal.write(entry, 0.0) for entry in entries]
+        answers = [self.journal.write(entry, 0.0) for entry in entries]
+        if "missing" in answers and self.after_missing:
+            self.after_missing()
+        return answers
 
     def texts(self, session: str = "s") -> list[str]:
         return [g.text for g in self.journal.read(session, "me", 0.0).growths]
@@ -124,21 +128,16 @@ async def test_a_journal_that_has_lost_everything_gets_it_again(log: SessionLog,
 
 @pytest.mark.parametrize(("act", "error"), [("claim", SessionMoved), ("cancel", SessionCancelled)])
 async def test_what_it_says_to_that_counts(
-    recorder: Recorder, log: SessionLog, replay: Replay, act: str, error: type[GhostRouterError]
+    log: SessionLog, replay: Replay, act: str, error: type[GhostRouterError]
 ) -> None:
+    def meanwhile() -> None:
+        replay.journal.write(opening(), 0.0)
+        getattr(replay.journal, act)("s", "me", 0.0)
+
     await log.grow(growth("a"))
-    replay.journal = Journal(1e9, 10**6)
-    other = SessionLog(recorder, opening())
-    replay.awake.clear()
-    growing = asyncio.create_task(log.grow(growth("b")))
-    await settled()
-    opened = asyncio.create_task(other.open())  # goes behind the entry that is missing its opening
-    await settled()
-    replay.awake.set()
-    await opened
-    getattr(replay.journal, act)("s", "me", 0.0)
+    replay.journal, replay.after_missing = Journal(1e9, 10**6), meanwhile
     with pytest.raises(error):
-        await growing
+        await log.grow(growth("b"))
 
 
 async def test_a_slow_journal_is_waited_for_once(replay: Replay) -> None:
@@ -167,6 +166,15 @@ async def test_a_dead_journal_stops_no_answer(log: SessionLog, replay: Replay) -
     await settled()
     assert await log.grow(growth("e")) == 4
     assert replay.texts() == ["a", "b", "c", "d", "e"]
+
+
+async def test_an_end_that_the_journal_cannot_place_brings_all_the_rest(log: SessionLog, replay: Replay) -> None:
+    await log.grow(growth("a"))
+    replay.journal = Journal(1e9, 10**6)
+    log.end("complete", {"id": "s"}, "")
+    await log.ended()
+    assert replay.texts() == ["a"]
+    assert replay.journal.read("s", "me", 0.0).outcome == "complete"
 
 
 async def test_the_end_does_not_wait(log: SessionLog, replay: Replay) -> None:
