@@ -74,10 +74,6 @@ class SessionLog:
         self._ending: Ending | None = None
         self._ended: asyncio.Future[Answer | None] | None = None
 
-    @property
-    def opening(self) -> Opening:
-        return self._opening
-
     async def grow(self, growth: Growth) -> int:
         """Write a growth before it is delivered; returns its number.
 
