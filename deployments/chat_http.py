@@ -3,45 +3,45 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from deployments.event_stream import EventStream
 from deployments.opened import Opened
+from deployments.router import Router
 from ghostrouter.api import chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.errors import NothingCanAnswer
+from ghostrouter.errors import GhostRouterError, SessionNotFound
 from ghostrouter.events.trace import summary
-from ghostrouter.replay.session import Growth
 
 log = logging.getLogger("ray.serve")
-
-
-class Router(Protocol):
-    """What answers: the ingress."""
-
-    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened: ...
-    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
 
 
 async def answer(router: Router, call: ChatCall, owner: str) -> Response:
     """The answer to a call, in the form it asks for."""
     head = chat_response.Head(
-        f"chatcmpl-{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
+        f"{chat_response.ID_PREFIX}{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
     )
     opened = await router.open(call, owner, head, kept=call.stream)
     if call.stream:
-        return streamed(router, opened)
+        return _streamed(router, opened)
     return JSONResponse(await _whole(router, opened), headers=_headers(opened))
 
 
-def streamed(router: Router, opened: Opened, last_event: int = -1) -> StreamingResponse:
+async def resume(router: Router, last_event: str, owner: str) -> Response:
+    """The rest of a stream, for a client that has its events up to the one with the id `last_event`."""
+    session_id, number = sse.parse_id(last_event)
+    if not session_id.startswith(chat_response.ID_PREFIX):
+        raise SessionNotFound(f"There is no `{session_id}` among the chat completions.")
+    return _streamed(router, await router.kept.resume(session_id, owner), number)
+
+
+def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return StreamingResponse(
-        _events(router, opened, last_event), media_type="text/event-stream", headers=_headers(opened)
-    )
+    return EventStream(_events(router, opened, last_event), _headers(opened))
 
 
 def _headers(opened: Opened) -> dict[str, str]:
@@ -64,7 +64,7 @@ async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
     )
 
 
-async def _events(router: Router, opened: Opened, last_event: int) -> AsyncIterator[str]:
+async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGenerator[str, None]:
     """An answer as server-sent events; an error after the first one is an event too."""
     head, session = opened.opening.wire, opened.session
     if last_event < 0:
@@ -78,7 +78,7 @@ async def _events(router: Router, opened: Opened, last_event: int) -> AsyncItera
                     chunk = chat_response.chunk(head, {"content": growth.text}, None, logprobs)
                     yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
     except Exception as error:
-        if not isinstance(error, NothingCanAnswer):
+        if not isinstance(error, GhostRouterError):
             log.exception("session.failed session=%s", session.id)
         yield sse.event(errors.to_wire(error)[1])
     else:

@@ -3,8 +3,8 @@
 import hashlib
 import json
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -13,32 +13,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments import chat_http, responses_http
-from deployments.opened import Opened
-from ghostrouter.api import errors, responses_request, sse
-from ghostrouter.api.chat_request import ChatCall, from_wire
+from deployments.router import Router
+from ghostrouter.api import chat_request, errors, responses_request
 from ghostrouter.errors import GhostRouterError, InvalidRequest
-from ghostrouter.replay.journal import Record
-from ghostrouter.replay.session import Growth
 
 log = logging.getLogger("ray.serve")
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-
-class Router(Protocol):
-    """What answers: the ingress."""
-
-    def models(self) -> list[str]: ...
-    async def ready(self) -> bool: ...
-    async def status(self) -> dict[str, Any]: ...
-    async def trace(self, session: str) -> dict[str, Any]: ...
-    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened: ...
-    async def resume(self, session_id: str, owner: str) -> Opened: ...
-    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
-    def start(self, opened: Opened) -> None: ...
-    async def read(self, session_id: str, owner: str) -> Record: ...
-    async def cancel(self, session_id: str, owner: str) -> Record: ...
-    def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]: ...
 
 
 class BodyTooLarge(Exception):
@@ -96,9 +77,8 @@ class _Api:
     async def chat_completions(self, request: Request) -> Response:
         owner, last_event = _owner(request), request.headers.get("last-event-id")
         if last_event is not None:
-            session_id, number = sse.parse_id(last_event)
-            return chat_http.streamed(self._router, await self._router.resume(session_id, owner), number)
-        return await chat_http.answer(self._router, from_wire(await self._json(request)), owner)
+            return await chat_http.resume(self._router, last_event, owner)
+        return await chat_http.answer(self._router, chat_request.from_wire(await self._json(request)), owner)
 
     async def responses(self, request: Request) -> Response:
         asked = responses_request.from_wire(await self._json(request))

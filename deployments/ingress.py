@@ -1,11 +1,9 @@
 """Where requests come in and tokens stream out."""
 
-import asyncio
-import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import replace
+from contextlib import aclosing
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -15,6 +13,7 @@ from deployments import http
 from deployments.calls import in_time
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
+from deployments.kept import Kept
 from deployments.metrics import RayMetrics
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
@@ -22,33 +21,23 @@ from deployments.replay_seams import ReplaySeams
 from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
-from ghostrouter.errors import (
-    GhostRouterError,
-    InvalidRequest,
-    NothingCanAnswer,
-    SessionCancelled,
-    SessionMoved,
-    TraceNotFound,
-)
+from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved, TraceNotFound
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.replay import prompts, tokenizers
-from ghostrouter.replay.journal import Opening, Outcome, Record
+from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
-from ghostrouter.types import Classification, Message, Plan, Sampling
+from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
-_FOLLOW_EVERY_S = 0.05
 # A provider is one of many machines: after a failure the next may answer.
 _CLOUD_ATTEMPTS = 2
 
-log = logging.getLogger("ray.serve")
-
 
 class Ingress:
-    """Validates, classifies, plans, and lets the conductor run the session."""
+    """Validates, classifies, plans, and lets the conductor run the session. What the journal has is `kept`."""
 
     def __init__(
         self,
@@ -69,7 +58,7 @@ class Ingress:
         self._classifier = classifier
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
-        self._jobs: set[asyncio.Task[None]] = set()
+        self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
         self._emit = RayMetrics()
         rules = config.sessions
         self._conductor = Conductor(
@@ -120,7 +109,7 @@ class Ingress:
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
-        firsts = prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
+        firsts = self._first_prompts(call)
         if call.model in self._models and call.model not in firsts:
             raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
         candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
@@ -135,75 +124,54 @@ class Ingress:
         room = min(candidates[name].room_tokens for name in chosen.models)
         ask = self._ask(call, chosen, room, streaming=call.stream or kept)
         opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
-        kept_log = SessionLog(self._recorder, opening) if kept else None
-        if kept_log:
-            await kept_log.open()
-        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, kept_log)
+        session_log = SessionLog(self._recorder, opening) if kept else None
+        if session_log:
+            await session_log.open()
+        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log)
 
-    async def resume(self, session_id: str, owner: str) -> Opened:
-        """Go on with a session from where the journal has it; whoever wrote it until now will stop.
+    async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
+        """The numbered growths of an answer: those there are, then what is written; the session is recorded.
 
         Raises:
-            SessionNotFound, SessionExpired: the journal does not have it for this owner.
+            SessionMoved: another ingress has gone on with the session.
+            SessionCancelled: its client has cancelled it.
+            NothingCanAnswer: every engine that might have gone on has failed.
         """
-        record: Record = await self._replay.claim.remote(session_id, owner)
-        opening, now_s = replace(record.opening, epoch=record.epoch), time.monotonic()
-        newest_s = max((g.segment.last_token_at_s or 0.0 for g in record.growths), default=opening.opened_at_s)
-        later_s = now_s - record.silent_s - newest_s
-        session = Session.restore(session_id, opening.ask, opening.plan, opening.opened_at_s, record.growths, later_s)
-        session.finish = record.trace.get("finish_reason")
-        ask = opening.ask
-        firsts = prompts.first_prompts(ask.messages, ask.continue_final, self._tokenizers, self._cloud)
-        prompt = firsts[opening.plan.models[0]].prompt
-        kept_log = None if record.over else SessionLog(self._recorder, opening, record.growths)
-        return Opened(session, opening, prompt, kept_log, tuple(record.growths), _failure(record))
-
-    def start(self, opened: Opened) -> None:
-        """Write an answer that nobody reads along: it goes into the journal."""
-        task = asyncio.create_task(self._finish(opened))
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
-
-    async def _finish(self, opened: Opened) -> None:
+        for numbered in enumerate(opened.past):
+            yield numbered
+        session = opened.session
+        if opened.failure:
+            raise opened.failure
+        if session.finish:
+            return
+        began_s = time.monotonic()
+        self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
+        outcome: Outcome = "disconnected"
+        error = ""
         try:
-            async for _ in self.run(opened):
-                pass
-        except GhostRouterError as error:
-            log.info("job.ended session=%s error=%s", opened.session.id, type(error).__name__)
+            async with aclosing(self._conductor.run(session, opened.prompt)) as deltas:
+                async for delta in deltas:
+                    if delta.text or delta.tokens:
+                        growth = session.growth(delta)
+                        yield await opened.log.grow(growth) if opened.log else 0, growth
+            outcome = "complete"
+        except (SessionMoved, SessionCancelled):
+            outcome = "cancelled"
+            raise
+        except Exception as failure:
+            outcome, error = "failed", errors.message(failure)
+            raise
+        finally:
+            self._close(opened, outcome, error, began_s)
+        if opened.log:
+            await opened.log.ended()
 
-    async def read(self, session_id: str, owner: str, skip: int = 0) -> Record:
-        """What the journal has of a session, without its first `skip` growths; taken up again if nobody writes it.
+    def _first_prompts(self, call: ChatCall | Ask) -> dict[str, prompts.FirstPrompt]:
+        return prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
 
-        Raises:
-            SessionNotFound, SessionExpired: the journal does not have it for this owner.
-        """
-        record: Record = await self._replay.read.remote(session_id, owner, skip)
-        left = record.outcome == "disconnected" or record.silent_s > self._config.journal.adopt_s
-        if left and not record.over:
-            self.start(await self.resume(session_id, owner))
-        return record
-
-    async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
-        """A session that is written elsewhere: its growths as they come, and its record when it is over.
-
-        Raises:
-            SessionNotFound, SessionExpired: the journal does not have it for this owner.
-        """
-        number = 0
-        while True:
-            record = await self.read(session_id, owner, number)
-            for growth in record.growths:
-                yield growth
-            number += len(record.growths)
-            if record.over:
-                yield record
-                return
-            await asyncio.sleep(_FOLLOW_EVERY_S)
-
-    async def cancel(self, session_id: str, owner: str) -> Record:
-        """Stop a session. Raises SessionNotFound or SessionExpired."""
-        record: Record = await self._replay.cancel.remote(session_id, owner)
-        return record
+    def _first_prompt(self, ask: Ask, model: str) -> Prompt:
+        """What a model is asked first; a session that is resumed before its first token is asked it again."""
+        return self._first_prompts(ask)[model].prompt
 
     def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
         tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
@@ -237,40 +205,6 @@ class Ingress:
         )
         return Ask(call.messages, sampling, streaming, call.continue_final, call.script)
 
-    async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
-        """The numbered growths of an answer: those there are, then what is written; the session is recorded.
-
-        Raises:
-            SessionMoved: another ingress has gone on with the session.
-            SessionCancelled: its client has cancelled it.
-            NothingCanAnswer: every engine that might have gone on has failed.
-        """
-        for numbered in enumerate(opened.past):
-            yield numbered
-        session = opened.session
-        if opened.failure:
-            raise opened.failure
-        if session.finish:
-            return
-        began_s = time.monotonic()
-        self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
-        outcome: Outcome = "disconnected"
-        error = ""
-        try:
-            async for delta in self._conductor.run(session, opened.prompt):
-                if delta.text or delta.tokens:
-                    growth = session.growth(delta)
-                    yield await opened.log.grow(growth) if opened.log else 0, growth
-            outcome = "complete"
-        except (SessionMoved, SessionCancelled):
-            outcome = "cancelled"
-            raise
-        except Exception as failure:
-            outcome, error = "failed", errors.message(failure)
-            raise
-        finally:
-            self._close(opened, outcome, error, began_s)
-
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float) -> None:
         session, now_s = opened.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
@@ -288,13 +222,6 @@ class Ingress:
 def _last_words(messages: tuple[Message, ...]) -> str:
     """What the user said last."""
     return next((m.content for m in reversed(messages) if m.role == "user"), messages[-1].content)
-
-
-def _failure(record: Record) -> GhostRouterError | None:
-    """Why a session ended before its end."""
-    if record.outcome == "cancelled":
-        return SessionCancelled(f"`{record.opening.session}` was cancelled.")
-    return NothingCanAnswer(record.error) if record.outcome == "failed" else None
 
 
 def _attempts(model: LocalModel | CloudModel, max_failures: int) -> int:

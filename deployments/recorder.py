@@ -33,7 +33,10 @@ class Recorder:
 
     async def write(self, entry: Entry) -> Answer | None:
         """What the journal says to an entry; None when it does not answer in time."""
-        written = self.post(entry)
+        return await self.wait(self.post(entry))
+
+    async def wait(self, written: "asyncio.Future[Answer | None]") -> Answer | None:
+        """What the journal says to an entry that was posted; None when it does not answer in time."""
         if self._down:
             return None
         done, _ = await asyncio.wait([written], timeout=self._patience_s)
@@ -68,10 +71,8 @@ class SessionLog:
         self._recorder = recorder
         self._opening = opening
         self._growths = list(growths)
-
-    @property
-    def opening(self) -> Opening:
-        return self._opening
+        self._ending: Ending | None = None
+        self._ended: asyncio.Future[Answer | None] | None = None
 
     async def grow(self, growth: Growth) -> int:
         """Write a growth before it is delivered; returns its number.
@@ -97,14 +98,21 @@ class SessionLog:
 
     def end(self, outcome: Outcome, trace: dict[str, Any], error: str) -> None:
         """Write how the session ended, without waiting."""
-        self._recorder.post(Ending(self._opening.session, self._opening.epoch, outcome, trace, error))
+        self._ending = Ending(self._opening.session, self._opening.epoch, outcome, trace, error)
+        self._ended = self._recorder.post(self._ending)
+
+    async def ended(self) -> None:
+        """Wait until the end is written, so that whoever has seen the end can read it."""
+        if self._ending and self._ended and await self._recorder.wait(self._ended) == "missing":
+            await self._write_all()
+            await self._recorder.write(self._ending)
 
     async def _write_all(self) -> Answer | None:
         """Everything once more; what the journal has of it changes nothing there."""
-        await self._recorder.write(self._opening)
-        for number in range(len(self._growths) - 1):
-            self._recorder.post(self._grown(number))
-        return await self._recorder.write(self._grown(len(self._growths) - 1))
+        written = self._recorder.post(self._opening)
+        for number in range(len(self._growths)):
+            written = self._recorder.post(self._grown(number))
+        return await self._recorder.wait(written)
 
     def _grown(self, number: int) -> Grown:
         return Grown(self._opening.session, self._opening.epoch, number, self._growths[number])

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from ghostrouter import config
+from ghostrouter.errors import SessionExpired, SessionNotFound
 from ghostrouter.replay import tokenizers
-from ghostrouter.replay.journal import Answer, Ending, Entry, Journal, Record
+from ghostrouter.replay.journal import Answer, Ending, Entry, Journal, Record, Refusal
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 
 
@@ -41,21 +42,30 @@ class Replay:
                 await self.record(entry.trace)
         return answers
 
-    async def read(self, session: str, owner: str, skip: int = 0) -> Record:
+    async def read(self, session: str, owner: str, skip: int = 0) -> Record | Refusal:
         """What the journal has of a session, without its first `skip` growths.
 
-        Raises SessionNotFound or SessionExpired, as `claim` and `cancel` do.
+        A refusal is returned, here and by `claim` and `cancel`: what a deployment raises is logged as its failure.
         """
-        record = self._journal.read(session, owner, time.monotonic())
+        try:
+            record = self._journal.read(session, owner, time.monotonic())
+        except (SessionNotFound, SessionExpired) as refusal:
+            return refusal
         return replace(record, growths=record.growths[skip:])
 
-    async def claim(self, session: str, owner: str) -> Record:
+    async def claim(self, session: str, owner: str) -> Record | Refusal:
         """Make the caller the writer of a session."""
-        return self._journal.claim(session, owner, time.monotonic())
+        try:
+            return self._journal.claim(session, owner, time.monotonic())
+        except (SessionNotFound, SessionExpired) as refusal:
+            return refusal
 
-    async def cancel(self, session: str, owner: str) -> Record:
+    async def cancel(self, session: str, owner: str) -> Record | Refusal:
         """Make the writer of a session stop."""
-        return self._journal.cancel(session, owner, time.monotonic())
+        try:
+            return self._journal.cancel(session, owner, time.monotonic())
+        except (SessionNotFound, SessionExpired) as refusal:
+            return refusal
 
     async def record(self, trace: dict[str, Any]) -> None:
         """Keep a session's trace; the oldest goes when there are too many."""

@@ -3,33 +3,24 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
-from typing import Any, Protocol
+from typing import Any
 
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
+from deployments.event_stream import EventStream
 from deployments.opened import Opened
+from deployments.router import Router
 from ghostrouter.api import errors, responses_object, sse
 from ghostrouter.api.responses_events import Ending, Stream
 from ghostrouter.api.responses_request import ResponsesCall
-from ghostrouter.errors import SessionCancelled
+from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved, SessionNotFound
 from ghostrouter.events import trace
 from ghostrouter.replay.journal import Record
 from ghostrouter.replay.session import Delta, Growth
 
 log = logging.getLogger("ray.serve")
-
-
-class Router(Protocol):
-    """What answers: the ingress."""
-
-    async def open(self, call: Any, owner: str, wire: Any, kept: bool) -> Opened: ...
-    def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]: ...
-    def start(self, opened: Opened) -> None: ...
-    async def read(self, session_id: str, owner: str) -> Record: ...
-    async def cancel(self, session_id: str, owner: str) -> Record: ...
-    def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]: ...
 
 
 async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
@@ -38,34 +29,37 @@ async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
     opened = await router.open(asked.call, owner, head, kept=asked.store)
     headers = {"x-request-id": head.id, "cache-control": "no-store"}
     if asked.background:
-        router.start(opened)
+        router.kept.start(opened)
         if asked.call.stream:
-            return _stream(_followed(router, head.id, owner, None), headers)
+            return EventStream(_followed(router, head, owner, None), headers)
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
-        return _stream(_written(router, opened), headers)
+        return EventStream(_written(router, opened), headers)
     growths = [growth async for _, growth in router.run(opened)]
     return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=headers)
 
 
 async def retrieve(router: Router, response_id: str, owner: str, stream: bool, starting_after: int | None) -> Response:
     """A kept answer as it stands, or its events after the number `starting_after`."""
-    record = await router.read(response_id, owner)
+    record = await router.kept.read(_checked(response_id), owner)
     if stream:
-        return _stream(_followed(router, response_id, owner, starting_after), {"cache-control": "no-store"})
+        return EventStream(_followed(router, record.opening.wire, owner, starting_after), {"cache-control": "no-store"})
     return JSONResponse(_of_record(record))
 
 
 async def cancel(router: Router, response_id: str, owner: str) -> Response:
     """Stop an answer; one that is over stays as it is."""
-    return JSONResponse(_of_record(await router.cancel(response_id, owner)))
+    return JSONResponse(_of_record(await router.kept.cancel(_checked(response_id), owner)))
 
 
-def _stream(events: AsyncIterator[str], headers: dict[str, str]) -> StreamingResponse:
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+def _checked(response_id: str) -> str:
+    """An id of this API. The journal has chat completions, too; they have no Response object."""
+    if not response_id.startswith(responses_object.ID_PREFIX):
+        raise SessionNotFound(f"There is no `{response_id}` among the responses.")
+    return response_id
 
 
-async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
+async def _written(router: Router, opened: Opened) -> AsyncGenerator[str, None]:
     """The events of an answer while it is written for this client."""
     stream = Stream(opened.opening.wire)
     for event in stream.begin():
@@ -78,24 +72,32 @@ async def _written(router: Router, opened: Opened) -> AsyncIterator[str]:
                     yield _sse(stream.head, event)
     except SessionCancelled:
         outcome = "cancelled"
+    except SessionMoved as moved:
+        yield _sse(stream.head, stream.error(errors.to_wire(moved)[1]))
+        return
     except Exception as failure:
-        log.exception("session.failed session=%s", opened.session.id)
+        if not isinstance(failure, GhostRouterError):
+            log.exception("session.failed session=%s", opened.session.id)
         outcome, error = "failed", errors.message(failure)
     for event in stream.end(_ending(opened, outcome, error)):
         yield _sse(stream.head, event)
 
 
-async def _followed(router: Router, response_id: str, owner: str, starting_after: int | None) -> AsyncIterator[str]:
+async def _followed(
+    router: Router, head: responses_object.Head, owner: str, starting_after: int | None
+) -> AsyncGenerator[str, None]:
     """The events of an answer that is written elsewhere, or was."""
-    record = await router.read(response_id, owner)
-    stream = Stream(record.opening.wire, starting_after)
+    stream = Stream(head, starting_after)
     for event in stream.begin():
-        yield _sse(stream.head, event)
-    async with aclosing(router.follow(response_id, owner)) as parts:
-        async for part in parts:
-            events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
-            for event in events:
-                yield _sse(stream.head, event)
+        yield _sse(head, event)
+    try:
+        async with aclosing(router.kept.follow(head.id, owner)) as parts:
+            async for part in parts:
+                events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
+                for event in events:
+                    yield _sse(head, event)
+    except GhostRouterError as error:  # the journal has lost it
+        yield _sse(head, stream.error(errors.to_wire(error)[1]))
 
 
 def _ending(opened: Opened, outcome: str, error: str = "") -> Ending:

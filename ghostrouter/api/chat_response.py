@@ -6,6 +6,8 @@ from typing import Any
 
 from ghostrouter.types import Token
 
+ID_PREFIX = "chatcmpl-"
+
 
 @dataclass(frozen=True, slots=True)
 class Head:

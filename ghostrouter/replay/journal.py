@@ -6,15 +6,16 @@ before still sends is refused.
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ghostrouter.errors import SessionExpired, SessionNotFound
-from ghostrouter.replay.session import Ask, Growth
+from ghostrouter.errors import GhostRouterError, NothingCanAnswer, SessionCancelled, SessionExpired, SessionNotFound
+from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Plan
 
 Outcome = Literal["running", "complete", "failed", "disconnected", "cancelled"]
 Answer = Literal["ok", "moved", "cancelled", "missing"]
+Refusal = SessionNotFound | SessionExpired
 _EXPIRED_NAMES_KEPT = 100_000
 
 
@@ -75,6 +76,29 @@ class Record:
         """Whether nothing more will be written: an answer whose reader left can still be gone on with."""
         return self.outcome not in ("running", "disconnected")
 
+    @property
+    def failure(self) -> GhostRouterError | None:
+        """Why the session ended before the answer's end, if it did."""
+        if self.outcome == "cancelled":
+            return SessionCancelled(f"`{self.opening.session}` was cancelled.")
+        return NothingCanAnswer(self.error) if self.outcome == "failed" else None
+
+    @property
+    def claimed(self) -> Opening:
+        """The opening for the present writer."""
+        return replace(self.opening, epoch=self.epoch)
+
+    def session(self, now_s: float) -> Session:
+        """The session as it stands, its times on the clock that says `now_s`: its writer's may have been another."""
+        opening = self.opening
+        newest_s = max((g.segment.last_token_at_s or 0.0 for g in self.growths), default=opening.opened_at_s)
+        later_s = now_s - self.silent_s - newest_s
+        session = Session.restore(
+            opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s
+        )
+        session.finish = self.trace.get("finish_reason")
+        return session
+
 
 class Journal:
     """Sessions, each kept for `keep_s` after it was last written, `max_tokens` tokens in all."""
@@ -103,6 +127,8 @@ class Journal:
         if entry.epoch != record.epoch:
             return "moved"
         if isinstance(entry, Grown):
+            if record.cancelled:
+                return "cancelled"
             if entry.index > len(record.growths):
                 return "missing"
             if entry.index == len(record.growths):
@@ -114,7 +140,7 @@ class Journal:
         record.written_at_s = now_s
         self._records.move_to_end(entry.session)
         self._evict(now_s)
-        return "cancelled" if record.cancelled and isinstance(entry, Grown) else "ok"
+        return "ok"
 
     def read(self, session: str, owner: str, now_s: float) -> Record:
         """Look at a session.

@@ -79,6 +79,7 @@ def test_cancelling_is_told_to_the_writer() -> None:
     j.write(opening(), 0.0)
     j.cancel("s", "me", 0.0)
     assert j.write(grown(0), 0.0) == "cancelled"
+    assert j.read("s", "me", 0.0).growths == []  # it was not delivered
     assert j.write(Ending("s", 0, "cancelled", {}), 0.0) == "ok"
 
 

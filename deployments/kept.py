@@ -1,0 +1,100 @@
+"""The sessions in the journal, as an ingress sees them: to read, to follow, to go on with, to cancel."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from ray.serve.handle import DeploymentHandle, DeploymentResponse
+
+from deployments.opened import Opened
+from deployments.recorder import Recorder, SessionLog
+from ghostrouter.errors import GhostRouterError
+from ghostrouter.replay.journal import Record, Refusal
+from ghostrouter.replay.session import Ask, Growth
+from ghostrouter.types import Prompt
+
+_FOLLOW_EVERY_S = 0.05
+
+log = logging.getLogger("ray.serve")
+
+
+class Kept:
+    """Any ingress can take up any session: all that is known of one is in the journal.
+
+    `first_prompt` tells what a model is asked first; `run` writes an answer. One that nobody has written to for
+    `adopt_s` is taken up when it is read. Every method raises SessionNotFound or SessionExpired where the journal does
+    not have the session for its owner.
+    """
+
+    def __init__(
+        self,
+        replay: DeploymentHandle,
+        recorder: Recorder,
+        first_prompt: Callable[[Ask, str], Prompt],
+        run: Callable[[Opened], AsyncGenerator[tuple[int, Growth], None]],
+        adopt_s: float,
+    ) -> None:
+        self._read = replay.options(method_name="read")
+        self._claim = replay.options(method_name="claim")
+        self._cancel = replay.options(method_name="cancel")
+        self._recorder = recorder
+        self._first_prompt = first_prompt
+        self._run = run
+        self._adopt_s = adopt_s
+        self._jobs: set[asyncio.Task[None]] = set()
+
+    async def resume(self, session_id: str, owner: str) -> Opened:
+        """Go on with a session from where the journal has it; whoever wrote it until now will stop."""
+        record = await _found(self._claim.remote(session_id, owner))
+        opening = record.claimed
+        prompt = self._first_prompt(opening.ask, opening.plan.models[0])
+        session_log = None if record.over else SessionLog(self._recorder, opening, record.growths)
+        session = record.session(time.monotonic())
+        return Opened(session, opening, prompt, session_log, tuple(record.growths), record.failure)
+
+    def start(self, opened: Opened) -> None:
+        """Write an answer that nobody reads along: it goes into the journal."""
+        task = asyncio.create_task(self._finish(opened))
+        self._jobs.add(task)
+        task.add_done_callback(self._jobs.discard)
+
+    async def read(self, session_id: str, owner: str, skip: int = 0) -> Record:
+        """What the journal has of a session, without its first `skip` growths; taken up again if nobody writes it."""
+        record = await _found(self._read.remote(session_id, owner, skip))
+        left = record.outcome == "disconnected" or record.silent_s > self._adopt_s
+        if left and not record.over:
+            self.start(await self.resume(session_id, owner))
+        return record
+
+    async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
+        """A session that is written elsewhere: its growths as they come, and its record when it is over."""
+        number = 0
+        while True:
+            record = await self.read(session_id, owner, number)
+            for growth in record.growths:
+                yield growth
+            number += len(record.growths)
+            if record.over:
+                yield record
+                return
+            await asyncio.sleep(_FOLLOW_EVERY_S)
+
+    async def cancel(self, session_id: str, owner: str) -> Record:
+        """Stop a session; one that is over stays as it is."""
+        return await _found(self._cancel.remote(session_id, owner))
+
+    async def _finish(self, opened: Opened) -> None:
+        try:
+            async for _ in self._run(opened):
+                pass
+        except GhostRouterError as error:
+            log.info("job.ended session=%s error=%s", opened.session.id, type(error).__name__)
+
+
+async def _found(answer: DeploymentResponse) -> Record:
+    """The record that the journal answers with; raises the refusal that it answers with instead."""
+    found: Record | Refusal = await answer
+    if isinstance(found, GhostRouterError):
+        raise found
+    return found

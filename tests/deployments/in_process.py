@@ -1,0 +1,149 @@
+"""The ingress, its HTTP application and the replay deployment in one process, without Ray; engines play a script."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from deployments import http
+from deployments.ingress import Ingress
+from deployments.replay import Replay
+from ghostrouter.config import GraphConfig
+from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
+from tests.deployments.fakes import Handle
+from tests.make import tokens
+from tests.shipped import MODELS
+
+ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
+
+
+class Writer:
+    """An engine that knows one answer. From the token `pause_at` on it waits until it may `go` on.
+
+    `paused` gets the session's id when it begins to wait: then all before is delivered.
+    """
+
+    def __init__(self) -> None:
+        self.pause_at = len(ANSWER) + 1
+        self.go = asyncio.Event()
+        self.paused: asyncio.Queue[str] = asyncio.Queue()
+        self.opened = self.closed = 0
+
+    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        self.opened += 1
+        at = request.kept_tokens
+        try:
+            for start in range(at, min(len(ANSWER), at + request.sampling.max_tokens), 2):
+                if start >= self.pause_at and not self.go.is_set():
+                    self.paused.put_nowait(request.key.session)
+                    await self.go.wait()
+                await asyncio.sleep(0)
+                written = tokens(ANSWER[start : min(start + 2, at + request.sampling.max_tokens)])
+                yield Frame(request.key, start - at, written, None, "r1" if start == at else "")
+            whole = at + request.sampling.max_tokens >= len(ANSWER)
+            count = min(request.sampling.max_tokens, len(ANSWER) - at)
+            yield Frame(request.key, count, (), SegmentEnd("stop" if whole else "length"))
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Event:
+    """A server-sent event."""
+
+    id: str
+    data: Any
+
+    @property
+    def number(self) -> int:
+        return int(self.id.rpartition(":")[2])
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int = 0
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def events(self) -> list[Event]:
+        """All but `[DONE]`."""
+        return list(self._events())
+
+    def _events(self) -> Iterator[Event]:
+        for block in self.body.decode().split("\n\n")[:-1]:
+            fields = dict(line.split(": ", 1) for line in block.split("\n"))
+            if fields["data"] != "[DONE]":
+                yield Event(fields.get("id", ""), json.loads(fields["data"]))
+
+
+class Service:
+    """Make one inside a running event loop."""
+
+    def __init__(self, **journal: float) -> None:
+        config = GraphConfig.parse(
+            {
+                "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
+                "routes": {"default": {"models": ["small"]}},
+                "journal": {"patience_s": 60.0, **journal},
+            }
+        )
+        self.writer = Writer()
+        self.replay = Replay(config.models, config.cloud, config.journal, traces_kept=100)
+        nobody: Any = Handle(None)
+        self.ingress = Ingress(config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay))
+        self._app = http.app(self.ingress, max_body_bytes=10_000)
+
+    async def post(self, path: str, body: Any = None, leave_after: int | None = None, **headers: str) -> Answer:
+        """Ask, and hang up after `leave_after` events."""
+        return await self._ask("POST", path, json.dumps(body).encode(), leave_after, headers)
+
+    async def get(self, path: str, **headers: str) -> Answer:
+        """Look something up."""
+        return await self._ask("GET", path, b"", None, headers)
+
+    async def _ask(
+        self, method: str, target: str, body: bytes, leave_after: int | None, headers: dict[str, str]
+    ) -> Answer:
+        path, _, query = target.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 2),
+        }
+        answer, gone = Answer(), asyncio.Event()
+        bodies = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if bodies:
+                return bodies.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                answer.status = message["status"]
+                answer.headers = {k.decode(): v.decode() for k, v in message["headers"]}
+                return
+            answer.body += message["body"]
+            if leave_after is not None and answer.body.count(b"\n\n") >= leave_after:
+                gone.set()
+                await asyncio.Event().wait()  # nothing is read any more
+
+        await self._app(scope, receive, send)
+        return answer

@@ -1,0 +1,104 @@
+"""Chat completions over HTTP: events with ids, and streams that are gone on with."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.deployments.in_process import ANSWER, Answer, Service
+
+CHAT = "/v1/chat/completions"
+BODY: dict[str, Any] = {"model": "small", "messages": [{"role": "user", "content": "?"}], "stream": True}
+
+
+def text(answer: Answer) -> str:
+    return "".join(choice["delta"].get("content", "") for e in answer.events() for choice in e.data.get("choices", ()))
+
+
+async def test_events_with_content_have_ids_in_order() -> None:
+    answer = await Service().post(CHAT, BODY)
+    events = answer.events()
+    numbered = [e for e in events if e.id]
+    assert text(answer) == ANSWER
+    assert [e.number for e in numbered] == list(range(len(numbered)))
+    assert {e.id.rpartition(":")[0] for e in numbered} == {answer.headers["x-request-id"]}
+    assert [list(e.data["choices"][0]["delta"]) for e in events[len(numbered) : -1]] == [[]]  # the finish reason
+    assert answer.body.endswith(b"data: [DONE]\n\n")
+
+
+async def test_from_every_event_on_the_rest_is_what_followed() -> None:
+    service = Service()
+    whole = (await service.post(CHAT, BODY)).events()
+    for i, event in enumerate(whole):
+        if event.id:
+            rest = (await service.post(CHAT, last_event_id=event.id)).events()
+            assert rest == whole[i + 1 :]
+    assert service.writer.opened == 1  # read from the journal, not written again
+
+
+@settings(max_examples=25)
+@given(
+    leaves=st.lists(st.integers(1, 12), max_size=4),
+    fields=st.fixed_dictionaries({}, optional={"max_tokens": st.integers(1, 70), "logprobs": st.just(True)}),
+)
+def test_who_leaves_and_comes_back_gets_each_event_once(leaves: list[int], fields: dict[str, Any]) -> None:
+    async def run() -> None:
+        service = Service()
+        whole = await service.post(CHAT, {**BODY, **fields})
+        part, parts = await service.post(CHAT, {**BODY, **fields}, leave_after=3), []
+        for leave_after in [*leaves, None]:
+            parts += [e for e in part.events() if e.id]
+            part = await service.post(CHAT, leave_after=leave_after, last_event_id=parts[-1].id)
+        parts += part.events()
+        assert service.writer.opened == service.writer.closed
+        assert [e.number for e in parts if e.id] == list(range(sum(bool(e.id) for e in whole.events())))
+        assert [e.data["choices"] for e in parts] == [e.data["choices"] for e in whole.events()]
+
+    asyncio.run(run())
+
+
+async def test_the_first_writer_stops_when_another_goes_on() -> None:
+    service = Service()
+    service.writer.pause_at = 10
+    first = asyncio.create_task(service.post(CHAT, BODY))
+    session = await service.writer.paused.get()
+    second = asyncio.create_task(service.post(CHAT, last_event_id=f"{session}:0"))
+    await service.writer.paused.get()
+    service.writer.go.set()
+    assert text(await second) == ANSWER
+    moved = await first
+    assert ANSWER.startswith(text(moved))
+    assert len(text(moved)) == 10
+    assert "session_moved" in moved.body.decode()
+
+
+@pytest.mark.parametrize("authorization", ["Bearer yours", ""])
+async def test_nobody_else_may_come_back(authorization: str) -> None:
+    service = Service()
+    event = (await service.post(CHAT, BODY, authorization="Bearer mine")).events()[3]
+    answer = await service.post(CHAT, last_event_id=event.id, authorization=authorization)
+    assert (answer.status, answer.json["error"]["code"]) == (404, "session_not_found")
+    assert (await service.post(CHAT, last_event_id=event.id, authorization="Bearer mine")).status == 200
+
+
+async def test_after_its_time_a_session_is_gone() -> None:
+    service = Service(keep_s=0.0)
+    event = (await service.post(CHAT, BODY)).events()[3]
+    answer = await service.post(CHAT, last_event_id=event.id)
+    assert (answer.status, answer.json["error"]["code"]) == (410, "session_expired")
+
+
+@pytest.mark.parametrize(
+    ("last_id", "status"), [("nonsense", 400), ("chatcmpl-0:3", 404), ("resp_0:3", 404), ("chatcmpl-0:-1", 400)]
+)
+async def test_ids_that_name_nothing(last_id: str, status: int) -> None:
+    assert (await Service().post(CHAT, last_event_id=last_id)).status == status
+
+
+async def test_an_answer_in_one_piece_is_not_kept() -> None:
+    service = Service()
+    answer = await service.post(CHAT, {**BODY, "stream": False})
+    assert answer.json["choices"][0]["message"]["content"] == ANSWER
+    assert (await service.post(CHAT, last_event_id=f"{answer.headers['x-request-id']}:0")).status == 404

@@ -1,0 +1,167 @@
+"""/v1/responses over HTTP: made, streamed, in the background, read again, cancelled."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tests.deployments.in_process import ANSWER, Event, Service
+
+RESPONSES = "/v1/responses"
+BODY: dict[str, Any] = {"model": "small", "input": "?"}
+
+
+def text(events: list[Event]) -> str:
+    return "".join(e.data["delta"] for e in events if e.data["type"] == "response.output_text.delta")
+
+
+def output(response: Any) -> str:
+    return "".join(part["text"] for item in response["output"] for part in item["content"])
+
+
+async def finished(service: Service, response_id: str) -> Any:
+    """A response, when it is over."""
+    events = (await service.get(f"{RESPONSES}/{response_id}?stream=true")).events()
+    return events[-1].data["response"]
+
+
+async def test_an_answer_is_made_and_kept() -> None:
+    service = Service()
+    made = (await service.post(RESPONSES, BODY)).json
+    assert (made["status"], output(made)) == ("completed", ANSWER)
+    again = await service.get(f"{RESPONSES}/{made['id']}")
+    assert again.json == made
+    assert (await service.post(f"{RESPONSES}/{made['id']}/cancel")).json == made  # over is over
+
+
+async def test_one_that_is_not_to_be_stored_is_not() -> None:
+    service = Service()
+    made = (await service.post(RESPONSES, {**BODY, "store": False})).json
+    assert (await service.get(f"{RESPONSES}/{made['id']}")).status == 404
+
+
+async def test_after_every_event_the_rest_is_what_followed() -> None:
+    service = Service()
+    whole = (await service.post(RESPONSES, {**BODY, "stream": True})).events()
+    assert text(whole) == ANSWER
+    assert [e.data["sequence_number"] for e in whole] == [e.number for e in whole] == list(range(len(whole)))
+    path = f"{RESPONSES}/{whole[0].data['response']['id']}?stream=true"
+    assert (await service.get(path)).events() == whole
+    for number in range(len(whole)):
+        assert (await service.get(f"{path}&starting_after={number}")).events() == whole[number + 1 :]
+    assert service.writer.opened == 1
+
+
+@pytest.mark.parametrize("leave_after", [5, 6, 12])
+async def test_a_stream_that_was_left_is_written_to_its_end(leave_after: int) -> None:
+    service = Service()
+    begun = (await service.post(RESPONSES, {**BODY, "stream": True}, leave_after=leave_after)).events()
+    path = f"{RESPONSES}/{begun[0].data['response']['id']}?stream=true&starting_after={begun[-1].number}"
+    events = begun + (await service.get(path)).events()
+    assert [e.number for e in events] == list(range(len(events)))
+    assert text(events) == ANSWER
+    assert output(events[-1].data["response"]) == ANSWER
+    assert service.writer.opened == service.writer.closed
+
+
+async def test_so_is_one_that_was_left_before_it_began() -> None:
+    service = Service()
+    service.writer.pause_at = 0
+    streaming = asyncio.create_task(service.post(RESPONSES, {**BODY, "stream": True}))
+    response_id = await service.writer.paused.get()
+    streaming.cancel()
+    service.writer.go.set()
+    assert output(await finished(service, response_id)) == ANSWER
+
+
+async def test_in_the_background() -> None:
+    service = Service()
+    service.writer.pause_at = 10
+    job = (await service.post(RESPONSES, {**BODY, "background": True})).json
+    assert (job["status"], job["output"]) == ("queued", [])
+    assert await service.writer.paused.get() == job["id"]
+    running = (await service.get(f"{RESPONSES}/{job['id']}")).json
+    assert (running["status"], output(running)) == ("in_progress", ANSWER[:10])
+    service.writer.go.set()
+    done = await finished(service, job["id"])
+    assert (done["status"], output(done)) == ("completed", ANSWER)
+    assert service.writer.opened == 1
+
+
+async def test_in_the_background_and_read_along() -> None:
+    answer = await Service().post(RESPONSES, {**BODY, "background": True, "stream": True})
+    assert text(answer.events()) == ANSWER
+
+
+async def test_a_job_that_is_cancelled_stops() -> None:
+    service = Service()
+    service.writer.pause_at = 10
+    job = (await service.post(RESPONSES, {**BODY, "background": True})).json
+    await service.writer.paused.get()
+    cancelled = (await service.post(f"{RESPONSES}/{job['id']}/cancel")).json
+    assert (cancelled["status"], output(cancelled)) == ("cancelled", ANSWER[:10])
+    service.writer.go.set()
+    assert output(await finished(service, job["id"])) == ANSWER[:10]
+    await asyncio.gather(*service.ingress.kept._jobs)
+    assert service.writer.opened == service.writer.closed == 1
+    assert output(await finished(service, job["id"])) == ANSWER[:10]
+
+
+async def test_a_stream_that_is_cancelled_ends_and_reads_the_same_again() -> None:
+    service = Service()
+    service.writer.pause_at = 10
+    streaming = asyncio.create_task(service.post(RESPONSES, {**BODY, "stream": True}))
+    response_id = await service.writer.paused.get()
+    await service.post(f"{RESPONSES}/{response_id}/cancel")
+    service.writer.go.set()
+    events = (await streaming).events()
+    assert (text(events), events[-1].data["response"]["status"]) == (ANSWER[:10], "cancelled")
+    again = (await service.get(f"{RESPONSES}/{response_id}?stream=true")).events()
+    assert [e.number for e in again] == [e.number for e in events]
+    assert text(again) == text(events)
+
+
+async def test_others_see_nothing_of_it() -> None:
+    service = Service()
+    made = (await service.post(RESPONSES, BODY, authorization="Bearer mine")).json
+    path = f"{RESPONSES}/{made['id']}"
+    for authorization in ("Bearer yours", ""):
+        for answer in (
+            await service.get(path, authorization=authorization),
+            await service.get(f"{path}?stream=true", authorization=authorization),
+            await service.post(f"{path}/cancel", authorization=authorization),
+        ):
+            assert (answer.status, answer.json["error"]["code"]) == (404, "session_not_found")
+
+
+async def test_after_its_time_it_is_gone() -> None:
+    service = Service(keep_s=0.0)
+    made = (await service.post(RESPONSES, BODY)).json
+    for path in (f"{RESPONSES}/{made['id']}", f"{RESPONSES}/{made['id']}?stream=true"):
+        answer = await service.get(path)
+        assert (answer.status, answer.json["error"]["code"]) == (410, "session_expired")
+
+
+async def test_a_chat_completion_is_no_response() -> None:
+    service = Service()
+    chat = {"model": "small", "messages": [{"role": "user", "content": "?"}], "stream": True}
+    session = (await service.post("/v1/chat/completions", chat)).headers["x-request-id"]
+    assert (await service.get(f"{RESPONSES}/{session}")).status == 404
+    assert (await service.post(f"{RESPONSES}/{session}/cancel")).status == 404
+    response = (await service.post(RESPONSES, {**BODY, "stream": True})).headers["x-request-id"]
+    assert (await service.post("/v1/chat/completions", last_event_id=f"{response}:0")).status == 404
+
+
+async def test_what_is_lost_while_it_is_followed_ends_with_an_error() -> None:
+    service = Service(keep_s=0.0)
+    service.writer.pause_at = 10
+    answer = await service.post(RESPONSES, {**BODY, "background": True, "stream": True})
+    assert [e.data["type"] for e in answer.events()][-1] == "error"
+    assert answer.events()[-1].data["code"] == "session_expired"
+    service.writer.go.set()
+    await asyncio.gather(*service.ingress.kept._jobs)
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1.5"])
+async def test_only_numbers_are_numbers(number: str) -> None:
+    assert (await Service().get(f"{RESPONSES}/resp_0?stream=true&starting_after={number}")).status == 400
