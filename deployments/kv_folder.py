@@ -1,7 +1,7 @@
 """KV mode `transfer` without special hardware: replicas hand KV blocks over through a folder that they share.
 
 vLLM's ExampleConnector stores every prompt and looks every prompt up. This one does either only for requests that ask
-for it, and leaves nothing behind: what was loaded is removed, and so is what nobody has loaded for a minute. In
+for it, lets nobody see a prompt that is half stored, and removes what nobody has asked for during a minute. In
 engine_kwargs:
 
     kv_transfer_config:
@@ -11,6 +11,8 @@ engine_kwargs:
       kv_connector_extra_config: {shared_storage_path: /dev/shm/ghostrouter}
 """
 
+import hashlib
+import os
 import shutil
 import time
 from contextlib import suppress
@@ -18,8 +20,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from vllm import SamplingParams
-from vllm.distributed.kv_transfer.kv_connector.v1.example_connector import ExampleConnector
+from vllm.config import VllmConfig
+from vllm.distributed.kv_transfer.kv_connector.v1.example_connector import ExampleConnector, align_to_block_size
 from vllm.v1.core.sched.output import SchedulerOutput
 
 PUBLISH, LOAD = "publish", "load"
@@ -34,12 +38,28 @@ def transfer_params(*, publish: bool, load: bool) -> dict[str, Any]:
 class FolderConnector(ExampleConnector):
     """Stores the KV blocks of a prompt when asked to publish them, loads them when asked to."""
 
+    def __init__(self, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
+        super().__init__(vllm_config, *args, **kwargs)
+        # Models may share the folder, but never blocks: those of the same token ids differ.
+        model = hashlib.sha256(str(vllm_config.model_config.model).encode()).hexdigest()[:16]
+        self._storage_path = str(Path(self._storage_path) / model)
+        self._saving = False
+        self._unfinished: dict[str, str] = {}
+
     def get_num_new_matched_tokens(self, request: Any, num_computed_tokens: int) -> tuple[int | None, bool]:
         """How many tokens beyond those computed here the folder has."""
         if not (request.kv_transfer_params or {}).get(LOAD):
             return 0, False
         tokens, later = super().get_num_new_matched_tokens(request, num_computed_tokens)
         return max(0, tokens or 0), later
+
+    def _found_match_for_prompt(self, prompt_token_ids: list[int], mm_hashes: list[str]) -> bool:
+        found: bool = super()._found_match_for_prompt(prompt_token_ids, mm_hashes)
+        if found:  # it is about to be loaded: keep it from being swept
+            tokens = align_to_block_size(len(prompt_token_ids) - 1, self._block_size)
+            with suppress(FileNotFoundError):
+                os.utime(self._generate_foldername_debug(torch.tensor(prompt_token_ids)[:tokens], mm_hashes))
+        return found
 
     def build_connector_meta(self, scheduler_output: SchedulerOutput) -> Any:
         """What the worker is to store and to load in this step."""
@@ -50,15 +70,33 @@ class FolderConnector(ExampleConnector):
         ]
         return super().build_connector_meta(replace(scheduler_output, scheduled_new_reqs=wanted))
 
-    def start_load_kv(self, forward_context: Any, **kwargs: Any) -> None:
-        """Load, then remove what was loaded and what nobody came for."""
-        super().start_load_kv(forward_context, **kwargs)
-        for request in self._get_connector_metadata().requests:
-            if request.is_store:
-                self._sweep()
-            else:
-                folder = self._generate_foldername_debug(request.token_ids, request.mm_hashes)
+    def save_kv_layer(self, *args: Any, **kwargs: Any) -> None:
+        """Store a layer, in a folder that nobody reads yet."""
+        self._saving = True
+        try:
+            super().save_kv_layer(*args, **kwargs)
+        finally:
+            self._saving = False
+
+    def wait_for_save(self) -> None:
+        """All layers are stored: now they can be found, unless somebody else was faster."""
+        for folder, final in self._unfinished.items():
+            try:
+                os.rename(folder, final)
+            except OSError:
                 shutil.rmtree(folder, ignore_errors=True)
+        if self._unfinished:
+            self._unfinished.clear()
+            self._sweep()
+
+    def _generate_foldername_debug(self, token_ids: Any, mm_hashes: list[str], create_folder: bool = False) -> str:
+        final: str = super()._generate_foldername_debug(token_ids, mm_hashes, create_folder=False)
+        if not self._saving:
+            return final
+        folder = f"{final}.{os.getpid()}"
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        self._unfinished[folder] = final
+        return folder
 
     def _sweep(self) -> None:
         oldest_s = time.time() - _UNCLAIMED_S
