@@ -50,6 +50,8 @@ class FolderConnector(ExampleConnector):
         """How many tokens beyond those computed here the folder has."""
         if not (request.kv_transfer_params or {}).get(LOAD):
             return 0, False
+        if (len(request.prompt_token_ids) - 1) % self._block_size == 0:
+            return 0, False  # ExampleConnector would look for one length and load another
         tokens, later = super().get_num_new_matched_tokens(request, num_computed_tokens)
         return max(0, tokens or 0), later
 
