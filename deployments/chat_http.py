@@ -14,6 +14,7 @@ from deployments.opened import Opened
 from deployments.router import Router
 from ghostrouter.api import chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.api.written import is_told
 from ghostrouter.errors import GhostRouterError, SessionNotFound
 from ghostrouter.events.trace import summary
 
@@ -73,7 +74,7 @@ async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGener
     try:
         async with aclosing(router.run(opened)) as growths:
             async for number, growth in growths:
-                if number + 1 > last_event and (growth.text or head.logprobs):
+                if number + 1 > last_event and is_told(growth, head.logprobs):
                     logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
                     chunk = chat_response.chunk(head, {"content": growth.text}, None, logprobs)
                     yield sse.event(chunk, id=sse.format_id(session.id, number + 1))

@@ -55,11 +55,13 @@ class Conductor:
     async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
 
-        A session that was restored goes on where it stood.
+        A session that was restored goes on where it stood; one that is whole is left as it is.
 
         Raises:
             NothingCanAnswer: every engine that might have gone on has failed.
         """
+        if session.is_whole:
+            return
         failed: list[str] = []
         following = _Next(session.current.model, "resumed", "") if session.segments else None
         warming = Warming(self._engines, self._seams)

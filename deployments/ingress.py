@@ -142,7 +142,7 @@ class Ingress:
         session = opened.session
         if opened.failure:
             raise opened.failure
-        if session.finish:
+        if session.finish and opened.log is None:
             return
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
@@ -151,7 +151,7 @@ class Ingress:
         try:
             async with aclosing(self._conductor.run(session, opened.prompt)) as deltas:
                 async for delta in deltas:
-                    if delta.text or delta.tokens:
+                    if delta.text or delta.tokens or session.finish:
                         growth = session.growth(delta)
                         yield await opened.log.grow(growth) if opened.log else 0, growth
             outcome = "complete"

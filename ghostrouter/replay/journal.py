@@ -93,11 +93,7 @@ class Record:
         opening = self.opening
         newest_s = max((g.segment.last_token_at_s or 0.0 for g in self.growths), default=opening.opened_at_s)
         later_s = now_s - self.silent_s - newest_s
-        session = Session.restore(
-            opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s
-        )
-        session.finish = self.trace.get("finish_reason")
-        return session
+        return Session.restore(opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s)
 
 
 class Journal:

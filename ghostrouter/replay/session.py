@@ -126,12 +126,16 @@ class Delta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A delta with the segment it belongs to (without the segment's tokens): of these a session can be made again."""
+    """A delta with the segment it belongs to (without the segment's tokens): of these a session can be made again.
+
+    `finish` is why the answer is whole with it, None while it is not.
+    """
 
     segment: Segment
     start: int
     tokens: tuple[Token, ...]
     text: str
+    finish: FinishReason | None = None
 
 
 class Session:
@@ -159,6 +163,7 @@ class Session:
                 known = session.segments.pop().tokens
             session.segments.append(growth.segment.moved([*known[: growth.start], *growth.tokens], later_s))
             session.text += growth.text
+            session.finish = growth.finish
         for segment in session.segments:
             segment.settled = len(segment.tokens) if ask.streaming else 0
         session._scanner.push("".join(s.text for s in session.segments))
@@ -166,7 +171,12 @@ class Session:
 
     def growth(self, delta: Delta) -> Growth:
         """A delta that was just made, with its segment."""
-        return Growth(replace(self.current, tokens=[], end=None), delta.start, delta.tokens, delta.text)
+        return Growth(replace(self.current, tokens=[], end=None), delta.start, delta.tokens, delta.text, self.finish)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self.finish is not None
 
     @property
     def kept_tokens(self) -> int:

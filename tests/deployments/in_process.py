@@ -10,6 +10,7 @@ from deployments import http
 from deployments.ingress import Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
+from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
 from tests.make import tokens
@@ -19,31 +20,39 @@ ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
 
 
 class Writer:
-    """An engine that knows one answer. From the token `pause_at` on it waits until it may `go` on.
+    """An engine that knows one answer. From the token `pause_at` on it waits until it may `go` on, or it is `broken`.
 
-    `paused` gets the session's id when it begins to wait: then all before is delivered.
+    Its end comes with its last token, or apart, as a cloud model's does. `paused` gets the session's id when it begins
+    to wait: then all before is delivered.
     """
 
     def __init__(self) -> None:
         self.pause_at = len(ANSWER) + 1
         self.go = asyncio.Event()
         self.paused: asyncio.Queue[str] = asyncio.Queue()
+        self.broken = False
+        self.ends_apart = False
         self.opened = self.closed = 0
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         self.opened += 1
-        at = request.kept_tokens
+        at, most = request.kept_tokens, request.sampling.max_tokens
+        text = ANSWER[at : at + most]
+        if not text and not self.ends_apart:  # whoever asks has been told that the answer is whole
+            text = "# written on"
+        end = SegmentEnd("length" if at + most <= len(ANSWER) else "stop")
         try:
-            for start in range(at, min(len(ANSWER), at + request.sampling.max_tokens), 2):
-                if start >= self.pause_at and not self.go.is_set():
+            for start in range(0, len(text), 2):
+                if at + start >= self.pause_at and not self.go.is_set():
                     self.paused.put_nowait(request.key.session)
                     await self.go.wait()
+                if self.broken:
+                    raise SegmentFailed("broken")
                 await asyncio.sleep(0)
-                written = tokens(ANSWER[start : min(start + 2, at + request.sampling.max_tokens)])
-                yield Frame(request.key, start - at, written, None, "r1" if start == at else "")
-            whole = at + request.sampling.max_tokens >= len(ANSWER)
-            count = min(request.sampling.max_tokens, len(ANSWER) - at)
-            yield Frame(request.key, count, (), SegmentEnd("stop" if whole else "length"))
+                last = start + 2 >= len(text) and not self.ends_apart
+                yield Frame(request.key, start, tokens(text[start : start + 2]), end if last else None, "r1")
+            if self.ends_apart:
+                yield Frame(request.key, len(text), (), end)
         finally:
             self.closed += 1
 
@@ -84,9 +93,9 @@ class Answer:
 
 
 class Service:
-    """Make one inside a running event loop."""
+    """Make one inside a running event loop. One made `beside` another has an ingress of its own and no more."""
 
-    def __init__(self, **journal: float) -> None:
+    def __init__(self, beside: "Service | None" = None, **journal: float) -> None:
         config = GraphConfig.parse(
             {
                 "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
@@ -94,8 +103,10 @@ class Service:
                 "journal": {"patience_s": 60.0, **journal},
             }
         )
-        self.writer = Writer()
-        self.replay = Replay(config.models, config.cloud, config.journal, traces_kept=100)
+        self.writer: Writer = beside.writer if beside else Writer()
+        self.replay: Replay = (
+            beside.replay if beside else Replay(config.models, config.cloud, config.journal, traces_kept=100)
+        )
         nobody: Any = Handle(None)
         self.ingress = Ingress(config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay))
         self._app = http.app(self.ingress, max_body_bytes=10_000)

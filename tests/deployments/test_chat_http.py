@@ -41,11 +41,15 @@ async def test_from_every_event_on_the_rest_is_what_followed() -> None:
 @settings(max_examples=25)
 @given(
     leaves=st.lists(st.integers(1, 12), max_size=4),
+    ends_apart=st.booleans(),
     fields=st.fixed_dictionaries({}, optional={"max_tokens": st.integers(1, 70), "logprobs": st.just(True)}),
 )
-def test_who_leaves_and_comes_back_gets_each_event_once(leaves: list[int], fields: dict[str, Any]) -> None:
+def test_who_leaves_and_comes_back_gets_each_event_once(
+    leaves: list[int], ends_apart: bool, fields: dict[str, Any]
+) -> None:
     async def run() -> None:
         service = Service()
+        service.writer.ends_apart = ends_apart
         whole = await service.post(CHAT, {**BODY, **fields})
         part, parts = await service.post(CHAT, {**BODY, **fields}, leave_after=3), []
         for leave_after in [*leaves, None]:
@@ -72,6 +76,28 @@ async def test_the_first_writer_stops_when_another_goes_on() -> None:
     assert ANSWER.startswith(text(moved))
     assert len(text(moved)) == 10
     assert "session_moved" in moved.body.decode()
+
+
+async def test_a_failure_is_told_again() -> None:
+    service = Service()
+    service.writer.broken = True
+    broken = (await service.post(CHAT, BODY)).events()
+    assert broken[-2].data["error"]["code"] == "nothing_can_answer"
+    again = (await service.post(CHAT, last_event_id=broken[0].id)).events()
+    assert again[-2:-1] == broken[-2:-1]
+
+
+@pytest.mark.parametrize("ends_apart", [False, True])
+async def test_an_answer_that_was_whole_is_not_written_on(ends_apart: bool) -> None:
+    service = Service()
+    service.writer.ends_apart = ends_apart
+    whole = (await service.post(CHAT, BODY)).events()
+    last = max(e.number for e in whole if e.id)
+    for leave_after in (last, last + 1, last + 2, last + 3):
+        part = (await service.post(CHAT, BODY, leave_after=leave_after)).events()
+        session = part[0].id.rpartition(":")[0]
+        assert text(await service.post(CHAT, last_event_id=f"{session}:0")) == ANSWER
+        assert text(await service.post(CHAT, last_event_id=f"{session}:0")) == ANSWER
 
 
 @pytest.mark.parametrize("authorization", ["Bearer yours", ""])

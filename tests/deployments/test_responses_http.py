@@ -52,9 +52,11 @@ async def test_after_every_event_the_rest_is_what_followed() -> None:
     assert service.writer.opened == 1
 
 
-@pytest.mark.parametrize("leave_after", [5, 6, 12])
-async def test_a_stream_that_was_left_is_written_to_its_end(leave_after: int) -> None:
+@pytest.mark.parametrize("ends_apart", [False, True])
+@pytest.mark.parametrize("leave_after", [5, 12, 33, 34])
+async def test_a_stream_that_was_left_is_written_to_its_end(leave_after: int, ends_apart: bool) -> None:
     service = Service()
+    service.writer.ends_apart = ends_apart
     begun = (await service.post(RESPONSES, {**BODY, "stream": True}, leave_after=leave_after)).events()
     path = f"{RESPONSES}/{begun[0].data['response']['id']}?stream=true&starting_after={begun[-1].number}"
     events = begun + (await service.get(path)).events()
@@ -119,6 +121,31 @@ async def test_a_stream_that_is_cancelled_ends_and_reads_the_same_again() -> Non
     again = (await service.get(f"{RESPONSES}/{response_id}?stream=true")).events()
     assert [e.number for e in again] == [e.number for e in events]
     assert text(again) == text(events)
+
+
+async def test_what_a_dead_ingress_has_left_is_taken_up_by_the_next() -> None:
+    dead = Service()
+    dead.writer.pause_at = 10
+    job = (await dead.post(RESPONSES, {**BODY, "background": True})).json
+    await dead.writer.paused.get()
+    impatient, patient = Service(beside=dead, adopt_s=1e-9), Service(beside=dead)
+    assert (await impatient.get(f"{RESPONSES}/{job['id']}")).json["status"] == "in_progress"
+    await dead.writer.paused.get()
+    dead.writer.go.set()  # the dead one goes on, too; nobody listens
+    assert output(await finished(patient, job["id"])) == ANSWER
+    trace = (await patient.get(f"/v1/traces/{job['id']}")).json
+    assert [s["reason"] for s in trace["segments"]] == ["plan", "resumed"]
+    await asyncio.gather(*dead.ingress.kept._jobs, *impatient.ingress.kept._jobs)
+    assert dead.writer.opened == dead.writer.closed == 2
+
+
+async def test_a_failure_is_told_and_kept() -> None:
+    service = Service()
+    service.writer.broken = True
+    events = (await service.post(RESPONSES, {**BODY, "stream": True})).events()
+    failed = events[-1].data["response"]
+    assert (events[-1].data["type"], failed["status"]) == ("response.failed", "failed")
+    assert await finished(service, failed["id"]) == failed
 
 
 async def test_others_see_nothing_of_it() -> None:
