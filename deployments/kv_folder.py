@@ -42,7 +42,8 @@ class FolderConnector(ExampleConnector):
         super().__init__(vllm_config, *args, **kwargs)
         # Models may share the folder, but never blocks: those of the same token ids differ.
         model = hashlib.sha256(str(vllm_config.model_config.model).encode()).hexdigest()[:16]
-        self._storage_path = str(Path(self._storage_path) / model)
+        shared = self._kv_transfer_config.get_from_extra_config("shared_storage_path", "/tmp")
+        self._storage_path = str(Path(shared) / model)
         self._saving = False
         self._unfinished: dict[str, str] = {}
 
