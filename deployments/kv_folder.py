@@ -27,6 +27,7 @@ from vllm.distributed.kv_transfer.kv_connector.v1.example_connector import Examp
 from vllm.v1.core.sched.output import SchedulerOutput
 
 PUBLISH, LOAD = "publish", "load"
+_PATH = "shared_storage_path"
 _UNCLAIMED_S = 60.0
 
 
@@ -42,8 +43,7 @@ class FolderConnector(ExampleConnector):
         super().__init__(vllm_config, *args, **kwargs)
         # Models may share the folder, but never blocks: those of the same token ids differ.
         model = hashlib.sha256(str(vllm_config.model_config.model).encode()).hexdigest()[:16]
-        shared = self._kv_transfer_config.get_from_extra_config("shared_storage_path", "/tmp")
-        self._storage_path = str(Path(shared) / model)
+        self._storage_path = str(Path(vllm_config.kv_transfer_config.kv_connector_extra_config[_PATH]) / model)
         self._saving = False
         self._unfinished: dict[str, str] = {}
 
