@@ -9,7 +9,9 @@ shown as it comes and then once more with its authors.
 
 import argparse
 import os
+import re
 import sys
+from pathlib import Path
 
 from openai import OpenAI
 from rich.console import Console
@@ -72,7 +74,9 @@ def main() -> None:
         if question:
             show(console, *stream(client, console, args.model, question))
     if args.svg:
-        console.save_svg(args.svg, title="GhostRouter")
+        drawn = console.export_svg(title="GhostRouter")
+        drawn = re.sub(r"@font-face {.*?}\s*", "", drawn, flags=re.DOTALL)  # no font from the network
+        Path(args.svg).write_text(drawn)
 
 
 if __name__ == "__main__":
