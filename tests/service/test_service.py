@@ -85,7 +85,7 @@ def test_the_openai_sdk_streams_an_answer_with_a_handoff(service: Service) -> No
 
 def test_what_small_knows_it_mostly_answers_alone(http: httpx.Client) -> None:
     answers = [ask(http, q) for q in KNOWN_TO_SMALL[:10]]
-    assert all(questions.is_correct(q, text(a)) for q, a in zip(KNOWN_TO_SMALL, answers, strict=False))
+    assert [a for q, a in zip(KNOWN_TO_SMALL, answers, strict=False) if not questions.is_correct(q, text(a))] == []
     segments = [s for a in answers for s in a["ghost"]["segments"]]
     by_small = sum(s["tokens"] for s in segments if s["model"] == "ghost-small")
     assert by_small >= 0.8 * sum(s["tokens"] for s in segments)
