@@ -10,6 +10,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.errors import ConfigError
+from ghostrouter.types import Price
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -35,6 +36,7 @@ class LocalModel(_Section):
     engine_kwargs: dict[str, Any] = Field(default_factory=dict, description="passed to vLLM as they are")
     accelerator: str = Field(default="auto", pattern="^(auto|cpu|gpu)$", description="auto: a GPU where Ray sees one")
     accelerator_type: str | None = Field(default=None, description="Ray's name of the GPU, such as L4 or H100")
+    price: Price = Field(default=Price(), description="what its tokens cost, in US dollars per million")
     max_running: int | None = Field(
         default=None, ge=1, description="requests a replica works on; one more goes to the next replica or model"
     )
@@ -69,6 +71,7 @@ class CloudModel(_Section):
     model: str = Field(min_length=1, description="what the provider calls it")
     api_key_env: str | None = Field(default=None, description="the environment variable that holds the key, if any")
     context_tokens: int = Field(gt=0, description="prompt and answer together")
+    price: Price = Field(default=Price(), description="what its tokens cost, in US dollars per million")
     sampling: SamplingDefaults = SamplingDefaults()
     continues: Literal["prefix", "assistant", "instruct", "none"] = Field(
         default="none",

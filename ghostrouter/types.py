@@ -8,6 +8,15 @@ Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
 Action = Literal["continue", "warm", "handoff", "hand_back"]
 
 
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars per million tokens. Cached prompt tokens cost as much as others where no price is named for them."""
+
+    prompt_usd_per_mtok: float = 0.0
+    completion_usd_per_mtok: float = 0.0
+    cached_usd_per_mtok: float | None = None
+
+
 class Token(NamedTuple):
     """One generated token with its signals.
 

@@ -1,0 +1,50 @@
+"""What a way to answer is worth. Before the first token and in mid-answer it is the same sum."""
+
+from dataclasses import dataclass
+
+from ghostrouter.types import Price
+
+
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the caller pays for: dollars for a right answer rather than a wrong one, and per second not waited."""
+
+    quality_usd: float
+    second_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to go on, as it is expected: probability of a right answer, dollars, seconds the caller waits."""
+
+    quality: float
+    price_usd: float
+    wait_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The sum and its terms, in US dollars."""
+
+    quality_usd: float
+    price_usd: float
+    wait_usd: float
+
+    @property
+    def usd(self) -> float:
+        """What remains: quality minus price minus waiting."""
+        return self.quality_usd - self.price_usd - self.wait_usd
+
+
+def value(way: Way, worth: Worth) -> Value:
+    """The expected value of a way to answer."""
+    return Value(way.quality * worth.quality_usd, way.price_usd, way.wait_s * worth.second_usd)
+
+
+def price_usd(price: Price, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
+    """What a call costs; `cached_tokens` of the prompt tokens were cached by the provider."""
+    cached = price.prompt_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok
+    fresh = prompt_tokens - cached_tokens
+    return (
+        fresh * price.prompt_usd_per_mtok + cached_tokens * cached + completion_tokens * price.completion_usd_per_mtok
+    ) / 1e6
