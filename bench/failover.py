@@ -1,6 +1,6 @@
 """Does any answer lose or repeat a token when processes die? Streams under a random kill -9 every few seconds.
 
-    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=400] [HITS=100] [EVERY_S=6]
+    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5]
 
 Each stream is first written without trouble, then STREAMS of them at a time while replicas, engine cores and an ingress
 are killed, until HITS streams have been hit. A killed ingress cuts its connections: those clients come back with
@@ -22,14 +22,19 @@ from typing import Any
 import httpx
 
 from bench.service import running, write
+from ghostrouter.cli.serve import authorization
 from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
 STREAMS = int(os.environ.get("STREAMS", "100"))
-TOKENS = int(os.environ.get("TOKENS", "400"))
+TOKENS = int(os.environ.get("TOKENS", "200"))
 HITS = int(os.environ.get("HITS", "100"))
-EVERY_S = float(os.environ.get("EVERY_S", "6"))
+EVERY_S = float(os.environ.get("EVERY_S", "5"))
 MODELS = ("ghost-small", "ghost-large")
+INGRESS = "Ingress"
+KINDS = [(part, f"LocalEngine:{model}") for model in MODELS for part in ("replica", "engine core")]
+KINDS.append(("replica", INGRESS))
+DASHBOARD = os.environ.get("RAY_DASHBOARD", "http://127.0.0.1:8265")
 CHAT = "/v1/chat/completions"
 GIVE_UP_S = 600.0
 
@@ -124,36 +129,41 @@ async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | N
 
 
 class Trouble:
-    """Kills processes of the service, never both replicas of one kind within the time one needs to come back."""
+    """Kills processes of the service, one where there are two that run, so that there is always one that can go on.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    What runs is asked of Serve: a replica that has not come back yet is not counted. The engine core holds the worker
+    too (`deployments.engine`).
+    """
+
+    def __init__(self) -> None:
         self._rng = random.Random(SEED)
         self.killed: list[str] = []
 
     async def make(self) -> None:
-        """One death every EVERY_S seconds, of a kind that has all its replicas."""
-        kinds = [f"{part}:{model}" for model in MODELS for part in ("replica", "engine core")] + ["ingress"]
-        while True:
-            await asyncio.sleep(EVERY_S)
-            kind = self._rng.choice(kinds)
-            victims = processes(kind)
-            whole = len(processes(kind.replace("engine core", "replica"))) == 2
-            if not whole or len(victims) != 2:
-                continue
-            os.kill(self._rng.choice(victims), signal.SIGKILL)
-            self.killed.append(kind)
-            print(f"  killed one {kind}", flush=True)
+        """One death every EVERY_S seconds, as long as there is something to kill."""
+        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
+            while True:
+                await asyncio.sleep(EVERY_S)
+                kinds = [(part, name) for part, name in KINDS if len(await _running(ray, name)) == 2]
+                if not kinds:
+                    continue
+                part, name = self._rng.choice(kinds)
+                victim = self._rng.choice(await _running(ray, name))
+                if part == "engine core":
+                    victim = next(
+                        (pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) == victim), 0
+                    )
+                if victim:
+                    os.kill(victim, signal.SIGKILL)
+                    self.killed.append(f"{part} of {name}")
+                    print(f"  killed one {self.killed[-1]}", flush=True)
 
 
-def processes(kind: str) -> list[int]:
-    """Process ids of one kind: `ingress`, `replica:MODEL`, `engine core:MODEL`."""
-    part, _, model = kind.partition(":")
-    title = "ServeReplica:ghostrouter:" + (f"LocalEngine:{model}" if model else "Ingress")
-    replicas = [pid for pid, line in command_lines() if title in line]
-    if part != "engine core":
-        return replicas
-    return [pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) in replicas]
+async def _running(ray: httpx.AsyncClient, deployment: str) -> list[int]:
+    """Process ids of the replicas that serve, by Serve's own account."""
+    answer = await ray.get("/api/serve/applications/")
+    replicas = answer.raise_for_status().json()["applications"]["ghostrouter"]["deployments"][deployment]["replicas"]
+    return [r["pid"] for r in replicas if r["state"] == "RUNNING" and parent(r["pid"])]
 
 
 def command_lines() -> Iterator[tuple[int, str]]:
@@ -194,9 +204,9 @@ async def measure(url: str) -> dict[str, Any]:
     bodies = list(asked())
     print("  without trouble", flush=True)
     calm = await read_all(url, bodies)
-    trouble, rounds = Trouble(url), 0
+    trouble, rounds = Trouble(), 0
     troubled: list[tuple[Stream, Stream]] = []
-    while sum(s.hit for _, s in troubled) < HITS or "ingress" not in trouble.killed:
+    while sum(s.hit for _, s in troubled) < HITS or f"replica of {INGRESS}" not in trouble.killed:
         rounds += 1
         troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
         print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)
