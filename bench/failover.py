@@ -129,10 +129,10 @@ async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | N
 
 
 class Trouble:
-    """Kills processes of the service, one where there are two that run, so that there is always one that can go on.
+    """Kills processes of the service, at random among all kinds, when what died before is back.
 
-    What runs is asked of Serve: a replica that has not come back yet is not counted. The engine core holds the worker
-    too (`deployments.engine`).
+    There is always one replica left that can go on. Serve says what runs. The engine core holds the worker too
+    (`deployments.engine`).
     """
 
     def __init__(self) -> None:
@@ -140,15 +140,15 @@ class Trouble:
         self.killed: list[str] = []
 
     async def make(self) -> None:
-        """One death every EVERY_S seconds, as long as there is something to kill."""
+        """One death at most every EVERY_S seconds."""
         async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
             while True:
                 await asyncio.sleep(EVERY_S)
-                kinds = [(part, name) for part, name in KINDS if len(await _running(ray, name)) == 2]
-                if not kinds:
+                running = await _running(ray)
+                if any(len(running[name]) < 2 for _, name in KINDS):
                     continue
-                part, name = self._rng.choice(kinds)
-                victim = self._rng.choice(await _running(ray, name))
+                part, name = self._rng.choice(KINDS)
+                victim = self._rng.choice(running[name])
                 if part == "engine core":
                     victim = next(
                         (pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) == victim), 0
@@ -159,11 +159,13 @@ class Trouble:
                     print(f"  killed one {self.killed[-1]}", flush=True)
 
 
-async def _running(ray: httpx.AsyncClient, deployment: str) -> list[int]:
-    """Process ids of the replicas that serve, by Serve's own account."""
-    answer = await ray.get("/api/serve/applications/")
-    replicas = answer.raise_for_status().json()["applications"]["ghostrouter"]["deployments"][deployment]["replicas"]
-    return [r["pid"] for r in replicas if r["state"] == "RUNNING" and parent(r["pid"])]
+async def _running(ray: httpx.AsyncClient) -> dict[str, list[int]]:
+    """Process ids of the replicas that serve, by deployment and by Serve's own account."""
+    answer = (await ray.get("/api/serve/applications/")).raise_for_status().json()
+    return {
+        name: [r["pid"] for r in deployment["replicas"] if r["state"] == "RUNNING" and parent(r["pid"])]
+        for name, deployment in answer["applications"]["ghostrouter"]["deployments"].items()
+    }
 
 
 def command_lines() -> Iterator[tuple[int, str]]:
