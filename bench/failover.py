@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from bench.service import running, write
+from bench.service import DASHBOARD, running, write
 from ghostrouter.cli.serve import authorization
 from models import questions
 
@@ -34,7 +34,6 @@ MODELS = ("ghost-small", "ghost-large")
 INGRESS = "Ingress"
 KINDS = [(part, f"LocalEngine:{model}") for model in MODELS for part in ("replica", "engine core")]
 KINDS.append(("replica", INGRESS))
-DASHBOARD = os.environ.get("RAY_DASHBOARD", "http://127.0.0.1:8265")
 CHAT = "/v1/chat/completions"
 GIVE_UP_S = 600.0
 
