@@ -6,7 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
-from ghostrouter.errors import StoreFailed
+from ghostrouter.errors import RowsRefused, StoreFailed
 from ghostrouter.events import metrics
 from ghostrouter.events.records import Row, key
 from ghostrouter.events.spool import Spool
@@ -67,23 +67,22 @@ class EventWriter:
             rows, written = self._waiting, self._written
             self._waiting, self._written = [], None
             began_s = time.monotonic()
-            stored, spooled = await asyncio.to_thread(self._write, rows, began_s)
+            stored, taken = await asyncio.to_thread(self._write, rows, began_s)
             self._forget(stored)
             if written and not written.done():
                 written.set_result(None)
-            self._report(len(rows), stored, spooled, time.monotonic() - began_s)
+            self._report(len(rows), stored, taken, time.monotonic() - began_s)
 
     def _write(self, rows: Sequence[Row], now_s: float) -> tuple[bool, int]:
-        """Whether the database has taken everything; how many rows the file has taken instead."""
+        """Whether the database can be written; how many rows it has taken, or else the file."""
         if not self._down or now_s >= self._retry_at_s:
             try:
                 for waiting in self._spool.batches(_BATCH):
-                    self._store.write(waiting)
+                    self._store_what_can_be(waiting)
                 self._spool.clear()
-                for batch in _batches(rows):
-                    self._store.write(batch)
+                taken = sum(self._store_what_can_be(batch) for batch in _batches(rows))
                 self._tidy()
-                return True, 0
+                return True, taken
             except (StoreFailed, OSError) as error:
                 self._retry_at_s = now_s + self._retry_s
                 log.warning("events.store_down error=%s", error)
@@ -92,6 +91,17 @@ class EventWriter:
         except OSError as error:
             log.warning("events.spool_failed error=%s", error.strerror)
             return False, 0
+
+    def _store_what_can_be(self, rows: Sequence[Row]) -> int:
+        """Write rows to the database, but for those that it will never take; returns how many."""
+        try:
+            self._store.write(rows)
+        except RowsRefused as error:
+            if len(rows) == 1:
+                log.warning("events.row_refused error=%s", error)
+                return 0
+            return sum(self._store_what_can_be([row]) for row in rows)
+        return len(rows)
 
     def _forget(self, stored: bool) -> None:
         """Leave only what the database may not have yet."""
@@ -102,13 +112,12 @@ class EventWriter:
         while len(self.fresh) > _FRESH_KEPT:
             self.fresh.popitem(last=False)
 
-    def _report(self, rows: int, stored: bool, spooled: int, took_s: float) -> None:
+    def _report(self, rows: int, stored: bool, taken: int, took_s: float) -> None:
         self._emit(metrics.EVENT_STORE_UP, float(stored))
         if rows:
             self._emit(metrics.EVENT_WRITE_TIME, took_s)
-            self._emit(metrics.EVENTS_WRITTEN, rows if stored else 0)
-            self._emit(metrics.EVENTS_SPOOLED, spooled)
-            self._emit(metrics.EVENTS_LOST, 0 if stored else rows - spooled)
+            self._emit(metrics.EVENTS_WRITTEN if stored else metrics.EVENTS_SPOOLED, taken)
+            self._emit(metrics.EVENTS_LOST, rows - taken)
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:

@@ -17,6 +17,7 @@ GhostRouterError
 ├── CallConflict           the id of a call was used for another one
 ├── CallNotPermitted       what was asked for needs what the caller has not given; says what
 ├── StoreFailed            the event store cannot be reached
+│   └── RowsRefused        it can, but does not take these rows
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
 ├── SessionCancelled       its client wants no more of it
@@ -115,3 +116,7 @@ class CallNotPermitted(GhostRouterError):
 
 class StoreFailed(GhostRouterError):
     """The event store cannot be reached, or refuses; the message holds no data."""
+
+
+class RowsRefused(StoreFailed):
+    """The event store does not take some of these rows, and never will."""

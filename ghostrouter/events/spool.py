@@ -23,12 +23,15 @@ class Spool:
         return not self._path.exists()
 
     def append(self, rows: Sequence[Row]) -> int:
-        """Write rows down, as many as there is room for; returns how many."""
+        """Write rows down, as many as there is room for; returns how many. What is no JSON is left out."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             room, written = self._max_bytes - file.tell(), 0
             for row in rows:
-                line = json.dumps(to_json(row), separators=(",", ":")).encode() + b"\n"
+                try:
+                    line = json.dumps(to_json(row), separators=(",", ":")).encode() + b"\n"
+                except (TypeError, ValueError):
+                    continue
                 room -= len(line)
                 if room < 0:
                     break

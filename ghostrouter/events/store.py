@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, Select, create_engine, delete, event, func, or_, select
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from ghostrouter.errors import ConfigError, StoreFailed
+from ghostrouter.errors import ConfigError, RowsRefused, StoreFailed
 from ghostrouter.events import records, schema
 from ghostrouter.events.records import Event, Job, JobStatus
 from ghostrouter.events.schema import EVENTS, JOBS
@@ -31,14 +31,17 @@ class Store:
         self._made = False
 
     def write(self, rows: Iterable[records.Row]) -> None:
-        """Write rows, all or none. Rows that are there already, as new or newer, change nothing."""
+        """Write rows, all or none. Rows that are there already, as new or newer, change nothing.
+
+        Raises:
+            RowsRefused: one of them can never be written.
+        """
         rows = list(rows)
         with _failing(), self._connect() as connection, connection.begin():
             for kind, statement in (
                 (Event, schema.upsert_event(self._engine.dialect)),
                 (Job, schema.upsert_job(self._engine.dialect)),
             ):
-                # One statement for all would meet rows that come twice in a batch only once, in no certain order.
                 if values := [asdict(row) for row in rows if isinstance(row, kind)]:
                     connection.execute(statement, values)
 
@@ -136,7 +139,8 @@ class _failing:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
         if isinstance(error, SQLAlchemyError):
             cause = getattr(error, "orig", None) or error
-            raise StoreFailed(f"the event store: {type(cause).__name__}") from None
+            refused = isinstance(error, DataError | IntegrityError) or type(error) is StatementError
+            raise (RowsRefused if refused else StoreFailed)(f"the event store: {type(cause).__name__}") from None
         if isinstance(error, OSError):
             raise StoreFailed(f"the event store: {error.strerror or type(error).__name__}") from None
 

@@ -136,7 +136,7 @@ class Service:
         self.ingress = Ingress(
             config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)
         )
-        self._app = http.app(self.ingress, max_body_bytes=10_000)
+        self.app = http.app(self.ingress, max_body_bytes=10_000)
 
     async def die(self) -> None:
         """Stop all that is under way, as it stands."""
@@ -193,5 +193,5 @@ class Service:
                 gone.set()
                 await asyncio.Event().wait()  # nothing is read any more
 
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         return answer
