@@ -63,7 +63,7 @@ class Ingress:
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
         self._emit = RayMetrics()
         self.events = Events(events, config.journal.patience_s, self._emit)
-        self.jobs = Jobs(self.kept, self.open, self.run, self.events, self._adapters(), config.events)
+        self.jobs = Jobs(self.kept, self.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
             self._engines,
@@ -211,10 +211,6 @@ class Ingress:
             opened.log.end(outcome, record, error)
         if not moved:  # who goes on with it records it
             self.events.post(Event.trace(opened.opening.owner, time.time(), record))
-
-    def _adapters(self) -> dict[str, str]:
-        """What each model is driven by."""
-        return {m.name: m.kind if isinstance(m, CloudModel) else "vllm" for m in self._models.values()}
 
 
 def _last_words(messages: tuple[Message, ...]) -> str:

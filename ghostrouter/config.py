@@ -228,6 +228,10 @@ class GraphConfig(_Section):
                 raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
         return self
 
+    def adapters(self) -> dict[str, str]:
+        """What each model is driven by."""
+        return {m.name: "vllm" for m in self.models} | {m.name: m.kind for m in self.cloud}
+
     @classmethod
     def parse(cls, args: dict[str, Any]) -> "GraphConfig":
         """Check the arguments of the application.

@@ -10,17 +10,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.errors import CallNotPermitted, InvalidRequest
 from ghostrouter.types import Message
 
 SCHEMA_VERSION = "1.0.0"
 ACKNOWLEDGEMENTS = ("I_UNDERSTAND_AND_ACCEPT_RISK", "INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED")
-IntentClass = Literal[
-    "lookup", "summarize", "extract", "compare", "draft", "classify", "reason", "critique", "translate", "unknown"
-]
-TrustTier = Literal["trusted", "standard", "untrusted"]
-Determinism = Literal["strict", "best_effort", "off"]
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000_000)]
 
 
@@ -91,7 +87,7 @@ class _Redaction(Body):
 
 
 class _Options(Body):
-    verbosity: Literal["minimal", "standard", "full"] = "standard"
+    verbosity: Verbosity = "standard"
     determinism: Determinism = "best_effort"
     timeouts: _Timeouts = _Timeouts()
     redaction: _Redaction = _Redaction()
@@ -138,7 +134,7 @@ class Call:
     trust_tier: TrustTier
     capability_tags: tuple[str, ...]
     determinism: Determinism
-    verbosity: str
+    verbosity: Verbosity
     soft_s: float
     hard_s: float
     unredacted: bool

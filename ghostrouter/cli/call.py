@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import click
 
-from ghostrouter.api.call_request import Determinism, IntentClass, TrustTier
+from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
 from ghostrouter.cli import client, exits, show
 from ghostrouter.cli.client import Refused, Service
 from ghostrouter.events.records import STATUSES
@@ -31,7 +31,7 @@ def _text(value: str) -> str:
 @click.option("--prompt", "-p", required=True, help="What to ask; - reads it from standard input.")
 @click.option("--context", "-c", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--intent", "-i", type=click.Choice(get_args(IntentClass)), default="unknown")
-@click.option("--verbosity", "-v", type=click.Choice(["minimal", "standard", "full"]), default="standard")
+@click.option("--verbosity", "-v", type=click.Choice(get_args(Verbosity)), default="standard")
 @click.option("--determinism", "-d", type=click.Choice(get_args(Determinism)), default="best_effort")
 @click.option("--trust-tier", type=click.Choice(get_args(TrustTier)), default="standard")
 @click.option("--tag", multiple=True, help="A capability the model must have.")

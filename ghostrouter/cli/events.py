@@ -9,7 +9,6 @@ import click
 from ghostrouter.cli import exits
 from ghostrouter.config import ServeFile
 from ghostrouter.errors import ConfigError, StoreFailed
-from ghostrouter.events.store import Store
 
 
 @click.group()
@@ -26,6 +25,8 @@ def export(config: Path, since: object, kind: str | None) -> None:
 
     The service may be running meanwhile.
     """
+    from ghostrouter.events.store import Store  # SQLAlchemy takes its time; no other command needs it
+
     since_s = since.timestamp() if hasattr(since, "timestamp") else 0.0
     try:
         graphs = ServeFile.load(config).graphs

@@ -49,11 +49,8 @@ def result(body: dict[str, Any], want_json: bool) -> int:
         click.echo(f"{click.style(error['code'], fg='red')}: {_safe(error['message'])}", err=True)
     if body["status"] in ("queued", "running"):
         click.echo(f"{body['status']}: ghostrouter result {body['job_id']} --poll", err=True)
-    about = [body["status"] + (", cut short" if body["partial"] else ""), body["provenance"]["model_alias"]]
-    trace = (body["provenance"].get("raw") or {}).get("trace") or {}
-    about += [_way([a["model_alias"] for a in trace["attempts"]])] if trace.get("attempts") else []
-    took = _seconds(body["provenance"])
-    note(" · ".join([*about, *([took] if took else [])]))
+    cut = ", cut short" if body["partial"] and body["answer"] else ""
+    note(" · ".join(filter(None, [body["status"] + cut, _who(body["provenance"]), _seconds(body["provenance"])])))
     return exits.of_result(body)
 
 
@@ -64,6 +61,10 @@ def jobs(body: dict[str, Any]) -> None:
             click.echo("\t".join((job["job_id"], job["status"], job["created_at"], job["call_id"])))
         return
     table = Table("job", "status", "created", "call", box=None, pad_edge=False, header_style="dim")
+    table.columns[0].no_wrap, table.columns[0].min_width = (
+        True,
+        len(max((j["job_id"] for j in body["jobs"]), default="")),
+    )
     for job in body["jobs"]:
         colour = _COLOURS.get(job["status"], "white")
         table.add_row(job["job_id"], f"[{colour}]{job['status']}[/]", _local(job["created_at"]), _safe(job["call_id"]))
@@ -89,6 +90,12 @@ def written_by(ghost: dict[str, Any]) -> str:
 def note(text: str) -> None:
     """Something about an answer, beside it."""
     click.echo(click.style(_safe(text), dim=True), err=True)
+
+
+def _who(provenance: dict[str, Any]) -> str:
+    """The models that were tried, or what was asked for."""
+    attempts = ((provenance.get("raw") or {}).get("trace") or {}).get("attempts")
+    return _way([a["model_alias"] for a in attempts]) if attempts else str(provenance["model_alias"])
 
 
 def _way(steps: list[str]) -> str:

@@ -124,7 +124,8 @@ class Service:
         )
         self.writer: Writer = beside.writer if beside else Writer()
         self.replay: Replay = beside.replay if beside else Replay(config.models, config.cloud, config.journal)
-        self.state: Path = (beside or after).state if beside or after else _folder(self)
+known = beside or after
+        self.state: Path = known.state if known else _folder(self)
         self.events: EventStore = (
             beside.events
             if beside

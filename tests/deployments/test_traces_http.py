@@ -9,15 +9,15 @@ from tests.deployments.in_process import Service
 CHAT: dict[str, Any] = {"model": "small", "messages": [{"role": "user", "content": "?"}]}
 
 
-async def chat(service: Service, **headers: str) -> str:
-    answer_id: str = (await service.post("/v1/chat/completions", CHAT, **headers)).json["id"]
+async def chat(service: Service, key: str = "") -> str:
+    answer_id: str = (await service.post("/v1/chat/completions", CHAT, authorization=key)).json["id"]
     return answer_id
 
 
 async def test_a_callers_traces_are_listed_newest_first() -> None:
     service = Service()
     ids = [await chat(service) for _ in range(3)]
-    await chat(service, authorization="Bearer other")
+    await chat(service, "Bearer other")
     listed = (await service.get("/v1/traces")).json
     assert [trace["id"] for trace in listed["data"]] == ids[::-1]
     assert [t["id"] for t in (await service.get("/v1/traces?limit=1")).json["data"]] == ids[2:]
