@@ -124,7 +124,7 @@ class Service:
         )
         self.writer: Writer = beside.writer if beside else Writer()
         self.replay: Replay = beside.replay if beside else Replay(config.models, config.cloud, config.journal)
-known = beside or after
+        known = beside or after
         self.state: Path = known.state if known else _folder(self)
         self.events: EventStore = (
             beside.events
