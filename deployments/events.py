@@ -26,6 +26,9 @@ class Events:
 
     def __init__(self, store: DeploymentHandle, patience_s: float, emit: metrics.Emit) -> None:
         self._store = store
+        self._write, self._find, self._open_job, self._end_job = (
+            store.options(method_name=name) for name in ("write", "find", "open_job", "end_job")
+        )
         self._patience_s = patience_s
         self._emit = emit
         self._waiting: deque[Row] = deque()
@@ -60,18 +63,18 @@ class Events:
 
     async def find(self, owner: str, call_id: str) -> Job | None:
         """The newest job for a caller's call."""
-        found: Job | None = await self._answer(self._store.find.remote(owner, call_id))
+        found: Job | None = await self._answer(self._find.remote(owner, call_id))
         return found
 
     async def open_job(self, job: Job) -> Job:
         """The job for a call: the one there is already, or this one."""
-        found: Job = await self._answer(self._store.open_job.remote(job))
+        found: Job = await self._answer(self._open_job.remote(job))
         return found
 
     async def end_job(self, job: Job, status: JobStatus, result: dict[str, Any]) -> Job:
         """Write down how a job ended; where that is known already, that counts. The store is told until it hears."""
         try:
-            found: Job = await self._answer(self._store.end_job.remote(job, status, result))
+            found: Job = await self._answer(self._end_job.remote(job, status, result))
         except StoreFailed:
             found = job.ended(status, result, job.expires_s)
             self.post(found)
@@ -108,7 +111,7 @@ class Events:
     async def _flush(self) -> None:
         while self._waiting:
             batch: Sequence[Row] = list(self._waiting)
-            taken = await in_time(self._store.write.remote(batch), _TIMEOUT_S)
+            taken = await in_time(self._write.remote(batch), _TIMEOUT_S)
             if taken is None:
                 self._down = True
                 await asyncio.sleep(_RETRY_S)

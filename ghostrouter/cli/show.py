@@ -61,10 +61,9 @@ def jobs(body: dict[str, Any]) -> None:
             click.echo("\t".join((job["job_id"], job["status"], job["created_at"], job["call_id"])))
         return
     table = Table("job", "status", "created", "call", box=None, pad_edge=False, header_style="dim")
-    table.columns[0].no_wrap, table.columns[0].min_width = (
-        True,
-        len(max((j["job_id"] for j in body["jobs"]), default="")),
-    )
+    widest = max((len(job["job_id"]) for job in body["jobs"]), default=0)  # to be copied whole
+    for column, width in ((table.columns[0], widest), (table.columns[2], len("2026-01-01 00:00:00"))):
+        column.no_wrap, column.min_width = True, width
     for job in body["jobs"]:
         colour = _COLOURS.get(job["status"], "white")
         table.add_row(job["job_id"], f"[{colour}]{job['status']}[/]", _local(job["created_at"]), _safe(job["call_id"]))

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.deployments.fakes import Handle
+from deployments.events import Events
+from tests.deployments.fakes import Handle, Meter
 from tests.deployments.in_process import ANSWER, Answer, Service
 
 
@@ -236,7 +237,8 @@ class Dead:
 
 async def test_without_a_store_calls_are_answered_all_the_same() -> None:
     service = Service()
-    service.ingress.events._store = Handle(Dead())
+    dead: Any = Handle(Dead())
+    service.ingress.events = service.ingress.jobs._events = Events(dead, 60.0, Meter())
     assert (await service.post("/call", call())).json["answer"] == ANSWER
     job_id = await begun(service)
     assert (await service.get(f"/result/{job_id}")).json["status"] == "running"
