@@ -1,5 +1,6 @@
 """Wiring, and nothing else: `build(args)` makes the Ray Serve application. The one place that deploys."""
 
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
+from deployments.event_store import EventStore
 from deployments.ingress import Ingress
 from deployments.local_engine import TOP_LOGPROBS, LocalEngine
 from deployments.replay import Replay
@@ -59,7 +61,14 @@ def build(args: dict[str, Any]) -> serve.Application:
             models=config.models,
             cloud=config.cloud,
             journal=config.journal,
+        ),
+        events=_deploy(
+            EventStore,
+            "EventStore",
+            options={"max_ongoing_requests": 1000},
+            settings=config.events.model_copy(update={"folder": str(config.events.path)}),
             traces_kept=config.sessions.traces_kept,
+            life=secrets.token_hex(8),
         ),
     )
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,23 +13,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deployments import chat_http, responses_http
+from deployments import call_http, chat_http, responses_http
 from deployments.router import Router
-from ghostrouter.api import chat_request, errors, responses_request
-from ghostrouter.errors import GhostRouterError, InvalidRequest
+from ghostrouter.api import chat_request, errors, feedback_request, responses_request, traces
+from ghostrouter.errors import BodyTooLarge, GhostRouterError, InvalidRequest
+from ghostrouter.events.records import Event
 
 log = logging.getLogger("ray.serve")
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-class BodyTooLarge(Exception):
-    """The request body has more bytes than are allowed."""
-
-
 def app(router: Router, max_body_bytes: int) -> Starlette:
     """The application."""
     api = _Api(router, max_body_bytes)
+    calls = call_http.CallApi(router, api.json, _owner)
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
@@ -37,13 +36,15 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
             Route("/v1/responses/{id}/cancel", api.cancel_response, methods=["POST"]),
             Route("/v1/models", api.models, methods=["GET"]),
             Route("/v1/models/{name:path}", api.model, methods=["GET"]),
+            Route("/v1/traces", api.traces, methods=["GET"]),
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
+            Route("/v1/feedback", api.feedback, methods=["POST"]),
             Route("/v1/status", api.status, methods=["GET"]),
             Route("/healthz", api.healthz, methods=["GET"]),
+            *calls.routes(),
         ],
         exception_handlers={
             GhostRouterError: _on_error,
-            BodyTooLarge: _on_too_large,
             HTTPException: _on_http_error,
             Exception: _on_error,
         },
@@ -72,16 +73,27 @@ class _Api:
         return JSONResponse(_model_card(name))
 
     async def trace(self, request: Request) -> Response:
-        return JSONResponse(await self._router.trace(request.path_params["id"]))
+        return JSONResponse(await self._router.events.trace(request.path_params["id"]))
+
+    async def traces(self, request: Request) -> Response:
+        limit = traces.limit(request.query_params.get("limit"))
+        return JSONResponse(traces.listed(await self._router.events.traces(_owner(request), limit)))
+
+    async def feedback(self, request: Request) -> Response:
+        asked = feedback_request.from_wire(await self.json(request))
+        await self._router.events.trace(asked.session)
+        event = Event.feedback(asked.session, _owner(request), time.time(), asked.body)
+        self._router.events.post(event)
+        return JSONResponse({"id": event.id, "object": "feedback", **asked.body, "session": asked.session})
 
     async def chat_completions(self, request: Request) -> Response:
         owner, last_event = _owner(request), request.headers.get("last-event-id")
         if last_event is not None:
             return await chat_http.resume(self._router, last_event, owner)
-        return await chat_http.answer(self._router, chat_request.from_wire(await self._json(request)), owner)
+        return await chat_http.answer(self._router, chat_request.from_wire(await self.json(request)), owner)
 
     async def responses(self, request: Request) -> Response:
-        asked = responses_request.from_wire(await self._json(request))
+        asked = responses_request.from_wire(await self.json(request))
         return await responses_http.create(self._router, asked, _owner(request))
 
     async def response(self, request: Request) -> Response:
@@ -96,7 +108,7 @@ class _Api:
     async def cancel_response(self, request: Request) -> Response:
         return await responses_http.cancel(self._router, request.path_params["id"], _owner(request))
 
-    async def _json(self, request: Request) -> Any:
+    async def json(self, request: Request) -> Any:
         """The body as JSON, read no further than is allowed."""
         raw = bytearray()
         async for part in request.stream():
@@ -123,10 +135,6 @@ async def _on_error(request: Request, error: Exception) -> Response:
     if status == 500:
         log.error("request.failed path=%s", request.url.path, exc_info=error)
     return JSONResponse(body, status_code=status)
-
-
-async def _on_too_large(request: Request, error: Exception) -> Response:
-    return JSONResponse(errors.body(str(error), "invalid_request_error", "body_too_large"), status_code=413)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:

@@ -13,6 +13,8 @@ from deployments import http
 from deployments.calls import in_time
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
+from deployments.events import Events
+from deployments.jobs import Jobs
 from deployments.kept import Kept
 from deployments.metrics import RayMetrics
 from deployments.opened import Opened
@@ -21,8 +23,9 @@ from deployments.replay_seams import ReplaySeams
 from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
-from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved, TraceNotFound
+from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
+from ghostrouter.events.records import Event
 from ghostrouter.policy import plan, switch, wishes
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switching import Known, Switching
@@ -33,7 +36,6 @@ from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
-_TRACE_TIMEOUT_S = 5.0
 # A provider is one of many machines: after a failure the next may answer.
 _CLOUD_ATTEMPTS = 2
 
@@ -48,6 +50,7 @@ class Ingress:
         cloud: DeploymentHandle,
         classifier: DeploymentHandle,
         replay: DeploymentHandle,
+        events: DeploymentHandle,
     ) -> None:
         self._config = config
         self._cloud = {m.name: m for m in config.cloud}
@@ -58,10 +61,11 @@ class Ingress:
         self._routes = {task: route.models for task, route in config.routes.items()}
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
-        self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
         self._emit = RayMetrics()
+        self.events = Events(events, config.journal.patience_s, self._emit)
+        self.jobs = Jobs(self.kept, self.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
             self._engines,
@@ -91,17 +95,6 @@ class Ingress:
         """Which models are ready, and how many requests a replica of theirs is working on."""
         status = await self._engines.status()
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
-
-    async def trace(self, session: str) -> dict[str, Any]:
-        """The trace of a finished session.
-
-        Raises:
-            TraceNotFound: there is none.
-        """
-        found: dict[str, Any] | None = await in_time(self._replay.trace.remote(session), _TRACE_TIMEOUT_S)
-        if found is None:
-            raise TraceNotFound(f"No trace of `{session}` is kept.")
-        return found
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
@@ -154,7 +147,7 @@ class Ingress:
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
         outcome: Outcome = "disconnected"
-        error = ""
+        error, moved = "", False
         try:
             async with aclosing(self._conductor.run(session, opened.prompt)) as deltas:
                 async for delta in deltas:
@@ -162,16 +155,17 @@ class Ingress:
                         growth = session.growth(delta)
                         yield await opened.log.grow(growth) if opened.log else 0, growth
             outcome = "complete"
-        except (SessionMoved, SessionCancelled):
-            outcome = "cancelled"
+        except (SessionMoved, SessionCancelled) as stop:
+            outcome, moved = "cancelled", isinstance(stop, SessionMoved)
             raise
         except Exception as failure:
             outcome, error = "failed", errors.message(failure)
             raise
         finally:
-            self._close(opened, outcome, error, began_s)
+            self._close(opened, outcome, error, began_s, moved)
         if opened.log:
             await opened.log.ended()
+        await self.events.settled()
 
     def _first_prompts(self, call: ChatCall | Ask) -> dict[str, prompts.FirstPrompt]:
         return prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
@@ -218,7 +212,7 @@ class Ingress:
         worth = wishes.worth(call.wishes, self._config.presets)
         return Ask(call.messages, sampling, streaming, call.continue_final, call.script, call.wishes, worth)
 
-    def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float) -> None:
+    def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
         session, now_s = opened.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
         self._emit(metrics.SESSIONS, 1, outcome=outcome)
@@ -228,8 +222,8 @@ class Ingress:
         record = trace.trace(session, outcome, now_s)
         if opened.log:
             opened.log.end(outcome, record, error)
-        else:
-            self._replay.record.remote(record)
+        if not moved:  # who goes on with it records it
+            self.events.post(Event.trace(opened.opening.owner, time.time(), record))
 
 
 def _last_words(messages: tuple[Message, ...]) -> str:

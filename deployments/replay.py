@@ -1,33 +1,28 @@
-"""The replay engine: seams, and the record of what happened at them."""
+"""The replay engine: seams, and the journal of what has been delivered."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from ghostrouter import config
 from ghostrouter.errors import SessionExpired, SessionNotFound
 from ghostrouter.replay import tokenizers
-from ghostrouter.replay.journal import Answer, Ending, Entry, Journal, Record, Refusal
+from ghostrouter.replay.journal import Answer, Entry, Journal, Record, Refusal
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 
 
 class Replay:
-    """Computes seams, keeps the journal of running and finished sessions and the newest `traces_kept` traces."""
+    """Computes seams, keeps the journal of running and finished sessions."""
 
     def __init__(
         self,
         models: Sequence[config.LocalModel],
         cloud: Sequence[config.CloudModel],
         journal: config.Journal,
-        traces_kept: int,
     ) -> None:
         self._tokenizers = tokenizers.load(models)
         self._cloud = {m.name: m for m in cloud}
         self._journal = Journal(journal.keep_s, journal.max_tokens)
-        self._traces: OrderedDict[str, dict[str, Any]] = OrderedDict()
-        self._traces_kept = traces_kept
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""
@@ -36,11 +31,7 @@ class Replay:
     async def write(self, entries: list[Entry]) -> list[Answer]:
         """Take entries into the journal, in their order."""
         now_s = time.monotonic()
-        answers = [self._journal.write(entry, now_s) for entry in entries]
-        for entry, answer in zip(entries, answers, strict=True):
-            if isinstance(entry, Ending) and answer != "moved":
-                await self.record(entry.trace)
-        return answers
+        return [self._journal.write(entry, now_s) for entry in entries]
 
     async def read(self, session: str, owner: str, skip: int = 0) -> Record | Refusal:
         """What the journal has of a session, without its first `skip` growths.
@@ -66,13 +57,3 @@ class Replay:
             return self._journal.cancel(session, owner, time.monotonic())
         except (SessionNotFound, SessionExpired) as refusal:
             return refusal
-
-    async def record(self, trace: dict[str, Any]) -> None:
-        """Keep a session's trace; the oldest goes when there are too many."""
-        self._traces[trace["id"]] = trace
-        while len(self._traces) > self._traces_kept:
-            self._traces.popitem(last=False)
-
-    async def trace(self, session: str) -> dict[str, Any] | None:
-        """The trace of a session, None when it is not kept (any more)."""
-        return self._traces.get(session)

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator
 from typing import Any, Protocol
 
+from deployments.events import Events
+from deployments.jobs import Jobs
 from deployments.kept import Kept
 from deployments.opened import Opened
 from ghostrouter.api.chat_request import ChatCall
@@ -17,6 +19,16 @@ class Router(Protocol):
         """The sessions in the journal."""
         ...
 
+    @property
+    def events(self) -> Events:
+        """The event store."""
+        ...
+
+    @property
+    def jobs(self) -> Jobs:
+        """The jobs of the call API."""
+        ...
+
     def models(self) -> list[str]:
         """The names a client may ask for."""
         ...
@@ -27,10 +39,6 @@ class Router(Protocol):
 
     async def status(self) -> dict[str, Any]:
         """What each local model is doing."""
-        ...
-
-    async def trace(self, session: str) -> dict[str, Any]:
-        """The trace of a finished session. Raises TraceNotFound."""
         ...
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:

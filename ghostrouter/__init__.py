@@ -4,4 +4,7 @@ This package is the library: it decides, and it imports neither ray nor vllm. `d
 decides and `graph.py` wires them together.
 """
 
+from ghostrouter.boot import boot
+
+__all__ = ["__version__", "boot"]
 __version__ = "0.1.0"

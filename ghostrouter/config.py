@@ -4,9 +4,11 @@ Unknown keys are errors.
 """
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.errors import ConfigError
@@ -146,7 +148,7 @@ class Sessions(_Section):
     first_token_s: float = Field(default=60.0, gt=0, description="an engine without a token after that has failed")
     stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)
-    traces_kept: int = Field(default=10_000, ge=0)
+    traces_kept: int = Field(default=10_000, ge=0, description="in the event store; the oldest go first")
 
 
 class Journal(_Section):
@@ -158,6 +160,44 @@ class Journal(_Section):
         default=15.0, gt=0, description="a kept answer that nobody has written to for so long is taken up again"
     )
     patience_s: float = Field(default=0.25, ge=0, description="a token waits at most so long to be written down")
+
+
+class Events(_Section):
+    """Where traces, feedback and jobs are kept: in a database that survives a restart."""
+
+    folder: str | None = Field(
+        default=None,
+        description="for SQLite, and for what waits while the database is down; default: GHOSTROUTER_STATE_DIR, else "
+        "`state` in the working directory",
+    )
+    url: str | None = Field(
+        default=None,
+        description="a database of its own, such as postgresql+psycopg://host/name; default: SQLite in the folder",
+    )
+    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
+    jobs_keep_s: float = Field(default=86_400.0, gt=0, description="a job's result is kept so long")
+    max_jobs: int = Field(default=10_000, ge=1, description="of all callers; the oldest finished ones go first")
+    max_spool_bytes: int = Field(default=256_000_000, ge=0, description="of what waits while the database is down")
+    retry_s: float = Field(default=5.0, gt=0, description="a database that is down is tried again after so long")
+
+    @property
+    def path(self) -> Path:
+        """The folder."""
+        return Path(self.folder or os.environ.get("GHOSTROUTER_STATE_DIR", "state")).resolve()
+
+    @property
+    def database(self) -> str:
+        """The URL of the database.
+
+        Raises:
+            ConfigError: the variable that should hold it is not set.
+        """
+        if self.url_env:
+            url = os.environ.get(self.url_env)
+            if not url:
+                raise ConfigError(f"events.url_env: the environment variable {self.url_env} is not set")
+            return url
+        return self.url or f"sqlite:///{self.path / 'events.sqlite'}"
 
 
 class GraphConfig(_Section):
@@ -178,6 +218,7 @@ class GraphConfig(_Section):
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
+    events: Events = Events()
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -192,6 +233,10 @@ class GraphConfig(_Section):
                 raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
         return self
 
+    def adapters(self) -> dict[str, str]:
+        """What each model is driven by."""
+        return {m.name: "vllm" for m in self.models} | {m.name: m.kind for m in self.cloud}
+
     @classmethod
     def parse(cls, args: dict[str, Any]) -> "GraphConfig":
         """Check the arguments of the application.
@@ -204,6 +249,35 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
+
+
+@dataclass(frozen=True, slots=True)
+class ServeFile:
+    """A file for `serve run`: what it says of HTTP, and the configurations of the applications that are this one."""
+
+    host: str
+    port: int
+    graphs: tuple[GraphConfig, ...]
+
+    @classmethod
+    def load(cls, path: Path) -> "ServeFile":
+        """Read a file.
+
+        Raises:
+            ConfigError: it cannot be read, is no YAML, has no applications, or an argument is wrong.
+        """
+        try:
+            document = yaml.safe_load(path.read_text())
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"no YAML: {error}") from error
+        applications = document.get("applications") if isinstance(document, dict) else None
+        if not isinstance(applications, list):
+            raise ConfigError("`applications` is missing")
+        ours = (a for a in applications if a.get("import_path") == "graph:build")
+        http = {"host": "127.0.0.1", "port": 8000, **(document.get("http_options") or {})}
+        return cls(http["host"], http["port"], tuple(GraphConfig.parse(a.get("args") or {}) for a in ours))
 
 
 def api_key(model: CloudModel) -> str | None:

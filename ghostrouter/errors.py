@@ -4,6 +4,7 @@ GhostRouterError
 ├── ConfigError            the configuration is wrong; names the key
 ├── RequestError           the client's fault; never retried
 │   ├── InvalidRequest
+│   ├── BodyTooLarge
 │   ├── UnknownModel
 │   └── PromptTooLong
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
@@ -12,6 +13,11 @@ GhostRouterError
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceNotFound
+├── JobNotFound            nobody's, somebody else's, or kept for its time
+├── CallConflict           the id of a call was used for another one
+├── CallNotPermitted       what was asked for needs what the caller has not given; says what
+├── StoreFailed            the event store cannot be reached
+│   └── RowsRefused        it can, but does not take these rows
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
 ├── SessionCancelled       its client wants no more of it
@@ -35,6 +41,10 @@ class RequestError(GhostRouterError):
 
 class InvalidRequest(RequestError):
     """A field is missing, of the wrong type or out of range."""
+
+
+class BodyTooLarge(RequestError):
+    """The request body has more bytes than are allowed."""
 
 
 class UnknownModel(RequestError):
@@ -83,3 +93,30 @@ class SessionMoved(GhostRouterError):
 
 class TraceNotFound(GhostRouterError):
     """No trace of that id is kept (any more)."""
+
+
+class JobNotFound(GhostRouterError):
+    """There is no job of that id for this caller (any more)."""
+
+
+class CallConflict(GhostRouterError):
+    """The caller has used the same `call_id` for another call."""
+
+
+class CallNotPermitted(GhostRouterError):
+    """The caller may not have what it asks for as it asks for it; `details` is for the body of the answer."""
+
+    def __init__(self, message: str, details: dict[str, list[str]] | None = None) -> None:
+        super().__init__(message, details)
+        self.details = details
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class StoreFailed(GhostRouterError):
+    """The event store cannot be reached, or refuses; the message holds no data."""
+
+
+class RowsRefused(StoreFailed):
+    """The event store does not take some of these rows, and never will."""

@@ -10,6 +10,8 @@ import pytest
     ("imported", "absent"),
     [
         ("ghostrouter.detect.monitor, ghostrouter.replay.session, ghostrouter.api.chat_request", "ray vllm torch"),
+        ("ghostrouter, ghostrouter.boot, ghostrouter.cli.main", "ray vllm torch transformers sqlalchemy"),
+        ("ghostrouter.events.store, ghostrouter.events.spool", "ray vllm torch transformers"),
         ("ghostrouter.replay.tokenizers, ghostrouter.config", "ray vllm torch"),
         ("deployments.conductor, deployments.segment_writer, deployments.ingress", "vllm torch"),
     ],

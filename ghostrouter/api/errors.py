@@ -3,20 +3,26 @@
 from typing import Any
 
 from ghostrouter.errors import (
+    BodyTooLarge,
+    CallConflict,
+    CallNotPermitted,
     GhostRouterError,
     InvalidRequest,
+    JobNotFound,
     NothingCanAnswer,
     PromptTooLong,
     SessionCancelled,
     SessionExpired,
     SessionMoved,
     SessionNotFound,
+    StoreFailed,
     TraceNotFound,
     UnknownModel,
 )
 
 _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     InvalidRequest: (400, None),
+    BodyTooLarge: (413, "body_too_large"),
     PromptTooLong: (400, "context_length_exceeded"),
     UnknownModel: (404, "model_not_found"),
     TraceNotFound: (404, "trace_not_found"),
@@ -25,6 +31,10 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     SessionCancelled: (409, "session_cancelled"),
     SessionMoved: (409, "session_moved"),
     NothingCanAnswer: (503, "nothing_can_answer"),
+    JobNotFound: (404, "job_not_found"),
+    CallConflict: (409, "call_conflict"),
+    CallNotPermitted: (403, "permission_denied"),
+    StoreFailed: (503, "store_failed"),
 }
 
 

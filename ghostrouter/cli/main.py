@@ -2,15 +2,27 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ghostrouter import __version__
+from ghostrouter.cli import call, events, exits
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
 
 
-@click.group()
+class _Commands(click.Group):
+    """Leaves with the exit status that Ctrl-C has everywhere else."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise SystemExit(exits.INTERRUPTED) from None
+
+
+@click.group(cls=_Commands)
 @click.version_option(__version__, prog_name="ghostrouter")
 def main() -> None:
     """GhostRouter decides which language model should think next."""
@@ -27,3 +39,7 @@ def serve(config: Path) -> None:
 def schema() -> None:
     """Print the JSON schema of the configuration (the `args` in serve_config.yaml)."""
     click.echo(json.dumps(GraphConfig.model_json_schema(), indent=2))
+
+
+for command in (call.call, call.run, call.result, call.jobs, call.cancel, call.health, events.events):
+    main.add_command(command)

@@ -7,15 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import httpx
-import yaml
 from rich.console import Console
 
-from ghostrouter.config import GraphConfig, log_dir
+from ghostrouter.config import ServeFile, log_dir
 from ghostrouter.errors import ConfigError
 
 # Serve's gRPC transport and single event loop: twice the tokens per second of the defaults on two cores.
@@ -69,37 +66,27 @@ def run(config: Path) -> int:
         _stop(console, child)
 
 
-def _check(config: Path) -> Mapping[str, Any]:
-    """The HTTP options of a configuration that can be served.
+def _check(config: Path) -> ServeFile:
+    """A configuration that can be served.
 
     Raises:
         ConfigError: the file is no YAML, an argument is wrong or the port is taken.
     """
-    try:
-        document = yaml.safe_load(config.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"no YAML: {error}") from error
-    applications = document.get("applications") if isinstance(document, dict) else None
-    if not isinstance(applications, list):
-        raise ConfigError("`applications` is missing")
-    for application in applications:
-        if application.get("import_path") == "graph:build":
-            GraphConfig.parse(application.get("args") or {})
-    options: Mapping[str, Any] = {"host": "127.0.0.1", "port": 8000, **(document.get("http_options") or {})}
+    options = ServeFile.load(config)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((options["host"], options["port"]))
+            probe.bind((options.host, options.port))
         except OSError as error:
-            raise ConfigError(f"http_options: port {options['port']} is not free ({error.strerror})") from error
+            raise ConfigError(f"http_options: port {options.port} is not free ({error.strerror})") from error
     return options
 
 
-def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, options: Mapping[str, Any]) -> None:
+def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, options: ServeFile) -> None:
     """Show each deployment as it becomes ready, then where the service is."""
     began_s = time.monotonic()
-    host = "127.0.0.1" if options["host"] == "0.0.0.0" else options["host"]  # noqa: S104
-    url = f"http://{host}:{options['port']}"
+    host = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104
+    url = f"http://{host}:{options.port}"
     ready: set[str] = set()
     dashboard = ""
     with console.status("Ray is starting ...") as status, httpx.Client(timeout=5) as client:

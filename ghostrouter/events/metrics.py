@@ -51,8 +51,15 @@ FLUSH_FAILURES = Metric(
 )
 RISK = Metric("ghost_risk", "histogram", "Risk of the segments of a batch.", ("model",), _RISK)
 VERDICTS = Metric("ghost_verdicts", "counter", "Verdicts given, repeats left out.", ("model", "action"))
+EVENTS_WRITTEN = Metric("ghost_events_written", "counter", "Rows written to the event store.")
+EVENTS_SPOOLED = Metric("ghost_events_spooled", "counter", "Rows put into a file because the event store was down.")
+EVENTS_LOST = Metric("ghost_events_lost", "counter", "Rows given up: neither the store nor the file took them.")
+EVENT_WRITE_TIME = Metric("ghost_event_write_seconds", "histogram", "Writing a batch of rows.", (), _SECONDS)
+EVENT_STORE_UP = Metric("ghost_event_store_up", "gauge", "1 while the event store can be written, else 0.")
+JOBS = Metric("ghost_jobs", "counter", "Jobs of the call API by how they ended.", ("status",))
 
 ALL = (
     SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
     ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
+    EVENTS_WRITTEN, EVENTS_SPOOLED, EVENTS_LOST, EVENT_WRITE_TIME, EVENT_STORE_UP, JOBS,
 )  # fmt: skip

@@ -13,7 +13,7 @@ def summary(session: Session) -> dict[str, Any]:
     segments, start = [], 0
     for segment in session.segments:
         end = min(start + len(segment.text), len(session.text))
-        segments.append(_segment(segment, start, end))
+        segments.append({**_segment(segment, start, end), "at_ms": _ms(segment.opened_at_s - session.opened_at_s)})
         start = end
     return {
         "id": session.id,

@@ -2,16 +2,22 @@
 
 import asyncio
 import json
+import secrets
+import shutil
+import tempfile
+import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from deployments import http
+from deployments.event_store import EventStore
 from deployments.ingress import Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import SegmentFailed
-from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
+from ghostrouter.types import EngineStatus, Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
 from tests.make import tokens
 from tests.shipped import MODELS
@@ -33,6 +39,9 @@ class Writer:
         self.broken = False
         self.ends_apart = False
         self.opened = self.closed = 0
+
+    async def status(self) -> EngineStatus:
+        return EngineStatus(self.opened - self.closed)
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         self.opened += 1
@@ -92,10 +101,20 @@ class Answer:
                 yield Event(fields.get("id", ""), json.loads(fields["data"]))
 
 
-class Service:
-    """Make one inside a running event loop. One made `beside` another has an ingress of its own and no more."""
+def _folder(owner: object) -> Path:
+    """A folder that goes with its owner."""
+    folder = tempfile.mkdtemp(prefix="ghostrouter-")
+    weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
-    def __init__(self, beside: "Service | None" = None, **journal: float) -> None:
+
+class Service:
+    """Make one inside a running event loop. One made `beside` another has an ingress of its own and no more.
+
+    One made `after` another finds what that one has put into the event store, and nothing else.
+    """
+
+    def __init__(self, beside: "Service | None" = None, after: "Service | None" = None, **journal: float) -> None:
         config = GraphConfig.parse(
             {
                 "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
@@ -104,12 +123,31 @@ class Service:
             }
         )
         self.writer: Writer = beside.writer if beside else Writer()
-        self.replay: Replay = (
-            beside.replay if beside else Replay(config.models, config.cloud, config.journal, traces_kept=100)
+        self.replay: Replay = beside.replay if beside else Replay(config.models, config.cloud, config.journal)
+        known = beside or after
+        self.state: Path = known.state if known else _folder(self)
+        self.events: EventStore = (
+            beside.events
+            if beside
+            else EventStore(
+                config.events.model_copy(update={"folder": str(self.state), "retry_s": 0.01}), 100, secrets.token_hex(8)
+            )
         )
         nobody: Any = Handle(None)
-        self.ingress = Ingress(config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay))
-        self._app = http.app(self.ingress, max_body_bytes=10_000)
+        self.ingress = Ingress(
+            config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)
+        )
+        self.app = http.app(self.ingress, max_body_bytes=10_000)
+
+    async def die(self) -> None:
+        """Stop all that is under way, as it stands."""
+        tasks = list(self.ingress.jobs._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self.ingress.events.settled()
+        await self.events.close()
 
     async def post(self, path: str, body: Any = None, leave_after: int | None = None, **headers: str) -> Answer:
         """Ask, and hang up after `leave_after` events."""
@@ -156,5 +194,5 @@ class Service:
                 gone.set()
                 await asyncio.Event().wait()  # nothing is read any more
 
-        await self._app(scope, receive, send)
+        await self.app(scope, receive, send)
         return answer

@@ -1,0 +1,185 @@
+"""The event store as a deployment: rows are taken at once and written in the background, in batches."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from deployments.event_writer import EventWriter
+from deployments.metrics import RayMetrics
+from ghostrouter.config import Events
+from ghostrouter.errors import StoreFailed
+from ghostrouter.events import metrics
+from ghostrouter.events.records import Event, Job, JobStatus, Row
+from ghostrouter.events.spool import Spool
+from ghostrouter.events.store import Store
+
+_SPOOL = "events.spool.jsonl"
+_SWEEP_EVERY_S = 60.0
+# How long an answer waits until what it needs written down is; it is written down later, then.
+_PATIENCE_S = 5.0
+_T = TypeVar("_T")
+
+
+class EventStore:
+    """Keeps jobs and events. One replica: it is what makes a caller's `call_id` belong to one job.
+
+    `life` names this run of the service: jobs of another one have lost who worked on them. While the database is down
+    rows go to a file, and from there to the database when it is back. What is asked for and cannot be told is answered
+    with a StoreFailed; it is returned, for what a deployment raises is logged as its failure. `clock` gives Unix time.
+    """
+
+    def __init__(
+        self,
+        settings: Events,
+        traces_kept: int,
+        life: str,
+        clock: Callable[[], float] = time.time,
+        emit: metrics.Emit | None = None,
+    ) -> None:
+        self._settings = settings
+        self._traces_kept = traces_kept
+        self._life = life
+        self._clock = clock
+        self._emit = emit or RayMetrics()
+        self.store = Store(settings.database)
+        spool = Spool(settings.path / _SPOOL, settings.max_spool_bytes)
+        self._writer = EventWriter(self.store, spool, settings.retry_s, self._tidy, self._emit)
+        self._changing = asyncio.Lock()
+        self._waiters: dict[str, asyncio.Event] = {}
+        self._sweep_at_s = 0.0
+
+    async def write(self, rows: Sequence[Row]) -> bool:
+        """Take rows; they can be read from now on and are written soon."""
+        self._writer.take(rows)
+        return True
+
+    async def open_job(self, job: Job) -> Job | StoreFailed:
+        """The job for a call: the one there is already, or this one, which is written down before it is returned."""
+        async with self._changing:
+            try:
+                known = await self._newest(job.owner, job.call_id)
+            except StoreFailed as error:
+                return error
+            if known is not None and not known.may_run_again:
+                return known
+            job = replace(job, life=self._life)
+            written = self._writer.take([job])
+        await _in_time(written)
+        return job
+
+    async def end_job(self, job: Job, status: JobStatus, result: dict[str, Any]) -> Job:
+        """Write down how a job ended, unless that is known already; returns it as it is then."""
+        async with self._changing:
+            try:
+                known = await self._job(job.job_id) or job
+            except StoreFailed:
+                known = job
+            ended = known.ended(status, result, self._clock() + self._settings.jobs_keep_s)
+            if ended is known:
+                return known
+            written = self._writer.take([ended])
+        self._emit(metrics.JOBS, 1, status=status)
+        if waiter := self._waiters.pop(job.job_id, None):
+            waiter.set()
+        await _in_time(written)
+        return ended
+
+    async def job(self, job_id: str, owner: str) -> Job | StoreFailed | None:
+        """A job of a caller."""
+        try:
+            job = await self._job(job_id)
+        except StoreFailed as error:
+            return error
+        return job if job and job.owner == owner else None
+
+    async def find(self, owner: str, call_id: str) -> Job | StoreFailed | None:
+        """The newest job for a caller's call."""
+        try:
+            return await self._newest(owner, call_id)
+        except StoreFailed as error:
+            return error
+
+    async def wait(self, job_id: str, owner: str, timeout_s: float) -> Job | StoreFailed | None:
+        """A job of a caller, as soon as it is over, or as it is after `timeout_s`."""
+        job = await self.job(job_id, owner)
+        if isinstance(job, Job) and not job.over:
+            waiter = self._waiters.setdefault(job_id, asyncio.Event())
+            try:
+                async with asyncio.timeout(timeout_s):
+                    await waiter.wait()
+            except TimeoutError:
+                return job
+            job = await self.job(job_id, owner)
+        return job
+
+    async def jobs(self, owner: str, status: JobStatus | None, limit: int) -> list[Job] | StoreFailed:
+        """A caller's jobs, newest first."""
+        return await self._ask(lambda: self.store.jobs(owner, status, limit, self._clock()))
+
+    async def counts(self) -> dict[JobStatus, int] | StoreFailed:
+        """How many jobs of all callers there are, by status."""
+        return await self._ask(lambda: self.store.counts(self._clock()))
+
+    async def trace(self, session: str) -> dict[str, Any] | StoreFailed | None:
+        """The trace of a session."""
+        fresh = self._writer.fresh.get(f"{session}/trace")
+        if isinstance(fresh, Event):
+            return fresh.body
+        try:
+            return await asyncio.to_thread(self.store.trace, session)
+        except StoreFailed as error:
+            return error
+
+    async def traces(self, owner: str, limit: int) -> list[Event] | StoreFailed:
+        """A caller's newest traces, newest first."""
+        return await self._ask(lambda: self.store.traces(owner, limit))
+
+    async def close(self) -> None:
+        """Write what waits, and give the connections back."""
+        await self._writer.close()
+        self.store.close()
+
+    async def _ask(self, question: Callable[[], _T]) -> _T | StoreFailed:
+        """What the database answers when it has everything."""
+        await _in_time(self._writer.take(()))
+        try:
+            return await asyncio.to_thread(question)
+        except StoreFailed as error:
+            return error
+
+    async def _job(self, job_id: str) -> Job | None:
+        fresh = self._writer.fresh.get(job_id)
+        return self._seen(fresh if isinstance(fresh, Job) else await asyncio.to_thread(self.store.job, job_id))
+
+    async def _newest(self, owner: str, call_id: str) -> Job | None:
+        mine = (owner, call_id)
+        fresh = [j for j in self._writer.fresh.values() if isinstance(j, Job) and (j.owner, j.call_id) == mine]
+        if fresh:
+            return self._seen(max(fresh, key=lambda job: job.created_s))
+        return self._seen(await asyncio.to_thread(self.store.newest, owner, call_id, self._clock()))
+
+    def _seen(self, job: Job | None) -> Job | None:
+        """A job as it is now; None when its time is over."""
+        now_s = self._clock()
+        seen = job.seen(self._life, now_s, self._settings.jobs_keep_s) if job else None
+        return seen if seen and seen.expires_s > now_s else None
+
+    def _tidy(self) -> None:
+        """Give up lost jobs and delete what has expired, now and then. Runs in the writer's thread."""
+        now_s = self._clock()
+        if now_s < self._sweep_at_s:
+            return
+        jobs = self.store.unfinished()
+        seen = [job.seen(self._life, now_s, self._settings.jobs_keep_s) for job in jobs]
+        self.store.write([job for job in seen if job.over])
+        self.store.sweep(now_s, self._settings.max_jobs, self._traces_kept)
+        self._sweep_at_s = now_s + _SWEEP_EVERY_S
+
+
+async def _in_time(written: "asyncio.Future[None]") -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_S):
+            await asyncio.shield(written)

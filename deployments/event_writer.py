@@ -1,0 +1,124 @@
+"""Writes rows to the event store in the background: in batches, in a thread, to a file while the database is down."""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+from ghostrouter.errors import RowsRefused, StoreFailed
+from ghostrouter.events import metrics
+from ghostrouter.events.records import Row, key
+from ghostrouter.events.spool import Spool
+from ghostrouter.events.store import Store
+
+log = logging.getLogger("ray.serve")
+
+_BATCH = 500
+# Rows that wait in the file can be read from here; there is room for more of them in the file.
+_FRESH_KEPT = 10_000
+
+
+class EventWriter:
+    """One batch is under way at a time. `fresh` holds the rows that the database may not have yet, by their keys.
+
+    `tidy` is called in the same thread before the first batch and after every other one; it may raise StoreFailed. A
+    database that is down is tried again after `retry_s`.
+    """
+
+    def __init__(
+        self, store: Store, spool: Spool, retry_s: float, tidy: Callable[[], None], emit: metrics.Emit
+    ) -> None:
+        self._store = store
+        self._spool = spool
+        self._retry_s = retry_s
+        self._tidy = tidy
+        self._emit = emit
+        self.fresh: OrderedDict[str, Row] = OrderedDict()
+        self._waiting: list[Row] = []
+        self._written: asyncio.Future[None] | None = None
+        self._running: asyncio.Task[None] | None = None
+        self._down = False
+        self._retry_at_s = 0.0
+
+    def take(self, rows: Sequence[Row]) -> "asyncio.Future[None]":
+        """Put rows among those to be written; the future is done when the database or the file has them."""
+        for row in rows:
+            self.fresh[key(row)] = row
+            self.fresh.move_to_end(key(row))
+        self._waiting += rows
+        if self._written is None:
+            self._written = asyncio.get_running_loop().create_future()
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(self._run())
+        return self._written
+
+    async def close(self) -> None:
+        """Write what waits, then stop."""
+        await self.take(())
+        if self._running:
+            self._running.cancel()
+
+    async def _run(self) -> None:
+        """Until all is in the database."""
+        while self._written or self._down:
+            if self._written is None:
+                await asyncio.sleep(self._retry_s)
+            rows, written = self._waiting, self._written
+            self._waiting, self._written = [], None
+            began_s = time.monotonic()
+            stored, taken = await asyncio.to_thread(self._write, rows, began_s)
+            self._forget(stored)
+            if written and not written.done():
+                written.set_result(None)
+            self._report(len(rows), stored, taken, time.monotonic() - began_s)
+
+    def _write(self, rows: Sequence[Row], now_s: float) -> tuple[bool, int]:
+        """Whether the database can be written; how many rows it has taken, or else the file."""
+        if not self._down or now_s >= self._retry_at_s:
+            try:
+                for waiting in self._spool.batches(_BATCH):
+                    self._store_what_can_be(waiting)
+                self._spool.clear()
+                taken = sum(self._store_what_can_be(batch) for batch in _batches(rows))
+                self._tidy()
+                return True, taken
+            except (StoreFailed, OSError) as error:
+                self._retry_at_s = now_s + self._retry_s
+                log.warning("events.store_down error=%s", error)
+        try:
+            return False, self._spool.append(rows) if rows else 0
+        except OSError as error:
+            log.warning("events.spool_failed error=%s", error.strerror)
+            return False, 0
+
+    def _store_what_can_be(self, rows: Sequence[Row]) -> int:
+        """Write rows to the database, but for those that it will never take; returns how many."""
+        try:
+            self._store.write(rows)
+        except RowsRefused as error:
+            if len(rows) == 1:
+                log.warning("events.row_refused error=%s", error)
+                return 0
+            return sum(self._store_what_can_be([row]) for row in rows)
+        return len(rows)
+
+    def _forget(self, stored: bool) -> None:
+        """Leave only what the database may not have yet."""
+        self._down = not stored
+        if stored:
+            waiting = {key(row) for row in self._waiting}
+            self.fresh = OrderedDict((k, row) for k, row in self.fresh.items() if k in waiting)
+        while len(self.fresh) > _FRESH_KEPT:
+            self.fresh.popitem(last=False)
+
+    def _report(self, rows: int, stored: bool, taken: int, took_s: float) -> None:
+        self._emit(metrics.EVENT_STORE_UP, float(stored))
+        if rows:
+            self._emit(metrics.EVENT_WRITE_TIME, took_s)
+            self._emit(metrics.EVENTS_WRITTEN if stored else metrics.EVENTS_SPOOLED, taken)
+            self._emit(metrics.EVENTS_LOST, rows - taken)
+
+
+def _batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    return (rows[i : i + _BATCH] for i in range(0, len(rows), _BATCH))

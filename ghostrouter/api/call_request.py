@@ -1,0 +1,205 @@
+"""POST /call: the request body, as the published package of the same name takes it."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, field_validator, model_validator
+
+from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
+from ghostrouter.api.chat_request import ChatCall, to_call
+from ghostrouter.errors import CallNotPermitted, InvalidRequest
+from ghostrouter.types import Message
+
+SCHEMA_VERSION = "1.0.0"
+ACKNOWLEDGEMENTS = ("I_UNDERSTAND_AND_ACCEPT_RISK", "INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED")
+_Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000_000)]
+
+
+class _Caller(Body):
+    handle: str = Field(pattern=r"^[A-Za-z0-9 _.-]{3,64}$")
+    account_id: str
+    key_id: str | None = None
+    fingerprint_ref: str | None = None
+
+    @field_validator("account_id")
+    @classmethod
+    def _is_an_id(cls, value: str) -> str:
+        if len("".join(value.split())) < 8:
+            raise ValueError("must be a UUID or have at least 8 characters that are not blank")
+        return value
+
+
+class _Intent(Body):
+    name: IntentClass = Field(alias="class")
+    detail: str | None = Field(default=None, max_length=512)
+
+
+class _Target(Body):
+    type: Literal["model", "tool"]
+    alias: str = Field(min_length=1, max_length=128)
+    trust_tier: TrustTier = "standard"
+    capability_tags: list[Annotated[str, StringConstraints(max_length=64)]] = Field(default_factory=list, max_length=64)
+
+
+class _Part(Body):
+    part_id: str = Field(min_length=1, max_length=64)
+    content: _Text
+    sha256: str | None = None
+
+    @model_validator(mode="after")
+    def _is_what_it_was(self) -> "_Part":
+        if self.sha256 is not None and self.sha256.lower() != hashlib.sha256(self.content.encode()).hexdigest():
+            raise ValueError("`sha256` is not that of the content")
+        return self
+
+
+class _Params(Body):
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    seed: int | None = Field(default=None, ge=0, lt=2**31)
+
+
+class _Timeouts(Body):
+    soft_ms: int = Field(default=15_000, ge=1_000, le=600_000)
+    hard_ms: int = Field(default=60_000, ge=1_000, le=1_200_000)
+
+    @model_validator(mode="after")
+    def _are_in_order(self) -> "_Timeouts":
+        if self.soft_ms > self.hard_ms:
+            raise ValueError("`soft_ms` must not be more than `hard_ms`")
+        return self
+
+
+class _Override(Body):
+    enabled: bool = False
+    acknowledgements: list[str] = Field(default_factory=list, max_length=16)
+    reason: str | None = Field(default=None, max_length=256)
+
+
+class _Redaction(Body):
+    mode: Literal["auto", "off"] = "auto"
+    override: _Override | None = None
+
+
+class _Options(Body):
+    verbosity: Verbosity = "standard"
+    determinism: Determinism = "best_effort"
+    timeouts: _Timeouts = _Timeouts()
+    redaction: _Redaction = _Redaction()
+    allow_variants: bool = True
+    max_variants: int = Field(default=5, ge=1, le=5)
+
+
+class _Call(Body):
+    schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^\d+\.\d+\.\d+$")
+    call_id: str | None = Field(default=None, min_length=1, max_length=128)
+    created_at: str | None = None
+    caller: _Caller
+    intent: _Intent
+    target: _Target
+    prompt: _Text
+    context: list[_Part] = Field(default_factory=list)
+    params: _Params = _Params()
+    options: _Options = _Options()
+    signature: str | None = None
+    entrypoint: str | None = None
+
+    @field_validator("created_at")
+    @classmethod
+    def _is_a_date(cls, value: str | None) -> str | None:
+        if value is not None:
+            datetime.fromisoformat(value)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A valid call: what it asks as a chat call, and what only this API knows.
+
+    `request_hash` follows from everything that was sent but `created_at` and `signature`: two calls with the same one
+    are the same call. `unredacted` says that the caller has switched redaction off, and acknowledged what that means.
+    """
+
+    chat: ChatCall
+    call_id: str
+    request_hash: str
+    handle: str
+    account_id: str
+    intent: IntentClass
+    trust_tier: TrustTier
+    capability_tags: tuple[str, ...]
+    determinism: Determinism
+    verbosity: Verbosity
+    soft_s: float
+    hard_s: float
+    unredacted: bool
+    reason: str | None
+
+
+def from_wire(body: Any) -> Call:
+    """Read a request body. A call without an id gets one.
+
+    Raises:
+        InvalidRequest: it is no valid call; the message names the field.
+        CallNotPermitted: redaction is to be off, and acknowledgements are missing.
+    """
+    parsed = parse(_Call, body, (), {})
+    options, target = parsed.options, parsed.target
+    if parsed.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
+        raise InvalidRequest(f"`schema_version`: {SCHEMA_VERSION} is spoken here.")
+    if target.type == "tool":
+        raise InvalidRequest("`target.type`: there are no tools to call here, only models.")
+    if options.determinism == "strict" and parsed.params.seed is None:
+        raise InvalidRequest("`params.seed`: `determinism` strict needs one.")
+    return Call(
+        chat=_chat(parsed),
+        call_id=parsed.call_id or str(uuid.uuid4()),
+        request_hash=digest({k: v for k, v in body.items() if k not in ("created_at", "signature")}),
+        handle=parsed.caller.handle,
+        account_id=parsed.caller.account_id,
+        intent=parsed.intent.name,
+        trust_tier=target.trust_tier,
+        capability_tags=tuple(target.capability_tags),
+        determinism=options.determinism,
+        verbosity=options.verbosity,
+        soft_s=options.timeouts.soft_ms / 1000,
+        hard_s=options.timeouts.hard_ms / 1000,
+        unredacted=_unredacted(options.redaction),
+        reason=options.redaction.override.reason if options.redaction.override else None,
+    )
+
+
+def digest(body: Any) -> str:
+    """A digest of JSON, or of text, that does not depend on the order of keys."""
+    told = body if isinstance(body, str) else json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(told.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _chat(parsed: _Call) -> ChatCall:
+    """Context and prompt are one message of the user: chat templates often take no second one in a row."""
+    params = parsed.params
+    sampled = SampledBody(
+        model=parsed.target.alias,
+        # No probability mass at all leaves the likeliest token: that is what temperature 0 means.
+        temperature=0 if params.top_p == 0 else params.temperature,
+        top_p=params.top_p or None,
+        seed=params.seed,
+    )
+    said = "\n\n".join([*(part.content for part in parsed.context), parsed.prompt])
+    return to_call(sampled, [Message("user", said)], None, logprobs=False)
+
+
+def _unredacted(redaction: _Redaction) -> bool:
+    if redaction.mode != "off":
+        return False
+    if redaction.override is None or not redaction.override.enabled:
+        raise InvalidRequest("`options.redaction`: mode off needs `override.enabled`.")
+    missing = [a for a in ACKNOWLEDGEMENTS if a not in redaction.override.acknowledgements]
+    if missing:
+        raise CallNotPermitted("To switch redaction off, acknowledge what that means.", {"missing": missing})
+    return True

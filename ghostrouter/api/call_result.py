@@ -1,0 +1,219 @@
+"""What /call and /result answer: the result of a call at any time, and the errors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from ghostrouter.api import errors
+from ghostrouter.api.call_request import SCHEMA_VERSION, Call, digest
+from ghostrouter.errors import (
+    CallConflict,
+    CallNotPermitted,
+    GhostRouterError,
+    JobNotFound,
+    NothingCanAnswer,
+    RequestError,
+    SessionCancelled,
+    UnknownModel,
+)
+from ghostrouter.events.records import JobStatus
+
+ErrorCode = Literal["validation_error", "permission_denied", "adapter_error", "timeout", "refused", "unknown"]
+Body = dict[str, Any]
+
+TIMED_OUT = "The answer was not whole when its time was over (`options.timeouts.hard_ms`)."
+CANCELLED = "The job was cancelled on request."
+
+_CODES: dict[type[GhostRouterError], ErrorCode] = {
+    RequestError: "validation_error",
+    JobNotFound: "validation_error",
+    CallConflict: "validation_error",
+    CallNotPermitted: "permission_denied",
+    NothingCanAnswer: "adapter_error",
+}
+# Why a segment was left, as the package of the same name would call it; a segment that was left for a better model,
+# or with its replica, did what it could.
+_LEFT = {"failure": "error", "shed": "rate_limited"}
+# An answer that ends so is no success.
+_REFUSED = ("refusal", "content_filter")
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What every result of a call repeats. `id` is the job's and the session's; `created_s` is a Unix time."""
+
+    id: str
+    call_id: str
+    alias: str
+    trust_tier: str
+    verbosity: str
+    request_hash: str
+    unredacted: bool
+    created_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a call ended. `told` is the session's trace; of a failure there are a code and a message."""
+
+    text: str
+    told: Mapping[str, Any]
+    at_s: float
+    code: ErrorCode | None = None
+    message: str = ""
+    details: dict[str, Any] | None = None
+    retryable: bool = False
+
+
+def head(call: Call, job_id: str, created_s: float) -> Head:
+    """The head of the result of a call."""
+    return Head(
+        id=job_id,
+        call_id=call.call_id,
+        alias=call.chat.model,
+        trust_tier=call.trust_tier,
+        verbosity=call.verbosity,
+        request_hash=call.request_hash,
+        unredacted=call.unredacted,
+        created_s=created_s,
+    )
+
+
+def begun(head: Head, status: Literal["queued", "running"]) -> Body:
+    """The result of a call that is not over: where to ask for it."""
+    trace = _trace(head, {}, {}, "queued")
+    return _result(head, status, job_id=head.id, provenance=_provenance(head, trace=trace))
+
+
+def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
+    """The result of a call that is over. `adapters` tells what each model is driven by."""
+    told = end.told
+    if told.get("finish_reason") in _REFUSED and end.code is None:
+        end = replace(end, code="refused", message="The model refused to answer.")
+    truncated = told.get("finish_reason") == "length"
+    failed = end.code is not None
+    segments = told.get("segments") or [{}]
+    trace = _trace(head, told, adapters, _outcome(end, truncated))
+    return _result(
+        head,
+        "failed" if failed else "complete",
+        partial=truncated if not failed else bool(end.text),
+        retryable=end.retryable,
+        answer=end.text if end.text or not failed else None,
+        provenance=_provenance(
+            head,
+            trace=trace,
+            ghost={k: told[k] for k in ("id", "plan", "handoffs", "segments") if k in told},
+            adapter=adapters.get(segments[-1].get("model", "")),
+            finished_at=iso(end.at_s),
+            response_hash=digest(end.text) if end.text else None,
+        ),
+        errors=[{"code": end.code, "message": end.message, "details": end.details}] if failed else [],
+    )
+
+
+def status_of(body: Body) -> int:
+    """The HTTP status of a result: what it says of itself, said once more."""
+    if body["status"] != "failed":
+        return 200 if body["status"] == "complete" else 202
+    return {"timeout": 504, "adapter_error": 503}.get(body["errors"][0]["code"], 500)
+
+
+def failure(error: BaseException) -> tuple[ErrorCode, str]:
+    """Code and message of an error; of an unexpected one nothing is told but that it happened."""
+    if isinstance(error, SessionCancelled):
+        return "unknown", CANCELLED
+    code: ErrorCode = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "unknown")
+    return code, errors.message(error)
+
+
+def refusal(error: BaseException) -> tuple[int, Body]:
+    """HTTP status and body for a call that was not taken."""
+    status = errors.to_wire(error)[0]
+    if isinstance(error, UnknownModel):
+        status = 400
+    code, message = failure(error)
+    details = getattr(error, "details", None)
+    return status, {"errors": [{"code": code, "message": message, "details": details}]}
+
+
+def job_line(job_id: str, call_id: str, status: JobStatus, created_s: float) -> Body:
+    """A job in the list of jobs."""
+    return {"job_id": job_id, "call_id": call_id, "status": status, "created_at": iso(created_s)}
+
+
+def iso(unix_s: float) -> str:
+    """A time as ISO 8601 in UTC."""
+    return datetime.fromtimestamp(unix_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _result(head: Head, status: str, **fields: Any) -> Body:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "call_id": head.call_id,
+        "status": status,
+        "job_id": None,
+        "partial": False,
+        "retryable": False,
+        "answer": None,
+        "answers": None,
+        "confidence": {"self_reported": None, "system_estimate": None, "third_party": None},
+        "provenance": None,
+        "redaction": {"performed": False, "items": [], "user_notice": None, "override_used": head.unredacted},
+        "normalization": {"applied": False, "original_payload_hash": None, "fixes": [], "variants_generated": 0},
+        "errors": [],
+        "signature": None,
+        **fields,
+    }
+
+
+def _provenance(head: Head, trace: Body, ghost: Body | None = None, **fields: Any) -> Body:
+    """Published clients know no field for the trace beside the others: `raw` is free for it."""
+    raw = {"trace": trace, "session": head.id, **({"ghost": ghost} if ghost else {})}
+    return {
+        "model_alias": head.alias,
+        "model_version": None,
+        "adapter": None,
+        "adapter_version": None,
+        "trust_tier": head.trust_tier,
+        "started_at": iso(head.created_s),
+        "finished_at": None,
+        "request_hash": head.request_hash,
+        "response_hash": None,
+        "raw": None if head.verbosity == "minimal" else raw,
+        **fields,
+    }
+
+
+def _outcome(end: Ended, truncated: bool) -> str:
+    if end.code is None:
+        return "partial" if truncated else "success"
+    if end.text:
+        return "partial"
+    return {"refused": "refused", "adapter_error": "all_exhausted"}.get(end.code, "failed")
+
+
+def _trace(head: Head, told: Mapping[str, Any], adapters: Mapping[str, str], outcome: str) -> Body:
+    """Every segment is an attempt: the next one tells why it was left."""
+    segments = told.get("segments", [])
+    last = {"success": "success", "partial": "success", "refused": "refused"}.get(outcome, "error")
+    attempts = []
+    for number, segment in enumerate(segments, 1):
+        status = _LEFT.get(segments[number]["reason"], "success") if number < len(segments) else last
+        attempts.append(
+            {
+                "attempt_number": number,
+                "model_alias": segment["model"],
+                "adapter_name": adapters.get(segment["model"], "unknown"),
+                "status": status,
+                "timestamp": iso(head.created_s + segment["at_ms"] / 1000),
+            }
+        )
+    return {
+        "call_id": head.call_id,
+        "outcome": outcome,
+        "total_attempts": len(attempts),
+        "attempts": attempts,
+        "queued_job_id": head.id if outcome == "queued" else None,
+    }

@@ -1,0 +1,63 @@
+"""Traces and feedback over HTTP."""
+
+from typing import Any
+
+import pytest
+
+from tests.deployments.in_process import Service
+
+CHAT: dict[str, Any] = {"model": "small", "messages": [{"role": "user", "content": "?"}]}
+
+
+async def chat(service: Service, key: str = "") -> str:
+    answer_id: str = (await service.post("/v1/chat/completions", CHAT, authorization=key)).json["id"]
+    return answer_id
+
+
+async def test_a_callers_traces_are_listed_newest_first() -> None:
+    service = Service()
+    ids = [await chat(service) for _ in range(3)]
+    await chat(service, "Bearer other")
+    listed = (await service.get("/v1/traces")).json
+    assert [trace["id"] for trace in listed["data"]] == ids[::-1]
+    assert [t["id"] for t in (await service.get("/v1/traces?limit=1")).json["data"]] == ids[2:]
+    assert (await service.get("/v1/traces?limit=0")).status == 400
+    assert {k: v for k, v in listed["data"][0].items() if k != "ended_at"} == (
+        await service.get(f"/v1/traces/{ids[2]}")
+    ).json
+
+
+async def test_traces_survive_a_restart() -> None:
+    before = Service()
+    session = await chat(before)
+    trace = (await before.get(f"/v1/traces/{session}")).json
+    await before.events.close()
+    after = Service(after=before)
+    assert (await after.get(f"/v1/traces/{session}")).json == trace
+    assert (await after.get("/v1/traces/none")).status == 404
+
+
+async def test_feedback_is_kept_with_its_session() -> None:
+    service = Service()
+    session = await chat(service)
+    made = await service.post("/v1/feedback", {"session": session, "rating": 1, "label": "correct"})
+    assert made.json["rating"] == 1
+    changed = await service.post("/v1/feedback", {"session": session, "rating": -1})
+    assert changed.json["id"] == made.json["id"]
+    await service.events.close()
+    kept = [e for e in service.events.store.export(0.0) if e.kind == "feedback"]
+    assert [(e.session, e.body) for e in kept] == [(session, {"rating": -1.0, "label": None})]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"session": "none", "rating": 1}, 404),
+        ({"session": "none"}, 400),
+        ({"session": "none", "rating": 2}, 400),
+        ({"session": "none", "label": "a b"}, 400),
+        ([], 400),
+    ],
+)
+async def test_feedback_on_nothing_is_refused(body: Any, status: int) -> None:
+    assert (await Service().post("/v1/feedback", body)).status == status
