@@ -1,6 +1,6 @@
 """Does any answer lose or repeat a token when processes die? Streams under a random kill -9 every few seconds.
 
-    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=400] [HITS=100] [EVERY_S=6]
+    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5]
 
 Each stream is first written without trouble, then STREAMS of them at a time while replicas, engine cores and an ingress
 are killed, until HITS streams have been hit. A killed ingress cuts its connections: those clients come back with
@@ -21,15 +21,19 @@ from typing import Any
 
 import httpx
 
-from bench.service import running, write
+from bench.service import DASHBOARD, running, write
+from ghostrouter.cli.serve import authorization
 from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
 STREAMS = int(os.environ.get("STREAMS", "100"))
-TOKENS = int(os.environ.get("TOKENS", "400"))
+TOKENS = int(os.environ.get("TOKENS", "200"))
 HITS = int(os.environ.get("HITS", "100"))
-EVERY_S = float(os.environ.get("EVERY_S", "6"))
+EVERY_S = float(os.environ.get("EVERY_S", "5"))
 MODELS = ("ghost-small", "ghost-large")
+INGRESS = "Ingress"
+KINDS = [(part, f"LocalEngine:{model}") for model in MODELS for part in ("replica", "engine core")]
+KINDS.append(("replica", INGRESS))
 CHAT = "/v1/chat/completions"
 GIVE_UP_S = 600.0
 
@@ -124,36 +128,43 @@ async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | N
 
 
 class Trouble:
-    """Kills processes of the service, never both replicas of one kind within the time one needs to come back."""
+    """Kills processes of the service, at random among all kinds, when what died before is back.
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    There is always one replica left that can go on. Serve says what runs. The engine core holds the worker too
+    (`deployments.engine`).
+    """
+
+    def __init__(self) -> None:
         self._rng = random.Random(SEED)
         self.killed: list[str] = []
 
     async def make(self) -> None:
-        """One death every EVERY_S seconds, of a kind that has all its replicas."""
-        kinds = [f"{part}:{model}" for model in MODELS for part in ("replica", "engine core")] + ["ingress"]
-        while True:
-            await asyncio.sleep(EVERY_S)
-            kind = self._rng.choice(kinds)
-            victims = processes(kind)
-            whole = len(processes(kind.replace("engine core", "replica"))) == 2
-            if not whole or len(victims) != 2:
-                continue
-            os.kill(self._rng.choice(victims), signal.SIGKILL)
-            self.killed.append(kind)
-            print(f"  killed one {kind}", flush=True)
+        """One death at most every EVERY_S seconds."""
+        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
+            while True:
+                await asyncio.sleep(EVERY_S)
+                running = await _running(ray)
+                if any(len(running[name]) < 2 for _, name in KINDS):
+                    continue
+                part, name = self._rng.choice(KINDS)
+                victim = self._rng.choice(running[name])
+                if part == "engine core":
+                    victim = next(
+                        (pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) == victim), 0
+                    )
+                if victim:
+                    os.kill(victim, signal.SIGKILL)
+                    self.killed.append(f"{part} of {name}")
+                    print(f"  killed one {self.killed[-1]}", flush=True)
 
 
-def processes(kind: str) -> list[int]:
-    """Process ids of one kind: `ingress`, `replica:MODEL`, `engine core:MODEL`."""
-    part, _, model = kind.partition(":")
-    title = "ServeReplica:ghostrouter:" + (f"LocalEngine:{model}" if model else "Ingress")
-    replicas = [pid for pid, line in command_lines() if title in line]
-    if part != "engine core":
-        return replicas
-    return [pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) in replicas]
+async def _running(ray: httpx.AsyncClient) -> dict[str, list[int]]:
+    """Process ids of the replicas that serve, by deployment and by Serve's own account."""
+    answer = (await ray.get("/api/serve/applications/")).raise_for_status().json()
+    return {
+        name: [r["pid"] for r in deployment["replicas"] if r["state"] == "RUNNING" and parent(r["pid"])]
+        for name, deployment in answer["applications"]["ghostrouter"]["deployments"].items()
+    }
 
 
 def command_lines() -> Iterator[tuple[int, str]]:
@@ -194,9 +205,9 @@ async def measure(url: str) -> dict[str, Any]:
     bodies = list(asked())
     print("  without trouble", flush=True)
     calm = await read_all(url, bodies)
-    trouble, rounds = Trouble(url), 0
+    trouble, rounds = Trouble(), 0
     troubled: list[tuple[Stream, Stream]] = []
-    while sum(s.hit for _, s in troubled) < HITS or "ingress" not in trouble.killed:
+    while sum(s.hit for _, s in troubled) < HITS or f"replica of {INGRESS}" not in trouble.killed:
         rounds += 1
         troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
         print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)

@@ -24,6 +24,7 @@ from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
+from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 from ghostrouter.replay.session import Ask, Session
@@ -89,6 +90,7 @@ class Lane:
             EnginePool({}, engines, patience_s, patience_s),
             Seams(self._models),
             SwitchRules(max_handoffs=5, hand_back=True),
+            Switching({}),
             dict.fromkeys(self._models, ATTEMPTS),
             KvModes(math.inf, ()),
             time.monotonic,

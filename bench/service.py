@@ -6,16 +6,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
+
+from ghostrouter.cli.serve import authorization
 
 ROOT = Path(__file__).parent.parent
 START_S = 600.0
+DASHBOARD = os.environ.get("RAY_DASHBOARD", "http://127.0.0.1:8265")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,21 @@ class Client:
     async def ask_all(self, questions: Sequence[str], **body: Any) -> list[Answer]:
         """One answer for each question, in order."""
         return await asyncio.gather(*(self.ask([{"role": "user", "content": q}], **body) for q in questions))
+
+
+async def recalibrate(config: str, calibrations: Mapping[str, str]) -> None:
+    """Hand telemetry other calibration files, live: the service's own configuration with another `user_config`."""
+    wanted = yaml.safe_load((ROOT / config).read_text())
+    absolute = {model: str((ROOT / path).resolve()) for model, path in calibrations.items()}
+    wanted["applications"][0]["deployments"] = [{"name": "Telemetry", "user_config": {"calibrations": absolute}}]
+    async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=60) as ray:
+        (await ray.put("/api/serve/applications/", json=wanted)).raise_for_status()
+        while True:
+            app = (await ray.get("/api/serve/applications/")).json()["applications"]["ghostrouter"]
+            told = app["deployments"]["Telemetry"]["deployment_config"].get("user_config") or {}
+            if app["status"] == "RUNNING" and told.get("calibrations") == absolute:
+                return
+            await asyncio.sleep(1)
 
 
 def write(name: str, result: dict[str, Any]) -> None:

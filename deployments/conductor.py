@@ -9,8 +9,9 @@ from deployments.engines import Engines, Seams
 from deployments.preparation import Warming, publish
 from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.events import metrics
-from ghostrouter.policy import switch
+from ghostrouter.policy import switch, wishes
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
 from ghostrouter.types import KvMode, Prompt, SegmentRequest
@@ -28,7 +29,7 @@ class _Next:
 
 
 class Conductor:
-    """Runs sessions. Holds no state of any one of them; `kv_modes` learns the models' speed from all.
+    """Runs sessions. Holds no state of any one of them; `kv_modes` and `switching` learn the models' ways from all.
 
     `attempts` tells how often a model is tried in one answer before another one is (once where it is not named);
     `clock` gives monotonic seconds.
@@ -39,6 +40,7 @@ class Conductor:
         engines: Engines,
         seams: Seams,
         rules: switch.SwitchRules,
+        switching: Switching,
         attempts: Mapping[str, int],
         kv_modes: KvModes,
         clock: Callable[[], float],
@@ -47,6 +49,7 @@ class Conductor:
         self._engines = engines
         self._seams = seams
         self._rules = rules
+        self._switching = switching
         self._attempts = attempts
         self._clock = clock
         self._emit = emit
@@ -106,12 +109,10 @@ class Conductor:
         self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
-        handoffs = session.handoffs
-        request = replace(
-            request,
-            may_hand_off=switch.may_hand_off(models, request.model, handoffs, self._rules),
-            may_hand_back=switch.may_hand_back(models, request.model, handoffs, self._rules),
+        limits = self._switching.thresholds(
+            session, models, request.model, wishes.rules(self._rules, session.ask.wishes)
         )
+        request = replace(request, may_hand_off=limits.may_hand_off, may_hand_back=limits.may_hand_back)
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:
             async for frame in frames:
@@ -129,6 +130,8 @@ class Conductor:
     async def _resume(self, session: Session, seam: Seam, following: _Next, warming: Warming) -> SegmentRequest:
         """Open the next segment, its engine's KV cache prepared as far as that pays."""
         source, replica = session.current, warming.replica(following.model)
+        if source.reason in ("handoff", "hand_back") and source.stall_s is not None:
+            self._switching.observe(source.model, len(source.tokens), source.stall_s)
         changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
         prepared: KvMode | None = None
         if replica:

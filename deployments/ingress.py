@@ -26,8 +26,10 @@ from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
-from ghostrouter.policy import plan, switch
+from ghostrouter.policy import plan, switch, wishes
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.switching import Known, Switching
+from ghostrouter.policy.value import price_usd
 from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
@@ -69,6 +71,7 @@ class Ingress:
             self._engines,
             ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
+            Switching({m.name: Known(m.price) for m in self._models.values()}),
             {m.name: _attempts(m, rules.max_failures) for m in self._models.values()},
             KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
             time.monotonic,
@@ -106,12 +109,16 @@ class Ingress:
         if call.model in self._models and call.model not in firsts:
             raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
         candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
-        chosen = plan.make_plan(
-            call.model,
-            candidates,
-            self._routes,
-            await self._classify(call),
-            one_tokenizer=bool(call.logit_bias),
+        chosen = wishes.restrict(
+            plan.make_plan(
+                call.model,
+                candidates,
+                self._routes,
+                await self._classify(call),
+                one_tokenizer=bool(call.logit_bias),
+            ),
+            call.wishes,
+            {name: self._worst_usd(call, name, c) for name, c in candidates.items()},
         )
         first = firsts[chosen.models[0]]
         room = min(candidates[name].room_tokens for name in chosen.models)
@@ -171,6 +178,11 @@ class Ingress:
         tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
         return plan.Candidate(self._context_tokens[name], first.tokens + first.reserved_tokens, tokenizer)
 
+    def _worst_usd(self, call: ChatCall, name: str, candidate: plan.Candidate) -> float:
+        """What an answer of one model costs at most."""
+        longest = max(0, min(call.max_tokens or candidate.room_tokens, candidate.room_tokens))
+        return price_usd(self._models[name].price, candidate.prompt_tokens, longest)
+
     async def _classify(self, call: ChatCall) -> Classification | None:
         if call.model != plan.AUTO:
             return None
@@ -197,7 +209,8 @@ class Ingress:
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )
-        return Ask(call.messages, sampling, streaming, call.continue_final, call.script)
+        worth = wishes.worth(call.wishes, self._config.presets)
+        return Ask(call.messages, sampling, streaming, call.continue_final, call.script, call.wishes, worth)
 
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
         session, now_s = opened.session, time.monotonic()

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.errors import ConfigError
-from ghostrouter.types import Price
+from ghostrouter.types import Price, Worth
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
@@ -208,6 +208,11 @@ class GraphConfig(_Section):
     routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
     ingress: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
+    )
+    presets: dict[str, Worth] = Field(
+        default_factory=dict,
+        description="what answers are worth, by name, in US dollars; `balanced` holds where a request names none. "
+        "Without it calibrations alone decide when to switch",
     )
     classify: Classify = Classify()
     telemetry: Telemetry = Telemetry()

@@ -17,6 +17,34 @@ class Price:
     cached_usd_per_mtok: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What the caller pays for: dollars for a right answer rather than a wrong one, and per second not waited."""
+
+    quality_usd: float
+    second_usd: float = 0.0
+
+
+# off: the first model writes all of it. failure_only: another one goes on only where one has failed.
+SwitchMode = Literal["auto", "failure_only", "off"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What one request wants of the routing, beyond the model it names. For what is None the service's rules hold.
+
+    `allow` names the only models that may write, if it names any. No model is begun with, and no handoff made, that
+    could exceed `budget_usd` if the answer became as long as it may.
+    """
+
+    preset: str | None = None
+    quality_usd: float | None = None
+    max_handoffs: int | None = None
+    budget_usd: float | None = None
+    allow: tuple[str, ...] = ()
+    switch: SwitchMode = "auto"
+
+
 class Token(NamedTuple):
     """One generated token with its signals.
 

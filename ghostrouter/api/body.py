@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import KvMode
+from ghostrouter.types import KvMode, SwitchMode, Wishes
 
 
 class Body(BaseModel):
@@ -26,9 +26,18 @@ class _Handoff(Body):
 
 
 class _Ghost(Body):
-    """Our own field. `handoffs` scripts changes of model, for experiments."""
+    """Our own field: what the caller wants of the routing. `handoffs` scripts changes of model, for experiments."""
 
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
+    preset: str | None = None
+    quality_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    max_handoffs: int | None = Field(default=None, ge=0)
+    budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    allow: list[str] = Field(default_factory=list, max_length=64)
+    switch: SwitchMode = "auto"
+
+    def read(self) -> Wishes:
+        return Wishes(self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch)
 
 
 class SampledBody(Body):
@@ -46,7 +55,7 @@ class SampledBody(Body):
     min_tokens: int = Field(default=0, ge=0)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    ghost: _Ghost | None = None
+    ghost: _Ghost = Field(default_factory=_Ghost)
 
 
 # How pydantic marks which type of several a problem is with: no part of the field's name.

@@ -9,7 +9,7 @@ from pydantic import Field
 from ghostrouter.api.body import Body, SampledBody, parse
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.replay.session import ScriptedHandoff
-from ghostrouter.types import Message
+from ghostrouter.types import Message, Wishes
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.
 _IGNORED = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
@@ -78,6 +78,7 @@ class ChatCall:
     top_logprobs: int
     continue_final: bool
     script: tuple[ScriptedHandoff, ...]
+    wishes: Wishes
 
 
 def from_wire(body: Any) -> ChatCall:
@@ -132,9 +133,8 @@ def to_call(
         logprobs=logprobs,
         top_logprobs=(parsed.top_logprobs or 0) if logprobs else 0,
         continue_final=continue_final,
-        script=tuple(
-            ScriptedHandoff(h.after_tokens, h.to, h.kv) for h in (parsed.ghost.handoffs if parsed.ghost else ())
-        ),
+        script=tuple(ScriptedHandoff(h.after_tokens, h.to, h.kv) for h in parsed.ghost.handoffs),
+        wishes=parsed.ghost.read(),
     )
 
 

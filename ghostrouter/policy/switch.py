@@ -1,7 +1,11 @@
-"""In the middle of an answer: who takes over."""
+"""In the middle of an answer: who takes over, and whether that is worth what it costs."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+from ghostrouter.policy.value import price_usd
+from ghostrouter.types import Price, Worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,42 @@ def after_failure(models: Sequence[str], current: str, failed: Sequence[str], at
     position = models.index(current) if current in models else 0
     order = [*models[position + 1 :], *reversed(models[:position])]
     return next((m for m in order if m not in failed), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a change of model is expected to involve.
+
+    `prefix_tokens` have to be read by the target, `run_tokens` are what it writes before the next change, and the
+    caller waits `stall_s`.
+    """
+
+    source: Price
+    target: Price
+    prefix_tokens: int
+    run_tokens: float
+    stall_s: float
+
+    def extra_usd(self, worth: Worth) -> float:
+        """What the change costs beyond staying; negative where it saves money."""
+        going = price_usd(self.target, self.prefix_tokens, self.run_tokens) + self.stall_s * worth.second_usd
+        return going - price_usd(self.source, 0, self.run_tokens)
+
+
+def hand_off_at(change: Change, worth: Worth) -> float:
+    """The risk from which on a handoff is worth more than it costs.
+
+    Staying loses the answer's worth with the probability `risk`: the break-even of `risk * quality_usd` and the cost.
+    """
+    return max(0.0, change.extra_usd(worth)) / worth.quality_usd if worth.quality_usd > 0 else math.inf
+
+
+def is_worth_handing_back(change: Change, worth: Worth, hazard: float, recall: float) -> bool:
+    """Whether the cheaper model saves more on its run than it endangers.
+
+    It goes wrong in the run with the probability `hazard`; then either the answer moves forth again, which costs
+    another stall and reading, or, with the probability 1 - `recall`, nobody notices and the answer is lost.
+    """
+    again_usd = change.stall_s * worth.second_usd + price_usd(change.source, change.prefix_tokens, 0)
+    danger_usd = hazard * (recall * again_usd + (1 - recall) * worth.quality_usd)
+    return change.extra_usd(worth) + danger_usd < 0

@@ -2,15 +2,7 @@
 
 from dataclasses import dataclass
 
-from ghostrouter.types import Price
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What the caller pays for: dollars for a right answer rather than a wrong one, and per second not waited."""
-
-    quality_usd: float
-    second_usd: float
+from ghostrouter.types import Price, Worth
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,14 @@ from ghostrouter.types import (
     SegmentKey,
     SegmentRequest,
     Token,
+    Wishes,
+    Worth,
 )
 
 OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
+
+
+_NO_WISHES = Wishes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +51,18 @@ class ScriptedHandoff:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What the client wants: the conversation, how to sample, and whether it reads along."""
+    """What the client wants: the conversation, how to sample, whether it reads along, and what that is worth to it.
+
+    Without a `worth` the calibrations alone decide when to switch.
+    """
 
     messages: tuple[Message, ...]
     sampling: Sampling
     streaming: bool
     continue_final: bool = False
     script: tuple[ScriptedHandoff, ...] = ()
+    wishes: Wishes = _NO_WISHES
+    worth: Worth | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +76,7 @@ class Segment:
     stalled_since_s: float
     continuation: Continuation | None = None
     detail: str = ""
+    prompt_tokens: int = 0
     rollback_tokens: int = 0
     instruction_tokens: int = 0
     replica: str = ""
@@ -282,6 +293,7 @@ class Session:
         leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
         avoid = before.replica if before and leaves else ""
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
+        segment.prompt_tokens = prompt.prompt_tokens if isinstance(prompt, CloudPrompt) else len(prompt)
         self.segments.append(segment)
         return SegmentRequest(
             key=segment.key,

@@ -9,6 +9,7 @@ from deployments.conductor import Conductor
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
+from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
 from ghostrouter.types import (
     Action,
@@ -70,7 +71,9 @@ class Run:
         rules = SwitchRules(max_handoffs, hand_back=True)
         self.kv_modes = KvModes(0.0, transfers)
         counts = dict.fromkeys(scripts, replicas)
-        self.conductor = Conductor(self.engines, Seams(refused), rules, counts, self.kv_modes, Clock(), self.meter)
+        self.conductor = Conductor(
+            self.engines, Seams(refused), rules, Switching({}), counts, self.kv_modes, Clock(), self.meter
+        )
         ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
         self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
 

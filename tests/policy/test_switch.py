@@ -1,6 +1,9 @@
+import math
+
 import pytest
 
 from ghostrouter.policy import switch
+from ghostrouter.types import Price, Worth
 
 MODELS = ("small", "mid", "large")
 RULES = switch.SwitchRules(max_handoffs=4, hand_back=True)
@@ -42,3 +45,39 @@ def test_hand_back_can_be_switched_off() -> None:
 )
 def test_after_failure(current: str, failed: list[str], attempts: int, target: str | None) -> None:
     assert switch.after_failure(MODELS, current, failed, attempts) == target
+
+
+SMALL, LARGE = Price(completion_usd_per_mtok=1.0), Price(prompt_usd_per_mtok=0.5, completion_usd_per_mtok=11.0)
+UP = switch.Change(SMALL, LARGE, prefix_tokens=200, run_tokens=20, stall_s=0.5)
+DOWN = switch.Change(LARGE, SMALL, prefix_tokens=200, run_tokens=100, stall_s=0.5)
+
+
+def test_a_handoff_is_worth_it_from_its_break_even_on() -> None:
+    worth = Worth(quality_usd=0.01, second_usd=0.0002)
+    extra_usd = 200 * 0.5e-6 + 20 * 10e-6 + 0.5 * 0.0002
+    assert UP.extra_usd(worth) == pytest.approx(extra_usd)
+    assert switch.hand_off_at(UP, worth) == pytest.approx(extra_usd / 0.01)
+
+
+def test_who_pays_nothing_for_quality_gets_no_handoff_and_who_saves_by_it_gets_it_at_once() -> None:
+    assert switch.hand_off_at(UP, Worth(quality_usd=0.0)) == math.inf
+    assert switch.hand_off_at(DOWN, Worth(quality_usd=0.01)) == 0
+
+
+@pytest.mark.parametrize(
+    ("hazard", "recall", "quality_usd", "expected"),
+    [
+        (0.0, 0.0, 1.0, True),  # nothing can go wrong, and 100 tokens are saved
+        (0.5, 1.0, 1.0, True),  # what goes wrong is noticed
+        (0.5, 0.9, 1.0, False),  # five per cent of a dollar is more than the tokens
+        (0.5, 0.9, 0.001, True),
+    ],
+)
+def test_handing_back_weighs_what_is_saved_against_what_may_be_missed(
+    hazard: float, recall: float, quality_usd: float, expected: bool
+) -> None:
+    assert switch.is_worth_handing_back(DOWN, Worth(quality_usd), hazard, recall) is expected
+
+
+def test_a_stall_can_be_too_long_to_hand_back() -> None:
+    assert not switch.is_worth_handing_back(DOWN, Worth(0.01, second_usd=0.01), 0.0, 1.0)
