@@ -41,7 +41,7 @@ def test_nothing_is_there_that_was_not_written(store: Store) -> None:
     assert store.counts(NOW_S) == {"complete": 0, "queued": 0, "running": 0, "failed": 0}
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations([0, 1, 2, 2, 3]), st.integers(1, 5))
 def test_rows_may_come_twice_and_in_any_order(tmp_path: Path, versions: list[int], size: int) -> None:
     store = Store(f"sqlite:///{tmp_path}/{len(list(tmp_path.iterdir()))}/events.sqlite")

@@ -44,7 +44,15 @@ def authors(ghost: dict[str, Any], text: str) -> None:
 
 
 def test_the_start_is_told(service: Service) -> None:
-    for name in ("Ingress", "Classifier", "LocalEngine:ghost-small", "LocalEngine:ghost-large", "Telemetry", "Replay"):
+    for name in (
+        "Ingress",
+        "Classifier",
+        "LocalEngine:ghost-small",
+        "LocalEngine:ghost-large",
+        "Telemetry",
+        "Replay",
+        "EventStore",
+    ):
         assert re.search(rf"{name} +ready after", service.screen), service.screen
     assert f"{service.url}/v1" in service.screen
     assert len(service.screen.splitlines()) < 25
