@@ -1,5 +1,6 @@
 """Drives one session through its engines: one loop for every cause of a change."""
 
+import math
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -109,8 +110,8 @@ class Conductor:
         handoffs = session.handoffs
         request = replace(
             request,
-            may_hand_off=switch.may_hand_off(models, request.model, handoffs, self._rules),
-            may_hand_back=switch.may_hand_back(models, request.model, handoffs, self._rules),
+            hand_off_at=math.nan if switch.may_hand_off(models, request.model, handoffs, self._rules) else math.inf,
+            hand_back_below=math.nan if switch.may_hand_back(models, request.model, handoffs, self._rules) else -math.inf,
         )
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:

@@ -11,6 +11,7 @@ GhostRouterError
 │   └── SegmentShed        its replica has too much to do
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
+├── TraceInvalid           a file of labelled traces has a wrong line; names it
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
@@ -27,6 +28,10 @@ class GhostRouterError(Exception):
 
 class ConfigError(GhostRouterError):
     """The configuration cannot be used; the message names the key."""
+
+
+class TraceInvalid(GhostRouterError):
+    """A file of labelled traces cannot be used; the message names file and line."""
 
 
 class RequestError(GhostRouterError):

@@ -1,5 +1,6 @@
 """Watches running segments and gives verdicts: hysteresis, onset, hand-off and hand-back."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -108,17 +109,23 @@ class Monitor:
     def _advance(self, c: Calibration, row: _Row, segment: Watched, risk: float, step_start: bool) -> None:
         """Take one token into account; sets the row's verdict when it is time to switch."""
         here = row.position
-        if segment.may_hand_back and step_start and here > 0 and row.calm_run >= c.calm_tokens:
+        hand_off_at = c.handoff_risk if math.isnan(segment.hand_off_at) else segment.hand_off_at
+        calm_below = c.quiet_risk if math.isnan(segment.hand_back_below) else segment.hand_back_below
+        may_hand_back = segment.hand_back_below != -math.inf
+        if may_hand_back and step_start and here > 0 and row.calm_run >= c.calm_tokens:
             row.verdict = Verdict(segment.key, here + 1, "hand_back", risk, here)
             return
-        row.calm_run = row.calm_run + 1 if risk < c.quiet_risk else 0
-        if risk >= c.warm_risk:
+        row.calm_run = row.calm_run + 1 if risk < calm_below else 0
+        warm_from = min(c.warm_risk, hand_off_at)
+        if hand_off_at == math.inf:
+            return  # no risk leads anywhere, so none is raised
+        if risk >= warm_from:
             row.quiet_run = 0
             if row.onset is None:
                 row.onset = here
-        elif row.onset is not None and risk < c.quiet_risk:
+        elif row.onset is not None and risk < min(c.quiet_risk, warm_from):
             row.quiet_run += 1
             if row.quiet_run >= c.quiet_tokens:
                 row.onset = None
-        if segment.may_hand_off and risk >= c.handoff_risk:
+        if risk >= hand_off_at:
             row.verdict = Verdict(segment.key, here + 1, "handoff", risk, here if row.onset is None else row.onset)

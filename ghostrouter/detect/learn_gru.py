@@ -1,0 +1,71 @@
+"""Trains the recurrent detector. The only module of the package that needs torch."""
+
+from collections.abc import Sequence
+from random import Random
+
+import numpy as np
+import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ghostrouter.detect.detector import Floats, Tick
+from ghostrouter.detect.gru import Gru, GruWeights
+from ghostrouter.detect.learn import begun_later
+from ghostrouter.detect.rolling import INSTANT, instant
+from ghostrouter.traces.trace import Trace, padded, padded_labels
+
+_HIDDEN = 24
+_EPOCHS = 10
+_BATCH = 64
+_RATE = 8e-3
+
+
+def inputs(traces: Sequence[Trace]) -> Floats:
+    """The tokens' own features, of shape (traces, tokens, features); 0 behind a trace's end."""
+    signals = padded(traces)
+    flat = np.nan_to_num(signals.reshape(-1, signals.shape[-1]))
+    out = instant(Tick(*flat.T)).reshape(*signals.shape[:2], -1)
+    out[np.isnan(signals[:, :, 0])] = 0
+    return out
+
+
+def train(traces: Sequence[Trace], seed: int = 0) -> Gru:
+    """A recurrent detector; the same traces and seed give the same weights."""
+    torch.manual_seed(seed)
+    traces = [*traces, *begun_later(traces, Random(seed))]
+    x, labels = inputs(traces), padded_labels(traces)
+    counts = ~np.isnan(labels)
+    mean, scale = x[counts].mean(0), x[counts].std(0) + 1e-3
+    gru, head = torch.nn.GRU(len(INSTANT), _HIDDEN, batch_first=True), torch.nn.Linear(_HIDDEN, 1)
+    parameters = [*gru.parameters(), *head.parameters()]
+    optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=1e-3)
+    batches = -(-len(traces) // _BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, total_steps=batches * _EPOCHS)
+    data, wanted = torch.from_numpy((x - mean) / scale), torch.from_numpy(np.nan_to_num(labels))
+    mask = torch.from_numpy(counts)
+    for _ in range(_EPOCHS):
+        order = torch.randperm(len(traces))
+        for begin in range(0, len(traces), _BATCH):
+            pick = order[begin : begin + _BATCH]
+            logits = head(gru(data[pick])[0])[..., 0]
+            loss = binary_cross_entropy_with_logits(logits[mask[pick]], wanted[pick][mask[pick]])
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimizer.step()
+            schedule.step()
+
+    def array(name: str) -> Floats:
+        return getattr(gru, f"{name}_l0").detach().numpy()
+
+    return Gru(
+        GruWeights(
+            mean=mean,
+            scale=scale,
+            weight_ih=array("weight_ih"),
+            weight_hh=array("weight_hh"),
+            bias_ih=array("bias_ih"),
+            bias_hh=array("bias_hh"),
+            head=head.weight.detach().numpy()[0],
+            head_bias=float(head.bias.detach()[0]),
+        )
+    )
