@@ -111,7 +111,9 @@ class Conductor:
         request = replace(
             request,
             hand_off_at=math.nan if switch.may_hand_off(models, request.model, handoffs, self._rules) else math.inf,
-            hand_back_below=math.nan if switch.may_hand_back(models, request.model, handoffs, self._rules) else -math.inf,
+            hand_back_below=math.nan
+            if switch.may_hand_back(models, request.model, handoffs, self._rules)
+            else -math.inf,
         )
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:

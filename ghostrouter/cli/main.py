@@ -7,6 +7,7 @@ import click
 
 from ghostrouter import __version__
 from ghostrouter.cli import serve as serving
+from ghostrouter.cli import signals
 from ghostrouter.config import GraphConfig
 
 
@@ -27,3 +28,8 @@ def serve(config: Path) -> None:
 def schema() -> None:
     """Print the JSON schema of the configuration (the `args` in serve_config.yaml)."""
     click.echo(json.dumps(GraphConfig.model_json_schema(), indent=2))
+
+
+main.add_command(signals.calibrate)
+main.add_command(signals.traces)
+main.add_command(signals.bench)

@@ -78,7 +78,6 @@ class Calibration(BaseModel):
         except ValidationError as error:
             raise ConfigError(f"calibration file {path}: {error}") from error
 
-
     def save(self, path: Path) -> None:
         """Write the file, a field a line."""
         fields = self.model_dump(mode="json")

@@ -14,7 +14,7 @@ from ghostrouter.detect.remainder import Remainder
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
 
-FALSE_ALARMS_PER_1000 = 10.0
+FALSE_ALARMS_PER_1000 = 12.0
 WINDOW_TOKENS = 16
 """An alarm belongs to an onset if it comes in the onset's step or within so many tokens of it."""
 _ENTROPY, _STEP_START = COLUMNS.index("entropy_nats"), COLUMNS.index("step_start")

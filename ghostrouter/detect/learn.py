@@ -21,7 +21,13 @@ FOLDS = 5
 # Fewer onsets than that do not carry a forest.
 ENOUGH_ONSETS = 60
 _STEP_START = COLUMNS.index("step_start")
-_TREES = {"max_iter": 100, "learning_rate": 0.08, "max_leaf_nodes": 12, "min_samples_leaf": 40, "l2_regularization": 1.0}
+_TREES = {
+    "max_iter": 100,
+    "learning_rate": 0.08,
+    "max_leaf_nodes": 12,
+    "min_samples_leaf": 40,
+    "l2_regularization": 1.0,
+}
 
 Array = npt.NDArray[np.float64]
 
