@@ -108,12 +108,12 @@ class Conductor:
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
         handoffs = session.handoffs
+        off = switch.may_hand_off(models, request.model, handoffs, self._rules)
+        back = switch.may_hand_back(models, request.model, handoffs, self._rules)
         request = replace(
             request,
-            hand_off_at=math.nan if switch.may_hand_off(models, request.model, handoffs, self._rules) else math.inf,
-            hand_back_below=math.nan
-            if switch.may_hand_back(models, request.model, handoffs, self._rules)
-            else -math.inf,
+            hand_off_at=math.nan if off else math.inf,
+            hand_back_below=math.nan if back else -math.inf,
         )
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:

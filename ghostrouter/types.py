@@ -161,8 +161,8 @@ class SegmentRequest:
 
     `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far; for a cloud model
     there are none, and `cloud` says what to ask.
-    `hand_off_at` is the risk from which on the engine is to end with a handoff, `hand_back_below` the risk below which it
-    may hand back at a step boundary; NaN stands for the threshold of the model's calibration, and infinite (minus
+    `hand_off_at` is the risk from which on the engine is to end with a handoff, `hand_back_below` the risk below which
+    it may hand back at a step boundary; NaN stands for the threshold of the model's calibration, and infinite (minus
     infinite) means never. `scripted_end` ends the
     segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
     prefix; one to avoid has failed, or must not be the same again.

@@ -88,6 +88,5 @@ def signals(path: Path, train: Path | None, as_json: bool) -> None:
 
 def _table(result: dict[str, Any]) -> str:
     width = max(map(len, result))
-    return "\n".join(
-        f"{k:<{width}}  {v:.4g}" if isinstance(v, float) else f"{k:<{width}}  {v}" for k, v in result.items()
-    )
+    shown = {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in result.items()}
+    return "\n".join(f"{k:<{width}}  {v}" for k, v in shown.items())

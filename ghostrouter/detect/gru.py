@@ -12,7 +12,7 @@ from ghostrouter.detect.rolling import instant
 class GruWeights:
     """As torch names them (torch.nn.GRU, one layer): gates in the order reset, update, new.
 
-    `mean` and `scale` standardise the features; `head` and `head_bias` make log-odds of the hidden state.
+    `mean` and `scale` standardise the features; `head` and `head_bias` make log-odds of the hidden state and the features.
     """
 
     mean: Floats
@@ -34,14 +34,15 @@ class Gru:
 
     def step(self, state: State, tick: Tick) -> Floats:
         w = self._w
-        inputs = ((instant(tick) - w.mean) / w.scale) @ w.weight_ih.T + w.bias_ih
+        features = (instant(tick) - w.mean) / w.scale
+        inputs = features @ w.weight_ih.T + w.bias_ih
         recurrent = state @ w.weight_hh.T + w.bias_hh
         reset_in, update_in, new_in = np.split(inputs, 3, axis=1)
         reset_re, update_re, new_re = np.split(recurrent, 3, axis=1)
         reset, update = _logistic(reset_in + reset_re), _logistic(update_in + update_re)
         new = np.tanh(new_in + reset * new_re)
         state[:] = (1 - update) * new + update * state
-        return _logistic(state @ w.head + w.head_bias).astype(np.float32)
+        return _logistic(np.concatenate([state, features], 1) @ w.head + w.head_bias).astype(np.float32)
 
 
 def _logistic(x: State) -> State:

@@ -14,7 +14,7 @@ from ghostrouter.detect.rolling import INSTANT, instant
 from ghostrouter.traces.trace import Trace, padded, padded_labels
 
 _HIDDEN = 16
-_EPOCHS = 25
+_EPOCHS = 30
 _BATCH = 64
 _RATE = 8e-3
 
@@ -33,13 +33,12 @@ def train(traces: Sequence[Trace], seed: int = 0) -> Gru:
     torch.manual_seed(seed)
     later = begun_later(traces, Random(seed))
     # Every second trace begins at a later step; by length, so that batches are not mostly padding.
-    traces = sorted(
-        (pair[i % 2] for i, pair in enumerate(zip(traces, later, strict=True))), key=lambda t: len(t.signals)
-    )
+    mixed = [pair[i % 2] for i, pair in enumerate(zip(traces, later, strict=True))]
+    traces = sorted(mixed, key=lambda t: len(t.signals))
     x, labels = inputs(traces), padded_labels(traces)
     counts = ~np.isnan(labels)
     mean, scale = x[counts].mean(0), x[counts].std(0) + 1e-3
-    gru, head = torch.nn.GRU(len(INSTANT), _HIDDEN, batch_first=True), torch.nn.Linear(_HIDDEN, 1)
+    gru, head = torch.nn.GRU(len(INSTANT), _HIDDEN, batch_first=True), torch.nn.Linear(_HIDDEN + len(INSTANT), 1)
     parameters = [*gru.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=_RATE, weight_decay=1e-3)
     batches = -(-len(traces) // _BATCH)
@@ -50,7 +49,8 @@ def train(traces: Sequence[Trace], seed: int = 0) -> Gru:
         for index in torch.randperm(batches).tolist():
             pick = slice(index * _BATCH, (index + 1) * _BATCH)
             longest = len(traces[pick][-1].signals)
-            logits = head(gru(data[pick, :longest])[0])[..., 0]
+            given = data[pick, :longest]
+            logits = head(torch.cat([gru(given)[0], given], -1))[..., 0]
             counted = mask[pick, :longest]
             loss = binary_cross_entropy_with_logits(logits[counted], wanted[pick, :longest][counted])
             optimizer.zero_grad(set_to_none=True)

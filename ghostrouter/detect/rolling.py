@@ -12,9 +12,8 @@ _LAGS = 4
 _FAR_NATS = 12.0
 _FORGET = 0.2
 
-INSTANT = ("entropy", "doubt", "margin", "second_gap", "second", "third", "rest", "step_start") + tuple(
-    f"kind_{k}" for k in range(KINDS)
-)
+_PLAIN = ("entropy", "doubt", "margin", "second_gap", "second", "third", "rest", "step_start")
+INSTANT = (*_PLAIN, *(f"kind_{k}" for k in range(KINDS)))
 NAMES = (
     *INSTANT,
     "kind_before",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -57,7 +58,7 @@ def _check_top(i: int, top: Sequence[float], vocab_size: int | None) -> None:
         raise ValueError(f"top_logprobs of token {i} is empty")
     if vocab_size is not None and len(top) > vocab_size:
         raise ValueError(f"top_logprobs of token {i} has more entries than the vocabulary")
-    if any(a < b for a, b in zip(top, top[1:], strict=False)):
+    if any(a < b for a, b in pairwise(top)):
         raise ValueError(f"top_logprobs of token {i} is not sorted, the likeliest first")
     total = sum(math.exp(min(x, 1.0)) for x in top)
     if total > 1 + _ROUNDING:

@@ -40,7 +40,7 @@ def test_calibrate_refuses_traces_of_another_model(tmp_path: Path) -> None:
 def test_a_bad_file_is_one_line_and_an_error(tmp_path: Path, command: list[str]) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(write(tmp_path / "good.jsonl").read_text() + '{"prompt": "p"}\n')
-    done = CliRunner().invoke(main, [*command, "--traces", str(path)])
+    done = CliRunner().invoke(main, [*command.split(), "--traces", str(path)])
     assert done.exit_code == 1
     assert done.output.count("\n") == 1
     assert "t.jsonl:41: model: Field required" in done.output

@@ -128,5 +128,5 @@ def test_a_forest_adds_its_trees_up() -> None:
     [{"left": (1, 0)}, {"feature": (99, -1, -1)}, {"left": (0, 0, 0)}, {"right": (3, 0, 0)}],
 )
 def test_what_is_no_tree_is_refused(changes: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="tree|node"):
+    with pytest.raises(ValueError, match=r"tree|node"):
         Tree.model_validate({**STUMP.model_dump(), **changes})

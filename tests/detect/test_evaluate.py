@@ -22,9 +22,6 @@ def test_a_perfect_detector() -> None:
 
 
 def test_what_comes_too_early_is_wasted() -> None:
-    found = figures([0, 8, 9, 0, 0, 0], [0, 0, 7, 0, NAN, NAN])
-    assert found["delay_tokens_fa_0.05"] == 0
-    assert found["recall_fa_0.05"] == 1
     loose = figures([0, 9, 5, 0, 0, 0], [0, 0, 0, 0, NAN, NAN])
     assert loose["recall_fa_0.05"] == 1
     assert loose["delay_tokens_fa_0.05"] == -1  # a token ahead
@@ -41,4 +38,4 @@ def test_nothing_to_tell_apart() -> None:
     with pytest.raises(TraceInvalid, match="some tokens must be right"):
         compare(traces(5, 0.0))
     with pytest.raises(TraceInvalid, match="one group"):
-        compare([t for t in traces(1, 0.5)])
+        compare(traces(1, 0.5))
