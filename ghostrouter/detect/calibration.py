@@ -24,8 +24,9 @@ class Screen(BaseModel):
 class AlarmRate(BaseModel):
     """Alarms per token, true and false ones together, as they were when the model was calibrated.
 
-    An alarm is a step in which risk reaches `handoff_risk`. `spread` is the variance of a window's number of alarms
-    over that of a Poisson process of the same rate: alarms of one answer come together.
+    An alarm is a step in which risk reaches `handoff_risk`; the rest of that step is not counted. `spread` is the
+    variance of a window's number of alarms over that of a Poisson process of the same rate: alarms of one answer come
+    together.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -26,4 +26,4 @@ class WindowDoubt:
         window[:, :-1] = window[:, 1:]
         window[:, -1] = tick.entropy_nats
         np.minimum(filled + 1, self.window_tokens, out=filled)
-        return (window.sum(1) / filled).astype(np.float32)
+        return np.asarray(window.sum(1) / filled, dtype=np.float32)

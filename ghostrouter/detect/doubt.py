@@ -11,7 +11,8 @@ _LEAST = 1e-6
 
 def doubt(top_logprob: Floats) -> Floats:
     """ln(1 - p) for the probability p of the likeliest token, at least ln(1e-6)."""
-    return np.log(np.maximum(-np.expm1(np.minimum(top_logprob, 0.0)), _LEAST))
+    rest: Floats = np.maximum(-np.expm1(np.minimum(top_logprob, 0.0)), _LEAST)
+    return np.log(rest, dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)

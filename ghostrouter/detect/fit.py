@@ -12,7 +12,7 @@ from ghostrouter.detect import conformal, learn
 from ghostrouter.detect.calibration import AlarmRate, Calibration, Screen
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.signals.batch import COLUMNS
-from ghostrouter.traces.trace import Trace
+from ghostrouter.traces.trace import Trace, padded_labels
 
 FALSE_ALARMS_PER_1000 = 12.0
 WINDOW_TOKENS = 16
@@ -21,6 +21,8 @@ _ENTROPY, _STEP_START = COLUMNS.index("entropy_nats"), COLUMNS.index("step_start
 _QUIET_TOKENS = 4
 _CALM_TOKENS = 2
 _MISSED = 0.002
+# A model that is hardly ever wrong may alarm at next to no risk and keep to its rate all the same; it should not.
+_LEAST_RISK = 0.02
 
 Array = npt.NDArray[np.float64]
 
@@ -52,21 +54,21 @@ class Fit:
 def fit(model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str) -> Fit:
     """Train the hazard, calibrate it on cross-fitted log-odds and set the thresholds.
 
-    `handoff_risk` is the lowest risk that keeps to the rate of false alarms, `warm_risk` half of it. The screen lets
-    pass 0.2% of the tokens that would raise risk.
+    `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it. The
+    screen lets pass 0.2% of the tokens that would raise risk.
 
     Raises:
         TraceInvalid: there is nothing to learn from.
     """
     weights = learn.train(traces)
     raw = learn.cross_log_odds(traces)
-    labels = learn.padded_labels(traces)
+    labels = padded_labels(traces)
     counts = ~np.isnan(labels)
     slope, bias = learn.platt(raw[counts], labels[counts] == 1)
     weights = weights.model_copy(update={"slope": slope, "bias": bias})
     risks = 1 / (1 + np.exp(-np.clip(bias + slope * raw, -60, 60)))
     by_trace = [r[: len(t.signals)] for r, t in zip(risks, traces, strict=True)]
-    at = conformal.threshold(traces, by_trace, false_alarms_per_1000 / 1000)
+    at = max(_LEAST_RISK, conformal.threshold(traces, by_trace, false_alarms_per_1000 / 1000))
     warm = min(1.0, at) / 2
     calibration = Calibration(
         model=model,
@@ -109,13 +111,14 @@ def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float)
 def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> AlarmRate:
     """Alarms per token as serving will see them, and how unevenly they fall on answers.
 
-    An answer counts up to its first wrong token, or to its end: what comes behind it is written by another model.
+    Of a step in which it alarms the model writes no more than the alarming token; another model goes on from there.
     """
     alarms, tokens = [], []
     for trace, risk in zip(traces, risks, strict=True):
-        step = np.cumsum(trace.signals[:, _STEP_START] > 0)
-        alarms.append(len(np.unique(step[risk >= at])))
-        tokens.append(len(risk))
+        steps = np.split(risk, np.flatnonzero(trace.signals[1:, _STEP_START] > 0) + 1)
+        first = [np.flatnonzero(step >= at) for step in steps]
+        alarms.append(sum(len(found) > 0 for found in first))
+        tokens.append(sum(found[0] + 1 if len(found) else len(step) for found, step in zip(first, steps, strict=True)))
     rate = sum(alarms) / sum(tokens)
     expected = rate * np.array(tokens)
     spread = float(((np.array(alarms) - expected) ** 2).sum() / expected.sum()) if rate else 1.0

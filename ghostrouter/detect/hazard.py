@@ -1,7 +1,7 @@
 """The learned detector: boosted trees on rolling features give the log-odds that this token is wrong."""
 
 from collections.abc import Sequence
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,7 @@ class Forest:
     def __init__(self, trees: Sequence[Tree]) -> None:
         nodes = max(len(t.feature) for t in trees)
 
-        def column(name: str, fill: float, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+        def column(name: str, fill: float, dtype: npt.DTypeLike) -> Any:
             rows = [(*getattr(t, name), *[fill] * (nodes - len(t.feature))) for t in trees]
             return np.array(rows, dtype=dtype).ravel()
 

@@ -45,7 +45,7 @@ def instant(tick: Tick) -> Floats:
         rest,
         tick.step_start,
     )
-    return np.concatenate([np.stack(columns, 1), kinds], 1).astype(np.float32)
+    return np.asarray(np.concatenate([np.stack(columns, 1), kinds], 1), dtype=np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Rolling:
         mean, most, since, before = (state[:, 2 * _LAGS + i] for i in range(4))
         since *= tick.step_start == 0
         past = np.concatenate([before[:, None], state[:, : 2 * _LAGS + 2], since[:, None]], 1)
-        out = np.concatenate([instant(tick), past.astype(np.float32)], 1)
+        out: Floats = np.concatenate([instant(tick), past.astype(np.float32)], 1)
         entropies[:, 1:] = entropies[:, :-1].copy()
         entropies[:, 0] = tick.entropy_nats
         mistrusts[:, 1:] = mistrusts[:, :-1].copy()

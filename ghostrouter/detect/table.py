@@ -51,7 +51,6 @@ def contenders() -> tuple[Contender, ...]:
         Contender("cusum", "unlearned", lambda traces: Cusum(half_way_nats(traces))),
         Contender("page_hinkley", "unlearned", lambda _: PageHinkley(0.1)),
         Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces))),
-        Contender("gru", "learned", _gru),
     )
 
 
@@ -60,9 +59,3 @@ def half_way_nats(traces: Sequence[Trace]) -> float:
     entropy = np.concatenate([t.signals[:, _ENTROPY] for t in traces])
     labels = np.concatenate([t.labels for t in traces])
     return float(entropy[labels == 0].mean() + entropy[labels == 1].mean()) / 2
-
-
-def _gru(traces: Sequence[Trace]) -> Detector:
-    from ghostrouter.detect import learn_gru  # torch: seconds to import
-
-    return learn_gru.train(traces)

@@ -51,8 +51,12 @@ FLUSH_FAILURES = Metric(
 )
 RISK = Metric("ghost_risk", "histogram", "Risk of the segments of a batch.", ("model",), _RISK)
 VERDICTS = Metric("ghost_verdicts", "counter", "Verdicts given, repeats left out.", ("model", "action"))
+ALARM_RATE = Metric("ghost_alarms_per_token", "gauge", "Alarms per token in the last full window.", ("model",))
+DRIFT = Metric(
+    "ghost_alarm_drift", "gauge", "1 while alarms come more or less often than calibrated; else 0.", ("model",)
+)
 
 ALL = (
     SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
-    ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
+    ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS, ALARM_RATE, DRIFT,
 )  # fmt: skip

@@ -68,10 +68,11 @@ def signals(line: Line) -> Floats:
 
 def _row(line: Line, i: int, text: str, begins: bool) -> tuple[float, ...]:
     """One token, in the order of COLUMNS."""
+    top: tuple[float, ...]
     if line.top_logprobs is None:
-        entropy = line.entropies[i] if line.entropies else 0.0
-        low, high, top = entropy, entropy, (-entropy, math.log(max(-math.expm1(-entropy), 1e-6)))
-        top = top if top[0] >= top[1] else (top[0], top[0])
+        low = high = entropy = line.entropies[i] if line.entropies else 0.0
+        second = math.log(max(-math.expm1(-entropy), 1e-6))
+        top = (-entropy, min(-entropy, second))
     else:
         top = line.top_logprobs[i]
         bound = bounds(top, max(line.vocab_size or _VOCABULARY, len(top)))

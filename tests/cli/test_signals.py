@@ -34,10 +34,8 @@ def test_calibrate_refuses_traces_of_another_model(tmp_path: Path) -> None:
     assert "traces of m, not of x" in done.output
 
 
-@pytest.mark.parametrize(
-    "command", [["calibrate", "--model", "m"], ["bench", "signals"], ["bench", "signals", "--json"]]
-)
-def test_a_bad_file_is_one_line_and_an_error(tmp_path: Path, command: list[str]) -> None:
+@pytest.mark.parametrize("command", ["calibrate --model m", "bench signals", "bench signals --json"])
+def test_a_bad_file_is_one_line_and_an_error(tmp_path: Path, command: str) -> None:
     path = tmp_path / "t.jsonl"
     path.write_text(write(tmp_path / "good.jsonl").read_text() + '{"prompt": "p"}\n')
     done = CliRunner().invoke(main, [*command.split(), "--traces", str(path)])

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ghostrouter.detect import conformal, learn
 from ghostrouter.detect.calibration import Calibration
@@ -9,7 +10,7 @@ from ghostrouter.detect.fit import Fit, fit, remainder
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.errors import ConfigError, TraceInvalid
 from ghostrouter.signals.batch import matrix
-from ghostrouter.traces.trace import Trace
+from ghostrouter.traces.trace import Trace, padded_labels
 from tests.make import calibration, token
 
 
@@ -50,19 +51,19 @@ def test_fit_finds_the_wrong_tokens(fitted: Fit) -> None:
 def test_risk_is_a_probability(fitted: Fit) -> None:
     fresh = traces(100, seed=1)
     risk = 1 / (1 + np.exp(-learn.log_odds(fitted.calibration.hazard, fresh)))
-    wrong = learn.padded_labels(fresh) == 1
+    wrong = padded_labels(fresh) == 1
     assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
 
 
 def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    fit_forest = learn.HistGradientBoostingClassifier.fit
+    fit_forest = HistGradientBoostingClassifier.fit
 
     def fit_and_keep(self: object, x: object, y: object) -> object:
         made.append(self)
         return fit_forest(self, x, y)
 
-    monkeypatch.setattr(learn.HistGradientBoostingClassifier, "fit", fit_and_keep)
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit_and_keep)
     some = traces(100)
     weights = learn.train(some)
     x, _ = learn.rows(some)

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from ghostrouter.detect.calibration import AlarmRate
 from ghostrouter.detect.monitor import Monitor
 from ghostrouter.signals.batch import SignalBatch, Watched, matrix
 from ghostrouter.types import SegmentKey, Token, Verdict
@@ -136,3 +137,18 @@ def test_missed_tokens_begin_a_segment_afresh() -> None:
     monitor.observe(batch([token(entropy_nats=RAISED)]), 0.0)
     verdict = monitor.observe(batch([token()], start=7), 0.0).verdicts[0]
     assert (verdict.action, verdict.position) == ("continue", 8)
+
+
+def test_drift_is_found_when_a_model_alarms_too_often() -> None:
+    monitor = Monitor({"m": calibration(alarms=AlarmRate(per_token=0.001, spread=1.0))})
+    calm = [token(step_start=i % 10 == 0) for i in range(6000)]
+    monitor.observe(batch(calm), 0.0)
+    ((model, drift),) = monitor.take_drifts()
+    assert (model, drift.per_token, drift.outside) == ("m", 0.0, False)
+    # Each alarm ends its segment; what follows it in the batch is not counted.
+    for i in range(600):
+        monitor.observe(batch([token()] * 9 + [token(entropy_nats=HIGH)] * 5, key=SegmentKey("t", i)), 0.0)
+    ((model, drift),) = monitor.take_drifts()
+    assert drift.per_token == 0.1
+    assert drift.outside
+    assert monitor.take_drifts() == []

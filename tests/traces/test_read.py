@@ -51,6 +51,7 @@ def test_exact_entropies_win_and_suffice(tmp_path: Path) -> None:
     both, alone = read(
         file(tmp_path, line(entropies=[0.5, 0.1, 2.0]), line(entropies=[0.5, 0.1, 2.0], top_logprobs=None))
     )
+    exact = [0.5, 0.1, 2.0]
     for trace in (both, alone):
         for column in COLUMNS[:3]:
             np.testing.assert_allclose(trace.signals[:, COLUMNS.index(column)], exact)
