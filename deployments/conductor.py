@@ -112,7 +112,7 @@ class Conductor:
         limits = self._switching.thresholds(
             session, models, request.model, wishes.rules(self._rules, session.ask.wishes)
         )
-        request = replace(request, may_hand_off=limits.may_hand_off, may_hand_back=limits.may_hand_back)
+        request = replace(request, hand_off_at=limits.hand_off_at, hand_back_below=limits.hand_back_below)
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:
             async for frame in frames:

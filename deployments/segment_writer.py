@@ -105,8 +105,8 @@ class SegmentWriter:
         came before it.
         """
         inbox = _Inbox()
-        watch = self._watcher.open(request.key, request.may_hand_off, request.may_hand_back, inbox.wake)
-        screen = LocalScreen(self._watcher.table, request.may_hand_back)
+        watch = self._watcher.open(request.key, request.hand_off_at, request.hand_back_below, inbox.wake)
+        screen = LocalScreen(self._watcher.table, request.hand_off_at, request.hand_back_below)
         hold = HoldBack(screen.is_risky, self._limits.hold_tokens, self._limits.hold_s)
         pump = asyncio.create_task(self._pump(request, inbox))
         self._count_running(+1)

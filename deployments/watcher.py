@@ -23,8 +23,8 @@ class Watch:
     """
 
     key: SegmentKey
-    may_hand_off: bool
-    may_hand_back: bool
+    hand_off_at: float
+    hand_back_below: float
     wake: asyncio.Event
     pending: list[Token] = field(default_factory=list)
     sent: int = 0
@@ -33,7 +33,7 @@ class Watch:
     def take(self) -> tuple[Watched, list[Token]]:
         """What is pending, as it travels; it counts as sent from now on."""
         tokens, self.pending = self.pending, []
-        watched = Watched(self.key, self.sent, len(tokens), self.may_hand_off, self.may_hand_back)
+        watched = Watched(self.key, self.sent, len(tokens), self.hand_off_at, self.hand_back_below)
         self.sent += len(tokens)
         return watched, tokens
 
@@ -109,9 +109,9 @@ class Watcher:
         for shard in self._shards:
             shard.dirty.set()  # an empty batch, to get the screen
 
-    def open(self, key: SegmentKey, may_hand_off: bool, may_hand_back: bool, wake: asyncio.Event) -> Watch:
-        """Begin to watch a segment."""
-        watch = Watch(key, may_hand_off, may_hand_back, wake)
+    def open(self, key: SegmentKey, hand_off_at: float, hand_back_below: float, wake: asyncio.Event) -> Watch:
+        """Begin to watch a segment; the thresholds are those of `SegmentRequest`."""
+        watch = Watch(key, hand_off_at, hand_back_below, wake)
         self._shard(key).watches[key] = watch
         return watch
 

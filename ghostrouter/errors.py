@@ -12,6 +12,7 @@ GhostRouterError
 │   └── SegmentShed        its replica has too much to do
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
+├── TraceInvalid           a file of labelled traces has a wrong line; names it
 ├── TraceNotFound
 ├── JobNotFound            nobody's, somebody else's, or kept for its time
 ├── CallConflict           the id of a call was used for another one
@@ -33,6 +34,10 @@ class GhostRouterError(Exception):
 
 class ConfigError(GhostRouterError):
     """The configuration cannot be used; the message names the key."""
+
+
+class TraceInvalid(GhostRouterError):
+    """A file of labelled traces cannot be used; the message names file and line."""
 
 
 class RequestError(GhostRouterError):

@@ -1,5 +1,6 @@
 """The nouns of GhostRouter: what crosses a deployment boundary, frozen and picklable."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -55,7 +56,8 @@ class Token(NamedTuple):
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
     `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
-    likeliest tokens as (text, log-probability), when the client asked for them.
+    likeliest tokens as (text, log-probability), when the client asked for them. `top_logprob` is that of the likeliest
+    token, sampled or not; `second_gap` the log-probability of the second minus that of the third.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
@@ -74,6 +76,8 @@ class Token(NamedTuple):
     accepted_drafts: int
     step_start: bool
     alternatives: tuple[tuple[str, float], ...] = ()
+    top_logprob: float = 0.0
+    second_gap: float = 0.0
 
 
 class SegmentKey(NamedTuple):
@@ -185,7 +189,9 @@ class SegmentRequest:
 
     `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far; for a cloud model
     there are none, and `cloud` says what to ask.
-    `may_hand_off` and `may_hand_back` say which verdicts the engine is to act on. `scripted_end` ends the
+    `hand_off_at` is the risk from which on the engine is to end with a handoff, `hand_back_below` the risk below which
+    it may hand back at a step boundary; NaN stands for the threshold of the model's calibration, and infinite (minus
+    infinite) means never. `scripted_end` ends the
     segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
     prefix; one to avoid has failed, or must not be the same again.
 
@@ -198,8 +204,8 @@ class SegmentRequest:
     prompt_ids: tuple[int, ...]
     kept_tokens: int
     sampling: Sampling
-    may_hand_off: bool = False
-    may_hand_back: bool = False
+    hand_off_at: float = math.inf
+    hand_back_below: float = -math.inf
     scripted_end: int | None = None
     avoid_replica: str = ""
     prefer_replica: str = ""
@@ -207,6 +213,16 @@ class SegmentRequest:
     publish: bool = False
     transfer: bool = False
     cold: bool = False
+
+    @property
+    def may_hand_off(self) -> bool:
+        """Whether any risk ends the segment with a handoff."""
+        return self.hand_off_at != math.inf
+
+    @property
+    def may_hand_back(self) -> bool:
+        """Whether any calm ends the segment with a hand-back."""
+        return self.hand_back_below != -math.inf
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,7 @@ def calibration(model: str = "m", **changes: object) -> Calibration:
     """Risk follows the entropy alone: 0.5 at 1 nat, 0.98 at 2, 0.02 at 0."""
     return Calibration(
         model=model,
-        slope_window_tokens=4,
-        cusum_drift_nats=10.0,
-        weights=Weights(bias=-4.0, level=4.0, slope=0.0, cusum=0.0),
+        hazard=Weights(feature="entropy", slope=4.0, bias=-4.0),
         warm_risk=0.4,
         handoff_risk=0.9,
         quiet_risk=0.1,

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import call, events, exits
+from ghostrouter.cli import call, events, exits, signals
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
 
@@ -41,5 +41,10 @@ def schema() -> None:
     click.echo(json.dumps(GraphConfig.model_json_schema(), indent=2))
 
 
-for command in (call.call, call.run, call.result, call.jobs, call.cancel, call.health, events.events):
+_COMMANDS = (
+    *(call.call, call.run, call.result, call.jobs, call.cancel, call.health),
+    events.events,
+    *(signals.calibrate, signals.traces, signals.bench),
+)
+for command in _COMMANDS:
     main.add_command(command)

@@ -1,26 +1,16 @@
 """The calibration file of a model: what its signals mean and where its thresholds lie."""
 
+import json
 from pathlib import Path
+from typing import Self
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ghostrouter.detect.cusum import Cusum
-from ghostrouter.detect.detector import Floats, State, Tick
-from ghostrouter.detect.level import Level
-from ghostrouter.detect.slope import Slope
+from ghostrouter.detect.hazard import Hazard, Weights
+from ghostrouter.detect.remainder import Remainder
 from ghostrouter.errors import ConfigError
 
-
-class Weights(BaseModel):
-    """Logistic regression from the detectors' scores to the log-odds of trouble."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    bias: float
-    level: float
-    slope: float
-    cusum: float
+__all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Screen", "Weights"]
 
 
 class Screen(BaseModel):
@@ -31,34 +21,56 @@ class Screen(BaseModel):
     entropy_nats: float = Field(ge=0)
 
 
+class AlarmRate(BaseModel):
+    """Alarms per token, true and false ones together, as they were when the model was calibrated.
+
+    An alarm is a step in which risk reaches `handoff_risk`; the rest of that step is not counted. `spread` is the
+    variance of a window's number of alarms over that of a Poisson process of the same rate: alarms of one answer come
+    together.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    per_token: float = Field(ge=0)
+    spread: float = Field(gt=0)
+
+
 class Calibration(BaseModel):
     """Thresholds of one model, fitted from labelled traces of that model.
 
-    Risk is raised from `warm_risk` on and calms down after `quiet_tokens` tokens below `quiet_risk`; the
-    gap between the two is the hysteresis. At `handoff_risk` the answer is handed off. A segment is calm
-    enough to be handed back at a step boundary after `calm_tokens` tokens below `quiet_risk`.
+    Risk is the probability that a token is wrong. It is raised from `warm_risk` on and calms down after `quiet_tokens`
+    tokens below `quiet_risk`; the gap between the two is the hysteresis. At `handoff_risk` the answer is handed off. A
+    segment is calm enough to be handed back at a step boundary after `calm_tokens` tokens below `quiet_risk`.
+    `remainder` says how likely the model is to go wrong in what it would write next, which is what a hand-back to it
+    depends on; `alarms` is what drift is measured against.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    slope_window_tokens: int = Field(ge=2)
-    cusum_drift_nats: float = Field(ge=0)
-    weights: Weights
+    hazard: Weights
     warm_risk: float = Field(ge=0, le=1)
-    handoff_risk: float = Field(ge=0, le=1)
+    handoff_risk: float = Field(ge=0, description="above 1: never")
     quiet_risk: float = Field(ge=0, le=1)
     quiet_tokens: int = Field(ge=1)
     calm_tokens: int = Field(ge=0)
     screen: Screen
+    remainder: Remainder | None = None
+    alarms: AlarmRate | None = None
     fitted_on: str = Field(description="the traces behind these numbers, in words")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if not self.quiet_risk <= self.warm_risk <= self.handoff_risk:
+            raise ValueError("quiet_risk, warm_risk and handoff_risk must not fall")
+        return self
 
     @classmethod
     def load(cls, path: Path) -> "Calibration":
         """Read a calibration file.
 
         Raises:
-            ConfigError: the file is missing, is no JSON or lacks a field.
+            ConfigError: the file is missing, is no JSON, lacks a field or contradicts itself.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -67,34 +79,15 @@ class Calibration(BaseModel):
         except ValidationError as error:
             raise ConfigError(f"calibration file {path}: {error}") from error
 
+    def save(self, path: Path) -> None:
+        """Write the file, a field a line."""
+        fields = self.model_dump(mode="json")
+        lines = (f" {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items())
+        path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
-class Risk:
-    """The calibrated detector: the probability that trouble has begun, from level, slope and CUSUM."""
+
+class Risk(Hazard):
+    """The calibrated detector of a model."""
 
     def __init__(self, calibration: Calibration) -> None:
-        self._weights = calibration.weights
-        self._level = Level()
-        self._slope = Slope(calibration.slope_window_tokens)
-        self._cusum = Cusum(calibration.cusum_drift_nats)
-
-    @property
-    def width(self) -> int:
-        return self._slope.width + self._cusum.width
-
-    def features(self, state: State, tick: Tick) -> Floats:
-        """Level, slope and CUSUM of every segment, of shape (segments, 3)."""
-        split = self._slope.width
-        return np.stack(
-            (
-                self._level.step(state, tick),
-                self._slope.step(state[:, :split], tick),
-                self._cusum.step(state[:, split:], tick),
-            ),
-            axis=1,
-        )
-
-    def step(self, state: State, tick: Tick) -> Floats:
-        weights = np.array([self._weights.level, self._weights.slope, self._weights.cusum])
-        log_odds = self.features(state, tick) @ weights + self._weights.bias
-        risk: Floats = (1.0 / (1.0 + np.exp(-np.clip(log_odds, -60, 60)))).astype(np.float32)
-        return risk
+        super().__init__(calibration.hazard)

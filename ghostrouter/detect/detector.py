@@ -27,6 +27,9 @@ class Tick(NamedTuple):
     accepted_drafts: Floats
     inter_token_s: Floats
     step_start: Floats
+    top_logprob: Floats
+    second_gap: Floats
+    kind: Floats
 
 
 class Detector(Protocol):

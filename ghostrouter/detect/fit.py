@@ -1,105 +1,148 @@
-"""Fits a calibration from labelled traces."""
+"""Fits a calibration from labelled traces, and says what it buys."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import betaln
 
-from ghostrouter.detect.calibration import Calibration, Risk, Screen, Weights
-from ghostrouter.detect.detector import Floats, Tick, scan
+from ghostrouter.detect import conformal, learn
+from ghostrouter.detect.calibration import AlarmRate, Calibration, Screen
+from ghostrouter.detect.remainder import Remainder
 from ghostrouter.signals.batch import COLUMNS
+from ghostrouter.traces.trace import Trace, padded_labels
 
-_ENTROPY = COLUMNS.index("entropy_nats")
-_SLOPE_WINDOW_TOKENS = 8
+FALSE_ALARMS_PER_1000 = 12.0
+WINDOW_TOKENS = 16
+"""An alarm belongs to an onset if it comes in the onset's step or within so many tokens of it."""
+_ENTROPY, _STEP_START = COLUMNS.index("entropy_nats"), COLUMNS.index("step_start")
 _QUIET_TOKENS = 4
 _CALM_TOKENS = 2
-_MISSED = 0.02
+_MISSED = 0.002
+# A model that is hardly ever wrong may alarm at next to no risk and keep to its rate all the same; it should not.
+_LEAST_RISK = 0.02
 
-Labels = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledTrace:
-    """Signals of one answer, of shape (tokens, columns), and which tokens would have been wrong."""
-
-    signals: Floats
-    wrong: Labels
+Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A calibration and what it buys on the traces it was fitted on, both as shares of tokens."""
+    """A calibration and what it buys, measured on traces that the detector had not seen.
+
+    `recall` is the share of onsets at which, or within WINDOW_TOKENS after which, risk reaches `handoff_risk`;
+    `delay_tokens` the median number of tokens until then (None: nothing was found); `false_alarms` the steps per
+    faithful token in which a faithful token alarms.
+    """
 
     calibration: Calibration
     recall: float
+    delay_tokens: float | None
     false_alarms: float
 
+    def __str__(self) -> str:
+        delay = "-" if self.delay_tokens is None else f"{self.delay_tokens:g}"
+        if self.calibration.handoff_risk > 1:
+            return "too few traces to promise so few false alarms: it will never alarm"
+        return (
+            f"risk {self.calibration.handoff_risk:.4f} and above alarms; recall {self.recall:.3f}, "
+            f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
+        )
 
-def fit(model: str, traces: Sequence[LabelledTrace], recall: float, fitted_on: str) -> Fit:
-    """Logistic regression on level, slope and CUSUM; thresholds from the risks of the wrong tokens.
 
-    `handoff_risk` is set so that the share `recall` of the wrong tokens reaches it, `warm_risk` to half of
-    that risk, and the screen so that it lets at most 2% of the tokens that would raise risk pass.
+def fit(model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str) -> Fit:
+    """Train the hazard, calibrate it on cross-fitted log-odds and set the thresholds.
+
+    `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it. The
+    screen lets pass 0.2% of the tokens that would raise risk.
 
     Raises:
-        ValueError: no token is wrong, or all are: there is nothing to learn from.
+        TraceInvalid: there is nothing to learn from.
     """
-    wrong = np.concatenate([t.wrong for t in traces])
-    if wrong.all() or not wrong.any():
-        raise ValueError(f"{model}: {int(wrong.sum())} of {wrong.size} tokens are wrong; both kinds are needed")
-    entropy = np.concatenate([t.signals[:, _ENTROPY] for t in traces])
-    # Half-way between right and wrong: the reference value that detects a shift of that size soonest (Page 1954).
-    drift_nats = float(entropy[~wrong].mean() + entropy[wrong].mean()) / 2
-    draft = _draft(model, drift_nats, fitted_on)
-    features = np.concatenate([_features(draft, t.signals) for t in traces])
-    regression = LogisticRegression(max_iter=1000).fit(features, wrong)
-    level, slope, cusum = (float(c) for c in regression.coef_[0])
-    weights = Weights(bias=float(regression.intercept_[0]), level=level, slope=slope, cusum=cusum)
-    draft = draft.model_copy(update={"weights": weights})
-    risks_by_trace = [scan(Risk(draft), _state(draft), t.signals[None])[0] for t in traces]
-    risks = np.concatenate(risks_by_trace)
-    handoff_risk = float(np.quantile(risks[wrong], 1 - recall))
-    warm_risk = handoff_risk / 2
-    update = {
-        "handoff_risk": handoff_risk,
-        "warm_risk": warm_risk,
-        "quiet_risk": warm_risk / 2,
-        "screen": Screen(entropy_nats=float(np.quantile(entropy[_raises(risks_by_trace, warm_risk)], _MISSED))),
-    }
-    calibration = draft.model_copy(update=update)
-    alarms = risks >= handoff_risk
-    return Fit(calibration, float(alarms[wrong].mean()), float(alarms[~wrong].mean()))
-
-
-def _draft(model: str, drift_nats: float, fitted_on: str) -> Calibration:
-    return Calibration(
+    weights = learn.train(traces)
+    raw = learn.cross_log_odds(traces)
+    labels = padded_labels(traces)
+    counts = ~np.isnan(labels)
+    slope, bias = learn.platt(raw[counts], labels[counts] == 1)
+    weights = weights.model_copy(update={"slope": slope, "bias": bias})
+    risks = 1 / (1 + np.exp(-np.clip(bias + slope * raw, -60, 60)))
+    by_trace = [r[: len(t.signals)] for r, t in zip(risks, traces, strict=True)]
+    at = max(_LEAST_RISK, conformal.threshold(traces, by_trace, false_alarms_per_1000 / 1000))
+    warm = min(1.0, at) / 2
+    calibration = Calibration(
         model=model,
-        slope_window_tokens=_SLOPE_WINDOW_TOKENS,
-        cusum_drift_nats=drift_nats,
-        weights=Weights(bias=0.0, level=0.0, slope=0.0, cusum=0.0),
-        warm_risk=0.0,
-        handoff_risk=0.0,
-        quiet_risk=0.0,
+        hazard=weights,
+        warm_risk=warm,
+        handoff_risk=at,
+        quiet_risk=warm / 2,
         quiet_tokens=_QUIET_TOKENS,
         calm_tokens=_CALM_TOKENS,
-        screen=Screen(entropy_nats=0.0),
+        screen=Screen(entropy_nats=_screen_nats(traces, by_trace, warm)),
+        remainder=remainder(traces),
+        alarms=alarm_rate(traces, by_trace, at),
         fitted_on=fitted_on,
     )
+    recall, delay = recall_and_delay(traces, by_trace, at)
+    faithful = sum(int((t.labels == 0).sum()) for t in traces)
+    false = sum(int((conformal.step_peaks(t, r) >= at).sum()) for t, r in zip(traces, by_trace, strict=True))
+    return Fit(calibration, recall, delay, false / faithful)
 
 
-def _raises(risks_by_trace: Sequence[Floats], warm_risk: float) -> Labels:
-    """The tokens at which risk rises to `warm_risk`, the token before being below it."""
-    raised = [np.concatenate(([False], risks >= warm_risk)) for risks in risks_by_trace]
-    return np.concatenate([r[1:] & ~r[:-1] for r in raised])
+def _screen_nats(traces: Sequence[Trace], risks: Sequence[Array], warm_risk: float) -> float:
+    """An entropy that nearly all tokens exceed that would raise risk."""
+    entropy = np.concatenate([t.signals[:, _ENTROPY] for t in traces])
+    raising = entropy[np.concatenate(list(risks)) >= warm_risk]
+    return float(np.quantile(raising, _MISSED)) if len(raising) else float(entropy.max())
 
 
-def _state(calibration: Calibration) -> npt.NDArray[np.float64]:
-    return np.zeros((1, Risk(calibration).width))
+def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> tuple[float, float | None]:
+    """The share of onsets with an alarm, and the median delay of the alarm in tokens."""
+    delays, onsets = [], 0
+    for trace, risk in zip(traces, risks, strict=True):
+        for begin, _ in trace.spans:
+            onsets += 1
+            found = np.flatnonzero(risk[begin : begin + WINDOW_TOKENS + 1] >= at)
+            if len(found):
+                delays.append(int(found[0]))
+    return (len(delays) / onsets if onsets else 0.0), (float(np.median(delays)) if delays else None)
 
 
-def _features(calibration: Calibration, signals: Floats) -> Floats:
-    """Level, slope and CUSUM of every token of one answer, of shape (tokens, 3)."""
-    risk, state = Risk(calibration), _state(calibration)
-    return np.concatenate([risk.features(state, Tick(*row[:, None])) for row in signals])
+def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> AlarmRate:
+    """Alarms per token as serving will see them, and how unevenly they fall on answers.
+
+    Of a step in which it alarms the model writes no more than the alarming token; another model goes on from there.
+    """
+    alarms, tokens = [], []
+    for trace, risk in zip(traces, risks, strict=True):
+        steps = np.split(risk, np.flatnonzero(trace.signals[1:, _STEP_START] > 0) + 1)
+        first = [np.flatnonzero(step >= at) for step in steps]
+        alarms.append(sum(len(found) > 0 for found in first))
+        tokens.append(sum(found[0] + 1 if len(found) else len(step) for found, step in zip(first, steps, strict=True)))
+    rate = sum(alarms) / sum(tokens)
+    expected = rate * np.array(tokens)
+    spread = float(((np.array(alarms) - expected) ** 2).sum() / expected.sum()) if rate else 1.0
+    return AlarmRate(per_token=rate, spread=max(spread, 1e-3))
+
+
+def remainder(traces: Sequence[Trace]) -> Remainder:
+    """How the share of steps that go wrong differs between answers: a beta-binomial by maximum likelihood.
+
+    With labels of the first wrong token only, the steps behind it say nothing and are left out.
+    """
+    failed, steps, tokens = [], [], 0
+    for trace in traces:
+        known = ~np.isnan(trace.labels)
+        step = np.cumsum(trace.signals[:, _STEP_START] > 0)
+        steps.append(len(np.unique(step[known])))
+        failed.append(len({int(step[begin]) for begin, _ in trace.spans}))
+        tokens += int(known.sum())
+    k, n = np.array(failed, dtype=float), np.array(steps, dtype=float)
+
+    def surprise(theta: Array) -> float:
+        a, b = np.exp(theta)
+        # A weak prior (one step gone wrong, one not, a scale of about one) keeps the fit finite.
+        return float(-(betaln(a + k, b + n - k) - betaln(a, b)).sum() + 0.5 * (theta**2).sum() / 4)
+
+    a, b = np.exp(minimize(surprise, np.zeros(2), method="Nelder-Mead").x)
+    return Remainder(alpha=float(a), beta=float(b), tokens_per_step=tokens / float(n.sum()))

@@ -1,12 +1,14 @@
 """Watches running segments and gives verdicts: hysteresis, onset, hand-off and hand-back."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import Floats, State, scan
+from ghostrouter.detect.drift import Drift, DriftWatch
 from ghostrouter.detect.screen import ScreenTable
 from ghostrouter.signals.batch import COLUMNS, SignalBatch, Watched
 from ghostrouter.types import Action, SegmentKey, Verdict
@@ -24,7 +26,18 @@ class _Row:
     onset: int | None = None
     quiet_run: int = 0
     calm_run: int = 0
+    alarmed: bool = False
+    counted: int = 0
+    alarms: int = 0
     verdict: Verdict | None = field(default=None)
+
+    def count(self, alarm: bool, step_start: bool) -> None:
+        """Take a token into the rate of alarms: one a step, and of that step nothing behind it."""
+        self.alarmed = self.alarmed and not step_start
+        if not self.alarmed:
+            self.counted += 1
+            self.alarms += alarm
+            self.alarmed = alarm
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +67,8 @@ class Monitor:
         """Judge by other calibrations from now on; segments under way are judged afresh."""
         self._calibrations = dict(calibrations)
         self._risks = {name: Risk(c) for name, c in calibrations.items()}
+        self._drift = {name: DriftWatch(c.alarms) for name, c in calibrations.items() if c.alarms}
+        self._found: list[tuple[str, Drift]] = []
         self._rows.clear()
 
     def observe(self, batch: SignalBatch, now_s: float) -> Reply:
@@ -74,7 +89,24 @@ class Monitor:
             self._judge(calibration, row, segment, risks[i, : segment.count], signals[i, :, _STEP_START])
             for i, (row, segment) in enumerate(zip(rows, batch.segments, strict=True))
         )
-        return Reply(tuple(verdicts), ScreenTable(calibration.screen.entropy_nats, calibration.calm_tokens))
+        reply = Reply(tuple(verdicts), ScreenTable(calibration.screen.entropy_nats, calibration.calm_tokens))
+        self._count_alarms(batch, rows)
+        return reply
+
+    def take_drifts(self) -> list[tuple[str, Drift]]:
+        """What the windows that have become full say, model by model, once."""
+        found, self._found = self._found, []
+        return found
+
+    def _count_alarms(self, batch: SignalBatch, rows: Sequence[_Row]) -> None:
+        watch = self._drift.get(batch.model)
+        if watch is None:
+            return
+        found = watch.count(sum(r.counted for r in rows), sum(r.alarms for r in rows))
+        for row in rows:
+            row.counted = row.alarms = 0
+        if found:
+            self._found.append((batch.model, found))
 
     def forget_stale(self, now_s: float) -> int:
         """Drop segments that have not been heard of for long; returns how many."""
@@ -97,6 +129,7 @@ class Monitor:
     ) -> Verdict:
         for risk, step_start in zip(risks.tolist(), step_starts.tolist(), strict=False):
             if row.verdict is None:
+                row.count(risk >= calibration.handoff_risk, bool(step_start))
                 self._advance(calibration, row, segment, risk, bool(step_start))
             row.position += 1
         if row.verdict is not None:
@@ -108,17 +141,23 @@ class Monitor:
     def _advance(self, c: Calibration, row: _Row, segment: Watched, risk: float, step_start: bool) -> None:
         """Take one token into account; sets the row's verdict when it is time to switch."""
         here = row.position
-        if segment.may_hand_back and step_start and here > 0 and row.calm_run >= c.calm_tokens:
+        hand_off_at = c.handoff_risk if math.isnan(segment.hand_off_at) else segment.hand_off_at
+        calm_below = c.quiet_risk if math.isnan(segment.hand_back_below) else segment.hand_back_below
+        may_hand_back = segment.hand_back_below != -math.inf
+        if may_hand_back and step_start and here > 0 and row.calm_run >= c.calm_tokens:
             row.verdict = Verdict(segment.key, here + 1, "hand_back", risk, here)
             return
-        row.calm_run = row.calm_run + 1 if risk < c.quiet_risk else 0
-        if risk >= c.warm_risk:
+        row.calm_run = row.calm_run + 1 if risk < calm_below else 0
+        warm_from = min(c.warm_risk, hand_off_at)
+        if hand_off_at == math.inf:
+            return  # no risk leads anywhere, so none is raised
+        if risk >= warm_from:
             row.quiet_run = 0
             if row.onset is None:
                 row.onset = here
-        elif row.onset is not None and risk < c.quiet_risk:
+        elif row.onset is not None and risk < min(c.quiet_risk, warm_from):
             row.quiet_run += 1
             if row.quiet_run >= c.quiet_tokens:
                 row.onset = None
-        if segment.may_hand_off and risk >= c.handoff_risk:
+        if risk >= hand_off_at:
             row.verdict = Verdict(segment.key, here + 1, "handoff", risk, here if row.onset is None else row.onset)

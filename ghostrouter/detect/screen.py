@@ -1,5 +1,6 @@
 """The quick look at a token, taken where it is made: may it leave before telemetry has seen it?"""
 
+import math
 from dataclasses import dataclass
 
 from ghostrouter.types import Token
@@ -18,11 +19,17 @@ class ScreenTable:
 
 
 class LocalScreen:
-    """Looks at the tokens of one segment, in order. Without a table nothing is risky."""
+    """Looks at the tokens of one segment, in order. Without a table nothing is risky.
 
-    def __init__(self, table: ScreenTable | None, may_hand_back: bool) -> None:
+    Where no risk leads to a handoff a token need not wait; where no calm leads to a hand-back no boundary matters.
+    """
+
+    def __init__(
+        self, table: ScreenTable | None, hand_off_at: float = math.nan, hand_back_below: float = -math.inf
+    ) -> None:
         self._table = table
-        self._may_hand_back = may_hand_back
+        self._may_hand_off = hand_off_at != math.inf
+        self._may_hand_back = hand_back_below != -math.inf
         self._calm_run = 0
 
     def is_risky(self, token: Token, index: int) -> bool:
@@ -33,4 +40,4 @@ class LocalScreen:
         switch_point = boundary and self._calm_run >= self._table.calm_tokens
         above = token.entropy_nats >= self._table.entropy_nats
         self._calm_run = 0 if above else self._calm_run + 1
-        return above or switch_point
+        return (above and self._may_hand_off) or switch_point

@@ -57,9 +57,9 @@ EVENTS_LOST = Metric("ghost_events_lost", "counter", "Rows given up: neither the
 EVENT_WRITE_TIME = Metric("ghost_event_write_seconds", "histogram", "Writing a batch of rows.", (), _SECONDS)
 EVENT_STORE_UP = Metric("ghost_event_store_up", "gauge", "1 while the event store can be written, else 0.")
 JOBS = Metric("ghost_jobs", "counter", "Jobs of the call API by how they ended.", ("status",))
+ALARM_RATE = Metric("ghost_alarms_per_token", "gauge", "Alarms per token in the last full window.", ("model",))
+DRIFT = Metric(
+    "ghost_alarm_drift", "gauge", "1 while alarms come more or less often than calibrated; else 0.", ("model",)
+)
 
-ALL = (
-    SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
-    ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
-    EVENTS_WRITTEN, EVENTS_SPOOLED, EVENTS_LOST, EVENT_WRITE_TIME, EVENT_STORE_UP, JOBS,
-)  # fmt: skip
+ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

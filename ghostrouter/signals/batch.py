@@ -1,11 +1,13 @@
 """The signals of all running segments of a replica, as they travel to telemetry."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from ghostrouter.signals.kind import kind
 from ghostrouter.types import SegmentKey, Token
 
 Floats = npt.NDArray[np.float32]
@@ -19,6 +21,9 @@ COLUMNS = (
     "accepted_drafts",
     "inter_token_s",
     "step_start",
+    "top_logprob",
+    "second_gap",
+    "kind",
 )
 
 
@@ -33,18 +38,25 @@ def row(token: Token) -> tuple[float, ...]:
         float(token.accepted_drafts),
         token.inter_token_s,
         float(token.step_start),
+        token.top_logprob,
+        token.second_gap,
+        float(kind(token.text)),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One segment of a batch: which tokens it reports and which verdicts it may act on."""
+    """One segment of a batch: which tokens it reports, and the risks at which it is worth changing the model.
+
+    NaN means the threshold of the model's calibration; `hand_off_at` infinite and `hand_back_below` minus infinite
+    forbid the verdict.
+    """
 
     key: SegmentKey
     start: int
     count: int
-    may_hand_off: bool
-    may_hand_back: bool
+    hand_off_at: float = math.nan
+    hand_back_below: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)

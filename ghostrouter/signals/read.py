@@ -53,4 +53,6 @@ class TokenReader:
                 (self._tokenizer.decode([i]), x)
                 for i, x in zip(top_ids[: self._alternatives], top_logprobs, strict=False)
             ),
+            top_logprob=top_logprobs[0] if top_logprobs else logprob,
+            second_gap=top_logprobs[1] - top_logprobs[2] if len(top_logprobs) > 2 else 0.0,
         )

@@ -1,4 +1,5 @@
 import asyncio
+import math
 from collections.abc import Callable
 from contextlib import aclosing
 
@@ -49,7 +50,7 @@ class Replica:
         await self.shard.asked.wait()  # the screen has been fetched
         await asyncio.sleep(0.005)
         self.shard.broken = self.broken
-        fields: dict[str, object] = {"may_hand_off": True, **changes}
+        fields: dict[str, object] = {"hand_off_at": math.nan, **changes}
         request = SegmentRequest(SegmentKey("s", 0), "m", (1, 2), 0, Sampling(max_tokens=50), **fields)  # type: ignore[arg-type]
         try:
             return [f async for f in self.writer.write(request)]
@@ -117,7 +118,7 @@ async def test_a_handoff_at_the_very_end_still_counts() -> None:
 
 
 async def test_where_no_handoff_is_allowed_everything_leaves_in_time() -> None:
-    frames = await Replica(Engine(written("aBcdefgh")), hold_s=0.05).frames(may_hand_off=False)
+    frames = await Replica(Engine(written("aBcdefgh")), hold_s=0.05).frames(hand_off_at=math.inf)
     assert text(frames) == "abcdefgh"
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "stop"

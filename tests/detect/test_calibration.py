@@ -2,39 +2,126 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
 
+from ghostrouter.detect import conformal, learn
 from ghostrouter.detect.calibration import Calibration
-from ghostrouter.detect.fit import LabelledTrace, fit
-from ghostrouter.errors import ConfigError
+from ghostrouter.detect.fit import Fit, fit, remainder
+from ghostrouter.detect.remainder import Remainder
+from ghostrouter.errors import ConfigError, TraceInvalid
 from ghostrouter.signals.batch import matrix
+from ghostrouter.traces.trace import Trace, padded_labels
 from tests.make import calibration, token
 
 
-def trace(rng: np.random.Generator, wrong_rate: float) -> LabelledTrace:
-    """Wrong tokens have an entropy around 2 nats, right ones around 0.2."""
+def trace(rng: np.random.Generator, wrong_rate: float, group: str) -> Trace:
+    """Wrong tokens have an entropy around 2 nats, right ones around 0.2; a step has ten tokens."""
     wrong = rng.random(40) < wrong_rate
     entropy = np.abs(rng.normal(np.where(wrong, 2.0, 0.2), 0.2))
-    return LabelledTrace(matrix([token(entropy_nats=e) for e in entropy]), wrong)
+    tokens = [
+        token(entropy_nats=e, step_start=i % 10 == 0)._replace(top_logprob=-e / 2, margin=3 - e)
+        for i, e in enumerate(entropy)
+    ]
+    spans = tuple((int(i), int(i) + 1) for i in np.flatnonzero(wrong))
+    return Trace("m", group, matrix(tokens), spans)
 
 
-def test_fit_finds_the_wrong_tokens() -> None:
-    rng = np.random.default_rng(0)
-    found = fit("m", [trace(rng, 0.05) for _ in range(200)], recall=0.98, fitted_on="made up")
-    assert found.recall == pytest.approx(0.98, abs=0.01)
-    assert found.false_alarms < 0.01
-    assert 0 < found.calibration.quiet_risk < found.calibration.warm_risk < found.calibration.handoff_risk < 1
-    assert 0.3 < found.calibration.screen.entropy_nats < 2.0
+def traces(n: int, wrong_rate: float = 0.05, seed: int = 0) -> list[Trace]:
+    rng = np.random.default_rng(seed)
+    return [trace(rng, wrong_rate, str(i)) for i in range(n)]
 
 
-def test_fit_needs_both_kinds() -> None:
-    with pytest.raises(ValueError, match="both kinds"):
-        fit("m", [trace(np.random.default_rng(0), 0.0)], recall=0.9, fitted_on="")
+@pytest.fixture(scope="module")
+def fitted() -> Fit:
+    return fit("m", traces(200), false_alarms_per_1000=5, fitted_on="made up")
 
 
-def test_files_survive_the_way_to_disk(tmp_path: Path) -> None:
-    path = tmp_path / "c.json"
-    path.write_text(calibration().model_dump_json())
-    assert Calibration.load(path) == calibration()
+def test_fit_finds_the_wrong_tokens(fitted: Fit) -> None:
+    assert fitted.recall > 0.95
+    assert fitted.delay_tokens == 0
+    assert fitted.false_alarms <= 0.005
+    c = fitted.calibration
+    assert 0 < c.quiet_risk < c.warm_risk < c.handoff_risk < 1
+    assert c.remainder is not None
+    assert c.alarms is not None
+    assert 0.02 < c.alarms.per_token < 0.06  # about one step in three holds a wrong token
+    assert 0.25 < c.remainder.step_hazard() < 0.55  # 1 - 0.95^10 = 0.4
+
+
+def test_risk_is_a_probability(fitted: Fit) -> None:
+    fresh = traces(100, seed=1)
+    risk = 1 / (1 + np.exp(-learn.log_odds(fitted.calibration.hazard, fresh)))
+    wrong = padded_labels(fresh) == 1
+    assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
+
+
+def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    fit_forest = HistGradientBoostingClassifier.fit
+
+    def fit_and_keep(self: object, x: object, y: object) -> object:
+        made.append(self)
+        return fit_forest(self, x, y)
+
+    monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit_and_keep)
+    some = traces(100)
+    weights = learn.train(some)
+    x, _ = learn.rows(some)
+    expected = made[0].decision_function(x)  # type: ignore[attr-defined]
+    found = learn.log_odds(weights, some)
+    np.testing.assert_allclose(found.ravel(), expected, atol=1e-4)
+
+
+def test_little_data_gets_a_single_feature() -> None:
+    assert learn.train(traces(20)).trees == ()
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0])
+def test_fit_needs_right_and_wrong_tokens(rate: float) -> None:
+    with pytest.raises(TraceInvalid, match="right and wrong"):
+        fit("m", traces(10, rate), false_alarms_per_1000=5, fitted_on="")
+
+
+@pytest.mark.parametrize("rate", [0.002, 0.01, 0.05])
+def test_the_threshold_keeps_its_promise_on_average(rate: float) -> None:
+    """Over many draws of traces to calibrate on, fresh ones alarm no more often than promised."""
+    rng = np.random.default_rng(2)
+    shape = traces(1, 0.0)[0]
+    alarms = []
+    for _ in range(100):
+        risks = rng.random((60, 40)) ** 2
+        at = conformal.threshold([shape] * 60, list(risks), rate)
+        fresh = [conformal.step_peaks(shape, r) for r in rng.random((60, 40)) ** 2]
+        alarms.append(np.mean([(peaks >= at).sum() / 40 for peaks in fresh]))
+    assert np.mean(alarms) <= rate
+
+
+def test_too_few_traces_promise_nothing() -> None:
+    risks = [np.zeros(40)] * 3
+    assert conformal.threshold(traces(3, 0.0), risks, 0.001) == conformal.NEVER
+
+
+def test_an_answer_that_fails_is_expected_to_fail_again() -> None:
+    """Half of the answers are wrong in every step, half in none."""
+    certain, hopeless = traces(30, 0.0), traces(30, 1.0, seed=3)
+    found = remainder([*certain, *hopeless])
+    assert found.step_hazard() == pytest.approx(0.5, abs=0.1)
+    assert found.step_hazard(failed_steps=2) > 0.9
+    assert found.step_hazard(clean_steps=2) < 0.1
+    assert found.tokens_per_step == pytest.approx(10)
+
+
+def test_the_hazard_of_one_step_is_that_of_its_tokens() -> None:
+    some = Remainder(alpha=0.3, beta=0.7, tokens_per_step=8)
+    assert some.hazard(8, 1, 2) == pytest.approx(some.step_hazard(1, 2))
+    assert some.hazard(0) == 0
+    assert some.hazard(80) < some.hazard(800) < 1
+
+
+def test_files_survive_the_way_to_disk(tmp_path: Path, fitted: Fit) -> None:
+    for made in (calibration(), fitted.calibration):
+        made.save(tmp_path / "c.json")
+        assert Calibration.load(tmp_path / "c.json") == made
 
 
 @pytest.mark.parametrize("content", [None, "", "{}", '{"model": "m", "unknown": 1}'])

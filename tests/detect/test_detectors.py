@@ -7,14 +7,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.detect.calibration import Risk
+from ghostrouter.detect.confidence import WindowDoubt
 from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector, Tick, scan
+from ghostrouter.detect.doubt import Doubt
+from ghostrouter.detect.first_of_step import FirstOfStep
+from ghostrouter.detect.hazard import Hazard, Tree, Weights
 from ghostrouter.detect.level import Level
+from ghostrouter.detect.margin import Margin
+from ghostrouter.detect.page_hinkley import PageHinkley
+from ghostrouter.detect.position import Position
+from ghostrouter.detect.rolling import NAMES
 from ghostrouter.detect.slope import Slope
 from ghostrouter.signals.batch import COLUMNS
 from tests.make import calibration
 
-DETECTORS: list[Detector] = [Level(), Slope(4), Cusum(0.3), Risk(calibration())]
+STUMP = Tree(
+    feature=(NAMES.index("entropy_1_before"), -1, -1),
+    threshold=(1.0, 0.0, 0.0),
+    left=(1, 0, 0),
+    right=(2, 0, 0),
+    value=(0.0, -2.0, 2.0),
+)
+DETECTORS: list[Detector] = [
+    Level(),
+    Slope(4),
+    Margin(),
+    Doubt(),
+    FirstOfStep(),
+    WindowDoubt(3),
+    Cusum(0.3),
+    PageHinkley(0.1),
+    Position(-1.0),
+    Hazard(Weights(trees=(STUMP, STUMP))),
+    Risk(calibration()),
+]
 entropies = st.lists(st.floats(0, 6, width=32), min_size=1, max_size=30)
 
 
@@ -72,3 +99,34 @@ def test_cusum_adds_up_the_excess_and_never_falls_below_zero() -> None:
 def test_risk_is_the_logistic_of_the_weighted_scores() -> None:
     risks = scan(Risk(calibration()), fresh(Risk(calibration()), 1), signals([0.0, 1.0, 2.0]))[0]
     np.testing.assert_allclose(risks, 1 / (1 + np.exp([4.0, 0.0, -4.0])), rtol=1e-5)
+
+
+def test_page_hinkley_is_quiet_until_the_mean_has_risen() -> None:
+    scores = scan(PageHinkley(0.1), np.zeros((1, 4)), signals([0.2, 0.2, 0.2, 2.0, 2.0]))[0]
+    assert scores[:3] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert 0 < scores[3] < scores[4]
+
+
+def test_window_is_the_mean_of_what_there_is() -> None:
+    scores = scan(WindowDoubt(2), np.zeros((1, 3)), signals([1.0, 3.0, 5.0]))[0]
+    np.testing.assert_allclose(scores, [1.0, 2.0, 4.0])
+
+
+def test_first_of_step_holds_until_the_next_step() -> None:
+    values = signals([1.0, 3.0, 5.0, 2.0])
+    values[0, 2, COLUMNS.index("step_start")] = 1
+    np.testing.assert_allclose(scan(FirstOfStep(), np.zeros((1, 2)), values)[0], [1.0, 1.0, 5.0, 5.0])
+
+
+def test_a_forest_adds_its_trees_up() -> None:
+    risks = scan(Hazard(Weights(trees=(STUMP, STUMP))), np.zeros((1, 12)), signals([2.0, 0.5, 0.0]))[0]
+    np.testing.assert_allclose(risks, 1 / (1 + np.exp([4.0, -4.0, 4.0])), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"left": (1, 0)}, {"feature": (99, -1, -1)}, {"left": (0, 0, 0)}, {"right": (3, 0, 0)}],
+)
+def test_what_is_no_tree_is_refused(changes: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=r"tree|node"):
+        Tree.model_validate({**STUMP.model_dump(), **changes})

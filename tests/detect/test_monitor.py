@@ -1,6 +1,9 @@
+import math
+
 import numpy as np
 import pytest
 
+from ghostrouter.detect.calibration import AlarmRate
 from ghostrouter.detect.monitor import Monitor
 from ghostrouter.signals.batch import SignalBatch, Watched, matrix
 from ghostrouter.types import SegmentKey, Token, Verdict
@@ -12,7 +15,13 @@ CALM, RAISED, HIGH = 0.0, 1.0, 2.0  # nats: risk 0.02, 0.5, 0.98
 def batch(
     tokens: list[Token], start: int = 0, off: bool = True, back: bool = False, key: SegmentKey = KEY, model: str = "m"
 ) -> SignalBatch:
-    return SignalBatch(model, (Watched(key, start, len(tokens), off, back),), matrix(tokens))
+    watched = Watched(key, start, len(tokens), *thresholds(off, back))
+    return SignalBatch(model, (watched,), matrix(tokens))
+
+
+def thresholds(off: bool, back: bool) -> tuple[float, float]:
+    """The calibration's where allowed, none where not."""
+    return math.nan if off else math.inf, math.nan if back else -math.inf
 
 
 def judge(*entropies: float, off: bool = True) -> Verdict:
@@ -38,7 +47,22 @@ def test_verdicts(entropies: tuple[float, ...], action: str, onset: int | None) 
 
 
 def test_no_handoff_where_none_is_allowed() -> None:
-    assert judge(CALM, HIGH, off=False).action == "warm"
+    assert judge(CALM, HIGH, off=False).action == "continue"
+
+
+@pytest.mark.parametrize(("at", "action"), [(0.4, "handoff"), (0.6, "warm"), (math.nan, "warm")])
+def test_a_segment_may_have_a_threshold_of_its_own(at: float, action: str) -> None:
+    watched = Watched(KEY, 0, 2, at, -math.inf)
+    fresh = matrix([token(entropy_nats=e) for e in (CALM, RAISED)])
+    assert Monitor({"m": calibration()}).observe(SignalBatch("m", (watched,), fresh), 0.0).verdicts[0].action == action
+
+
+@pytest.mark.parametrize(("below", "action"), [(0.99, "hand_back"), (0.6, "hand_back"), (0.4, "continue")])
+def test_how_calm_is_calm_enough_is_the_segments_own(below: float, action: str) -> None:
+    tokens = [token(entropy_nats=RAISED), token(entropy_nats=RAISED), token(step_start=True)]
+    watched = Watched(KEY, 0, 3, math.inf, below)
+    verdict = Monitor({"m": calibration()}).observe(SignalBatch("m", (watched,), matrix(tokens)), 0.0).verdicts[0]
+    assert verdict.action == action
 
 
 @pytest.mark.parametrize("sizes", [(6,), (1, 1, 1, 1, 1, 1), (2, 4), (5, 1)])
@@ -73,7 +97,7 @@ def test_no_hand_back_before_anything_is_written() -> None:
 def test_many_segments_in_one_batch() -> None:
     keys = [SegmentKey("s", i) for i in range(3)]
     series = [[CALM], [CALM, HIGH, CALM], [RAISED, RAISED]]
-    watched = tuple(Watched(k, 0, len(s), True, False) for k, s in zip(keys, series, strict=True))
+    watched = tuple(Watched(k, 0, len(s), *thresholds(True, False)) for k, s in zip(keys, series, strict=True))
     values = np.concatenate([matrix([token(entropy_nats=e) for e in s]) for s in series])
     reply = Monitor({"m": calibration()}).observe(SignalBatch("m", watched, values), 0.0)
     assert [(v.key, v.action, v.position) for v in reply.verdicts] == [
@@ -113,3 +137,18 @@ def test_missed_tokens_begin_a_segment_afresh() -> None:
     monitor.observe(batch([token(entropy_nats=RAISED)]), 0.0)
     verdict = monitor.observe(batch([token()], start=7), 0.0).verdicts[0]
     assert (verdict.action, verdict.position) == ("continue", 8)
+
+
+def test_drift_is_found_when_a_model_alarms_too_often() -> None:
+    monitor = Monitor({"m": calibration(alarms=AlarmRate(per_token=0.001, spread=1.0))})
+    calm = [token(step_start=i % 10 == 0) for i in range(6000)]
+    monitor.observe(batch(calm), 0.0)
+    ((model, drift),) = monitor.take_drifts()
+    assert (model, drift.per_token, drift.outside) == ("m", 0.0, False)
+    # Each alarm ends its segment; what follows it in the batch is not counted.
+    for i in range(600):
+        monitor.observe(batch([token()] * 9 + [token(entropy_nats=HIGH)] * 5, key=SegmentKey("t", i)), 0.0)
+    ((model, drift),) = monitor.take_drifts()
+    assert drift.per_token == 0.1
+    assert drift.outside
+    assert monitor.take_drifts() == []

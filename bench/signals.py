@@ -1,0 +1,53 @@
+"""How well do the signals tell where an answer goes wrong? Every detector, and baselines that look at no signal.
+
+    make bench NAME=signals [SEED=1] [N=400] [TRAIN=2000] [MODEL=ghost-small]
+
+Detectors are set up on validation questions (the forced view of `models.traces`) and measured on what the model writes
+by itself for held-out test questions. Needs no service.
+"""
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+
+from bench.service import write
+from ghostrouter.detect.calibration import Calibration, Risk
+from ghostrouter.detect.detector import scan
+from ghostrouter.detect.evaluate import compare
+from ghostrouter.traces.read import as_trace
+from ghostrouter.traces.trace import Trace, padded
+from models import questions
+from models.traces import FOLDER, Recorder
+
+SEED = int(os.environ.get("SEED", "1"))
+N = int(os.environ.get("N", "400"))
+TRAIN = int(os.environ.get("TRAIN", "2000"))
+MODEL = os.environ.get("MODEL", "ghost-small")
+_SEGMENTS, _ROUNDS = 32, 50
+
+
+def step_us(traces: list[Trace]) -> float:
+    """What the served detector takes for a token of each of 32 segments, in microseconds a batch."""
+    risk = Risk(Calibration.load(FOLDER / MODEL / "calibration.json"))
+    signals = padded((traces * _SEGMENTS)[:_SEGMENTS])[:, :1]
+    state = np.zeros((_SEGMENTS, risk.width))
+    times = []
+    for _ in range(_ROUNDS):
+        began = time.perf_counter()
+        scan(risk, state, signals)
+        times.append(time.perf_counter() - began)
+    return 1e6 * sorted(times)[_ROUNDS // 2]
+
+
+def main() -> None:
+    recorder = Recorder(FOLDER / MODEL)
+    train = [as_trace(line) for line in recorder.forced(questions.sample("validation", 1, TRAIN))]
+    test = [as_trace(line) for line in recorder.own(questions.sample("test", SEED, N))]
+    result: dict[str, Any] = compare(test, train)
+    write("signals", result | {"step_us_32_segments": step_us(test), "model": MODEL, "seed": SEED, "train": TRAIN})
+
+
+if __name__ == "__main__":
+    main()

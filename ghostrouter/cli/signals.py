@@ -1,0 +1,92 @@
+"""`ghostrouter calibrate`, `ghostrouter traces record`, `ghostrouter bench signals`."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ghostrouter.errors import GhostRouterError
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class _Refused(click.ClickException):
+    """One line on stderr, exit status 1."""
+
+    def __init__(self, error: GhostRouterError) -> None:
+        super().__init__(str(error).replace("\n", " "))
+
+
+@click.command()
+@click.option("--model", required=True, help="the model the calibration is for; other models' traces are refused")
+@click.option("--traces", "path", required=True, type=_FILE, help="labelled traces, see docs/traces.md")
+@click.option("--false-alarms-per-1000", default=12.0, show_default=True, type=click.FloatRange(0, min_open=True))
+@click.option("--out", type=_FILE, help="default: MODEL.calibration.json")
+def calibrate(model: str, path: Path, false_alarms_per_1000: float, out: Path | None) -> None:
+    """Fit the detector and its thresholds to labelled traces, and say what they buy."""
+    from ghostrouter.detect.fit import fit  # scikit-learn: a second to import
+    from ghostrouter.errors import TraceInvalid
+    from ghostrouter.traces.read import read
+
+    try:
+        traces = read(path)
+        if others := sorted({t.model for t in traces} - {model}):
+            raise TraceInvalid(f"{path}: traces of {', '.join(others)}, not of {model}")
+        fitted = fit(model, traces, false_alarms_per_1000, f"{len(traces)} traces of {path.name}")
+    except GhostRouterError as error:
+        raise _Refused(error) from error
+    target = out or Path(f"{model}.calibration.json")
+    fitted.calibration.save(target)
+    click.echo(f"{target}: {fitted}")
+
+
+@click.group()
+def traces() -> None:
+    """Labelled traces."""
+
+
+@traces.command()
+@click.option("--questions", "path", required=True, type=_FILE, help='JSON lines: {"prompt": ..., "answer": ...}')
+@click.option("--model", required=True, help="a model of the service")
+@click.option("--url", default="http://127.0.0.1:8000", show_default=True)
+@click.option("--out", required=True, type=_FILE)
+@click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(1))
+def record(path: Path, model: str, url: str, out: Path, max_tokens: int) -> None:
+    """Ask the running service, and label each answer with the first token that leaves the right one."""
+    from ghostrouter.traces.record import record_file
+
+    try:
+        count = record_file(path, out, url, model, max_tokens)
+    except GhostRouterError as error:
+        raise _Refused(error) from error
+    click.echo(f"{out}: {count} traces")
+
+
+@click.group()
+def bench() -> None:
+    """Measurements on files of your own."""
+
+
+@bench.command()
+@click.option("--traces", "path", required=True, type=_FILE, help="labelled traces to measure on, see docs/traces.md")
+@click.option("--train", type=_FILE, help="traces to learn from; default: grouped cross-validation")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def signals(path: Path, train: Path | None, as_json: bool) -> None:
+    """How well every detector finds where answers go wrong, with length and position beside them."""
+    from ghostrouter.detect.evaluate import compare
+    from ghostrouter.traces.read import read
+
+    try:
+        result = compare(read(path), read(train) if train else None)
+    except GhostRouterError as error:
+        raise _Refused(error) from error
+    plain = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in result.items()}
+    click.echo(json.dumps(plain, indent=2) if as_json else _table(plain))
+
+
+def _table(result: dict[str, Any]) -> str:
+    width = max(map(len, result))
+    shown = {k: f"{v:.4g}" if isinstance(v, float) else str(v) for k, v in result.items()}
+    return "\n".join(f"{k:<{width}}  {v}" for k, v in shown.items())

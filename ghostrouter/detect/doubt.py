@@ -1,0 +1,25 @@
+"""What the model does not give to its favourite."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ghostrouter.detect.detector import Floats, State, Tick
+
+_LEAST = 1e-6
+
+
+def doubt(top_logprob: Floats) -> Floats:
+    """ln(1 - p) for the probability p of the likeliest token, at least ln(1e-6)."""
+    rest: Floats = np.maximum(-np.expm1(np.minimum(top_logprob, 0.0)), _LEAST)
+    return np.log(rest, dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """Score: the logarithm of the probability of all tokens but the likeliest ("least confidence")."""
+
+    width: int = 0
+
+    def step(self, state: State, tick: Tick) -> Floats:
+        return doubt(tick.top_logprob)

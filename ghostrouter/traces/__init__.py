@@ -1,0 +1,1 @@
+"""Labelled traces: answers with their signals and where they went wrong. The format is in docs/traces.md."""

@@ -1,0 +1,73 @@
+"""One line of a trace file, checked."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+_ROUNDING = 1e-3
+
+
+class Line(BaseModel):
+    """An answer of a model, token by token. See docs/traces.md for what each field means."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    prompt: str
+    model: str = Field(min_length=1)
+    tokens: tuple[str, ...] = Field(min_length=1)
+    top_logprobs: tuple[tuple[Finite, ...], ...] | None = None
+    entropies: tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...] | None = None
+    logprobs: tuple[Finite, ...] | None = None
+    first_wrong: int | None = Field(default=None, ge=0)
+    spans: tuple[tuple[int, int], ...] | None = None
+    group: str | None = None
+    vocab_size: int | None = Field(default=None, gt=0)
+    step_starts: tuple[int, ...] | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.top_logprobs is None and self.entropies is None:
+            raise ValueError("top_logprobs or entropies is needed")
+        if ("first_wrong" in self.model_fields_set) == (self.spans is not None):
+            raise ValueError("either first_wrong (null for a right answer) or spans is needed, not both")
+        for name in ("top_logprobs", "entropies", "logprobs"):
+            values = getattr(self, name)
+            if values is not None and len(values) != len(self.tokens):
+                raise ValueError(f"{name} has {len(values)} entries for {len(self.tokens)} tokens")
+        for i, top in enumerate(self.top_logprobs or ()):
+            _check_top(i, top, self.vocab_size)
+        _check_spans(self.ranges, len(self.tokens))
+        if any(not 0 <= i < len(self.tokens) for i in self.step_starts or ()):
+            raise ValueError("step_starts names a token that is not there")
+        return self
+
+    @property
+    def ranges(self) -> tuple[tuple[int, int], ...]:
+        """The wrong tokens; from `first_wrong` on all are."""
+        if self.spans is not None:
+            return self.spans
+        return () if self.first_wrong is None else ((self.first_wrong, len(self.tokens)),)
+
+
+def _check_top(i: int, top: Sequence[float], vocab_size: int | None) -> None:
+    if not top:
+        raise ValueError(f"top_logprobs of token {i} is empty")
+    if vocab_size is not None and len(top) > vocab_size:
+        raise ValueError(f"top_logprobs of token {i} has more entries than the vocabulary")
+    if any(a < b for a, b in pairwise(top)):
+        raise ValueError(f"top_logprobs of token {i} is not sorted, the likeliest first")
+    total = sum(math.exp(min(x, 1.0)) for x in top)
+    if total > 1 + _ROUNDING:
+        raise ValueError(f"the probabilities in top_logprobs of token {i} sum to {total:.4f}, more than one")
+
+
+def _check_spans(spans: Sequence[tuple[int, int]], tokens: int) -> None:
+    end = 0
+    for a, b in spans:
+        if not end <= a < b <= tokens:
+            raise ValueError(f"the span [{a}, {b}) is empty, out of order or outside the {tokens} tokens")
+        end = b

@@ -1,0 +1,94 @@
+"""Trace files to traces. A file is read strictly: what is wrong with it is named with its line."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from ghostrouter.errors import TraceInvalid
+from ghostrouter.signals.batch import COLUMNS, Floats
+from ghostrouter.signals.entropy import bounds
+from ghostrouter.signals.kind import kind
+from ghostrouter.signals.steps import StepTracker
+from ghostrouter.traces.line import Line
+from ghostrouter.traces.trace import Trace
+
+# What is taken for the vocabulary where a line does not tell: the tail of the distribution is spread over it.
+_VOCABULARY = 100_000
+
+
+def read(path: Path) -> list[Trace]:
+    """All traces of a file.
+
+    Raises:
+        TraceInvalid: the file cannot be read, is empty or has a wrong line; the message is `file:line: what`.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TraceInvalid(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    traces = [_trace(path, number, text) for number, text in enumerate(lines, 1) if text.strip()]
+    if not traces:
+        raise TraceInvalid(f"{path}:1: the file is empty")
+    return traces
+
+
+def _trace(path: Path, number: int, text: str) -> Trace:
+    try:
+        line = Line.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        what = first["msg"].removeprefix("Value error, ")
+        raise TraceInvalid(f"{path}:{number}: {where}: {what}" if where else f"{path}:{number}: {what}") from error
+    return as_trace(line)
+
+
+def as_trace(line: Line) -> Trace:
+    """The trace of a line."""
+    return Trace(line.model, line.group or line.prompt, signals(line), line.ranges)
+
+
+def signals(line: Line) -> Floats:
+    """The signals of a line's tokens, as an engine would have reported them; of shape (tokens, columns).
+
+    Where only entropies are given the likeliest token is taken to have the probability e^-entropy, the least it can
+    have, and the runner-up all that remains.
+    """
+    out = np.zeros((len(line.tokens), len(COLUMNS)), dtype=np.float32)
+    steps = StepTracker()
+    for i, text in enumerate(line.tokens):
+        begins = steps.push(text)
+        if line.step_starts is not None:
+            begins = i in line.step_starts
+        out[i] = _row(line, i, text, begins)
+    return out
+
+
+def _row(line: Line, i: int, text: str, begins: bool) -> tuple[float, ...]:
+    """One token, in the order of COLUMNS."""
+    top: tuple[float, ...]
+    if line.top_logprobs is None:
+        low = high = entropy = line.entropies[i] if line.entropies else 0.0
+        second = math.log(max(-math.expm1(-entropy), 1e-6))
+        top = (-entropy, min(-entropy, second))
+    else:
+        top = line.top_logprobs[i]
+        bound = bounds(top, max(line.vocab_size or _VOCABULARY, len(top)))
+        low, high, entropy = bound.lower_nats, bound.upper_nats, bound.estimate_nats
+        if line.entropies is not None:
+            low = high = entropy = line.entropies[i]
+    return (
+        entropy,
+        low,
+        high,
+        top[0] - top[1] if len(top) > 1 else 0.0,
+        line.logprobs[i] if line.logprobs else top[0],
+        0.0,
+        0.0,
+        float(begins),
+        top[0],
+        top[1] - top[2] if len(top) > 2 else 0.0,
+        float(kind(text)),
+    )

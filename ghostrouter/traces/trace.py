@@ -1,0 +1,63 @@
+"""What a labelled trace is once it has been read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.signals.batch import COLUMNS, Floats
+
+Labels = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The signals of one answer, of shape (tokens, columns of `signals.batch`), and its wrong tokens.
+
+    `spans` are half-open ranges of tokens, in order; each begins where the answer, right until then, goes wrong.
+    Traces of one `group` (the same question, the same document) never stand on both sides of a split.
+    """
+
+    model: str
+    group: str
+    signals: Floats
+    spans: tuple[tuple[int, int], ...]
+
+    @property
+    def onset(self) -> int | None:
+        """The first wrong token, if any."""
+        return self.spans[0][0] if self.spans else None
+
+    @property
+    def labels(self) -> Labels:
+        """1 where a span begins, NaN in the rest of it, 0 elsewhere; of shape (tokens,)."""
+        out = np.zeros(len(self.signals), dtype=np.float32)
+        for begin, end in self.spans:
+            out[begin:end] = np.nan
+        for begin, _ in self.spans:
+            out[begin] = 1
+        return out
+
+    def begun_at(self, token: int) -> "Trace":
+        """The trace as a detector sees it that begins with `token`, which must not lie behind a span's beginning."""
+        spans = tuple((a - token, b - token) for a, b in self.spans if a >= token)
+        return Trace(self.model, self.group, self.signals[token:], spans)
+
+
+def padded(traces: Sequence[Trace]) -> Floats:
+    """The signals of many traces, of shape (traces, tokens, columns), filled up with NaN."""
+    longest = max((len(t.signals) for t in traces), default=0)
+    out = np.full((len(traces), longest, len(COLUMNS)), np.nan, dtype=np.float32)
+    for row, trace in zip(out, traces, strict=True):
+        row[: len(trace.signals)] = trace.signals
+    return out
+
+
+def padded_labels(traces: Sequence[Trace]) -> Labels:
+    """Their labels, of shape (traces, tokens), filled up with NaN."""
+    longest = max((len(t.signals) for t in traces), default=0)
+    out = np.full((len(traces), longest), np.nan, dtype=np.float32)
+    for row, trace in zip(out, traces, strict=True):
+        row[: len(trace.signals)] = trace.labels
+    return out
