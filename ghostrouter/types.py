@@ -6,15 +6,37 @@ from typing import Literal, NamedTuple
 KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
 Action = Literal["continue", "warm", "handoff", "hand_back"]
+Trust = Literal["untrusted", "standard", "trusted"]
+TRUST_TIERS: tuple[Trust, ...] = ("untrusted", "standard", "trusted")
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. Cached prompt tokens cost as much as others where no price is named for them."""
+    """US dollars per million tokens, and per request.
+
+    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the answer,
+    where no price is named for them.
+    """
 
     prompt_usd_per_mtok: float = 0.0
     completion_usd_per_mtok: float = 0.0
     cached_usd_per_mtok: float | None = None
+    reasoning_usd_per_mtok: float | None = None
+    request_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call of a model used, in tokens. `estimated`: counted here, because the provider did not say.
+
+    `cached_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the `completion_tokens`.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
 
 
 class Token(NamedTuple):
