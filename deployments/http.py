@@ -122,7 +122,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
     status, body = errors.to_wire(error)
     if status == 500:
         log.error("request.failed path=%s", request.url.path, exc_info=error)
-    return JSONResponse(body, status_code=status)
+    return JSONResponse(body, status_code=status, headers=errors.headers(error))
 
 
 async def _on_too_large(request: Request, error: Exception) -> Response:
