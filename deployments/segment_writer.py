@@ -120,9 +120,10 @@ class SegmentWriter:
                 self._watcher.report(watch, fresh, urgent=bool(hold.waiting))
                 verdict = watch.take_verdict()
                 end = self._judge(verdict, request, hold) if verdict else None
-                hold.expire(now_s)
-                if end is None and inbox.finish and not hold.waiting:
-                    end = self._finish(inbox.finish, request, sent + hold.ready)
+                if end is None:  # what an end holds is the seam's to keep or drop, however long it has waited
+                    hold.expire(now_s)
+                    if inbox.finish and not hold.waiting:
+                        end = self._finish(inbox.finish, request, sent + hold.ready)
                 if end or hold.raised != raised or (hold.ready and now_s >= due_s):
                     tokens = hold.release()
                     first, raised = sent == 0, hold.raised
