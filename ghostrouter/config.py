@@ -6,7 +6,7 @@ Unknown keys are errors.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -72,8 +72,8 @@ class LocalModel(_Section):
 class CloudModel(_Section):
     """A model behind somebody else's API.
 
-    With a `provider` of the catalogue (`ghostrouter models` shows it) all that is known of it is filled in; what is said
-    here takes precedence. The rest of the defaults is for any URL that speaks OpenAI's chat completions.
+    With a `provider` of the catalogue (`ghostrouter models` shows it) all that is known of it is filled in; what is
+    said here takes precedence. The rest of the defaults is for any URL that speaks OpenAI's chat completions.
     """
 
     name: str = Field(pattern=_CLOUD_NAME, description="the name clients ask for; default: provider/model")

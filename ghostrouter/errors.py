@@ -25,6 +25,8 @@ GhostRouterError
 All of them survive pickling: they cross processes.
 """
 
+from ghostrouter.types import Usage
+
 
 class GhostRouterError(Exception):
     """The base of all errors raised on purpose. The only argument is a message for people."""
@@ -51,7 +53,12 @@ class PromptTooLong(RequestError):
 
 
 class SegmentFailed(GhostRouterError):
-    """An engine stopped before its segment ended: replica death, stall, provider error."""
+    """An engine stopped before its segment ended: replica death, stall, provider error.
+
+    `usage` is what a provider had written by then, where one was asked.
+    """
+
+    usage: Usage | None = None
 
 
 class SegmentDrained(SegmentFailed):

@@ -14,8 +14,8 @@ TRUST_TIERS: tuple[Trust, ...] = ("untrusted", "standard", "trusted")
 class Price:
     """US dollars per million tokens, and per request.
 
-    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the answer,
-    where no price is named for them.
+    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the
+    answer, where no price is named for them.
     """
 
     prompt_usd_per_mtok: float = 0.0
@@ -42,7 +42,7 @@ class Usage:
 class ToolCallPart(NamedTuple):
     """A piece of a tool call, the calls of an answer counted from 0: its id and name come first, then its arguments."""
 
-    index: int
+    number: int
     id: str = ""
     name: str = ""
     arguments: str = ""
@@ -67,8 +67,8 @@ class Token(NamedTuple):
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
     `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
-    likeliest tokens as (text, log-probability), when the client asked for them. `aside` is what is told besides the text of
-    the answer; such a token has none.
+    likeliest tokens as (text, log-probability), when the client asked for them. `aside` is what is told besides the
+    text of the answer; such a token has none.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
@@ -133,8 +133,8 @@ class ToolCall:
 class Message:
     """One turn of a conversation. `content` is its text.
 
-    `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`; one
-    of role `tool` answers the call `tool_call_id`.
+    `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`;
+    one of role `tool` answers the call `tool_call_id`.
     """
 
     role: str
@@ -179,6 +179,9 @@ class Features:
         return bool(self.tools) or self.schema is not None
 
 
+NO_FEATURES = Features()
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not."""
@@ -186,6 +189,9 @@ class Terms:
     trust: Trust = "untrusted"
     regions: tuple[str, ...] = ()
     repeatable: bool = False
+
+
+ANY_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +207,7 @@ class CloudPrompt:
     kept: str
     prompt_tokens: int
     instruction_tokens: int = 0
-    features: Features = Features()
+    features: Features = NO_FEATURES
 
 
 Prompt = tuple[int, ...] | CloudPrompt
@@ -312,7 +318,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models a session may use, in the order of preference, and why; and those it may not use, each with why not."""
+    """The models a session may use, in the order of preference, and why; those it may not, each with why not."""
 
     models: tuple[str, ...]
     reason: str

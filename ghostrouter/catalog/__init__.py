@@ -1,1 +1,1 @@
-"""What is known of providers and their models: two data files, and how they are read. No keys, no I/O but these files."""
+"""What is known of providers and their models: two data files, and how they are read."""

@@ -106,7 +106,16 @@ def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str
 def _of_model(provider: Provider, known: Model | None) -> dict[str, Any]:
     if known is None:
         return {}
-    same = ("context_tokens", "max_output_tokens", "temperature", "reasons", "continues", "tools", "json_schema", "vision")
+    same = (
+        "context_tokens",
+        "max_output_tokens",
+        "temperature",
+        "reasons",
+        "continues",
+        "tools",
+        "json_schema",
+        "vision",
+    )
     row = {field: getattr(known, field) for field in same}
     if known.top_logprobs is not None:
         row |= {"logprobs": known.top_logprobs > 0, "top_logprobs": known.top_logprobs}

@@ -64,6 +64,4 @@ def price_usd(
 
 def cost_usd(price: Price, usage: Usage) -> float:
     """What a call cost that used so much."""
-    return price_usd(
-        price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens
-    )
+    return price_usd(price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)

@@ -4,7 +4,8 @@ https://docs.anthropic.com/en/api/messages-streaming
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -35,11 +36,13 @@ def path(model: CloudModel) -> str:
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request. Only one of temperature and top_p is in it: newer models refuse both together."""
     turns = [m for m in prompt.messages if m.role != "system"]
+    if prompt.continuation == "prefix":  # it may not end in white space
+        turns = [*turns[:-1], *([replace(turns[-1], content=kept)] if (kept := turns[-1].content.rstrip()) else [])]
     body: dict[str, Any] = {
         "model": model.model,
         "max_tokens": most_tokens(model, prompt, sampling),
         "stream": True,
-        "messages": list(_turns(turns, goes_on=prompt.continuation == "prefix")),
+        "messages": list(_turns(turns)),
     }
     if system := "\n\n".join(m.content for m in prompt.messages if m.role == "system"):
         body["system"] = system
@@ -50,13 +53,10 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     return body | _tools(prompt.features)
 
 
-def _turns(turns: list[Message], goes_on: bool) -> Iterator[dict[str, Any]]:
-    """Answers of tools belong to the user's turn; a last assistant message may not end in white space."""
+def _turns(turns: Sequence[Message]) -> Iterator[dict[str, Any]]:
+    """Answers of tools belong to the user's turn."""
     for role, group in groupby(turns, key=lambda m: "assistant" if m.role == "assistant" else "user"):
         yield {"role": role, "content": [block for m in group for block in _blocks(m)]}
-        last = role
-    if goes_on and turns and last == "assistant":
-        return
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:

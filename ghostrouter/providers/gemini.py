@@ -105,7 +105,7 @@ def read_event(data: str) -> Chunk:
         if "error" in body:
             raise SegmentFailed(f"the provider reports an error ({error_kind(body['error'])})")
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
-        candidate = next((c for c in body.get("candidates") or () if c.get("index", 0) == 0), {})
+        candidate: dict[str, Any] = next((c for c in body.get("candidates") or () if c.get("index", 0) == 0), {})
         parts = (candidate.get("content") or {}).get("parts") or ()
         text = "".join(p["text"] for p in parts if p.get("text") and not p.get("thought"))
         asides = tuple(_asides(parts))

@@ -111,7 +111,7 @@ def _features(features: Features) -> dict[str, Any]:
         if features.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = features.parallel_tool_calls
     if features.schema:
-        schema = {"name": features.schema.name, "schema": features.schema.schema}
+        schema: dict[str, Any] = {"name": features.schema.name, "schema": features.schema.schema}
         if features.schema.strict is not None:
             schema["strict"] = features.schema.strict
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
