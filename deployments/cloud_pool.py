@@ -45,6 +45,7 @@ class CloudPool:
         replay: DeploymentHandle | None = None,
         emit: metrics.Emit | None = None,
         clock: Callable[[], float] = time.monotonic,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._models = {m.name: m for m in models}
         self._slow_s = breakers.slow_s
@@ -58,7 +59,7 @@ class CloudPool:
         tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
         providers = {_provider(m): m for m in models}
         self._clients: dict[object, httpx.AsyncClient] = {
-            p: make_client(m, sessions, tls) for p, m in providers.items()
+            p: make_client(m, sessions, tls, transport) for p, m in providers.items()
         }
         self._writers: dict[str, SegmentWriter] = {}
 

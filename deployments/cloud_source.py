@@ -210,7 +210,9 @@ async def _drain(parts: AsyncGenerator[list[str], None]) -> None:
                 pass
 
 
-def make_client(model: CloudModel, sessions: Sessions, tls: ssl.SSLContext) -> httpx.AsyncClient:
+def make_client(
+    model: CloudModel, sessions: Sessions, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
     """The client of a model's provider. The key is in a header and nowhere else; redirects are not followed.
 
     Raises:
@@ -225,5 +227,6 @@ def make_client(model: CloudModel, sessions: Sessions, tls: ssl.SSLContext) -> h
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
         follow_redirects=False,
         verify=tls,
+        transport=transport,
         trust_env=True,
     )

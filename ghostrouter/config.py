@@ -11,7 +11,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.catalog import discover
-from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
+from ghostrouter.catalog.rows import Continues, Kind, StreamUsage, providers
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Price, Trust
 
@@ -283,6 +283,11 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
+
+
+def is_set_up(provider: str) -> bool:
+    """Whether the models of a provider of the catalogue are offered: its key, or its address, is set."""
+    return discover.is_set_up(providers()[provider], os.environ)
 
 
 def api_key(model: CloudModel) -> str | None:
