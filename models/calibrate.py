@@ -14,7 +14,6 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM
 
-from ghostrouter.config import CloudModel
 from ghostrouter.detect.fit import LabelledTrace, fit
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.batch import matrix
@@ -25,9 +24,7 @@ from models import questions
 TOP = 20
 FOLDER = Path(__file__).parent
 # The share of wrong tokens that is to be caught; the stronger models have nobody to hand off to.
-RECALL = {"ghost-small": 0.97, "ghost-large": 0.9, "ghost-cloud": 0.9}
-# Over HTTP nobody says how many tokens a model knows; its signals are read as those of any cloud model.
-CLOUD = {"ghost-cloud": CloudModel.model_fields["vocab_tokens"].default}
+RECALL = {"ghost-small": 0.97, "ghost-large": 0.9}
 
 
 @torch.inference_mode()
@@ -41,7 +38,7 @@ def traces(folder: Path, asked: list[questions.Question]) -> Iterator[LabelledTr
         logits = model(torch.tensor([[*prompt, *answer]])).logits[0, len(prompt) - 1 : -1]
         logprobs = torch.log_softmax(logits, -1)
         top = logprobs.topk(TOP)
-        reader = TokenReader(tokenizer.backend, CLOUD.get(folder.name, logits.shape[-1]), ())
+        reader = TokenReader(tokenizer.backend, logits.shape[-1], ())
         tokens = []
         for i, token_id in enumerate(answer):
             logprob = float(logprobs[i, token_id])
