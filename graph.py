@@ -15,6 +15,7 @@ from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
 from deployments.event_store import EventStore
 from deployments.ingress import Ingress
+from deployments.listing import with_listed
 from deployments.local_engine import TOP_LOGPROBS, LocalEngine
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
@@ -34,12 +35,22 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ConfigError: the arguments are wrong; the message names the key.
     """
-    config = GraphConfig.parse(args)
-    calibrations = {m.name: Calibration.load(Path(m.calibration)) for m in config.models if m.calibration}
+    config = GraphConfig.parse(with_listed(args))
+    files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
+    calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [
         _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
+    replay = _deploy(
+        Replay,
+        "Replay",
+        options={"max_ongoing_requests": 1000},
+        models=config.models,
+        cloud=config.cloud,
+        journal=config.journal,
+        breakers=config.breakers,
+    )
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
@@ -52,16 +63,13 @@ def build(args: dict[str, Any]) -> serve.Application:
             options={"max_ongoing_requests": 1000},
             models=config.cloud,
             sessions=config.sessions,
+            breakers=config.breakers,
+            telemetry=telemetry,
+            settings=config.telemetry,
+            replay=replay,
         ),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(
-            Replay,
-            "Replay",
-            options={"max_ongoing_requests": 1000},
-            models=config.models,
-            cloud=config.cloud,
-            journal=config.journal,
-        ),
+        replay=replay,
         events=_deploy(
             EventStore,
             "EventStore",

@@ -41,6 +41,10 @@ class Router(Protocol):
         """What each local model is doing."""
         ...
 
+    async def breakers(self) -> dict[str, Any]:
+        """How the breakers of the cloud's models stand."""
+        ...
+
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session. Raises RequestError."""
         ...

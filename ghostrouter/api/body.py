@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import KvMode, SwitchMode, Wishes
+from ghostrouter.types import KvMode, SwitchMode, Terms, Trust, Wishes
 
 
 class Body(BaseModel):
@@ -26,7 +26,10 @@ class _Handoff(Body):
 
 
 class _Ghost(Body):
-    """Our own field: what the caller wants of the routing. `handoffs` scripts changes of model, for experiments."""
+    """Our own field: what the caller wants of the routing, and who may be given the call.
+
+    `handoffs` scripts changes of model, for experiments.
+    """
 
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
     preset: str | None = None
@@ -35,9 +38,15 @@ class _Ghost(Body):
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     allow: list[str] = Field(default_factory=list, max_length=64)
     switch: SwitchMode = "auto"
+    trust: Trust = "untrusted"
+    regions: list[str] = Field(default_factory=list, max_length=32)
+    repeatable: bool = False
 
-    def read(self) -> Wishes:
+    def wishes(self) -> Wishes:
         return Wishes(self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch)
+
+    def terms(self) -> Terms:
+        return Terms(self.trust, tuple(self.regions), self.repeatable)
 
 
 class SampledBody(Body):

@@ -1,11 +1,14 @@
 """Errors in OpenAI's shape. The only place that chooses HTTP statuses."""
 
+import math
 from typing import Any
 
 from ghostrouter.errors import (
+    AnswerRefused,
     BodyTooLarge,
     CallConflict,
     CallNotPermitted,
+    DeadlineExceeded,
     GhostRouterError,
     InvalidRequest,
     JobNotFound,
@@ -24,6 +27,7 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     InvalidRequest: (400, None),
     BodyTooLarge: (413, "body_too_large"),
     PromptTooLong: (400, "context_length_exceeded"),
+    AnswerRefused: (400, "content_filter"),
     UnknownModel: (404, "model_not_found"),
     TraceNotFound: (404, "trace_not_found"),
     SessionNotFound: (404, "session_not_found"),
@@ -35,6 +39,7 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     CallConflict: (409, "call_conflict"),
     CallNotPermitted: (403, "permission_denied"),
     StoreFailed: (503, "store_failed"),
+    DeadlineExceeded: (504, "deadline_exceeded"),
 }
 
 
@@ -44,6 +49,12 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
         if isinstance(error, kind):
             return status, body(str(error), "invalid_request_error" if status < 500 else "server_error", code)
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+
+
+def headers(error: BaseException) -> dict[str, str]:
+    """What else the client is told: when another try may be worth it, in whole seconds."""
+    after_s = getattr(error, "retry_after_s", None)
+    return {} if after_s is None else {"retry-after": str(max(1, math.ceil(after_s)))}
 
 
 def message(error: BaseException) -> str:

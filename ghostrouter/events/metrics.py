@@ -61,5 +61,13 @@ ALARM_RATE = Metric("ghost_alarms_per_token", "gauge", "Alarms per token in the 
 DRIFT = Metric(
     "ghost_alarm_drift", "gauge", "1 while alarms come more or less often than calibrated; else 0.", ("model",)
 )
+BREAKER = Metric("ghost_breaker_state", "gauge", "0: closed, 1: one call may try, 2: open.", ("model",))
+BREAKER_CHANGES = Metric(
+    "ghost_breaker_changes", "counter", "Changes of a breaker, by what it changed to.", ("model", "to")
+)
+CLOUD_CALLS = Metric("ghost_cloud_calls", "counter", "Calls of providers by how they ended.", ("model", "outcome"))
+CLOUD_TOKENS = Metric(
+    "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
+)
 
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

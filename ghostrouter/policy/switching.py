@@ -95,11 +95,7 @@ class Switching:
         budget_usd = session.ask.wishes.budget_usd
         if budget_usd is None or target is None:
             return True
-        dropped = [*(s.rollback_tokens for s in session.segments[1:]), 0]
-        spent = sum(
-            self.worst_usd(s.model, s.prompt_tokens, len(s.tokens) + more)
-            for s, more in zip(session.segments, dropped, strict=True)
-        )
+        spent = sum(self.worst_usd(s.model, s.prompt_tokens, s.generated_tokens) for s in session.segments)
         left = session.ask.sampling.max_tokens - session.kept_tokens
         dearest = max((session.current.model, target), key=lambda m: self._models[m].price.completion_usd_per_mtok)
         return (

@@ -6,6 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from deployments.segment_writer import SegmentWriter
+from deployments.token_source import TokenSource
 from deployments.watcher import Observe, Watcher
 from ghostrouter import config
 from ghostrouter.detect.monitor import Monitor, Reply
@@ -43,7 +44,12 @@ class Replica:
         """Take time and verdicts from these."""
         self.watcher = Watcher("m", [observe], self.settings, self.meter)
         self.writer = SegmentWriter(
-            self.engine, TOKENIZER.backend, 768, self.watcher, self.settings.frames, "replica-1", clock, self.meter
+            TokenSource(self.engine, TOKENIZER.backend, 768, clock),
+            self.watcher,
+            self.settings.frames,
+            "replica-1",
+            clock,
+            self.meter,
         )
 
     async def frames(self, **changes: object) -> list[Frame]:
