@@ -33,11 +33,22 @@ def build(args: dict[str, Any]) -> serve.Application:
         ConfigError: the arguments are wrong; the message names the key.
     """
     config = GraphConfig.parse(args)
-    calibrations = {m.name: Calibration.load(Path(m.calibration)) for m in config.models if m.calibration}
+    files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
+    calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [
         _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
+    replay = _deploy(
+        Replay,
+        "Replay",
+        options={"max_ongoing_requests": 1000},
+        models=config.models,
+        cloud=config.cloud,
+        journal=config.journal,
+        traces_kept=config.sessions.traces_kept,
+        breakers=config.breakers,
+    )
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
@@ -50,17 +61,13 @@ def build(args: dict[str, Any]) -> serve.Application:
             options={"max_ongoing_requests": 1000},
             models=config.cloud,
             sessions=config.sessions,
+            breakers=config.breakers,
+            telemetry=telemetry,
+            settings=config.telemetry,
+            replay=replay,
         ),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
-        replay=_deploy(
-            Replay,
-            "Replay",
-            options={"max_ongoing_requests": 1000},
-            models=config.models,
-            cloud=config.cloud,
-            journal=config.journal,
-            traces_kept=config.sessions.traces_kept,
-        ),
+        replay=replay,
     )
 
 

@@ -20,7 +20,7 @@ from bench.upstream import ANSWER, Provider, serving
 from deployments.cloud_pool import CloudPool
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
-from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
@@ -83,7 +83,8 @@ class Lane:
     def __init__(self, plan: Sequence[CloudModel], patience_s: float = PATIENCE_S) -> None:
         self._plan = plan
         self._models = {m.name: m for m in plan}
-        self.pool = CloudPool(plan, Sessions(first_token_s=patience_s, stall_s=patience_s))
+        never = Breakers(min_calls=1_000_000)  # here every call is to fail
+        self.pool = CloudPool(plan, Sessions(first_token_s=patience_s, stall_s=patience_s), never)
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
             EnginePool({}, engines, patience_s, patience_s),

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 from deployments.event_stream import EventStream
 from deployments.opened import Opened
 from deployments.router import Router
-from ghostrouter.api import chat_response, errors, sse
+from ghostrouter.api import asides, chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.api.written import is_told
 from ghostrouter.errors import GhostRouterError, SessionNotFound
@@ -59,10 +59,19 @@ async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
         opened.opening.wire,
         session.text,
         session.finish or "stop",
-        chat_response.usage(opened.opening.prompt_tokens, session.kept_tokens),
+        _usage(opened),
         chat_response.logprobs(tokens) if opened.opening.wire.logprobs else None,
         summary(session),
+        asides.message(tokens),
     )
+
+
+def _usage(opened: Opened) -> dict[str, Any]:
+    """What a provider says of an answer that one cloud model wrote alone; else every token once, counted here."""
+    segments = opened.session.segments
+    if len(segments) == 1 and segments[0].usage and not segments[0].usage.estimated:
+        return chat_response.told_usage(segments[0].usage)
+    return chat_response.usage(opened.opening.prompt_tokens, opened.session.kept_tokens)
 
 
 async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGenerator[str, None]:
@@ -74,9 +83,11 @@ async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGener
     try:
         async with aclosing(router.run(opened)) as growths:
             async for number, growth in growths:
-                if number + 1 > last_event and is_told(growth, head.logprobs):
+                besides = asides.delta(growth.tokens)
+                if number + 1 > last_event and (besides or is_told(growth, head.logprobs)):
                     logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
-                    chunk = chat_response.chunk(head, {"content": growth.text}, None, logprobs)
+                    content = {"content": growth.text} if growth.text or not besides else {}
+                    chunk = chat_response.chunk(head, content | besides, None, logprobs)
                     yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
     except Exception as error:
         if not isinstance(error, GhostRouterError):
@@ -85,7 +96,6 @@ async def _events(router: Router, opened: Opened, last_event: int) -> AsyncGener
     else:
         yield sse.event(chat_response.chunk(head, {}, session.finish))
         if head.include_usage:
-            counts = chat_response.usage(opened.opening.prompt_tokens, session.kept_tokens)
-            yield sse.event(chat_response.usage_chunk(head, counts))
+            yield sse.event(chat_response.usage_chunk(head, _usage(opened)))
     yield sse.event(chat_response.ghost_chunk(head, summary(session)))
     yield sse.DONE

@@ -1,40 +1,67 @@
 """Models behind somebody else's API, yielding the same frames as local replicas."""
 
-import asyncio
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 import httpx
+from ray.serve.handle import DeploymentHandle
 
-from ghostrouter.config import CloudModel, Sessions, api_key
+from deployments.breakers import BreakerDesk, OwnBreakers, SharedBreakers
+from deployments.cloud_source import CloudSource, make_client
+from deployments.metrics import RayMetrics
+from deployments.segment_writer import SegmentWriter
+from deployments.watcher import Unwatched, Watcher
+from ghostrouter import config
+from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import SegmentFailed
-from ghostrouter.providers import openai
-from ghostrouter.providers.segment import CloudSegment
-from ghostrouter.providers.sse import SseParser
-from ghostrouter.types import Frame, SegmentRequest, Token
+from ghostrouter.events import metrics
+from ghostrouter.types import Frame, SegmentRequest
 
 _REPLICA = "cloud"
-_DRAIN_S = 0.05
+# Few frames spare a processor that also computes tokens; this one only passes them on.
+_FRAMES_PER_S = 100_000.0
 
 
 class CloudPool:
-    """One HTTP client per provider, for the life of the process.
+    """One HTTP client per provider, for the life of the process; a writer for each model.
 
     How long a provider may be silent is watched over by whoever reads the frames; the client's own timeouts are a
-    second line.
+    second line. `telemetry` judges the models that have a calibration; `replay` has the breakers of all replicas:
+    without it there are ones in this process.
 
     Raises:
         ConfigError: the variable that should hold a provider's key is not set.
     """
 
     def __init__(
-        self, models: Sequence[CloudModel], sessions: Sessions, clock: Callable[[], float] = time.monotonic
+        self,
+        models: Sequence[CloudModel],
+        sessions: Sessions,
+        breakers: config.Breakers = config.Breakers(),  # noqa: B008 - frozen
+        telemetry: Sequence[DeploymentHandle] = (),
+        settings: config.Telemetry = config.Telemetry(),  # noqa: B008 - frozen
+        replay: DeploymentHandle | None = None,
+        emit: metrics.Emit | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._models = {m.name: m for m in models}
+        self._slow_s = breakers.slow_s
+        self._silent_s = min(sessions.first_token_s, sessions.stall_s) * 0.99
+        self._telemetry, self._settings = telemetry, settings
+        self._emit = emit or RayMetrics()
         self._clock = clock
+        self._breakers: BreakerDesk = (
+            SharedBreakers(replay, breakers) if replay else OwnBreakers(breakers, self._emit, clock)
+        )
+        tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
         providers = {_provider(m): m for m in models}
-        self._clients = {p: _client(m, sessions) for p, m in providers.items()}
+        self._clients: dict[object, httpx.AsyncClient] = {
+            p: make_client(m, sessions, tls, transport) for p, m in providers.items()
+        }
+        self._writers: dict[str, SegmentWriter] = {}
 
     async def models(self) -> list[str]:
         """The models that can be asked for."""
@@ -55,68 +82,28 @@ class CloudPool:
         model = self._models.get(request.model)
         if model is None or request.cloud is None:
             raise SegmentFailed(f"no cloud provider offers {request.model}")
-        segment = CloudSegment(model, request.cloud, request.sampling, request.scripted_end, self._clock())
-        body = openai.to_wire(model, request.cloud, request.sampling)
-        sent = 0
-        async with aclosing(self._arrivals(model, body)) as arrivals:
-            async for events in arrivals:
-                tokens, failure = self._read(segment, events)
-                if segment.end:
-                    await _drain(arrivals)
-                if tokens or segment.end:
-                    yield Frame(request.key, sent, tuple(tokens), segment.end, _REPLICA if sent == 0 else "")
-                    sent += len(tokens)
-                if segment.end:
-                    return
-                if failure:
-                    raise SegmentFailed(f"{model.name}: {failure}")
-        raise SegmentFailed(f"{model.name}: the stream broke off")
+        async with aclosing(self._writer(model).write(request)) as frames:
+            async for frame in frames:
+                yield frame
 
-    def _read(self, segment: CloudSegment, events: Sequence[str]) -> tuple[list[Token], SegmentFailed | None]:
-        """The tokens of some events, up to the segment's end or to the event that failed."""
-        tokens: list[Token] = []
-        for event in events:
-            try:
-                tokens += segment.push(event, self._clock())
-            except SegmentFailed as failure:
-                return tokens, failure
-            if segment.end:
-                break
-        return tokens, None
+    def _writer(self, model: CloudModel) -> SegmentWriter:
+        """A model's writer, made when it is first needed: then there is an event loop."""
+        writer = self._writers.get(model.name)
+        if writer is None:
+            client = self._clients[_provider(model)]
+            source = CloudSource(model, client, self._breakers, self._silent_s, self._slow_s, self._emit, self._clock)
+            limits = self._settings.frames.model_copy(update={"frames_per_s": _FRAMES_PER_S})
+            writer = SegmentWriter(source, self._watcher(model), limits, _REPLICA, self._clock, self._emit)
+            self._writers[model.name] = writer
+        return writer
 
-    async def _arrivals(self, model: CloudModel, body: dict[str, object]) -> AsyncGenerator[list[str], None]:
-        """The data of server-sent events, as many at a time as arrive together."""
-        parser = SseParser()
-        try:
-            async with self._clients[_provider(model)].stream("POST", openai.PATH, json=body) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise SegmentFailed(f"{model.name}: HTTP {response.status_code}")
-                async for part in response.aiter_bytes():
-                    if events := parser.push(part):
-                        yield events
-        except (httpx.HTTPError, httpx.StreamError, UnicodeDecodeError) as error:
-            # Not chained: httpx's errors hold the request, key and prompt included.
-            raise SegmentFailed(f"{model.name}: {type(error).__name__}") from None
-
-
-async def _drain(arrivals: AsyncGenerator[list[str], None]) -> None:
-    """Read on to the end of the response, if it is near: only then the connection can be used again."""
-    with suppress(TimeoutError, SegmentFailed):
-        async with asyncio.timeout(_DRAIN_S):
-            async for _ in arrivals:
-                pass
+    def _watcher(self, model: CloudModel) -> Watcher | Unwatched:
+        if not model.calibration or not self._telemetry:
+            return Unwatched(model.name)
+        observers = [shard.observe.remote for shard in self._telemetry]
+        return Watcher(model.name, observers, self._settings, self._emit)
 
 
 def _provider(model: CloudModel) -> tuple[str, str | None]:
     """Models with the same provider share its client."""
     return model.base_url, model.api_key_env
-
-
-def _client(model: CloudModel, sessions: Sessions) -> httpx.AsyncClient:
-    key = api_key(model)
-    return httpx.AsyncClient(
-        base_url=model.base_url,
-        headers={"accept": "text/event-stream"} | ({"authorization": f"Bearer {key}"} if key else {}),
-        timeout=httpx.Timeout(max(sessions.first_token_s, sessions.stall_s)),
-        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
-    )

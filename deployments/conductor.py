@@ -1,19 +1,38 @@
 """Drives one session through its engines: one loop for every cause of a change."""
 
-from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
+import asyncio
+import math
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from deployments.engines import Engines, Seams
 from deployments.preparation import Warming, publish
-from ghostrouter.errors import NothingCanAnswer, SeamRefused, SegmentDrained, SegmentFailed, SegmentShed
+from ghostrouter.errors import (
+    AnswerRefused,
+    DeadlineExceeded,
+    NothingCanAnswer,
+    ProviderBusy,
+    ProviderRefused,
+    SeamRefused,
+    SegmentDrained,
+    SegmentFailed,
+    SegmentShed,
+)
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.retry import Retry
+from ghostrouter.policy.value import cost_usd
 from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
-from ghostrouter.types import KvMode, Prompt, SegmentRequest
+from ghostrouter.types import Frame, KvMode, Price, Prompt, SegmentRequest
+
+# A replica of ours that has failed needs no time to recover: another one takes over.
+_AT_ONCE = Retry(base_s=0.0, most_s=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +44,15 @@ class _Next:
     detail: str
     onset: int | None = None
     kv: KvMode | None = None
+    wait_s: float = 0.0
 
 
 class Conductor:
     """Runs sessions. Holds no state of any one of them; `kv_modes` learns the models' speed from all.
 
-    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named);
-    `clock` gives monotonic seconds.
+    `attempts` tells how often a model is tried in one answer before another one is (once where it is not named),
+    `retry` how long to wait before it is tried again (not at all where it is not named), `prices` what its tokens cost.
+    An answer that takes longer than `hard_timeout_s` is stopped. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -43,7 +64,17 @@ class Conductor:
         kv_modes: KvModes,
         clock: Callable[[], float],
         emit: metrics.Emit,
+        retry: Mapping[str, Retry] = MappingProxyType({}),
+        prices: Mapping[str, Price] = MappingProxyType({}),
+        hard_timeout_s: float = math.inf,
+        rng: Random | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        self._retry = retry
+        self._prices = prices
+        self._hard_timeout_s = hard_timeout_s
+        self._rng = rng or Random()
+        self._sleep = sleep
         self._engines = engines
         self._seams = seams
         self._rules = rules
@@ -59,6 +90,8 @@ class Conductor:
 
         Raises:
             NothingCanAnswer: every engine that might have gone on has failed.
+            AnswerRefused: every model that was asked refuses to answer.
+            DeadlineExceeded: it has taken too long.
         """
         if session.is_whole:
             return
@@ -69,6 +102,7 @@ class Conductor:
             if following is None:
                 request = session.open(session.plan.models[0], prompt, self._clock())
             else:
+                await self._sleep(following.wait_s)
                 source = session.current.model
                 following, seam = await self._cut(session, failed, following)
                 self._emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
@@ -84,6 +118,7 @@ class Conductor:
             except SegmentDrained as drained:
                 following = _Next(session.current.model, "drain", str(drained))
             except SegmentFailed as failure:
+                session.current.usage = failure.usage
                 following = self._after_failure(session, failed, failure)
                 failed.append(session.current.model)
             else:
@@ -92,6 +127,7 @@ class Conductor:
                 following = self._after_end(session, _sound(session, failed))
             finally:
                 warming.cancel()
+                self._bill(session.current)
 
     async def _cut(self, session: Session, failed: list[str], following: _Next) -> tuple[_Next, Seam]:
         """The seam to who goes on; where that is refused, to who does instead. No model is asked for twice."""
@@ -114,17 +150,33 @@ class Conductor:
         )
         segment = session.current
         async with aclosing(self._engines.stream(request)) as frames:
-            async for frame in frames:
+            while (frame := await self._next(session, frames)) is not None:
                 waiting = segment.first_token_at_s is None
                 delta = session.accept(frame, self._clock())
                 if waiting and segment.first_token_at_s is not None:
                     self._report_start(segment, request)
                 self._emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
                 warming.follow(session, self._to_warm(session, request, models, frame.risk_raised))
+                if session.finish or segment.end:
+                    self._bill(segment)
                 yield delta
                 if session.finish or segment.end:
                     return
         raise SegmentFailed(f"{segment.model} broke off without an end")
+
+    async def _next(self, session: Session, frames: AsyncGenerator[Frame, None]) -> Frame | None:
+        """The next frame of a segment, None when there is none; in time, or not at all."""
+        left_s = session.opened_at_s + self._hard_timeout_s - self._clock()
+        try:
+            async with asyncio.timeout(None if left_s == math.inf else left_s):
+                return await anext(frames, None)
+        except TimeoutError:
+            raise DeadlineExceeded(f"The answer was not there after {self._hard_timeout_s:g} s.") from None
+
+    def _bill(self, segment: Segment) -> None:
+        """Put down what a segment has cost."""
+        price = self._prices.get(segment.model)
+        segment.cost_usd = None if price is None else cost_usd(price, segment.used)
 
     async def _resume(self, session: Session, seam: Seam, following: _Next, warming: Warming) -> SegmentRequest:
         """Open the next segment, its engine's KV cache prepared as far as that pays."""
@@ -181,10 +233,26 @@ class Conductor:
 
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:
         models, current = session.plan.models, session.current.model
-        target = switch.after_failure(models, current, failed, self._attempts.get(current, 1))
+        failures = failed.count(current) + 1
+        wait_s = self._wait_s(session, failure, failures)
+        other = switch.after_failure(models, current, failed, 1)
+        again = failures < self._attempts.get(current, 1) and wait_s is not None
+        # One that asks to be left alone is, as long as there is another.
+        target = current if again and not (other and isinstance(failure, ProviderBusy)) else other
         if target is None or len(failed) >= self._rules.max_failures:
-            raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}")
-        return _Next(target, "shed" if isinstance(failure, SegmentShed) else "failure", str(failure))
+            if isinstance(failure, ProviderRefused):
+                raise AnswerRefused(str(failure))
+            after_s = failure.retry_after_s if isinstance(failure, ProviderBusy) else None
+            raise NothingCanAnswer(f"{current} failed and no other model of the plan can go on: {failure}", after_s)
+        waits_s = (wait_s or 0.0) if target == current else 0.0
+        return _Next(target, "shed" if isinstance(failure, SegmentShed) else "failure", str(failure), wait_s=waits_s)
+
+    def _wait_s(self, session: Session, failure: SegmentFailed, failures: int) -> float | None:
+        """How long to wait before the same model is asked again; None: not at all, or not within the session's time."""
+        retry = self._retry.get(session.current.model, _AT_ONCE)
+        wait_s = retry.wait_s(failure, failures, self._rng)
+        left_s = session.opened_at_s + self._hard_timeout_s - self._clock()
+        return None if wait_s is None or wait_s >= left_s else wait_s
 
     @staticmethod
     def _after_refusal(session: Session, failed: Collection[str], refused: _Next, refusal: SeamRefused) -> _Next:

@@ -7,7 +7,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.affinity import is_leaving
 from deployments.calls import in_time
-from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed, SegmentShed
+from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
 _STATUS_TIMEOUT_S = 2.0
@@ -51,8 +51,7 @@ class EnginePool:
         except (RequestError, SegmentDrained):
             raise
         except SegmentFailed as error:  # Ray's copy of one has the whole traceback for a message
-            kind = SegmentShed if isinstance(error, SegmentShed) else SegmentFailed
-            raise kind(str(getattr(error, "cause", error))) from None
+            raise getattr(error, "cause", error) from None
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each its own type
             raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
         finally:

@@ -60,7 +60,7 @@ class _Api:
         return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
 
     async def status(self, request: Request) -> Response:
-        return JSONResponse({"models": await self._router.status()})
+        return JSONResponse({"models": await self._router.status(), "breakers": await self._router.breakers()})
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.models()]})
@@ -122,7 +122,7 @@ async def _on_error(request: Request, error: Exception) -> Response:
     status, body = errors.to_wire(error)
     if status == 500:
         log.error("request.failed path=%s", request.url.path, exc_info=error)
-    return JSONResponse(body, status_code=status)
+    return JSONResponse(body, status_code=status, headers=errors.headers(error))
 
 
 async def _on_too_large(request: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -20,11 +20,12 @@ from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
 from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.config import CloudModel, GraphConfig, LocalModel
+from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved, TraceNotFound
 from ghostrouter.events import metrics, trace
-from ghostrouter.policy import plan, switch
+from ghostrouter.policy import eligibility, plan, switch
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.retry import Retry
 from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
@@ -32,8 +33,6 @@ from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling
 
 _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
-# A provider is one of many machines: after a failure the next may answer.
-_CLOUD_ATTEMPTS = 2
 
 
 class Ingress:
@@ -65,10 +64,13 @@ class Ingress:
             self._engines,
             ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
-            {m.name: _attempts(m, rules.max_failures) for m in self._models.values()},
+            {m.name: _attempts(m, rules) for m in self._models.values()},
             KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
             time.monotonic,
             self._emit,
+            {m.name: Retry(rules.retry_base_s, rules.retry_most_s) for m in config.cloud},
+            {m.name: m.price for m in self._models.values()},
+            rules.hard_timeout_s,
         )
 
     async def __serve_build_asgi_app__(self) -> Starlette:
@@ -88,6 +90,11 @@ class Ingress:
         """Which models are ready, and how many requests a replica of theirs is working on."""
         status = await self._engines.status()
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
+
+    async def breakers(self) -> dict[str, Any]:
+        """How the breakers of the cloud's models stand; only those are named that were called."""
+        found: dict[str, Any] | None = await in_time(self._replay.breakers.remote(), _TRACE_TIMEOUT_S)
+        return found or {}
 
     async def trace(self, session: str) -> dict[str, Any]:
         """The trace of a finished session.
@@ -109,16 +116,20 @@ class Ingress:
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
-        firsts = self._first_prompts(call)
-        if call.model in self._models and call.model not in firsts:
+        label = await self._classify(call)
+        why_not = {name: why for name in self._asked(call, label) if (why := self._why_not(name, call))}
+        firsts = self._first_prompts(call, [n for n in self._asked(call, label) if n not in why_not])
+        if call.model in self._models and call.model not in firsts and call.model not in why_not:
             raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
         candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
         chosen = plan.make_plan(
             call.model,
             candidates,
             self._routes,
-            await self._classify(call),
+            label,
             one_tokenizer=bool(call.logit_bias),
+            ineligible=why_not,
+            known=self._models,
         )
         first = firsts[chosen.models[0]]
         room = min(candidates[name].room_tokens for name in chosen.models)
@@ -166,12 +177,23 @@ class Ingress:
         if opened.log:
             await opened.log.ended()
 
-    def _first_prompts(self, call: ChatCall | Ask) -> dict[str, prompts.FirstPrompt]:
-        return prompts.first_prompts(call.messages, call.continue_final, self._tokenizers, self._cloud)
+    def _asked(self, call: ChatCall, label: Classification | None) -> tuple[str, ...]:
+        """The models that the call's plan may hold; what only a script names is not asked first."""
+        if call.model != plan.AUTO:
+            return (call.model,) if call.model in self._models else ()
+        return self._routes.get(label.task if label else "default", self._routes["default"])
+
+    def _why_not(self, name: str, call: ChatCall) -> str:
+        return eligibility.why_not(self._models[name], call.needs)
+
+    def _first_prompts(self, call: ChatCall | Ask, names: Collection[str]) -> dict[str, prompts.FirstPrompt]:
+        local = {n: t for n, t in self._tokenizers.items() if n in names}
+        cloud = {n: m for n, m in self._cloud.items() if n in names}
+        return prompts.first_prompts(call.messages, call.continue_final, local, cloud, call.features)
 
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """What a model is asked first; a session that is resumed before its first token is asked it again."""
-        return self._first_prompts(ask)[model].prompt
+        return self._first_prompts(ask, [model])[model].prompt
 
     def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
         tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
@@ -203,7 +225,7 @@ class Ingress:
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )
-        return Ask(call.messages, sampling, streaming, call.continue_final, call.script)
+        return Ask(call.messages, sampling, streaming, call.continue_final, call.script, call.features)
 
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float) -> None:
         session, now_s = opened.session, time.monotonic()
@@ -224,8 +246,8 @@ def _last_words(messages: tuple[Message, ...]) -> str:
     return next((m.content for m in reversed(messages) if m.role == "user"), messages[-1].content)
 
 
-def _attempts(model: LocalModel | CloudModel, max_failures: int) -> int:
+def _attempts(model: LocalModel | CloudModel, rules: Sessions) -> int:
     """How often a model is tried in one answer: one with several replicas may use up half of all failures."""
     if isinstance(model, CloudModel):
-        return _CLOUD_ATTEMPTS
-    return 1 if model.most_replicas == 1 else max(2, max_failures // 2)
+        return rules.cloud_attempts
+    return 1 if model.most_replicas == 1 else max(2, rules.max_failures // 2)

@@ -18,7 +18,8 @@ from deployments.engine import LeanVllmEngine
 from deployments.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.kv_folder import transfer_params
 from deployments.metrics import RayMetrics
-from deployments.segment_writer import EngineStep, Sampled, SegmentWriter
+from deployments.segment_writer import SegmentWriter
+from deployments.token_source import EngineStep, Sampled, TokenSource
 from deployments.watcher import Watcher
 from ghostrouter import config
 from ghostrouter.errors import SegmentShed
@@ -123,10 +124,9 @@ class LocalEngine(LLMServer):
         emit = RayMetrics()
         model = self._llm_config.model_id
         observers = [shard.observe.remote for shard in telemetry]
+        vocab_size = client.model_config.get_vocab_size()
         return SegmentWriter(
-            engine=VllmEngine(client),
-            tokenizer=self._tokenizer.backend,
-            vocab_size=client.model_config.get_vocab_size(),
+            source=TokenSource(VllmEngine(client), self._tokenizer.backend, vocab_size, time.monotonic),
             watcher=Watcher(model, observers, settings, emit),
             limits=settings.frames,
             replica=serve.get_replica_context().replica_id.unique_id,

@@ -3,11 +3,14 @@
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
+from deployments.breakers import OwnBreakers
+from deployments.metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.errors import SessionExpired, SessionNotFound
+from ghostrouter.providers.breaker import Admission, Outcome
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.journal import Answer, Ending, Entry, Journal, Record, Refusal
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
@@ -22,12 +25,14 @@ class Replay:
         cloud: Sequence[config.CloudModel],
         journal: config.Journal,
         traces_kept: int,
+        breakers: config.Breakers = config.Breakers(),  # noqa: B008 - frozen
     ) -> None:
         self._tokenizers = tokenizers.load(models)
         self._cloud = {m.name: m for m in cloud}
         self._journal = Journal(journal.keep_s, journal.max_tokens)
         self._traces: OrderedDict[str, dict[str, Any]] = OrderedDict()
         self._traces_kept = traces_kept
+        self._breakers = OwnBreakers(breakers, RayMetrics())
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""
@@ -66,6 +71,20 @@ class Replay:
             return self._journal.cancel(session, owner, time.monotonic())
         except (SessionNotFound, SessionExpired) as refusal:
             return refusal
+
+    async def admit(self, model: str) -> Admission:
+        """Whether a cloud model may be called now; the caller reports what becomes of the call."""
+        return await self._breakers.admit(model)
+
+    async def report(
+        self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None
+    ) -> None:
+        """Take in what became of a call of a cloud model."""
+        self._breakers.report(model, admission, outcome, retry_after_s)
+
+    async def breakers(self) -> dict[str, dict[str, Any]]:
+        """How the breaker of each cloud model stands that was called."""
+        return {model: asdict(s) for model, s in self._breakers.board.standings(time.monotonic()).items()}
 
     async def record(self, trace: dict[str, Any]) -> None:
         """Keep a session's trace; the oldest goes when there are too many."""

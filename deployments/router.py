@@ -29,6 +29,10 @@ class Router(Protocol):
         """What each local model is doing."""
         ...
 
+    async def breakers(self) -> dict[str, Any]:
+        """How the breakers of the cloud's models stand."""
+        ...
+
     async def trace(self, session: str) -> dict[str, Any]:
         """The trace of a finished session. Raises TraceNotFound."""
         ...

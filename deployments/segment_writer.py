@@ -1,51 +1,36 @@
-"""Writes one segment: engine output in, frames out, with hold-back and verdicts in between."""
+"""Writes one segment: a source's tokens in, frames out, with hold-back and verdicts in between."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Protocol
 
-from tokenizers import Tokenizer
-
-from deployments.watcher import Watcher
+from deployments.watcher import Unwatched, Watcher
 from ghostrouter import config
 from ghostrouter.detect.screen import LocalScreen
 from ghostrouter.events import metrics
 from ghostrouter.replay.holdback import HoldBack
-from ghostrouter.signals.read import TokenReader
-from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Verdict
+from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Sampled:
-    """One token as an engine reports it. `top_*` are the likeliest tokens, the likeliest first."""
+class Arrival:
+    """What a source has written since its last report; the last one says why it stopped.
 
-    id: int
-    logprob: float
-    rank: int
-    top_ids: Sequence[int]
-    top_logprobs: Sequence[float]
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStep:
-    """What an engine has written since its last report.
-
-    `accepted_drafts` is told for the step as a whole. `cached_tokens` are the prompt tokens it did not have
-    to compute.
+    `cached_tokens` are the prompt tokens it did not have to compute. `usage` comes with the last, where it is known.
     """
 
-    tokens: Sequence[Sampled]
+    tokens: Sequence[Token]
     finish: FinishReason | None
-    accepted_drafts: int
-    cached_tokens: int
+    cached_tokens: int = 0
+    usage: Usage | None = None
 
 
-class Engine(Protocol):
-    """What writes tokens. Closing the iterator aborts the request."""
+class Source(Protocol):
+    """What writes tokens. Closing the iterator aborts it."""
 
-    def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]: ...
+    def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]: ...
 
 
 class _Inbox:
@@ -57,6 +42,7 @@ class _Inbox:
         self.finish: FinishReason | None = None
         self.error: BaseException | None = None
         self.cached_tokens = 0
+        self.usage: Usage | None = None
 
     async def wait(self, at_most_s: float | None) -> None:
         """Until something has come, or the time is over."""
@@ -77,18 +63,14 @@ class SegmentWriter:
 
     def __init__(
         self,
-        engine: Engine,
-        tokenizer: Tokenizer,
-        vocab_size: int,
-        watcher: Watcher,
+        source: Source,
+        watcher: Watcher | Unwatched,
         limits: config.FrameLimits,
         replica: str,
         clock: Callable[[], float],
         emit: metrics.Emit,
     ) -> None:
-        self._engine = engine
-        self._tokenizer = tokenizer
-        self._vocab_size = vocab_size
+        self._source = source
         self._watcher = watcher
         self._limits = limits
         self._replica = replica
@@ -119,10 +101,11 @@ class SegmentWriter:
                     hold.admit(token, now_s)
                 self._watcher.report(watch, fresh, urgent=bool(hold.waiting))
                 verdict = watch.take_verdict()
-                end = self._judge(verdict, request, hold) if verdict else None
-                hold.expire(now_s)
-                if end is None and inbox.finish and not hold.waiting:
-                    end = self._finish(inbox.finish, request, sent + hold.ready)
+                end = self._judge(verdict, request, hold, inbox.usage) if verdict else None
+                if end is None:  # what an end holds is the seam's to keep or drop, however long it has waited
+                    hold.expire(now_s)
+                    if inbox.finish and not hold.waiting:
+                        end = self._finish(inbox, request, sent + hold.ready)
                 if end or hold.raised != raised or (hold.ready and now_s >= due_s):
                     tokens = hold.release()
                     first, raised = sent == 0, hold.raised
@@ -153,54 +136,44 @@ class SegmentWriter:
         frame_s = max(0.0, due_s - now_s) if hold.ready else None
         return min((x for x in (hold.patience_s(now_s), frame_s) if x is not None), default=None)
 
-    def _judge(self, verdict: Verdict, request: SegmentRequest, hold: HoldBack) -> SegmentEnd | None:
+    @staticmethod
+    def _judge(verdict: Verdict, request: SegmentRequest, hold: HoldBack, usage: Usage | None) -> SegmentEnd | None:
         """Act on a verdict: end the segment, or let tokens go."""
         if verdict.action == "handoff" and request.may_hand_off:
-            return SegmentEnd("handoff", hold.waiting, verdict)
+            return SegmentEnd("handoff", hold.waiting, verdict, usage)
         if verdict.action == "hand_back" and request.may_hand_back:
-            return SegmentEnd("hand_back", hold.waiting, verdict)
+            return SegmentEnd("hand_back", hold.waiting, verdict, usage)
         hold.judge(verdict)
         return None
 
     @staticmethod
-    def _finish(finish: FinishReason, request: SegmentRequest, tokens: int) -> SegmentEnd:
-        """The engine is done: with the answer, or with what the script gave it to write."""
+    def _finish(inbox: _Inbox, request: SegmentRequest, tokens: int) -> SegmentEnd:
+        """The source is done: with the answer, or with what the script gave it to write."""
+        finish = inbox.finish or "stop"
         if finish == "length" and tokens == request.scripted_end and tokens < request.sampling.max_tokens:
-            return SegmentEnd("handoff")
-        return SegmentEnd(finish)
+            return SegmentEnd("handoff", usage=inbox.usage)
+        return SegmentEnd(finish, usage=inbox.usage)
 
     async def _pump(self, request: SegmentRequest, inbox: _Inbox) -> None:
-        """Read the engine into the inbox until it is done, fails or is aborted."""
-        context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
-        reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
-        last_s = self._clock()
+        """Read the source into the inbox until it is done, fails or is aborted."""
         try:
-            async with aclosing(self._engine.steps(request)) as steps:
-                async for step in steps:
-                    now_s = self._clock()
-                    inbox.tokens.extend(self._read(reader, step, now_s - last_s, request.model))
-                    inbox.cached_tokens = step.cached_tokens
-                    inbox.finish = step.finish
-                    last_s = now_s
+            async with aclosing(self._source.arrivals(request)) as arrivals:
+                async for arrival in arrivals:
+                    inbox.tokens.extend(arrival.tokens)
+                    for token in filter(_is_known, arrival.tokens):
+                        self._emit(metrics.ENTROPY, token.entropy_nats, model=request.model)
+                    inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
+                    inbox.finish = arrival.finish
                     inbox.wake.set()
         except Exception as error:  # handed to the consumer, which raises it
             inbox.error = error
             inbox.wake.set()
 
-    def _read(self, reader: TokenReader, step: EngineStep, elapsed_s: float, model: str) -> Iterator[Token]:
-        for i, t in enumerate(step.tokens):
-            token = reader.read(
-                t.id,
-                t.logprob,
-                t.rank,
-                t.top_ids,
-                t.top_logprobs,
-                elapsed_s if i == 0 else 0.0,
-                step.accepted_drafts,
-            )
-            self._emit(metrics.ENTROPY, token.entropy_nats, model=model)
-            yield token
-
     def _count_running(self, change: int) -> None:
         self._running += change
         self._emit(metrics.RUNNING, self._running, model=self._watcher.model)
+
+
+def _is_known(token: Token) -> bool:
+    """Whether there are signals of a token: of a cloud model's there need not be."""
+    return token.rank > 0

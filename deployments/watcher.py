@@ -43,6 +43,24 @@ class Watch:
         return verdict
 
 
+class Unwatched:
+    """Stands where a watcher would for a model that is never judged: nothing is reported, no token waits."""
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        self.table: ScreenTable | None = None
+
+    def open(self, key: SegmentKey, may_hand_off: bool, may_hand_back: bool, wake: asyncio.Event) -> Watch:
+        """Nobody looks at it."""
+        return Watch(key, may_hand_off, may_hand_back, wake)
+
+    def report(self, watch: Watch, tokens: Sequence[Token], urgent: bool) -> None:
+        """Nothing is reported."""
+
+    def close(self, watch: Watch) -> None:
+        """There is nothing to stop."""
+
+
 class _Shard:
     """Talks to one telemetry shard: one batch at a time, the next as soon as the answer is there."""
 

@@ -4,15 +4,20 @@ Unknown keys are errors.
 """
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ghostrouter.catalog import discover
+from ghostrouter.catalog.rows import Continues, Kind, StreamUsage, providers
 from ghostrouter.errors import ConfigError
-from ghostrouter.types import Price
+from ghostrouter.types import Price, Trust
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+# A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
+_CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 
 
 class _Section(BaseModel):
@@ -37,6 +42,8 @@ class LocalModel(_Section):
     accelerator: str = Field(default="auto", pattern="^(auto|cpu|gpu)$", description="auto: a GPU where Ray sees one")
     accelerator_type: str | None = Field(default=None, description="Ray's name of the GPU, such as L4 or H100")
     price: Price = Field(default=Price(), description="what its tokens cost, in US dollars per million")
+    trust: Trust = Field(default="trusted", description="how far it is trusted; a call may require more")
+    regions: tuple[str, ...] = Field(default=(), description="where it runs, such as eu; a call may require one")
     max_running: int | None = Field(
         default=None, ge=1, description="requests a replica works on; one more goes to the next replica or model"
     )
@@ -63,17 +70,27 @@ class LocalModel(_Section):
 
 
 class CloudModel(_Section):
-    """A model behind somebody else's API: chat completions as OpenAI streams them."""
+    """A model behind somebody else's API.
 
-    name: str = Field(pattern=_NAME, description="the name clients ask for")
-    kind: Literal["openai"] = Field(default="openai", description="the protocol it speaks")
+    With a `provider` of the catalogue (`ghostrouter models` shows it) all that is known of it is filled in; what is
+    said here takes precedence. The rest of the defaults is for any URL that speaks OpenAI's chat completions.
+    """
+
+    name: str = Field(pattern=_CLOUD_NAME, description="the name clients ask for; default: provider/model")
+    provider: str = Field(default="custom", description="a row of the catalogue; custom: all is said here")
+    kind: Kind = Field(default="openai", description="the protocol it speaks")
     base_url: str = Field(pattern="^https?://", description="up to and without /chat/completions")
     model: str = Field(min_length=1, description="what the provider calls it")
     api_key_env: str | None = Field(default=None, description="the environment variable that holds the key, if any")
+    key_header: str = Field(default="authorization", pattern="^[a-z-]+$", description="the header that carries the key")
     context_tokens: int = Field(gt=0, description="prompt and answer together")
+    max_output_tokens: int | None = Field(default=None, gt=0, description="the longest answer it gives")
     price: Price = Field(default=Price(), description="what its tokens cost, in US dollars per million")
+    price_known: bool = Field(default=True, description="false: the price is `providers.unknown_price`")
+    trust: Trust = Field(default="standard", description="how far it is trusted; a call may require more")
+    regions: tuple[str, ...] = Field(default=(), description="where it runs, such as eu; a call may require one")
     sampling: SamplingDefaults = SamplingDefaults()
-    continues: Literal["prefix", "assistant", "instruct", "none"] = Field(
+    continues: Continues = Field(
         default="none",
         description="how it goes on with an answer: a last assistant message marked `prefix: true`; a last assistant "
         "message; when it is told to; or not at all",
@@ -83,11 +100,30 @@ class CloudModel(_Section):
         description="sent when a last assistant message is continued, such as continue_final_message: true",
     )
     logprobs: bool = Field(default=False, description="whether it gives log-probabilities")
+    top_logprobs: int = Field(default=20, ge=0, le=20, description="of how many tokens at a position")
+    vocab_tokens: int = Field(default=200_000, gt=1, description="how many tokens it knows, for bounds of the entropy")
+    calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
+    tools: bool = Field(default=False, description="whether it calls tools")
+    json_schema: bool = Field(default=False, description="whether it keeps to a JSON schema")
+    vision: bool = Field(default=False, description="whether it takes images")
+    temperature: bool = Field(default=True, description="whether it lets its sampling be set")
+    reasons: bool = Field(default=False, description="whether it reasons before it answers")
+    reasoning_field: str | None = Field(default=None, description="where its events carry reasoning text")
+    seed_field: str | None = Field(default="seed", description="what it calls a seed; null: it takes none")
+    stream_usage: StreamUsage = Field(default="asked", description="whether its streams tell what they used")
+    max_tokens_field: str = Field(default="max_tokens", description="what it calls the limit of an answer")
     echo_tokens: int | None = Field(
         default=None,
         ge=0,
         description="how much of the answer's end it may repeat before it goes on; default: 64 for instruct, else 0",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_catalog(cls, row: Any) -> Any:
+        if isinstance(row, Mapping) and row.get("provider", "custom") != "custom":
+            return discover.complete(row, os.environ)
+        return row
 
     @property
     def echo_window_tokens(self) -> int:
@@ -95,6 +131,29 @@ class CloudModel(_Section):
         if self.echo_tokens is None:
             return 64 if self.continues == "instruct" else 0
         return self.echo_tokens
+
+
+class Providers(_Section):
+    """Models of the catalogue, without a word about them elsewhere."""
+
+    discover: bool = Field(default=True, description="offer the models of every provider whose key is set")
+    only: tuple[str, ...] | None = Field(default=None, description="of these providers only")
+    unknown_price: Price = Field(
+        default=Price(prompt_usd_per_mtok=20.0, completion_usd_per_mtok=80.0),
+        description="what a model is counted at whose price nobody knows: rather too high than too low",
+    )
+
+
+class Breakers(_Section):
+    """When a model of the cloud is left alone for a while."""
+
+    window_s: float = Field(default=60.0, gt=0, description="calls older than that do not count")
+    min_calls: int = Field(default=5, ge=1, description="of fewer calls nothing follows")
+    bad_share: float = Field(default=0.5, gt=0, le=1, description="it opens when so many of them failed or were slow")
+    slow_s: float = Field(default=30.0, gt=0, description="a first token after that counts as a failure")
+    open_s: float = Field(default=15.0, gt=0, description="for so long, then one call is let through")
+    probe_s: float = Field(default=120.0, gt=0, description="a probe that says nothing for so long is given up")
+    longest_s: float = Field(default=3600.0, gt=0, description="a provider's retry-after counts up to this")
 
 
 class Route(_Section):
@@ -145,6 +204,12 @@ class Sessions(_Section):
     )
     first_token_s: float = Field(default=60.0, gt=0, description="an engine without a token after that has failed")
     stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
+    hard_timeout_s: float = Field(default=1200.0, gt=0, description="an answer that takes longer is stopped")
+    cloud_attempts: int = Field(default=2, ge=1, description="of one cloud model, in one answer")
+    retry_base_s: float = Field(default=0.25, ge=0, description="the first wait is random, up to this; then twice that")
+    retry_most_s: float = Field(
+        default=10.0, ge=0, description="no wait is longer; a provider that asks for more is passed over"
+    )
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)
     traces_kept: int = Field(default=10_000, ge=0)
 
@@ -165,6 +230,8 @@ class GraphConfig(_Section):
 
     models: tuple[LocalModel, ...] = Field(min_length=1)
     cloud: tuple[CloudModel, ...] = ()
+    providers: Providers = Providers()
+    breakers: Breakers = Breakers()
     routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
     ingress: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
@@ -173,6 +240,22 @@ class GraphConfig(_Section):
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _discovered(cls, args: Any) -> Any:
+        """The models of every provider whose key is set join those of `cloud`."""
+        if not isinstance(args, Mapping) or not isinstance(args.get("cloud", ()), list | tuple):
+            return args
+        settings = Providers.model_validate(args.get("providers") or {})
+        cloud = [discover.named(m) if isinstance(m, Mapping) else m for m in args.get("cloud") or ()]
+        known = {m["name"] if isinstance(m, Mapping) and "name" in m else getattr(m, "name", "") for m in cloud}
+        if settings.discover:
+            found = discover.offered(os.environ, settings.only)
+            cloud += [{"provider": p, "model": m, "name": n} for p, m, n in found if n not in known]
+        price = settings.unknown_price
+        cloud = [discover.priced(m, price) if isinstance(m, Mapping) else m for m in cloud]
+        return {**args, "cloud": cloud}
 
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
@@ -184,7 +267,8 @@ class GraphConfig(_Section):
         for task, route in self.routes.items():
             unknown = sorted(set(route.models) - set(names))
             if unknown:
-                raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
+                why = discover.absence(unknown[0])
+                raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}{why}")
         return self
 
     @classmethod
@@ -199,6 +283,11 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
+
+
+def is_set_up(provider: str) -> bool:
+    """Whether the models of a provider of the catalogue are offered: its key, or its address, is set."""
+    return discover.is_set_up(providers()[provider], os.environ)
 
 
 def api_key(model: CloudModel) -> str | None:

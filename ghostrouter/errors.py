@@ -5,12 +5,17 @@ GhostRouterError
 ├── RequestError           the client's fault; never retried
 │   ├── InvalidRequest
 │   ├── UnknownModel
-│   └── PromptTooLong
+│   ├── PromptTooLong
+│   └── AnswerRefused      every model that was asked refused to answer
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
 │   ├── SegmentDrained     its replica is being taken down
-│   └── SegmentShed        its replica has too much to do
+│   ├── SegmentShed        its replica has too much to do
+│   ├── ProviderBusy       asks to be left alone for a while, or is left alone by its breaker
+│   ├── ProviderRejected   does not take this request, key or model: asking again changes nothing
+│   └── ProviderRefused    the model refuses to answer
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
+├── DeadlineExceeded       the answer took longer than it may
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
@@ -19,6 +24,8 @@ GhostRouterError
 
 All of them survive pickling: they cross processes.
 """
+
+from ghostrouter.types import Usage
 
 
 class GhostRouterError(Exception):
@@ -46,7 +53,12 @@ class PromptTooLong(RequestError):
 
 
 class SegmentFailed(GhostRouterError):
-    """An engine stopped before its segment ended: replica death, stall, provider error."""
+    """An engine stopped before its segment ended: replica death, stall, provider error.
+
+    `usage` is what a provider had written by then, where one was asked.
+    """
+
+    usage: Usage | None = None
 
 
 class SegmentDrained(SegmentFailed):
@@ -57,12 +69,46 @@ class SegmentShed(SegmentFailed):
     """The replica has as many requests as it may work on; another replica or model can take it."""
 
 
+class ProviderBusy(SegmentFailed):
+    """The provider asks to be left alone for `retry_after_s`, or its breaker does; None: it did not say how long."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class ProviderRejected(SegmentFailed):
+    """The provider does not take the request, the key or the model; the same call would fail again."""
+
+
+class ProviderRefused(SegmentFailed):
+    """The model refuses to answer, or a filter of its provider does; another model may answer."""
+
+
 class SeamRefused(GhostRouterError):
     """The target cannot go on with what the client has; the message is the reason."""
 
 
 class NothingCanAnswer(GhostRouterError):
-    """Every model that could have answered has failed."""
+    """Every model that could have answered has failed. It may be worth another try after `retry_after_s`."""
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class AnswerRefused(RequestError):
+    """Every model that was asked refuses to answer this."""
+
+
+class DeadlineExceeded(GhostRouterError):
+    """The answer took longer than a session may."""
 
 
 class SessionNotFound(GhostRouterError):

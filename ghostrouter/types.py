@@ -1,20 +1,60 @@
 """The nouns of GhostRouter: what crosses a deployment boundary, frozen and picklable."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
 Action = Literal["continue", "warm", "handoff", "hand_back"]
+Trust = Literal["untrusted", "standard", "trusted"]
+TRUST_TIERS: tuple[Trust, ...] = ("untrusted", "standard", "trusted")
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. Cached prompt tokens cost as much as others where no price is named for them."""
+    """US dollars per million tokens, and per request.
+
+    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the
+    answer, where no price is named for them.
+    """
 
     prompt_usd_per_mtok: float = 0.0
     completion_usd_per_mtok: float = 0.0
     cached_usd_per_mtok: float | None = None
+    reasoning_usd_per_mtok: float | None = None
+    request_usd: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one call of a model used, in tokens. `estimated`: counted here, because the provider did not say.
+
+    `cached_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the `completion_tokens`.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    estimated: bool = False
+
+
+class ToolCallPart(NamedTuple):
+    """A piece of a tool call, the calls of an answer counted from 0: its id and name come first, then its arguments."""
+
+    number: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class ReasoningPart(NamedTuple):
+    """A piece of what a model thinks before it answers; no part of the answer."""
+
+    text: str
+
+
+Aside = ToolCallPart | ReasoningPart
 
 
 class Token(NamedTuple):
@@ -27,7 +67,8 @@ class Token(NamedTuple):
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
     `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
-    likeliest tokens as (text, log-probability), when the client asked for them.
+    likeliest tokens as (text, log-probability), when the client asked for them. `aside` is what is told besides the
+    text of the answer; such a token has none.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
@@ -46,6 +87,7 @@ class Token(NamedTuple):
     accepted_drafts: int
     step_start: bool
     alternatives: tuple[tuple[str, float], ...] = ()
+    aside: Aside | None = None
 
 
 class SegmentKey(NamedTuple):
@@ -71,11 +113,85 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture in a message: an address, or a `data:` URL with its bytes."""
+
+    url: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool that a model has asked for; `arguments` are JSON, as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
-    """One turn of a conversation."""
+    """One turn of a conversation. `content` is its text.
+
+    `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`;
+    one of role `tool` answers the call `tool_call_id`.
+    """
 
     role: str
     content: str
+    parts: tuple[str | Image, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that a model may call; `parameters` is a JSON schema."""
+
+    name: str
+    description: str
+    parameters: dict[str, Any]
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What an answer has to be: JSON of this schema."""
+
+    name: str
+    schema: dict[str, Any]
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a call asks for that not every model can do. `tool_choice`: auto, none, required or a tool's name."""
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: str = "auto"
+    parallel_tool_calls: bool | None = None
+    schema: Schema | None = None
+    reasoning_effort: str | None = None
+
+    @property
+    def binds(self) -> bool:
+        """Whether an answer that has begun cannot change its model: what it may be is not only text."""
+        return bool(self.tools) or self.schema is not None
+
+
+NO_FEATURES = Features()
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not."""
+
+    trust: Trust = "untrusted"
+    regions: tuple[str, ...] = ()
+    repeatable: bool = False
+
+
+ANY_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +207,13 @@ class CloudPrompt:
     kept: str
     prompt_tokens: int
     instruction_tokens: int = 0
+    features: Features = NO_FEATURES
 
 
 Prompt = tuple[int, ...] | CloudPrompt
 
-FinishReason = Literal["stop", "length"]
-EndReason = Literal["stop", "length", "handoff", "hand_back"]
+FinishReason = Literal["stop", "length", "tool_calls"]
+EndReason = Literal["stop", "length", "tool_calls", "handoff", "hand_back"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +221,13 @@ class SegmentEnd:
     """Why an engine stopped writing.
 
     `held` are tokens that were generated but never released: after a verdict a seam may keep or drop them,
-    after `stop` and `length` there are none.
+    after `stop` and `length` there are none. `usage` is told by models of the cloud.
     """
 
     reason: EndReason
     held: tuple[Token, ...] = ()
     verdict: Verdict | None = None
+    usage: Usage | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +318,9 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models a session may use, in the order of preference, and why."""
+    """The models a session may use, in the order of preference, and why; those it may not, each with why not."""
 
     models: tuple[str, ...]
     reason: str
     classification: Classification | None = None
+    ineligible: tuple[tuple[str, str], ...] = ()

@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import KvMode
+from ghostrouter.types import KvMode, Terms, Trust
 
 
 class Body(BaseModel):
@@ -26,9 +26,15 @@ class _Handoff(Body):
 
 
 class _Ghost(Body):
-    """Our own field. `handoffs` scripts changes of model, for experiments."""
+    """Our own field. `handoffs` scripts changes of model, for experiments; the rest says who may be given the call."""
 
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
+    trust: Trust = "untrusted"
+    regions: list[str] = Field(default_factory=list, max_length=32)
+    repeatable: bool = False
+
+    def terms(self) -> Terms:
+        return Terms(self.trust, tuple(self.regions), self.repeatable)
 
 
 class SampledBody(Body):

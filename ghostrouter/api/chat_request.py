@@ -2,43 +2,48 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from ghostrouter.api import chat_features
 from ghostrouter.api.body import Body, SampledBody, parse
 from ghostrouter.errors import InvalidRequest
+from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.replay.session import ScriptedHandoff
-from ghostrouter.types import Message
+from ghostrouter.types import ANY_TERMS, NO_FEATURES, Features, Message, Terms
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.
 _IGNORED = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
 # Valid in OpenAI's API, not implemented here: refused unless they are at their default.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
-    "tools": ([],),
-    "tool_choice": ("none", "auto"),
     "functions": ([],),
-    "response_format": ({"type": "text"},),
     "modalities": (["text"],),
     "audio": (),
-    "reasoning_effort": (),
 }
 
 
-class _TextPart(Body):
-    type: Literal["text"]
-    text: str
-
-
 class _Message(Body):
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | Annotated[list[_TextPart], Field(min_length=1)]
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | Annotated[list[chat_features.Part], Field(min_length=1)] | None = None
     name: str | None = None
+    refusal: str | None = None
+    tool_calls: list[chat_features.CalledTool] | None = None
+    tool_call_id: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is None and not self.tool_calls:
+            raise ValueError("Field required")
+        if self.tool_calls and self.role != "assistant":
+            raise ValueError("only an assistant calls tools")
+        if (self.role == "tool") != (self.tool_call_id is not None):
+            raise ValueError("a message of role tool names its call in `tool_call_id`, and no other does")
+        return self
 
     def read(self) -> Message:
-        text = self.content if isinstance(self.content, str) else "".join(p.text for p in self.content)
-        return Message("system" if self.role == "developer" else self.role, text)
+        return chat_features.message(self.role, self.content, self.tool_calls, self.tool_call_id)
 
 
 class _StreamOptions(Body):
@@ -54,6 +59,16 @@ class _ChatCompletion(SampledBody):
     logprobs: bool | None = None
     continue_final_message: bool = False
     add_generation_prompt: bool = True
+    tools: list[chat_features.FunctionTool] = Field(default_factory=list, max_length=128)
+    tool_choice: chat_features.Choice = "auto"
+    parallel_tool_calls: bool | None = None
+    response_format: chat_features.Format | None = None
+    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+
+    def features(self) -> Features:
+        return chat_features.features(
+            self.tools, self.tool_choice, self.parallel_tool_calls, self.response_format, self.reasoning_effort
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,27 @@ class ChatCall:
     top_logprobs: int
     continue_final: bool
     script: tuple[ScriptedHandoff, ...]
+    features: Features = NO_FEATURES
+    terms: Terms = ANY_TERMS
+
+    @property
+    def needs(self) -> Needs:
+        """What the call asks of a model."""
+        return Needs(
+            features=self.features,
+            terms=self.terms,
+            images=images_of(self.messages),
+            speaks_of_tools=speak_of_tools(self.messages),
+            logprobs=self.logprobs,
+            top_logprobs=self.top_logprobs,
+            temperature=self.temperature,
+            top_p=self.top_p,
+            seed=self.seed,
+            penalties=bool(self.presence_penalty or self.frequency_penalty),
+            repetition_penalty=self.repetition_penalty != 1,
+            logit_bias=bool(self.logit_bias),
+            min_tokens=self.min_tokens,
+        )
 
 
 def from_wire(body: Any) -> ChatCall:
@@ -96,6 +132,7 @@ def from_wire(body: Any) -> ChatCall:
         logprobs=bool(parsed.logprobs),
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         continue_final=parsed.continue_final_message,
+        features=parsed.features(),
     )
 
 
@@ -107,6 +144,7 @@ def to_call(
     logprobs: bool,
     include_usage: bool = False,
     continue_final: bool = False,
+    features: Features = NO_FEATURES,
 ) -> ChatCall:
     """The call that a parsed body of either API amounts to.
 
@@ -135,6 +173,8 @@ def to_call(
         script=tuple(
             ScriptedHandoff(h.after_tokens, h.to, h.kv) for h in (parsed.ghost.handoffs if parsed.ghost else ())
         ),
+        features=features,
+        terms=parsed.ghost.terms() if parsed.ghost else Terms(),
     )
 
 

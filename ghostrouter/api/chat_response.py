@@ -1,10 +1,11 @@
 """POST /v1/chat/completions: what goes back, whole and in chunks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from ghostrouter.types import Token
+from ghostrouter.types import Token, Usage
 
 ID_PREFIX = "chatcmpl-"
 
@@ -20,7 +21,7 @@ class Head:
     logprobs: bool = False
 
 
-def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
     """Every token once, whichever model wrote it."""
     return {
         "prompt_tokens": prompt_tokens,
@@ -29,9 +30,18 @@ def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
     }
 
 
+def told_usage(told: Usage) -> dict[str, Any]:
+    """What a provider says of an answer that it wrote alone."""
+    return {
+        **usage(told.prompt_tokens, told.completion_tokens),
+        "prompt_tokens_details": {"cached_tokens": told.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
+    }
+
+
 def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
     """Log-probabilities in OpenAI's shape."""
-    return {"content": [_token_logprobs(t) for t in tokens], "refusal": None}
+    return {"content": [_token_logprobs(t) for t in tokens if t.aside is None], "refusal": None}
 
 
 def _token_logprobs(token: Token) -> dict[str, Any]:
@@ -49,12 +59,13 @@ def completion(
     head: Head,
     text: str,
     finish_reason: str,
-    usage_body: dict[str, int],
+    usage_body: dict[str, Any],
     logprobs_body: dict[str, Any] | None,
     ghost: dict[str, Any],
+    besides: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """A whole answer."""
-    message = {"role": "assistant", "content": text, "refusal": None}
+    """A whole answer; `besides` are the fields of its message that hold no text of it."""
+    message = {"role": "assistant", "content": text or (None if besides else ""), "refusal": None, **besides}
     choice = {"index": 0, "message": message, "logprobs": logprobs_body, "finish_reason": finish_reason}
     return {
         "id": head.id,
@@ -78,7 +89,7 @@ def chunk(
     return {**_chunk_head(head), "choices": [choice]}
 
 
-def usage_chunk(head: Head, usage_body: dict[str, int]) -> dict[str, Any]:
+def usage_chunk(head: Head, usage_body: dict[str, Any]) -> dict[str, Any]:
     """The chunk after the answer that `stream_options.include_usage` asks for."""
     return {**_chunk_head(head), "choices": [], "usage": usage_body}
 

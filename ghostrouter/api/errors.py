@@ -1,8 +1,11 @@
 """Errors in OpenAI's shape. The only place that chooses HTTP statuses."""
 
+import math
 from typing import Any
 
 from ghostrouter.errors import (
+    AnswerRefused,
+    DeadlineExceeded,
     GhostRouterError,
     InvalidRequest,
     NothingCanAnswer,
@@ -18,6 +21,7 @@ from ghostrouter.errors import (
 _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     InvalidRequest: (400, None),
     PromptTooLong: (400, "context_length_exceeded"),
+    AnswerRefused: (400, "content_filter"),
     UnknownModel: (404, "model_not_found"),
     TraceNotFound: (404, "trace_not_found"),
     SessionNotFound: (404, "session_not_found"),
@@ -25,6 +29,7 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     SessionCancelled: (409, "session_cancelled"),
     SessionMoved: (409, "session_moved"),
     NothingCanAnswer: (503, "nothing_can_answer"),
+    DeadlineExceeded: (504, "deadline_exceeded"),
 }
 
 
@@ -34,6 +39,12 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
         if isinstance(error, kind):
             return status, body(str(error), "invalid_request_error" if status < 500 else "server_error", code)
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+
+
+def headers(error: BaseException) -> dict[str, str]:
+    """What else the client is told: when another try may be worth it, in whole seconds."""
+    after_s = getattr(error, "retry_after_s", None)
+    return {} if after_s is None else {"retry-after": str(max(1, math.ceil(after_s)))}
 
 
 def message(error: BaseException) -> str:

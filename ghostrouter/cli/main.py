@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ghostrouter import __version__
+from ghostrouter.cli import models as models_shown
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
 
@@ -27,3 +28,11 @@ def serve(config: Path) -> None:
 def schema() -> None:
     """Print the JSON schema of the configuration (the `args` in serve_config.yaml)."""
     click.echo(json.dumps(GraphConfig.model_json_schema(), indent=2))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--provider", help="Of one provider only.")
+def models(as_json: bool, provider: str | None) -> None:
+    """Show what is known of the cloud's models: prices, windows, abilities, and whose key is set."""
+    raise SystemExit(models_shown.run(as_json, provider))

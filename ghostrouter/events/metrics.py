@@ -51,8 +51,17 @@ FLUSH_FAILURES = Metric(
 )
 RISK = Metric("ghost_risk", "histogram", "Risk of the segments of a batch.", ("model",), _RISK)
 VERDICTS = Metric("ghost_verdicts", "counter", "Verdicts given, repeats left out.", ("model", "action"))
+BREAKER = Metric("ghost_breaker_state", "gauge", "0: closed, 1: one call may try, 2: open.", ("model",))
+BREAKER_CHANGES = Metric(
+    "ghost_breaker_changes", "counter", "Changes of a breaker, by what it changed to.", ("model", "to")
+)
+CLOUD_CALLS = Metric("ghost_cloud_calls", "counter", "Calls of providers by how they ended.", ("model", "outcome"))
+CLOUD_TOKENS = Metric(
+    "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
+)
 
 ALL = (
     SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
     ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
+    BREAKER, BREAKER_CHANGES, CLOUD_CALLS, CLOUD_TOKENS,
 )  # fmt: skip

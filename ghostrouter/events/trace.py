@@ -1,11 +1,12 @@
 """The public record of a session: who wrote which characters, why, and how long it took."""
 
+from dataclasses import asdict
 from typing import Any
 
 from ghostrouter.replay.session import Segment, Session
 
 # The keys of `summary`.
-SUMMARY = ("id", "plan", "handoffs", "segments")
+SUMMARY = ("id", "plan", "handoffs", "cost_usd", "segments")
 
 
 def summary(session: Session) -> dict[str, Any]:
@@ -19,8 +20,14 @@ def summary(session: Session) -> dict[str, Any]:
         "id": session.id,
         "plan": list(session.plan.models),
         "handoffs": session.handoffs,
+        "cost_usd": cost_usd(session),
         "segments": segments,
     }
+
+
+def cost_usd(session: Session) -> float:
+    """What an answer has cost in US dollars, as far as it is known: every call of a model that was made for it."""
+    return sum(s.cost_usd or 0.0 for s in session.segments)
 
 
 def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
@@ -36,6 +43,8 @@ def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
         "continuation": segment.continuation,
         "kv_mode": segment.kv_mode if segment.continuation else None,
         "cached_tokens": segment.cached_tokens,
+        "usage": asdict(segment.used),
+        "cost_usd": segment.cost_usd,
         "ttft_ms": _ms(segment.ttft_s),
         "stall_ms": _ms(segment.stall_s),
     }
@@ -48,6 +57,7 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
         **summary(session),
         "outcome": outcome,
         "plan_reason": session.plan.reason,
+        "ineligible": dict(session.plan.ineligible),
         "classification": None
         if label is None
         else {"task": label.task, "layer": label.layer, "confidence": label.confidence, "reason": label.reason},

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ghostrouter.types import Price
+from ghostrouter.types import Price, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,27 @@ def value(way: Way, worth: Worth) -> Value:
     return Value(way.quality * worth.quality_usd, way.price_usd, way.wait_s * worth.second_usd)
 
 
-def price_usd(price: Price, prompt_tokens: float, completion_tokens: float, cached_tokens: float = 0.0) -> float:
-    """What a call costs; `cached_tokens` of the prompt tokens were cached by the provider."""
+def price_usd(
+    price: Price,
+    prompt_tokens: float,
+    completion_tokens: float,
+    cached_tokens: float = 0.0,
+    reasoning_tokens: float = 0.0,
+) -> float:
+    """What a call costs; `cached_tokens` of the prompt tokens were cached by the provider, `reasoning_tokens` of the
+    completion tokens are no part of the answer."""
     cached = price.prompt_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok
-    fresh = prompt_tokens - cached_tokens
-    return (
-        fresh * price.prompt_usd_per_mtok + cached_tokens * cached + completion_tokens * price.completion_usd_per_mtok
+    reasoning = price.completion_usd_per_mtok if price.reasoning_usd_per_mtok is None else price.reasoning_usd_per_mtok
+    fresh, told = prompt_tokens - cached_tokens, completion_tokens - reasoning_tokens
+    tokens_usd = (
+        fresh * price.prompt_usd_per_mtok
+        + cached_tokens * cached
+        + told * price.completion_usd_per_mtok
+        + reasoning_tokens * reasoning
     ) / 1e6
+    return price.request_usd + tokens_usd
+
+
+def cost_usd(price: Price, usage: Usage) -> float:
+    """What a call cost that used so much."""
+    return price_usd(price, usage.prompt_tokens, usage.completion_tokens, usage.cached_tokens, usage.reasoning_tokens)

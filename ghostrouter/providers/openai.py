@@ -4,76 +4,141 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 """
 
 import json
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ghostrouter.config import CloudModel
-from ghostrouter.errors import SegmentFailed
-from ghostrouter.types import CloudPrompt, FinishReason, Message, Sampling
+from ghostrouter.errors import ProviderRefused, SegmentFailed
+from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.failure import error_kind, safe
+from ghostrouter.types import (
+    Aside,
+    CloudPrompt,
+    Features,
+    FinishReason,
+    Image,
+    Message,
+    ReasoningPart,
+    Sampling,
+    ToolCallPart,
+    Usage,
+)
 
 PATH = "/chat/completions"
 DONE = "[DONE]"
-_FINISH: Mapping[str, FinishReason] = {"stop": "stop", "length": "length"}
-_MOST_TOP_LOGPROBS = 20
-_SAFE_REASON = re.compile(r"[\w.-]{1,64}")
+HEADERS: Mapping[str, str] = {}
+# The last three are what some providers write instead.
+_FINISH: Mapping[str, FinishReason] = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+    "eos": "stop",
+    "end_turn": "stop",
+    "model_length": "length",
+}
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """One token as the provider tells it; `logprob` is None and `top` empty where it tells only the text.
-
-    `top` holds the likeliest tokens as (text, log-probability), the likeliest first.
-    """
-
-    text: str
-    logprob: float | None = None
-    top: tuple[tuple[str, float], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """What one event brings."""
-
-    tokens: tuple[Written, ...] = ()
-    finish: FinishReason | None = None
+def path(model: CloudModel) -> str:
+    """Where a model is asked, behind the base URL."""
+    return PATH
 
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request.
 
-    Stop strings and `min_tokens` are not in it: the session looks for the former over all of its segments, the latter
-    is not OpenAI's. A model that may repeat itself gets the tokens for that on top.
+    Stop strings are not in it: the session looks for them over all of its segments. A model that may repeat itself gets
+    the tokens for that on top.
     """
     goes_on = prompt.continuation == "prefix"
-    echo_tokens = model.echo_window_tokens if prompt.kept else 0
     body: dict[str, Any] = {
         "model": model.model,
         "messages": [_message(m) for m in prompt.messages],
         "stream": True,
-        "max_tokens": sampling.max_tokens + echo_tokens,
-        "temperature": sampling.temperature,
-        "top_p": sampling.top_p,
-        "seed": sampling.seed,
+        model.max_tokens_field: most_tokens(model, prompt, sampling),
     }
+    if model.stream_usage == "asked":
+        body["stream_options"] = {"include_usage": True}
+    if model.temperature:
+        body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
+    if model.seed_field:
+        body[model.seed_field] = sampling.seed
     if goes_on:
         body |= model.vendor_fields
         if model.continues == "prefix":
             body["messages"][-1]["prefix"] = True
+    if model.logprobs:
+        body |= {"logprobs": True, "top_logprobs": model.top_logprobs}
+    return body | _penalties(model, sampling) | _features(prompt.features)
+
+
+def most_tokens(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> int:
+    """How many tokens the model may write: what the answer has room for, an echo, and no more than it can."""
+    wanted = sampling.max_tokens + (model.echo_window_tokens if prompt.kept else 0)
+    return min(wanted, model.max_output_tokens or wanted)
+
+
+def _penalties(model: CloudModel, sampling: Sampling) -> dict[str, Any]:
+    body: dict[str, Any] = {}
     if sampling.presence_penalty:
         body["presence_penalty"] = sampling.presence_penalty
     if sampling.frequency_penalty:
         body["frequency_penalty"] = sampling.frequency_penalty
     if sampling.logit_bias:
         body["logit_bias"] = {str(token): bias for token, bias in sampling.logit_bias}
-    if model.logprobs:
-        body |= {"logprobs": True, "top_logprobs": _MOST_TOP_LOGPROBS}
+    if model.provider == "vllm" and sampling.repetition_penalty != 1:
+        body["repetition_penalty"] = sampling.repetition_penalty
+    if model.provider == "vllm" and sampling.min_tokens:
+        body["min_tokens"] = sampling.min_tokens
+    return body
+
+
+def _features(features: Features) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    if features.tools:
+        body["tools"] = [
+            {
+                "type": "function",
+                "function": {"name": t.name, "description": t.description, "parameters": t.parameters}
+                | ({} if t.strict is None else {"strict": t.strict}),
+            }
+            for t in features.tools
+        ]
+        choice = features.tool_choice
+        known = choice in ("auto", "none", "required")
+        body["tool_choice"] = choice if known else {"type": "function", "function": {"name": choice}}
+        if features.parallel_tool_calls is not None:
+            body["parallel_tool_calls"] = features.parallel_tool_calls
+    if features.schema:
+        schema: dict[str, Any] = {"name": features.schema.name, "schema": features.schema.schema}
+        if features.schema.strict is not None:
+            schema["strict"] = features.schema.strict
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if features.reasoning_effort:
+        body["reasoning_effort"] = features.reasoning_effort
     return body
 
 
 def _message(message: Message) -> dict[str, Any]:
-    return {"role": message.role, "content": message.content}
+    told: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.parts:
+        told["content"] = [_part(p) for p in message.parts]
+    if message.tool_calls:
+        told["content"] = message.content or None
+        told["tool_calls"] = [
+            {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
+            for c in message.tool_calls
+        ]
+    if message.tool_call_id:
+        told["tool_call_id"] = message.tool_call_id
+    return told
+
+
+def _part(part: str | Image) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return {"type": "image_url", "image_url": {"url": part.url} | ({"detail": part.detail} if part.detail else {})}
 
 
 def read_event(data: str) -> Chunk:
@@ -81,23 +146,63 @@ def read_event(data: str) -> Chunk:
 
     Raises:
         SegmentFailed: it is an error, or no event of this protocol, or the model ended in a way that is no answer.
+        ProviderRefused: the model, or a filter, refuses to answer.
     """
+    if data == DONE:
+        return Chunk(done=True)
     try:
         body = json.loads(data)
-        if "error" in body:
-            raise SegmentFailed(f"the provider reports an error ({_error_kind(body['error'])})")
+        if body.get("error"):
+            raise SegmentFailed(f"the provider reports an error ({error_kind(body['error'])})")
+        usage = _usage(body.get("usage") or (body.get("x_groq") or {}).get("usage"))
         choice = next((c for c in body["choices"] if c.get("index", 0) == 0), None)
         if choice is None:
-            return Chunk()
-        content = (choice.get("delta") or {}).get("content") or ""
+            return Chunk(usage=usage)
+        delta = choice.get("delta") or {}
+        if delta.get("refusal"):
+            raise ProviderRefused("the model refuses to answer")
+        content, thought = _content(delta.get("content"))
         entries = (choice.get("logprobs") or {}).get("content") or ()
         tokens = _tokens(content, tuple(_entry(e) for e in entries))
+        asides = tuple(_asides(delta, thought))
         finish = choice.get("finish_reason")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
+    if finish == "content_filter":
+        raise ProviderRefused("the provider ended the answer (content_filter)")
     if finish is not None and finish not in _FINISH:
-        raise SegmentFailed(f"the provider ended the answer ({_safe(finish)})")
-    return Chunk(tokens, _FINISH[finish] if finish else None)
+        raise SegmentFailed(f"the provider ended the answer ({safe(finish)})")
+    return Chunk(tokens, _FINISH[finish] if finish else None, asides, usage)
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """Text, and reasoning where both come in parts (Mistral's reasoning models)."""
+    if not isinstance(content, list):
+        return content or "", ""
+    text = "".join(p["text"] for p in content if p["type"] == "text")
+    thoughts = (t["text"] for p in content if p["type"] == "thinking" for t in p["thinking"])
+    return text, "".join(thoughts)
+
+
+def _asides(delta: Mapping[str, Any], thought: str) -> Iterator[Aside]:
+    thought = next((delta[f] for f in _REASONING_FIELDS if delta.get(f)), thought)
+    if thought:
+        yield ReasoningPart(str(thought))
+    for i, call in enumerate(delta.get("tool_calls") or ()):
+        function = call.get("function") or {}
+        index = int(call.get("index", i))
+        yield ToolCallPart(index, call.get("id") or "", function.get("name") or "", function.get("arguments") or "")
+
+
+def _usage(usage: Any) -> Usage | None:
+    if not usage:
+        return None
+    prompt, completion = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
+    reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
+    # Some leave reasoning out of the completion and count it in the total only.
+    completion = max(completion, int(usage.get("total_tokens") or 0) - prompt)
+    return Usage(prompt, completion, int(cached or 0), int(reasoning or 0))
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
@@ -117,14 +222,3 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
 def _entry(entry: Mapping[str, Any]) -> Written:
     top = sorted(((str(t["token"]), float(t["logprob"])) for t in entry.get("top_logprobs") or ()), key=lambda t: -t[1])
     return Written(str(entry["token"]), float(entry["logprob"]), tuple(top))
-
-
-def _error_kind(error: Any) -> str:
-    """The provider's own word for what went wrong, never its message: that may quote the prompt."""
-    if isinstance(error, Mapping):
-        return next((_safe(error[k]) for k in ("code", "type") if error.get(k)), "unknown")
-    return "unknown"
-
-
-def _safe(reason: object) -> str:
-    return str(reason) if _SAFE_REASON.fullmatch(str(reason)) else "unknown"

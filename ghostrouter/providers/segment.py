@@ -1,36 +1,74 @@
-"""One segment that a cloud model writes: events in, tokens out, and how it ended."""
+"""One segment that a cloud model writes: events in, tokens out, why it ended and what it used."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
-from ghostrouter.providers import openai
+from ghostrouter.providers.adapters import ADAPTERS
+from ghostrouter.providers.chunk import Written, merged
+from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
 from ghostrouter.replay.echo import EchoTrimmer
 from ghostrouter.signals.entropy import bounds
 from ghostrouter.signals.steps import StepTracker
-from ghostrouter.types import CloudPrompt, Sampling, SegmentEnd, Token
+from ghostrouter.types import (
+    Aside,
+    CloudPrompt,
+    FinishReason,
+    ReasoningPart,
+    Sampling,
+    SegmentRequest,
+    Token,
+    ToolCallPart,
+    Usage,
+)
 
 NO_ID = -1
 _UNKNOWN_LOGPROB = -9999.0
 _UNKNOWN_RANK = 0
-# How many tokens a provider's model knows is not told; of today's the largest vocabularies have about as many.
-_VOCAB_SIZE = 200_000
 
 
 class CloudSegment:
-    """Reads the events of one segment in order. Times are on the caller's clock."""
+    """Reads the events of one segment in order. Times are on the caller's clock.
+
+    `finish` is set with the last token; `over` when nothing more is wanted of the stream: what was used has been told
+    by then, or never will be.
+    """
 
     def __init__(
         self, model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None, now_s: float
     ) -> None:
+        self._read = ADAPTERS[model.kind].read_event
+        self._tells_usage = model.stream_usage != "none"
+        self._vocab_tokens = model.vocab_tokens
+        self._prompt = prompt
         self._alternatives = sampling.top_logprobs
         self._most = min(sampling.max_tokens, scripted_end or sampling.max_tokens)
-        self._is_scripted = self._most < sampling.max_tokens
         self._echo = EchoTrimmer(prompt.kept, model.echo_window_tokens)
         self._steps = StepTracker(prompt.kept)
+        # What Anthropic is asked to go on from may not end in white space; it may begin with it instead.
+        self._skips_space = model.kind == "anthropic" and prompt.continuation == "prefix" and prompt.kept[-1:].isspace()
+        self._calls: list[int] = []
         self._last_s = now_s
         self._sent = 0
-        self.end: SegmentEnd | None = None
+        self._written = 0
+        self._usage: Usage | None = None
+        self.finish: FinishReason | None = None
+        self.over = False
+
+    @classmethod
+    def of(cls, model: CloudModel, request: SegmentRequest, prompt: CloudPrompt, now_s: float) -> "CloudSegment":
+        """The segment that a request asks for."""
+        return cls(model, prompt, request.sampling, request.scripted_end, now_s)
+
+    @property
+    def usage(self) -> Usage:
+        """What it used: as the provider says, or else as counted here."""
+        if self._usage and self._usage.completion_tokens >= (self.finish is not None and self._sent > 0):
+            return self._usage
+        asked = estimate_tokens(self._prompt.messages)
+        known = self._usage.prompt_tokens if self._usage else 0
+        return Usage(known or asked, self._written, estimated=True)
 
     def push(self, event: str, now_s: float) -> list[Token]:
         """The tokens that an event makes certain.
@@ -38,48 +76,81 @@ class CloudSegment:
         Raises:
             SegmentFailed: the event is malformed or an error, or the stream is over before the answer is.
         """
-        if event == openai.DONE:
+        chunk = self._read(event)
+        self._usage = merged(self._usage, chunk.usage)
+        if self.finish is None:
+            tokens = self._tokens(chunk.asides, chunk.tokens, now_s)
+            if chunk.finish:
+                self.finish = "tool_calls" if self._calls and chunk.finish == "stop" else chunk.finish
+                tokens += self._echo.flush()
+            tokens = self._within_limit(tokens)
+        else:
+            tokens = []
+        if self.finish and (chunk.done or not self._tells_usage or (self._usage and self._usage.completion_tokens)):
+            self.over = True
+        if chunk.done and not self.finish:
             raise SegmentFailed("the provider ended the stream without a finish reason")
-        chunk = openai.read_event(event)
-        tokens = self._echo.push([self._token(w, t) for w, t in self._timed(chunk.tokens, now_s)])
-        if chunk.finish:
-            self.end = SegmentEnd(chunk.finish)
-            tokens += self._echo.flush()
-        return self._within_limit(tokens)
+        return tokens
 
-    def _timed(self, written: Iterable[openai.Written], now_s: float) -> Iterator[tuple[openai.Written, float]]:
+    def _tokens(self, asides: Iterable[Aside], written: Iterable[Written], now_s: float) -> list[Token]:
+        told = [self._aside(a, now_s) for a in asides]
+        fresh = self._unspaced(written) if self._skips_space else written
+        return told + self._echo.push([self._token(w, t) for w, t in self._timed(fresh, now_s)])
+
+    def _unspaced(self, written: Iterable[Written]) -> Iterator[Written]:
+        """Without the white space that the kept text ends with already."""
+        for token in written:
+            text = token.text.lstrip() if self._skips_space else token.text
+            self._skips_space = self._skips_space and not text
+            if text:
+                yield replace(token, text=text)
+
+    def _timed(self, written: Iterable[Written], now_s: float) -> Iterator[tuple[Written, float]]:
         """Tokens with the time since the one before; those of one event come together."""
         for token in written:
             yield token, now_s - self._last_s
             self._last_s = now_s
 
-    def _token(self, written: openai.Written, elapsed_s: float) -> Token:
+    def _aside(self, aside: Aside, now_s: float) -> Token:
+        """What is no text: reasoning, or a piece of a tool call; these are counted in the order in which they begin."""
+        if isinstance(aside, ToolCallPart):
+            if aside.number < 0 or aside.number not in self._calls:
+                self._calls.append(aside.number)
+            at = len(self._calls) - 1 if aside.number < 0 else self._calls.index(aside.number)
+            aside = aside._replace(number=at, id=aside.id or (f"call_{at}" if aside.name else ""))
+        elapsed_s, self._last_s = now_s - self._last_s, now_s
+        text = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
+        self._written += estimate_text_tokens(text)
+        return _plain("", elapsed_s)._replace(aside=aside)
+
+    def _token(self, written: Written, elapsed_s: float) -> Token:
+        self._written += 1 if written.logprob is not None else estimate_text_tokens(written.text)
+        token = _plain(written.text, elapsed_s)._replace(step_start=self._steps.push(written.text))
+        if written.logprob is None:
+            return token
         logprobs = [x for _, x in written.top]
-        known = written.logprob is not None
-        logprob = _UNKNOWN_LOGPROB if written.logprob is None else written.logprob
-        rank = 1 + sum(x > logprob for x in logprobs) if known else _UNKNOWN_RANK
-        outsider = logprob if known and rank > len(logprobs) else None
-        entropy = bounds(logprobs, _VOCAB_SIZE, outsider) if logprobs else None
-        return Token(
-            id=NO_ID,
-            text=written.text,
-            logprob=logprob,
+        rank = 1 + sum(x > written.logprob for x in logprobs)
+        outsider = written.logprob if rank > len(logprobs) else None
+        entropy = bounds(logprobs, self._vocab_tokens, outsider) if logprobs else None
+        return token._replace(
+            logprob=written.logprob,
             rank=rank,
             margin=logprobs[0] - logprobs[1] if len(logprobs) > 1 else 0.0,
             entropy_nats=entropy.estimate_nats if entropy else 0.0,
             entropy_lower_nats=entropy.lower_nats if entropy else 0.0,
             entropy_upper_nats=entropy.upper_nats if entropy else 0.0,
-            inter_token_s=elapsed_s,
-            accepted_drafts=0,
-            step_start=self._steps.push(written.text),
             alternatives=written.top[: self._alternatives],
         )
 
     def _within_limit(self, tokens: list[Token]) -> list[Token]:
         """No more tokens than the answer, or the script, has room for."""
         room = self._most - self._sent
-        if len(tokens) > room or (len(tokens) == room and self.end is None):
-            tokens = tokens[:room]
-            self.end = SegmentEnd("handoff" if self._is_scripted else "length")
+        if len(tokens) > room or (len(tokens) == room and self.finish is None):
+            tokens, self.finish, self.over = tokens[:room], "length", True
         self._sent += len(tokens)
         return tokens
+
+
+def _plain(text: str, elapsed_s: float) -> Token:
+    """A token of which only the text is known."""
+    return Token(NO_ID, text, _UNKNOWN_LOGPROB, _UNKNOWN_RANK, 0.0, 0.0, 0.0, 0.0, elapsed_s, 0, False)

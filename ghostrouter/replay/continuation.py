@@ -1,18 +1,27 @@
 """How a cloud model is asked to go on: chat messages, by what it is able to do."""
 
+import json
 from collections.abc import Sequence
 
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
-from ghostrouter.types import CloudPrompt, Message
+from ghostrouter.types import NO_FEATURES, CloudPrompt, Features, Image, Message
 
 # Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
 _BYTES_PER_TOKEN = 3
 _TOKENS_PER_MESSAGE = 4
+# A large picture in high detail; most take less.
+_TOKENS_PER_IMAGE = 1600
 
 
-def cloud_prompt(model: CloudModel, messages: tuple[Message, ...], continue_final: bool, written: str) -> CloudPrompt:
+def cloud_prompt(
+    model: CloudModel,
+    messages: tuple[Message, ...],
+    continue_final: bool,
+    written: str,
+    features: Features = NO_FEATURES,
+) -> CloudPrompt:
     """What to ask for an answer of which `written` is there.
 
     With `continue_final` the last message is the client's own beginning of it.
@@ -23,15 +32,19 @@ def cloud_prompt(model: CloudModel, messages: tuple[Message, ...], continue_fina
     asked, begun = (messages[:-1], messages[-1].content) if continue_final else (messages, "")
     kept = begun + written
     if not kept:
-        return CloudPrompt(asked, "restart", "", estimate_tokens(asked))
+        return CloudPrompt(asked, "restart", "", estimate_tokens(asked) + _feature_tokens(features), 0, features)
+    if features.binds:
+        raise SeamRefused(
+            f"{'tools' if features.tools else 'guided_decoding'}: an answer that has begun stays where it is"
+        )
     if model.continues == "none":
         raise SeamRefused(f"{model.name} cannot go on with an answer that has begun")
     turns = (*asked, Message("assistant", kept))
     count = estimate_tokens((*asked, Message("assistant", begun)) if begun else asked)
     if model.continues != "instruct":
-        return CloudPrompt(turns, "prefix", kept, count)
+        return CloudPrompt(turns, "prefix", kept, count, 0, features)
     order = Message("user", instruction(_conversation(asked) or kept))
-    return CloudPrompt((*turns, order), "instruct", kept, count, estimate_tokens((order,)))
+    return CloudPrompt((*turns, order), "instruct", kept, count, estimate_tokens((order,)), features)
 
 
 def most_instruction_tokens(model: CloudModel, messages: Sequence[Message]) -> int:
@@ -43,7 +56,25 @@ def most_instruction_tokens(model: CloudModel, messages: Sequence[Message]) -> i
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
     """About how many tokens messages have for a model whose tokenizer is not known; rather too many than too few."""
-    return sum(_TOKENS_PER_MESSAGE + -(-len(m.content.encode()) // _BYTES_PER_TOKEN) for m in messages)
+    return sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(m.content) + _other_tokens(m) for m in messages)
+
+
+def _other_tokens(message: Message) -> int:
+    """Of what is no text in a message: pictures and tool calls."""
+    calls = sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(c.name + c.arguments) for c in message.tool_calls)
+    return calls + _TOKENS_PER_IMAGE * sum(isinstance(p, Image) for p in message.parts)
+
+
+def _feature_tokens(features: Features) -> int:
+    told = [t.name + t.description + json.dumps(t.parameters) for t in features.tools]
+    if features.schema:
+        told.append(json.dumps(features.schema.schema))
+    return sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(t) for t in told)
+
+
+def estimate_text_tokens(text: str) -> int:
+    """About how many tokens a text has; none has less than one."""
+    return -(-len(text.encode()) // _BYTES_PER_TOKEN)
 
 
 def _conversation(messages: Sequence[Message]) -> str:

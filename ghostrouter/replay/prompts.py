@@ -7,7 +7,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.continuation import cloud_prompt, most_instruction_tokens
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Message, Prompt
+from ghostrouter.types import NO_FEATURES, Features, Message, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ def first_prompts(
     continue_final: bool,
     tokenizers: Mapping[str, ChatTokenizer],
     cloud: Mapping[str, CloudModel],
+    features: Features = NO_FEATURES,
 ) -> dict[str, FirstPrompt]:
     """By model name; models that cannot go on with the client's own beginning are left out.
 
@@ -39,7 +40,7 @@ def first_prompts(
     }
     for name, model in cloud.items():
         try:
-            prompt = cloud_prompt(model, messages, continue_final, "")
+            prompt = cloud_prompt(model, messages, continue_final, "", features)
         except SeamRefused:
             continue
         reserved = 0 if prompt.instruction_tokens else most_instruction_tokens(model, messages)

@@ -6,10 +6,11 @@ from functools import partial
 from types import MappingProxyType
 
 from ghostrouter.config import CloudModel
+from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.boundary import safe_keep
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import CloudPrompt, Continuation, Message, Token
+from ghostrouter.types import NO_FEATURES, CloudPrompt, Continuation, Features, Message, Token
 
 _NO_CLOUD: Mapping[str, CloudModel] = MappingProxyType({})
 
@@ -28,7 +29,7 @@ class SeamRequest:
     """An answer that is to go on with `target`.
 
     `pieces` are all segments so far. Of the last one, `settled` tokens must stay (the client has them) and
-    those from `onset` on are to go, if there is an onset.
+    those from `onset` on are to go, if there is an onset. `called`: the client has seen a part of a tool call.
     """
 
     session: str
@@ -38,6 +39,8 @@ class SeamRequest:
     settled: int
     onset: int | None
     target: str
+    features: Features = NO_FEATURES
+    called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +80,27 @@ def plan_seam(
     Raises:
         SeamRefused: the target cannot go on with what the client has.
     """
+    if request.called:
+        raise SeamRefused("tools: a tool call that has begun stays where it is")
     last = request.pieces[-1]
     most = rollback_point(last.texts, request.settled, request.onset)
+    model = cloud.get(request.target)
+    if model is None and request.features.binds:
+        raise SeamRefused(f"{request.target} keeps to no JSON schema and calls no tools")
     exact = _exact(request, most, tokenizers)
     if exact:
         return exact
     before = "".join(text for p in request.pieces[:-1] for text in p.texts)
     least = min(request.settled, most)
-    model = cloud.get(request.target)
-    if model and model.continues == "none" and not before and least == 0:
+    starts_over = model and (model.continues == "none" or request.features.binds)
+    if starts_over and not before and least == 0:
         keep = 0  # it can start over
     else:
         keep = rollback_point(last.texts[: safe_keep(before, last.texts, least, most)], 0, None)
     text = before + "".join(last.texts[:keep])
     seam = partial(Seam, request.target, keep, len(last.texts) - keep)
     if model:
-        asked = cloud_prompt(model, request.messages, request.continue_final, text)
+        asked = cloud_prompt(model, request.messages, request.continue_final, text, request.features)
         return seam(asked.continuation, (), 0, asked)
     target = tokenizers[request.target]
     prompt, answer = target.encode_chat(request.messages, request.continue_final), target.encode_text(text)

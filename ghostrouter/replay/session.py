@@ -11,11 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from ghostrouter.replay.continuation import estimate_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
 from ghostrouter.types import (
+    NO_FEATURES,
     CloudPrompt,
     Continuation,
+    Features,
     FinishReason,
     Frame,
     KvMode,
@@ -27,6 +30,8 @@ from ghostrouter.types import (
     SegmentKey,
     SegmentRequest,
     Token,
+    ToolCallPart,
+    Usage,
 )
 
 OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
@@ -53,6 +58,7 @@ class Ask:
     streaming: bool
     continue_final: bool = False
     script: tuple[ScriptedHandoff, ...] = ()
+    features: Features = NO_FEATURES
 
 
 @dataclass(slots=True)
@@ -76,6 +82,19 @@ class Segment:
     tokens: list[Token] = field(default_factory=list)
     settled: int = 0
     end: SegmentEnd | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    is_cloud: bool = False
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+    @property
+    def used(self) -> Usage:
+        """What it used: as its provider says, or as counted here; of a cloud model that is an estimate."""
+        if self.usage is not None:
+            return self.usage
+        cached = min(self.cached_tokens, self.prompt_tokens)
+        return Usage(self.prompt_tokens, self.generated_tokens, cached, estimated=self.is_cloud)
 
     @property
     def text(self) -> str:
@@ -202,6 +221,9 @@ class Session:
             return Delta("")
         if frame.start == 0:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
+        segment.generated_tokens += len(frame.tokens) + (len(frame.end.held) if frame.end else 0)
+        if frame.end is not None:
+            segment.usage = frame.end.usage
         if frame.tokens:
             segment.last_token_at_s = now_s
             if segment.first_token_at_s is None:
@@ -224,10 +246,10 @@ class Session:
         """Close the current segment; text that waited for a stop string is certain if the answer is done."""
         self.current.end = end
         self.current.tokens += end.held
-        if end.reason in ("stop", "length"):
-            self.finish = end.reason
-            return self._scanner.flush()
-        return ""
+        if end.reason == "handoff" or end.reason == "hand_back":
+            return ""
+        self.finish = end.reason
+        return self._scanner.flush()
 
     def seam_request(self, target: str, onset: int | None) -> SeamRequest:
         """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
@@ -240,6 +262,8 @@ class Session:
             settled=len(self.current.tokens) if scripted else self.current.settled,
             onset=onset,
             target=target,
+            features=self.ask.features,
+            called=any(isinstance(t.aside, ToolCallPart) for t in self.current.tokens[: self.current.settled]),
         )
 
     def settle(self, keep: int) -> Delta:
@@ -281,6 +305,8 @@ class Session:
         before = self.segments[-1] if self.segments else None
         leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
         avoid = before.replica if before and leaves else ""
+        segment.is_cloud = isinstance(prompt, CloudPrompt)
+        segment.prompt_tokens = estimate_tokens(prompt.messages) if isinstance(prompt, CloudPrompt) else len(prompt)
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
         self.segments.append(segment)
         return SegmentRequest(

@@ -74,7 +74,7 @@ def test_without_logprobs_none_of_the_alternatives_are_asked_for() -> None:
         ({"stream": "yes"}, "`stream`"),
         ({"model": "\ud800"}, "`model`"),
         ({"ghost": {"handoffs": [{"after_tokens": 0, "to": "x"}]}}, "`ghost.handoffs.0.after_tokens`"),
-        ({"tools": [{"type": "function"}]}, "`tools` is not supported"),
+        ({"ghost": {"trust": "blind"}}, "`ghost.trust`"),
         ({"no_such_field": 1}, "`no_such_field`"),
         ({"\ud800": 1}, "`body`"),
     ],

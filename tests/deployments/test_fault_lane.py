@@ -86,7 +86,7 @@ async def test_the_next_of_the_plan_goes_on_when_all_attempts_have_failed(url: s
     session, sent = await lane.ask()
     assert sent == ANSWER
     assert [s.model for s in session.segments] == ["status_503"] * ATTEMPTS + ["sound"]
-    assert session.current.detail == "status_503: HTTP 503"
+    assert session.current.detail == "status_503: HTTP 503 (overloaded)"
 
 
 async def test_a_provider_that_is_not_there(url: str, lanes: list[Lane]) -> None:

@@ -1,13 +1,16 @@
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 
 import pytest
 
 from deployments.segment_writer import SegmentWriter
-from deployments.watcher import Watcher
+from deployments.token_source import TokenSource
+from deployments.watcher import Observe, Watcher
 from ghostrouter import config
-from ghostrouter.detect.monitor import Monitor
+from ghostrouter.detect.monitor import Monitor, Reply
 from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.signals.batch import SignalBatch
 from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
 from tests.deployments.fakes import Engine, Meter, Shard
 from tests.make import calibration
@@ -29,15 +32,24 @@ class Replica:
     def __init__(self, engine: Engine, broken: bool = False, hold_s: float = 5.0, frames_per_s: float = 1e6) -> None:
         self.meter = Meter()
         self.shard = Shard(Monitor({"m": CALIBRATION}))
-        settings = config.Telemetry(
+        self.engine = engine
+        self.settings = config.Telemetry(
             flush_interval_s=0.001, frames=config.FrameLimits(hold_s=hold_s, frames_per_s=frames_per_s)
         )
-        self.watcher = Watcher("m", [self.shard.observe], settings, self.meter)
-        clock = asyncio.get_running_loop().time
-        self.writer = SegmentWriter(
-            engine, TOKENIZER.backend, 768, self.watcher, settings.frames, "replica-1", clock, self.meter
-        )
         self.broken = broken
+        self.use(asyncio.get_running_loop().time, self.shard.observe)
+
+    def use(self, clock: Callable[[], float], observe: Observe) -> None:
+        """Take time and verdicts from these."""
+        self.watcher = Watcher("m", [observe], self.settings, self.meter)
+        self.writer = SegmentWriter(
+            TokenSource(self.engine, TOKENIZER.backend, 768, clock),
+            self.watcher,
+            self.settings.frames,
+            "replica-1",
+            clock,
+            self.meter,
+        )
 
     async def frames(self, **changes: object) -> list[Frame]:
         await self.shard.asked.wait()  # the screen has been fetched
@@ -77,6 +89,24 @@ async def test_the_token_at_which_trouble_shows_is_still_held() -> None:
     assert end.verdict is not None
     assert (end.reason, end.verdict.onset) == ("handoff", 2)
     assert [t.text for t in end.held][:1] == ["c"]
+
+
+async def test_what_a_late_verdict_gives_up_does_not_leave_as_well() -> None:
+    replica = Replica(Engine(written("aB"), endless=True))
+    now_s, observe = 0.0, replica.shard.observe
+
+    async def slow(batch: SignalBatch) -> Reply:
+        nonlocal now_s
+        reply = await observe(batch)
+        if any(v.action == "handoff" for v in reply.verdicts):
+            now_s += 60  # longer than a token may be held
+        return reply
+
+    replica.use(lambda: now_s, slow)
+    frames = await replica.frames()
+    end = frames[-1].end
+    assert end is not None
+    assert (text(frames), end.reason, [t.text for t in end.held][:1]) == ("a", "handoff", ["b"])
 
 
 async def test_a_handoff_aborts_the_engine() -> None:

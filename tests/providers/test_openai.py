@@ -5,7 +5,8 @@ import pytest
 
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
-from ghostrouter.providers.openai import Chunk, Written, read_event, to_wire
+from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.openai import read_event, to_wire
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.types import Message, Sampling
 
@@ -31,6 +32,7 @@ def test_sampling_passes_through_and_stop_strings_do_not() -> None:
         "model": "upstream",
         "messages": [{"role": "user", "content": "Who?"}],
         "stream": True,
+        "stream_options": {"include_usage": True},
         "max_tokens": 9,
         "temperature": 0.5,
         "top_p": 1.0,

@@ -7,7 +7,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.providers.segment import CloudSegment
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling, SegmentEnd
+from ghostrouter.types import Message, Sampling
 
 ASKED = (Message("user", "Who?"),)
 
@@ -15,7 +15,14 @@ ASKED = (Message("user", "Who?"),)
 def segment(
     kept: str = "", scripted_end: int | None = None, continues: str = "instruct", **sampling: Any
 ) -> CloudSegment:
-    row = {"name": "c", "base_url": "http://h", "model": "m", "context_tokens": 99, "continues": continues}
+    row = {
+        "name": "c",
+        "base_url": "http://h",
+        "model": "m",
+        "context_tokens": 99,
+        "continues": continues,
+        "stream_usage": "none",
+    }
     model = CloudModel.model_validate(row)
     prompt = cloud_prompt(model, ASKED, False, kept)
     return CloudSegment(model, prompt, Sampling(**{"max_tokens": 9} | sampling), scripted_end, 0.0)
@@ -51,7 +58,7 @@ def test_an_echo_is_held_then_dropped() -> None:
     s = segment("She was born in Tarvik.")
     assert s.push(event("born in"), 0) == []
     assert "".join(t.text for t in s.push(event(" Tarvik. There", "stop"), 0)) == " There"
-    assert s.end == SegmentEnd("stop")
+    assert (s.finish, s.over) == ("stop", True)
 
 
 def test_what_is_held_leaves_with_the_end() -> None:
@@ -64,7 +71,7 @@ def test_what_is_held_leaves_with_the_end() -> None:
     [
         ([event("a"), event("b"), event("c")], None, "ab", "length"),
         ([event("a"), event("b", "stop")], None, "ab", "stop"),
-        ([event("a"), event("b")], 1, "a", "handoff"),
+        ([event("a"), event("b")], 1, "a", "length"),
         ([event("a", "stop")], 1, "a", "stop"),
         ([event("a"), event("", "length")], None, "a", "length"),
     ],
@@ -72,10 +79,9 @@ def test_what_is_held_leaves_with_the_end() -> None:
 def test_where_it_ends(events: list[str], scripted_end: int | None, text: str, reason: str) -> None:
     s, written = segment(scripted_end=scripted_end, max_tokens=2), ""
     for e in events:
-        if not s.end:
+        if not s.over:
             written += "".join(t.text for t in s.push(e, 0))
-    assert s.end is not None
-    assert (written, s.end.reason) == (text, reason)
+    assert (written, s.finish, s.over) == (text, reason, True)
 
 
 def test_done_without_a_finish_reason_is_a_failure() -> None:

@@ -1,0 +1,123 @@
+"""What a chat request may ask for that only some models of the cloud can do: tools, pictures, a JSON schema."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from ghostrouter.api.body import Body
+from ghostrouter.types import Features, Image, Message, Schema, Tool, ToolCall
+
+_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+_URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]
+
+
+class TextPart(Body):
+    type: Literal["text"]
+    text: str
+
+
+class _ImageUrl(Body):
+    url: _URL
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(Body):
+    type: Literal["image_url"]
+    image_url: _ImageUrl
+
+
+Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+
+
+class _CalledFunction(Body):
+    name: str
+    arguments: str
+
+
+class CalledTool(Body):
+    id: str
+    type: Literal["function"] = "function"
+    function: _CalledFunction
+
+    def read(self) -> ToolCall:
+        return ToolCall(self.id, self.function.name, self.function.arguments)
+
+
+class _Function(Body):
+    name: _NAME
+    description: str = ""
+    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool | None = None
+
+
+class FunctionTool(Body):
+    type: Literal["function"]
+    function: _Function
+
+    def read(self) -> Tool:
+        f = self.function
+        return Tool(f.name, f.description, f.parameters, f.strict)
+
+
+class _NamedFunction(Body):
+    name: _NAME
+
+
+class NamedTool(Body):
+    type: Literal["function"]
+    function: _NamedFunction
+
+
+class _JsonSchema(Body):
+    name: _NAME
+    description: str | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class TextFormat(Body):
+    type: Literal["text"]
+
+
+class SchemaFormat(Body):
+    type: Literal["json_schema"]
+    json_schema: _JsonSchema
+
+
+Format = Annotated[TextFormat | SchemaFormat, Field(discriminator="type")]
+Choice = Literal["none", "auto", "required"] | NamedTool
+
+
+def features(
+    tools: list[FunctionTool],
+    choice: Choice,
+    parallel: bool | None,
+    form: TextFormat | SchemaFormat | None,
+    effort: str | None,
+) -> Features:
+    """The features that a request asks for."""
+    schema = None
+    if isinstance(form, SchemaFormat):
+        told = form.json_schema
+        schema = Schema(told.name, told.schema_, told.strict)
+    called = choice.function.name if isinstance(choice, NamedTool) else choice
+    return Features(tuple(t.read() for t in tools), called, parallel, schema, effort)
+
+
+def message(
+    role: str,
+    content: str | list[TextPart | ImagePart] | None,
+    calls: list[CalledTool] | None,
+    call_id: str | None,
+) -> Message:
+    """A turn of the conversation."""
+    role = "system" if role == "developer" else role
+    called = tuple(c.read() for c in calls or ())
+    if content is None or isinstance(content, str):
+        return Message(role, content or "", (), called, call_id or "")
+    parts = tuple(
+        p.text if isinstance(p, TextPart) else Image(p.image_url.url, p.image_url.detail or "") for p in content
+    )
+    text = "".join(p for p in parts if isinstance(p, str))
+    pictured = any(isinstance(p, Image) for p in parts)
+    return Message(role, text, parts if pictured else (), called, call_id or "")

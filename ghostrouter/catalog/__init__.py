@@ -1,0 +1,1 @@
+"""What is known of providers and their models: two data files, and how they are read."""

@@ -1,0 +1,104 @@
+"""Which models may take a call at all: what one cannot do makes it ineligible, in words, and is never dropped."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.types import ANY_TERMS, NO_FEATURES, TRUST_TIERS, Features, Image, Message, Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a call asks of a model. A `temperature` or `top_p` that the caller left open is None."""
+
+    features: Features = NO_FEATURES
+    terms: Terms = ANY_TERMS
+    images: tuple[Image, ...] = ()
+    speaks_of_tools: bool = False
+    logprobs: bool = False
+    top_logprobs: int = 0
+    temperature: float | None = None
+    top_p: float | None = None
+    seed: int | None = None
+    penalties: bool = False
+    repetition_penalty: bool = False
+    logit_bias: bool = False
+    min_tokens: int = 0
+
+
+def images_of(messages: tuple[Message, ...]) -> tuple[Image, ...]:
+    """The pictures of a conversation."""
+    return tuple(p for m in messages for p in m.parts if isinstance(p, Image))
+
+
+def speak_of_tools(messages: tuple[Message, ...]) -> bool:
+    """Whether tools have been called in a conversation."""
+    return any(m.role == "tool" or m.tool_calls for m in messages)
+
+
+def why_not(model: LocalModel | CloudModel, needs: Needs) -> str:
+    """Why a model may not take a call: the first reason there is; empty if it may."""
+    reasons = _terms(model, needs)
+    if found := next(reasons, ""):
+        return found
+    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(needs), "")
+
+
+def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
+    terms = needs.terms
+    if TRUST_TIERS.index(model.trust) < TRUST_TIERS.index(terms.trust):
+        yield f"is {model.trust}, not {terms.trust}"
+    if terms.regions and not set(terms.regions) & set(model.regions):
+        yield f"runs in none of {', '.join(terms.regions)}"
+    if terms.repeatable and needs.seed is None and needs.temperature != 0:
+        yield "repeats nothing without a seed"
+    if terms.repeatable and isinstance(model, CloudModel) and not model.seed_field:
+        yield "takes no seed"
+
+
+def _local(needs: Needs) -> Iterator[str]:
+    """Local engines write text that is watched and can move; what binds an answer is for models of the cloud."""
+    if needs.features.tools or needs.speaks_of_tools:
+        yield "calls no tools"
+    if needs.features.schema:
+        yield "keeps to no JSON schema"
+    if needs.images:
+        yield "takes no images"
+    if needs.features.reasoning_effort:
+        yield "has no reasoning effort"
+
+
+def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
+    if (needs.features.tools or needs.speaks_of_tools) and not model.tools:
+        yield "calls no tools"
+    if needs.features.schema and not model.json_schema:
+        yield "keeps to no JSON schema"
+    if needs.images and not model.vision:
+        yield "takes no images"
+    if needs.features.reasoning_effort and not (model.reasons and model.kind == "openai"):
+        yield "has no reasoning effort"
+    if needs.logprobs and not model.logprobs:
+        yield "gives no log-probabilities"
+    if needs.top_logprobs > model.top_logprobs:
+        yield f"gives {model.top_logprobs} alternatives at most"
+    if not model.temperature and (needs.temperature not in (None, 1) or needs.top_p not in (None, 1)):
+        yield "lets nobody set its sampling"
+    if needs.repetition_penalty and model.provider != "vllm":
+        yield "has no repetition penalty"
+    if needs.min_tokens and model.provider != "vllm":
+        yield "has no min_tokens"
+    yield from _protocol(model, needs)
+
+
+def _protocol(model: CloudModel, needs: Needs) -> Iterator[str]:
+    """What a protocol other than OpenAI's has no word for."""
+    if model.kind != "openai" and needs.logit_bias:
+        yield "takes no logit_bias"
+    if model.kind == "anthropic" and needs.penalties:
+        yield "has no penalties"
+    if model.kind == "anthropic" and (needs.temperature or 0) > 1:
+        yield "takes a temperature up to 1"
+    if model.kind == "anthropic" and needs.temperature not in (None, 1) and needs.top_p not in (None, 1):
+        yield "takes temperature or top_p, not both"
+    if model.kind == "gemini" and not all(i.url.startswith("data:") for i in needs.images):
+        yield "takes images as data: URLs only"
