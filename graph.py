@@ -12,6 +12,7 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
+from deployments.guard import Guard
 from deployments.ingress import Ingress
 from deployments.local_engine import TOP_LOGPROBS, LocalEngine
 from deployments.replay import Replay
@@ -68,7 +69,16 @@ def build(args: dict[str, Any]) -> serve.Application:
         ),
         classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
         replay=replay,
+        guard=_guard(config),
     )
+
+
+def _guard(config: GraphConfig) -> serve.Application | None:
+    """One replica that counts for all ingresses; none where nothing is to be counted."""
+    if not config.access.keys and not config.budgets.limits:
+        return None
+    options = {"max_ongoing_requests": 1000, "num_replicas": 1}
+    return _deploy(Guard, "Guard", options=options, access=config.access, budgets=config.budgets)
 
 
 def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:

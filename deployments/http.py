@@ -8,6 +8,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -26,8 +27,8 @@ class BodyTooLarge(Exception):
     """The request body has more bytes than are allowed."""
 
 
-def app(router: Router, max_body_bytes: int) -> Starlette:
-    """The application."""
+def app(router: Router, max_body_bytes: int, *around: Middleware) -> Starlette:
+    """The application; `around` it is who looks at requests first."""
     api = _Api(router, max_body_bytes)
     return Starlette(
         routes=[
@@ -41,6 +42,7 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
             Route("/v1/status", api.status, methods=["GET"]),
             Route("/healthz", api.healthz, methods=["GET"]),
         ],
+        middleware=list(around),
         exception_handlers={
             GhostRouterError: _on_error,
             BodyTooLarge: _on_too_large,

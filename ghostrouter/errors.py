@@ -4,6 +4,10 @@ GhostRouterError
 ├── ConfigError            the configuration is wrong; names the key
 ├── RequestError           the client's fault; never retried
 │   ├── InvalidRequest
+│   ├── Unauthorized       no key, or nobody's
+│   ├── NotPermitted       the key is not for this
+│   ├── TooManyRequests    the key's rate, or its running requests; says when to come again
+│   ├── BudgetExceeded     some budget has no room for the call; holds the numbers
 │   ├── UnknownModel
 │   ├── PromptTooLong
 │   └── AnswerRefused      every model that was asked refused to answer
@@ -16,6 +20,7 @@ GhostRouterError
 ├── SeamRefused            no honest way to go on with that model; says why
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── DeadlineExceeded       the answer took longer than it may
+├── BudgetUnknown          the book of budgets does not answer
 ├── TraceNotFound
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
@@ -129,3 +134,37 @@ class SessionMoved(GhostRouterError):
 
 class TraceNotFound(GhostRouterError):
     """No trace of that id is kept (any more)."""
+
+
+class Unauthorized(RequestError):
+    """The request carries no key, or one that is nobody's."""
+
+
+class NotPermitted(RequestError):
+    """The key is not for what is asked."""
+
+
+class TooManyRequests(RequestError):
+    """The key has no request left. `retry_after_s` says when it will have one."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BudgetExceeded(RequestError):
+    """A budget has no room for the call's worst case. `numbers` are for the body of the answer."""
+
+    def __init__(self, message: str, numbers: dict[str, float | str] | None = None) -> None:
+        super().__init__(message, numbers)
+        self.numbers = numbers or {}
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BudgetUnknown(GhostRouterError):
+    """The book of budgets does not answer: what costs money is not begun."""

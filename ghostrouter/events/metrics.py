@@ -60,7 +60,10 @@ CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
 )
 
+REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
+
 ALL = (
+    REFUSALS,
     SESSIONS, TOKENS, HANDOFFS, ROLLBACK, STALL, TTFT, ROUTER_TIME, INFERENCE_TIME,
     ENTROPY, RUNNING, EXPIRED, FLUSH_FAILURES, RISK, VERDICTS,
     BREAKER, BREAKER_CHANGES, CLOUD_CALLS, CLOUD_TOKENS,

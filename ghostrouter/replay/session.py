@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from ghostrouter.guard.discretion import NOBODY, Behalf
 from ghostrouter.replay.continuation import estimate_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
@@ -59,6 +60,7 @@ class Ask:
     continue_final: bool = False
     script: tuple[ScriptedHandoff, ...] = ()
     features: Features = NO_FEATURES
+    behalf: Behalf = NOBODY
 
 
 @dataclass(slots=True)
