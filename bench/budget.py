@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 from ghostrouter.guard.budget import Limit, Scope, lines, nano, usd
 from ghostrouter.guard.ledger import Ledger
 
-CALLS = int(os.environ.get("CALLS", "12000"))
+CALLS = int(os.environ.get("CALLS", "10500"))
 PROCESSES = 3
 RESULT = Path(__file__).parent / "results" / "budget.json"
 LIMITS = (
@@ -84,7 +84,8 @@ def main() -> None:
         began_s = time.monotonic()
         children = [
             subprocess.Popen(  # noqa: S603
-                [sys.executable, "-m", "bench.budget", "work", url, str(CALLS // PROCESSES + CALLS // 10), str(i)], stdout=out.open("w")
+                [sys.executable, "-m", "bench.budget", "work", url, str(CALLS // PROCESSES + CALLS // 10), str(i)],
+                stdout=out.open("w"),
             )
             for i, out in enumerate(outs)
         ]

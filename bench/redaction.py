@@ -14,6 +14,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from bench.redaction_corpus import Sample, corpus
@@ -51,7 +52,9 @@ def in_parts(parts: list[str]) -> str:
 def ordinary(samples: list[Sample]) -> str:
     """A megabyte of the project's own code and prose, with something private in every fortieth line."""
     root = Path(__file__).parents[1]
-    files = sorted([*root.glob("ghostrouter/**/*.py"), *root.glob("deployments/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")])
+    files = sorted(
+        [*root.glob("ghostrouter/**/*.py"), *root.glob("deployments/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")]
+    )
     lines = [line for f in files if "guard" not in f.parts for line in f.read_text().splitlines()]
     private = [s.text for s in samples if s.spans and s.kind != "pem"]
     text, size, i = [], 0, 0
@@ -86,7 +89,7 @@ def main() -> None:
     ms = cpu_ms(lambda: redact(text))
     pieces = [text[i : i + 4] for i in range(0, 40_000, 4)]
     token_us = cpu_ms(lambda: in_parts(pieces), 2) * 1000 / len(pieces)
-    hostile = {h: cpu_ms(lambda h=h: redact((h * (PIECE // len(h.encode()) + 1))[:PIECE])) for h in HOSTILE}
+    hostile = {h: cpu_ms(partial(redact, (h * (PIECE // len(h.encode()) + 1))[:PIECE])) for h in HOSTILE}
     worst = max(hostile, key=hostile.__getitem__)
     private = found.total() + missed.total()
     figures = {

@@ -44,7 +44,9 @@ class Maker:
     def some(self, alphabet: str, n: int) -> str:
         while True:
             text = "".join(self.rng.choice(alphabet) for _ in range(n))
-            if alphabet not in (ALNUM, URLSAFE, HEX) or (any(c.isdigit() for c in text) and any(c.isalpha() for c in text)):
+            if alphabet not in (ALNUM, URLSAFE, HEX) or (
+                any(c.isdigit() for c in text) and any(c.isalpha() for c in text)
+            ):
                 return text
 
     def digits(self, n: int) -> str:
@@ -73,17 +75,47 @@ class Maker:
         return f"{head}.{part({'sub': self.digits(10), 'exp': 1700000000})}.{self.some(URLSAFE, 43)}"
 
     def pem(self) -> str:
-        kind = self.rng.choice(["RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"])
+        kind = self.rng.choice(
+            ["RSA PRIVATE KEY", "PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "ENCRYPTED PRIVATE KEY"]
+        )
         lines = "\n".join(self.some(ALNUM + "+/", 64) for _ in range(self.rng.randint(3, 12)))
         return f"-----BEGIN {kind}-----\n{lines}\n{self.some(ALNUM, 22)}==\n-----END {kind}-----"
 
     def password(self) -> str:
-        word = self.rng.choice(["Sommer", "hunter", "Tr0ub4dor", "dragon", "Winter", "letmein", "qwerty", "S3cure", "coffee", "Paris"])
+        word = self.rng.choice(
+            ["Sommer", "hunter", "Tr0ub4dor", "dragon", "Winter", "letmein", "qwerty", "S3cure", "coffee", "Paris"]
+        )
         return word + self.digits(self.rng.randint(2, 4)) + self.rng.choice(["", "!", "#", "$x", "_Q", "%z"])
 
     def email(self) -> str:
-        first = self.rng.choice(["anna", "bob.smith", "j.doe", "maria_lopez", "x.y.z", "li.wei", "o'neil", "support", "jürgen", "info+news", "a", "2cool4u"])
-        host = self.rng.choice(["example.com", "mail.example.co.uk", "firma.de", "univ-paris.fr", "münchen.de", "sub.domain.example.org", "corp.io", "web.museum"])
+        first = self.rng.choice(
+            [
+                "anna",
+                "bob.smith",
+                "j.doe",
+                "maria_lopez",
+                "x.y.z",
+                "li.wei",
+                "o'neil",
+                "support",
+                "jürgen",
+                "info+news",
+                "a",
+                "2cool4u",
+            ]
+        )
+        host = self.rng.choice(
+            [
+                "example.com",
+                "mail.example.co.uk",
+                "firma.de",
+                "univ-paris.fr",
+                "münchen.de",
+                "sub.domain.example.org",
+                "corp.io",
+                "web.museum",
+            ]
+        )
         return f"{first}@{host}"
 
     def phone(self) -> str:
@@ -107,7 +139,21 @@ class Maker:
         return " ".join(whole[i : i + 4] for i in range(0, len(whole), 4)) if self.rng.random() < 0.6 else whole
 
     def card(self) -> str:
-        start, n = self.rng.choice([("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("3566", 16), ("36", 14), ("62", 16), ("4", 19)])
+        start, n = self.rng.choice(
+            [
+                ("4", 16),
+                ("51", 16),
+                ("55", 16),
+                ("2221", 16),
+                ("34", 15),
+                ("37", 15),
+                ("6011", 16),
+                ("3566", 16),
+                ("36", 14),
+                ("62", 16),
+                ("4", 19),
+            ]
+        )
         body = start + self.digits(n - len(start) - 1)
         total = sum(sum(divmod(int(c) * (2 if i % 2 == 0 else 1), 10)) for i, c in enumerate(reversed(body)))
         number = body + str(-total % 10)
@@ -239,7 +285,7 @@ KEYED = (
 
 HARMLESS = tuple(
     line
-    for line in '''The token embeddings have 768 dimensions and the position embeddings 512.
+    for line in """The token embeddings have 768 dimensions and the position embeddings 512.
 We tokenize the text; each token: a sub-word unit. max_tokens=512, token_count: 128000
 tokenizer = AutoTokenizer.from_pretrained("bert-base-uncased")
 epoch 1700000000 and 1700000000000 and 1700000000000000 and 1700000000000000000
@@ -382,7 +428,7 @@ Das Passwort: bitte nicht weitergeben
 密码不能为空
 Токен: единица текста
 пароль обязателен
-'''.splitlines()
+""".splitlines()
     if line
 )
 
@@ -413,4 +459,12 @@ def corpus(seed: int) -> Iterator[Sample]:
 
 def _carried(kind: str, private: str, carrier: str) -> Sample:
     marked = private if "{{" in private else f"{{{{{private}}}}}"
-    return sample(kind, carrier.replace("{what}", "value").replace("{{", "\1").replace("}}", "\2").replace("{}", marked).replace("\1", "{").replace("\2", "}"))
+    return sample(
+        kind,
+        carrier.replace("{what}", "value")
+        .replace("{{", "\1")
+        .replace("}}", "\2")
+        .replace("{}", marked)
+        .replace("\1", "{")
+        .replace("\2", "}"),
+    )

@@ -72,7 +72,7 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
 
 async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     status, body = errors.to_wire(error)
-    extra = {"www-authenticate": "Bearer"} if status == 401 else {}  # noqa: PLR2004
+    extra = {"www-authenticate": "Bearer"} if status == 401 else {}
     headers = {**errors.headers(error), **admission.headers(), **extra}
     await JSONResponse(body, status_code=status, headers=headers)(scope, receive, send)
 

@@ -1,7 +1,7 @@
 """The book of budgets and the limits of the keys: one process for all ingresses, so that they count together.
 
-A deployment of its own, not a part of an ingress: a database may wait for its disk or its network, and ingresses come and
-go with their number. Its transactions run in one thread, one after the other; the event loop goes on meanwhile.
+A deployment of its own, not a part of an ingress: a database may wait for its disk or its network, and the number of
+ingresses changes. Its transactions run in one thread, one after the other; the event loop goes on meanwhile.
 """
 
 import asyncio

@@ -89,8 +89,8 @@ def exceeded(short: Shortage) -> BudgetExceeded:
         "window_ends": ends,
     }
     return BudgetExceeded(
-        f"The budget of {scope} `{name}` for this {window} is ${numbers['limit_usd']:.6f}: ${numbers['spent_usd']:.6f} are "
-        f"spent and ${numbers['reserved_usd']:.6f} set aside; this call may need ${numbers['needed_usd']:.6f}. "
+        f"The budget of {scope} `{name}` for this {window} is ${numbers['limit_usd']:.6f}: "
+        f"${numbers['spent_usd']:.6f} are spent and ${numbers['reserved_usd']:.6f} set aside; this call may need ${numbers['needed_usd']:.6f}. "
         f"The {window} ends at {ends}.",
         numbers,
     )

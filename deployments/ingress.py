@@ -37,7 +37,7 @@ from ghostrouter.errors import (
 )
 from ghostrouter.events import metrics, trace
 from ghostrouter.guard.access import Door
-from ghostrouter.guard.answers import AnswerRedactor
+from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.guard.discretion import Discretion
 from ghostrouter.policy import eligibility, plan, switch
 from ghostrouter.policy.kv_modes import KvModes

@@ -11,7 +11,7 @@ from ray.serve.handle import DeploymentHandle, DeploymentResponse
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from ghostrouter.errors import GhostRouterError
-from ghostrouter.guard.answers import AnswerRedactor
+from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Record, Refusal
 from ghostrouter.replay.session import Ask, Growth
 from ghostrouter.types import Prompt

@@ -50,7 +50,8 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for an error; of an unexpected one nothing is told but that it happened."""
     for kind, (status, code) in _STATUS.items():
         if isinstance(error, kind):
-            told = body(str(error), _TYPE.get(status, "invalid_request_error" if status < 500 else "server_error"), code)
+            usual = "invalid_request_error" if status < 500 else "server_error"
+            told = body(str(error), _TYPE.get(status, usual), code)
             if isinstance(error, BudgetExceeded):
                 told["error"]["budget"] = error.numbers
             return status, told

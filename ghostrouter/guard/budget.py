@@ -59,7 +59,7 @@ def usd(amount: int) -> float:
 
 
 def window(kind: Window, now_s: float, zone: ZoneInfo) -> tuple[str, float]:
-    """The window that a Unix time falls into, by its first day, and the Unix time when it ends. Weeks begin on Monday."""
+    """The window that a Unix time falls into, by its first day, and when it ends. Weeks begin on Monday."""
     day = datetime.fromtimestamp(now_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if kind == "day":
         first, after = day, day + timedelta(days=1)

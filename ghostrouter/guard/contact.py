@@ -8,7 +8,9 @@ from ghostrouter.guard.shape import CJK, WIDE, WORD, Shape, all_of, digits, free
 
 _DOUBLE = re.compile(rb"@\d(?:\.\d)?x\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 _AT = rf"@(?:(?:[A-Za-z0-9-]|{WIDE}){{1,63}}\.){{1,6}}(?:[A-Za-z]|{WIDE}){{2,24}}+(?:--?[a-z0-9]{{1,20}})?"
-_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes((*range(0xC3, 0xD5), *range(0x80, 0xC0)))
+_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(
+    (*range(0xC3, 0xD5), *range(0x80, 0xC0))
+)
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
@@ -82,13 +84,18 @@ def _spoken(match: "re.Match[bytes]") -> tuple[int, int] | None:
 def _grouped(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span()
     before, after = text[max(0, begin - 1) : begin], text[end : end + 2]
-    if before in (b".", b"-", b"/", b"+") or WORD.match(text, end) or (after[:1] in (b"-", b".") and after[1:].isdigit()):
+    if (
+        before in (b".", b"-", b"/", b"+")
+        or WORD.match(text, end)
+        or (after[:1] in (b"-", b".") and after[1:].isdigit())
+    ):
         return None
     return (begin, end) if 9 <= len(digits(match[0])) <= 11 else None
 
 
 _VERSION = re.compile(
-    rb"(?:\b(?:versions?|release|ver|rev|build|firmware|driver|oid|section|chapter|kapitel|assembly|v)|chrome)\Z", re.IGNORECASE
+    rb"(?:\b(?:versions?|release|ver|rev|build|firmware|driver|oid|section|chapter|kapitel|assembly|v)|chrome)\Z",
+    re.IGNORECASE,
 )
 _COMPARED = (b"<", b">", b"~", b"^", b"=")
 # Of no one in particular: this machine, every machine, and masks of networks.
@@ -108,13 +115,15 @@ def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
     last = before[-1:]
     if last in (b".", b"-") or (last == b"/" and before[-2:-1].isalnum()) or _NOBODY.match(match[0]):
         return None
-    if last == b"=" and not before[-2:-1].isalpha() and not before[-2:-1] in (b"_", b" "):
+    if last == b"=" and not before[-2:-1].isalpha() and before[-2:-1] not in (b"_", b" "):
         return None
     said = before.rstrip(b" ._:='\"\\-")
     return None if said.endswith(_COMPARED) or _VERSION.search(said) else (begin, end)
 
 
-_ROUTED = re.compile(rb"[23][0-9a-f]{3}:|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|ff0[0-9a-f]:|::ffff:\d|64:ff9b:", re.IGNORECASE)
+_ROUTED = re.compile(
+    rb"[23][0-9a-f]{3}:|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:|ff0[0-9a-f]:|::ffff:\d|64:ff9b:", re.IGNORECASE
+)
 
 
 def _ipv6(match: "re.Match[bytes]") -> tuple[int, int] | None:

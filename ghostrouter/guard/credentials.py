@@ -86,7 +86,9 @@ _STOP = re.compile(
     re.IGNORECASE,
 )
 _NAME_PATH = re.compile(rb"[$@&*!]?[A-Za-z_]+(?:(?:\.|->|::|\?\.)[A-Za-z_]\w*)+[()\[\].]*|[A-Za-z]+(?:_[A-Za-z]+)+")
-_INSERTED = re.compile(rb"[$%]?[{<(\[]|\$[A-Za-z_{(]|%[sd(]|https?:|/|\\|\.{2,}|[*xX.\-_#]+$|data:|\d{1,4}$|enc\[", re.IGNORECASE)
+_INSERTED = re.compile(
+    rb"[$%]?[{<(\[]|\$[A-Za-z_{(]|%[sd(]|https?:|/|\\|\.{2,}|[*xX.\-_#]+$|data:|\d{1,4}$|enc\[", re.IGNORECASE
+)
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _SIGN = re.compile(rb"[^A-Za-z0-9\x80-\xff._/-]")
 
@@ -98,11 +100,15 @@ def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if not quoted:
         end -= len(text[begin:end]) - len(text[begin:end].rstrip(b".,:!?)]}|"))
     value = text[begin:end]
-    if len(value) < 4 or _STOP.fullmatch(value) or _INSERTED.match(value) and not quoted:
+    if len(value) < 4 or _STOP.fullmatch(value) or (_INSERTED.match(value) and not quoted):
         return None
     if _INSERTED.match(value) and not _DIGIT.search(value):
         return None
-    if quoted and not match["closed"] and text[match.end() : match.end() + 1] not in (b" ", b"", b"\n", b";", b",", b"&"):
+    if (
+        quoted
+        and not match["closed"]
+        and text[match.end() : match.end() + 1] not in (b" ", b"", b"\n", b";", b",", b"&")
+    ):
         return None
     called = text[end : end + 1] in (b"(", b"[")
     mixed = bool(_DIGIT.search(value) or _SIGN.search(value)) and bool(_LETTER.search(value))
@@ -113,7 +119,11 @@ def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if quoted:
         return (begin, end) if b":" not in match["given"] or mixed or match["closed"] else None
     tight = match["given"].endswith(b"=") or b">" in match["given"]
-    return (begin, end) if (mixed and len(value) >= 5) or (tight and len(value) >= 6) or value.isdigit() and len(value) > 5 else None
+    return (
+        (begin, end)
+        if (mixed and len(value) >= 5) or (tight and len(value) >= 6) or (value.isdigit() and len(value) > 5)
+        else None
+    )
 
 
 def _key(match: "re.Match[bytes]") -> tuple[int, int] | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import cast
 
 from ghostrouter.errors import InvalidRequest, NotPermitted
 from ghostrouter.guard.access import Caller
@@ -54,7 +53,7 @@ def asked(headers: Mapping[str, str], configured: Mode, caller: Caller) -> Discr
     wanted = headers.get("x-ghost-redaction", configured).strip().lower()
     if wanted not in MODES:
         raise InvalidRequest("`x-ghost-redaction` is one of: off, auto, strict.")
-    mode = cast(Mode, wanted)
+    mode = wanted
     if MODES.index(mode) >= MODES.index(configured):
         return Discretion(mode)
     said = {word.strip() for word in headers.get("x-ghost-acknowledge", "").split(",")} & ACKNOWLEDGEMENTS

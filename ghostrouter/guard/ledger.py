@@ -1,11 +1,12 @@
 """The book of budgets, in a database: SQLite on one machine, PostgreSQL for several. It survives restarts.
 
-Every method is one transaction, and all writers of an account wait for each other: SQLite by BEGIN IMMEDIATE, PostgreSQL
-by row locks taken in one order. Methods block; call them from a thread.
+Every method is one transaction, and all writers of an account wait for each other: SQLite's by BEGIN IMMEDIATE,
+PostgreSQL's by row locks taken in one order. Methods block; call them from a thread.
 """
 
+import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -61,6 +62,7 @@ class Ledger:
     def __init__(self, url: str) -> None:
         is_sqlite = url.startswith("sqlite")
         self._engine = create_engine(url, connect_args={"timeout": _BUSY_S} if is_sqlite else {})
+        self._queue = f"{self._engine.url.database}.lock" if is_sqlite and self._engine.url.database else ""
         self._insert: Any = sqlite.insert if is_sqlite else postgresql.insert
         if is_sqlite:
             event.listen(self._engine, "connect", _prepare)
@@ -88,7 +90,7 @@ class Ledger:
 
     def renew(self, id: str, spent: int, now_s: float, lease_s: float) -> None:
         """A call is still under way, and has cost so much by now."""
-        with self._engine.begin() as connection:
+        with self._turn() as connection:
             mine = update(_RESERVATIONS).where(_RESERVATIONS.c.id == id)
             connection.execute(mine.values(spent=spent, expires_s=now_s + lease_s))
 
@@ -113,6 +115,15 @@ class Ledger:
             counted = select(func.count(_RESERVATIONS.c.id.distinct()))
             return int(connection.execute(counted).scalar_one())
 
+    @contextmanager
+    def _turn(self) -> Iterator[Connection]:
+        """A transaction. SQLite's writers queue at a file lock: its own waiting is by polling, which starves some."""
+        with ExitStack() as stack:
+            if self._queue:
+                file = stack.enter_context(open(self._queue, "ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)  # gone with the process that holds it
+            yield stack.enter_context(self._engine.begin())
+
     def _accounts(self, id: str) -> list[str]:
         with self._engine.connect() as connection:
             mine = select(_RESERVATIONS.c.account).where(_RESERVATIONS.c.id == id)
@@ -123,7 +134,7 @@ class Ledger:
         self, now_s: float, accounts: Sequence[str], spare: str = ""
     ) -> Iterator[tuple[Connection, dict[str, State]]]:
         """A transaction that has locked its accounts and those of expired leases; these are settled first."""
-        with self._engine.begin() as connection:
+        with self._turn() as connection:
             late = (_RESERVATIONS.c.expires_s < now_s) & (_RESERVATIONS.c.id != spare)
             expired = list(connection.execute(select(_RESERVATIONS.c.account).where(late)).scalars())
             names = sorted({*accounts, *expired})

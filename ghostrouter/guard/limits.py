@@ -16,7 +16,7 @@ class Admission:
     retry_after_s: float = 0.0
 
     def headers(self) -> dict[str, str]:
-        """As OpenAI tells them: `x-ratelimit-reset-requests` is a time such as 6s or 1m30s until all are there again."""
+        """As OpenAI tells them: `x-ratelimit-reset-requests` is a time, such as 1m30s, until all are there."""
         if self.limit is None:
             return {}
         return {
@@ -83,5 +83,3 @@ class Turnstile:
     def running(self, key: str) -> int:
         """How many calls of a key run."""
         return len(self._running.get(key, {}))
-
-

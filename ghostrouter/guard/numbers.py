@@ -19,7 +19,7 @@ _NETWORKS = tuple(
 
 def _free(text: bytes, begin: int, end: int) -> bool:
     before, after = text[max(0, begin - 2) : begin], text[end : end + 2]
-    if before[-1:] in (b".", b",") and before[:1].isdigit() or after[:1] in (b".", b",") and after[1:].isdigit():
+    if (before[-1:] in (b".", b",") and before[:1].isdigit()) or (after[:1] in (b".", b",") and after[1:].isdigit()):
         return False
     return not (begin and WORD.match(text, begin - 1)) and not WORD.match(text, end) and before[-1:] not in (b"-", b"+")
 
@@ -30,7 +30,7 @@ def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
         return None
     if not any(start.match(number) and len(number) in lengths for start, lengths in _NETWORKS):
         return None
-    if len(set(number)) < 3 or not _free(match.string, *match.span()):
+    if len(set(number)) < 2 or not _free(match.string, *match.span()):
         return None
     return match.span()
 
@@ -278,7 +278,7 @@ _IDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (r"\b\d{3}\.\d{3}\.\d{3}-\d{2}", _cpf),
     (_said(r"cpf", r"\d{11}"), _cpf),
     (r"\b\d{2}\.\d{3}\.\d{3}/\d{4}-\d{2}", _cnpj),
-    (r"\b\d{11}", lambda s: _turkish(s) and s[0] != "0" or _norwegian(s)),
+    (r"\b\d{11}", lambda s: (_turkish(s) and s[0] != "0") or _norwegian(s)),
     (_said(r"pesel", r"\d{11}"), _pesel),
     (_said(r"tckn|t\.?c\.? kimlik(?: no)?", r"\d{11}"), _turkish),
     (r"\b(?:19|20)?\d{6}[-+]\d{4}", lambda s: _swedish(s)),

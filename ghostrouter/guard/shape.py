@@ -9,7 +9,8 @@ from functools import cached_property
 # begins before it.
 Accept = Callable[["re.Match[bytes]"], "tuple[int, int] | None"]
 
-# A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: CJK, kana, hangul.
+# A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
+# Japanese, Korean.
 WIDE = r"[\xc3-\xd4][\x80-\xbf]"
 CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
 # What would go on with a word; Chinese or Japanese around a number does not.
@@ -24,9 +25,9 @@ class Shape:
     repetitions are bounded or possessive. What it matches is never longer than `scan.LONGEST`, unless it `swallows`:
     then all that follows and looks like that belongs to it.
 
-    `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state for
-    every number of characters that may be left. `core` is the part of the pattern that is looked for, "" for all of it;
-    the closer look then has to find what goes before.
+    `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state
+    for every number of characters that may be left. `core` is the part of the pattern that is looked for, "" for all of
+    it; the closer look then has to find what goes before.
     """
 
     kind: str

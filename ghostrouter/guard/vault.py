@@ -17,7 +17,7 @@ class Vault:
         self._numbers: Counter[str] = Counter()
 
     def placeholder(self, kind: str, text: bytes) -> bytes:
-        """What stands for a text; of a very long one only the beginning tells it from others, and it never comes back."""
+        """What stands for a text. A very long one is known by its beginning, and never comes back."""
         key = kind, text[:_KEY_BYTES]
         made = self._placeholders.get(key)
         if made is None:

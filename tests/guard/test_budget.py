@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ghostrouter.guard.budget import Limit, Line, State, lines, nano, shortage, window
@@ -41,10 +41,15 @@ def test_windows_are_those_of_the_calendar(kind: str, now: str, first: str, ends
 def test_a_limit_for_everyone_is_one_for_each() -> None:
     limits = [Limit("key", "*", "day", 5), Limit("team", "red", "month", 7), Limit("model", "m", "week", 9)]
     found = lines(limits, {"key": "a", "team": "blue", "model": "m"}, 0.0, ZoneInfo("UTC"))
-    assert [(line.account, line.limit) for line in found] == [("key/a/day/1970-01-01", 5), ("model/m/week/1969-12-29", 9)]
+    assert [(line.account, line.limit) for line in found] == [
+        ("key/a/day/1970-01-01", 5),
+        ("model/m/week/1969-12-29", 9),
+    ]
 
 
-@pytest.mark.parametrize(("usd", "amount"), [(0.0, 0), (1e-9, 1), (0.1 + 0.2, 300_000_000), (1.5e-9, 2), (12.34, 12_340_000_000)])
+@pytest.mark.parametrize(
+    ("usd", "amount"), [(0.0, 0), (1e-9, 1), (0.1 + 0.2, 300_000_000), (1.5e-9, 2), (12.34, 12_340_000_000)]
+)
 def test_money_is_rounded_up(usd: float, amount: int) -> None:
     assert nano(usd) == amount
 
@@ -99,10 +104,15 @@ def test_two_hundred_racing_calls_do_not_overspend(tmp_path: Path) -> None:
     assert ledger.states()[LINE.account] == State(0, 990)
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.sampled_from(["reserve", "settle", "renew", "pass"]), st.integers(0, 9), st.integers(0, 700), st.integers(1, 40)),
+        st.tuples(
+            st.sampled_from(["reserve", "settle", "renew", "pass"]),
+            st.integers(0, 9),
+            st.integers(0, 700),
+            st.integers(1, 40),
+        ),
         max_size=40,
     )
 )
