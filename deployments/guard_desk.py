@@ -88,10 +88,10 @@ def exceeded(short: Shortage) -> BudgetExceeded:
         "needed_usd": usd(short.needed),
         "window_ends": ends,
     }
+    spent, aside, needed = numbers["spent_usd"], numbers["reserved_usd"], numbers["needed_usd"]
     return BudgetExceeded(
-        f"The budget of {scope} `{name}` for this {window} is ${numbers['limit_usd']:.6f}: "
-        f"${numbers['spent_usd']:.6f} are spent and ${numbers['reserved_usd']:.6f} set aside; this call may need ${numbers['needed_usd']:.6f}. "
-        f"The {window} ends at {ends}.",
+        f"The budget of {scope} `{name}` for this {window} is ${numbers['limit_usd']:.6f}: ${spent:.6f} are spent and "
+        f"${aside:.6f} set aside; this call may need ${needed:.6f}. The {window} ends at {ends}.",
         numbers,
     )
 

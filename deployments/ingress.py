@@ -37,12 +37,12 @@ from ghostrouter.errors import (
 )
 from ghostrouter.events import metrics, trace
 from ghostrouter.guard.access import Door
-from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.guard.discretion import Discretion
 from ghostrouter.policy import eligibility, plan, switch
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.replay import prompts, tokenizers
+from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling

@@ -25,7 +25,7 @@ _PREFIXES = (
     "sb_secret_", "glsa_", "glc_", "nfp_", "fm[12]_", "fo1_", "pscale_[a-z]{2,6}_", "HRKU-", "ops_eyJ", "AGE-SECRET-KEY-1", "key-",
     "EAA", "ya29\\.", "1//0", "LTAI", "AKID", "SG\\.[A-Za-z0-9_-]{22}\\.", "tskey-[a-z]{3,8}-", "rnd_", "vercel_", "phx_", "phc_", "re_",
 )  # fmt: skip
-_TOKEN = r"[A-Za-z0-9_-]{14,}+"
+_RANDOM = r"[A-Za-z0-9_-]{14,}+"
 
 
 def _token(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -193,7 +193,7 @@ _ANY_PREFIX = rf"\b(?:{'|'.join(_PREFIXES)})"
 SHAPES = (
     Shape("PRIVATE_KEY", _PEM, all_of, rb"[A-Za-z0-9+/=\s\\\"'>|,-]*+", _BEGIN),
     Shape("JWT", r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+", _jwt, rb"(?:\.?[A-Za-z0-9_-])*+", r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]"),
-    Shape("API_KEY", rf"{_ANY_PREFIX}{_TOKEN}", _token, rb"[A-Za-z0-9_-]*+", rf"{_ANY_PREFIX}[A-Za-z0-9_-]{{14}}"),
+    Shape("API_KEY", rf"{_ANY_PREFIX}{_RANDOM}", _token, rb"[A-Za-z0-9_-]*+", rf"{_ANY_PREFIX}[A-Za-z0-9_-]{{14}}"),
     *(Shape("API_KEY", pattern, _fixed) for pattern in _FIXED),
     Shape("API_KEY", rf"{_WEBHOOK}([A-Za-z0-9/_-]{{20,120}}+)", _inside, start=_WEBHOOK),
     Shape("API_KEY", rf"{_BEARER}([A-Za-z0-9._~+/=-]{{16,}}+)", _bearer, rb"[A-Za-z0-9._~+/=-]*+", rf"{_BEARER}[A-Za-z0-9._~+/=-]{{16}}"),

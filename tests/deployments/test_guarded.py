@@ -12,7 +12,6 @@ from starlette.middleware import Middleware
 from deployments import http
 from deployments.bouncer import Bouncer
 from deployments.guard import Guard
-from deployments.guard_desk import GuardDesk
 from deployments.ingress import Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
@@ -135,7 +134,8 @@ async def test_rates_are_told_and_held(tmp_path: Path) -> None:
 async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Path) -> None:
     service = Guarded(tmp_path, access={"keys": [key("alice", limits={"concurrent_requests": 1})]})
     service.writer.pause_at = 10
-    body, mine = ask(model="small", stream=True), {"authorization": "Bearer key of alice"}
+    body: dict[str, Any] = ask(model="small", stream=True)
+    mine: dict[str, Any] = {"authorization": "Bearer key of alice"}
     first = asyncio.create_task(service.post(CHAT, body, **mine))
     await service.writer.paused.get()
     assert code(await service.post(CHAT, body, **mine)) == (429, "rate_limit_exceeded")

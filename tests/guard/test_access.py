@@ -61,5 +61,5 @@ def test_less_needs_the_words_and_the_right() -> None:
 
 
 def test_whom_it_covers() -> None:
-    assert [Discretion("auto").covers(t) for t in ("untrusted", "standard", "trusted")] == [True, True, False]  # type: ignore[arg-type]
+    assert [Discretion("auto").covers(t) for t in ("untrusted", "standard", "trusted")] == [True, True, False]
     assert Discretion("strict").covers("trusted") and not Discretion("off").covers("untrusted")
