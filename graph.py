@@ -14,6 +14,7 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
 from deployments.event_store import EventStore
+from deployments.guard import Guard
 from deployments.ingress import Ingress
 from deployments.listing import with_listed
 from deployments.local_engine import TOP_LOGPROBS, LocalEngine
@@ -78,7 +79,16 @@ def build(args: dict[str, Any]) -> serve.Application:
             traces_kept=config.sessions.traces_kept,
             life=secrets.token_hex(8),
         ),
+        guard=_guard(config),
     )
+
+
+def _guard(config: GraphConfig) -> serve.Application | None:
+    """One replica that counts for all ingresses; none where nothing is to be counted."""
+    if not config.access.keys and not config.budgets.limits:
+        return None
+    options = {"max_ongoing_requests": 1000, "num_replicas": 1}
+    return _deploy(Guard, "Guard", options=options, access=config.access, budgets=config.budgets)
 
 
 def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:

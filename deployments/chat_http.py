@@ -51,13 +51,14 @@ def _headers(opened: Opened) -> dict[str, str]:
 
 async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
     """An answer in one piece."""
-    async for _ in router.run(opened):
-        pass
+    growths = [growth async for _, growth in router.run(opened)]
     session = opened.session
-    tokens = [t for segment in session.segments for t in segment.tokens]
+    text, tokens = session.text, [t for segment in session.segments for t in segment.tokens]
+    if session.ask.behalf.discretion.covers_answers:
+        text, tokens = "".join(g.text for g in growths), [t for g in growths for t in g.tokens]
     return chat_response.completion(
         opened.opening.wire,
-        session.text,
+        text,
         session.finish or "stop",
         _usage(opened),
         chat_response.logprobs(tokens) if opened.opening.wire.logprobs else None,

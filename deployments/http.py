@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -24,8 +25,8 @@ log = logging.getLogger("ray.serve")
 Handler = Callable[[Request], Awaitable[Response]]
 
 
-def app(router: Router, max_body_bytes: int) -> Starlette:
-    """The application."""
+def app(router: Router, max_body_bytes: int, *around: Middleware) -> Starlette:
+    """The application; `around` it is who looks at requests first."""
     api = _Api(router, max_body_bytes)
     calls = call_http.CallApi(router, api.json, _owner)
     return Starlette(
@@ -43,6 +44,7 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
             Route("/healthz", api.healthz, methods=["GET"]),
             *calls.routes(),
         ],
+        middleware=list(around),
         exception_handlers={
             GhostRouterError: _on_error,
             HTTPException: _on_http_error,

@@ -4,16 +4,22 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
 from deployments import http
+from deployments.bouncer import Bouncer
+from deployments.caller import CALLING
 from deployments.calls import in_time
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
 from deployments.events import Events
+from deployments.guard_desk import GuardDesk
+from deployments.guarded import Guarded
 from deployments.jobs import Jobs
 from deployments.kept import Kept
 from deployments.metrics import RayMetrics
@@ -23,15 +29,18 @@ from deployments.replay_seams import ReplaySeams
 from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
-from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved
+from ghostrouter.errors import BudgetExceeded, InvalidRequest, NotPermitted, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
+from ghostrouter.guard.access import Door
+from ghostrouter.guard.discretion import Discretion
 from ghostrouter.policy import eligibility, plan, switch, wishes
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.policy.value import price_usd
 from ghostrouter.replay import prompts, tokenizers
+from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling
@@ -51,6 +60,7 @@ class Ingress:
         classifier: DeploymentHandle,
         replay: DeploymentHandle,
         events: DeploymentHandle,
+        guard: DeploymentHandle | None = None,
     ) -> None:
         self._config = config
         self._cloud = {m.name: m for m in config.cloud}
@@ -60,6 +70,10 @@ class Ingress:
         self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
         self._routes = {task: route.models for task, route in config.routes.items()}
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
+        self._emit = RayMetrics()
+        self._desk = GuardDesk(guard, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
+        self._door = Door(config.access.callers())
+        self._guarded = Guarded(self._engines, self._models, self._desk)
         self._classifier = classifier
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
@@ -69,7 +83,7 @@ class Ingress:
         self.jobs = Jobs(self.kept, self.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
-            self._engines,
+            self._guarded,
             ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
             Switching({m.name: Known(m.price) for m in self._models.values()}),
@@ -84,7 +98,8 @@ class Ingress:
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         """The HTTP application; Serve calls this when the replica starts."""
-        return http.app(self, self._config.sessions.max_body_bytes)
+        bouncer = Middleware(Bouncer, door=self._door, desk=self._desk, redaction=self._config.redaction.mode)
+        return http.app(self, self._config.sessions.max_body_bytes, bouncer)
 
     def models(self) -> list[str]:
         """The names a client may ask for."""
@@ -113,8 +128,14 @@ class Ingress:
         Raises:
             RequestError: the call cannot be served as it is.
         """
-        now_s = time.monotonic()
+        now_s, calling = time.monotonic(), CALLING.get()
+        behalf = calling.behalf(Discretion(self._config.redaction.mode))
+        if behalf.discretion.covers_answers and call.logprobs:
+            raise InvalidRequest("`logprobs` would tell what is redacted. Leave it out.")
+        if call.model in self._models and not calling.caller.may_use(call.model):
+            raise NotPermitted(f"This key may not use the model `{call.model}`.")
         label = await self._classify(call)
+        calling.caller.check_task(label.task if label else "default" if call.model == plan.AUTO else call.model)
         why_not = {name: why for name in self._asked(call, label) if (why := self._why_not(name, call))}
         firsts = self._first_prompts(call, [n for n in self._asked(call, label) if n not in why_not])
         if call.model in self._models and call.model not in firsts and call.model not in why_not:
@@ -133,16 +154,49 @@ class Ingress:
             call.wishes,
             {name: self._worst_usd(call, name, c) for name, c in candidates.items()},
         )
-        first = firsts[chosen.models[0]]
         room = min(candidates[name].room_tokens for name in chosen.models)
-        ask = self._ask(call, chosen, room, streaming=call.stream or kept)
+        ask = replace(self._ask(call, chosen, room, streaming=call.stream or kept), behalf=behalf)
+        chosen = await self._within_budget(wire.id, ask, chosen, firsts)
+        first = firsts[chosen.models[0]]
         opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
         session_log = SessionLog(self._recorder, opening) if kept else None
         if session_log:
             await session_log.open()
         return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log)
 
+    async def _within_budget(
+        self, session: str, ask: Ask, chosen: Plan, firsts: Mapping[str, prompts.FirstPrompt]
+    ) -> Plan:
+        """The plan from the first model on that the budgets have room for; that is reserved.
+
+        Raises:
+            BudgetExceeded: they have it for none.
+            BudgetUnknown: nobody knows.
+        """
+        refusal: BudgetExceeded | None = None
+        for i, name in enumerate(chosen.models):
+            try:
+                prompt = firsts[name].prompt
+                await self._guarded.reserve(session, ask.behalf, name, prompt, ask.sampling.max_tokens)
+            except BudgetExceeded as error:
+                refusal = refusal or error
+            else:
+                return replace(chosen, models=chosen.models[i:]) if i else chosen
+        raise refusal or BudgetExceeded("No model of the plan is within the budget.")
+
     async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
+        """The numbered growths of an answer as they may leave: those there are, then what is written."""
+        session = opened.session
+        answer = AnswerRedactor() if session.ask.behalf.discretion.covers_answers else None
+        self._guarded.begin(session.id, session.ask.behalf)
+        try:
+            async with aclosing(self._run(opened)) as growths:
+                async for number, growth in growths:
+                    yield number, answer.push(growth) if answer else growth
+        finally:
+            self._guarded.end(session.id)
+
+    async def _run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer: those there are, then what is written; the session is recorded.
 
         Raises:
@@ -187,6 +241,8 @@ class Ingress:
         return self._routes.get(label.task if label else "default", self._routes["default"])
 
     def _why_not(self, name: str, call: ChatCall) -> str:
+        if not CALLING.get().caller.may_use(name):
+            return "not for this key"
         return eligibility.why_not(self._models[name], call.needs)
 
     def _first_prompts(self, call: ChatCall | Ask, names: Collection[str]) -> dict[str, prompts.FirstPrompt]:

@@ -4,12 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import replace
 
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from ghostrouter.errors import GhostRouterError
+from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Record, Refusal
 from ghostrouter.replay.session import Ask, Growth
 from ghostrouter.types import Prompt
@@ -61,6 +63,9 @@ class Kept:
 
     async def read(self, session_id: str, owner: str, skip: int = 0) -> Record:
         """What the journal has of a session, without its first `skip` growths; taken up again if nobody writes it."""
+        return discreet(await self._kept(session_id, owner, skip))
+
+    async def _kept(self, session_id: str, owner: str, skip: int = 0) -> Record:
         record = await _found(self._read.remote(session_id, owner, skip))
         left = record.outcome == "disconnected" or record.silent_s > self._adopt_s
         if left and not record.over:
@@ -69,11 +74,13 @@ class Kept:
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
         """A session that is written elsewhere: its growths as they come, and its record when it is over."""
-        number = 0
+        number, answer = 0, None
         while True:
-            record = await self.read(session_id, owner, number)
+            record = await self._kept(session_id, owner, number)
+            if answer is None and record.opening.ask.behalf.discretion.covers_answers:
+                answer = AnswerRedactor()
             for growth in record.growths:
-                yield growth
+                yield answer.push(growth) if answer else growth
             number += len(record.growths)
             if record.over:
                 yield record
@@ -82,7 +89,7 @@ class Kept:
 
     async def cancel(self, session_id: str, owner: str) -> Record:
         """Stop a session; one that is over stays as it is."""
-        return await _found(self._cancel.remote(session_id, owner))
+        return discreet(await _found(self._cancel.remote(session_id, owner)))
 
     async def _finish(self, opened: Opened) -> None:
         try:
@@ -90,6 +97,14 @@ class Kept:
                 pass
         except GhostRouterError as error:
             log.info("job.ended session=%s error=%s", opened.session.id, type(error).__name__)
+
+
+def discreet(record: Record) -> Record:
+    """A record from its first growth on, as it may leave."""
+    if not record.opening.ask.behalf.discretion.covers_answers:
+        return record
+    answer = AnswerRedactor()
+    return replace(record, growths=[answer.push(growth) for growth in record.growths])
 
 
 async def _found(answer: DeploymentResponse) -> Record:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage, providers
+from ghostrouter.config_guard import Access, Budgets, Redaction
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Price, Trust, Worth
 
@@ -286,6 +287,9 @@ class GraphConfig(_Section):
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
     events: Events = Events()
+    access: Access = Access()
+    budgets: Budgets = Budgets()
+    redaction: Redaction = Redaction()
 
     @model_validator(mode="before")
     @classmethod

@@ -5,6 +5,10 @@ GhostRouterError
 ├── RequestError           the client's fault; never retried
 │   ├── InvalidRequest
 │   ├── BodyTooLarge
+│   ├── Unauthorized       no key, or nobody's
+│   ├── NotPermitted       the key is not for this
+│   ├── TooManyRequests    the key's rate, or its running requests; says when to come again
+│   ├── BudgetExceeded     some budget has no room for the call; holds the numbers
 │   ├── UnknownModel
 │   ├── PromptTooLong
 │   └── AnswerRefused      every model that was asked refused to answer
@@ -18,6 +22,7 @@ GhostRouterError
 ├── NothingCanAnswer       every model of the plan failed or is gone
 ├── TraceInvalid           a file of labelled traces has a wrong line; names it
 ├── DeadlineExceeded       the answer took longer than it may
+├── BudgetUnknown          the book of budgets does not answer
 ├── TraceNotFound
 ├── JobNotFound            nobody's, somebody else's, or kept for its time
 ├── CallConflict           the id of a call was used for another one
@@ -161,6 +166,22 @@ class CallNotPermitted(GhostRouterError):
         super().__init__(message, details)
         self.details = details
 
+
+class Unauthorized(RequestError):
+    """The request carries no key, or one that is nobody's."""
+
+
+class NotPermitted(RequestError):
+    """The key is not for what is asked."""
+
+
+class TooManyRequests(RequestError):
+    """The key has no request left. `retry_after_s` says when it will have one."""
+
+    def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s)
+        self.retry_after_s = retry_after_s
+
     def __str__(self) -> str:
         return str(self.args[0])
 
@@ -171,3 +192,18 @@ class StoreFailed(GhostRouterError):
 
 class RowsRefused(StoreFailed):
     """The event store does not take some of these rows, and never will."""
+
+
+class BudgetExceeded(RequestError):
+    """A budget has no room for the call's worst case. `numbers` are for the body of the answer."""
+
+    def __init__(self, message: str, numbers: dict[str, float | str] | None = None) -> None:
+        super().__init__(message, numbers)
+        self.numbers = numbers or {}
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class BudgetUnknown(GhostRouterError):
+    """The book of budgets does not answer: what costs money is not begun."""

@@ -6,6 +6,8 @@ from typing import Any
 from ghostrouter.errors import (
     AnswerRefused,
     BodyTooLarge,
+    BudgetExceeded,
+    BudgetUnknown,
     CallConflict,
     CallNotPermitted,
     DeadlineExceeded,
@@ -13,13 +15,16 @@ from ghostrouter.errors import (
     InvalidRequest,
     JobNotFound,
     NothingCanAnswer,
+    NotPermitted,
     PromptTooLong,
     SessionCancelled,
     SessionExpired,
     SessionMoved,
     SessionNotFound,
     StoreFailed,
+    TooManyRequests,
     TraceNotFound,
+    Unauthorized,
     UnknownModel,
 )
 
@@ -28,6 +33,11 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     BodyTooLarge: (413, "body_too_large"),
     PromptTooLong: (400, "context_length_exceeded"),
     AnswerRefused: (400, "content_filter"),
+    Unauthorized: (401, "invalid_api_key"),
+    BudgetExceeded: (402, "budget_exceeded"),
+    NotPermitted: (403, "permission_denied"),
+    TooManyRequests: (429, "rate_limit_exceeded"),
+    BudgetUnknown: (503, "budget_unknown"),
     UnknownModel: (404, "model_not_found"),
     TraceNotFound: (404, "trace_not_found"),
     SessionNotFound: (404, "session_not_found"),
@@ -43,11 +53,18 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
 }
 
 
+_TYPE = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
+
+
 def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for an error; of an unexpected one nothing is told but that it happened."""
     for kind, (status, code) in _STATUS.items():
         if isinstance(error, kind):
-            return status, body(str(error), "invalid_request_error" if status < 500 else "server_error", code)
+            usual = "invalid_request_error" if status < 500 else "server_error"
+            told = body(str(error), _TYPE.get(status, usual), code)
+            if isinstance(error, BudgetExceeded):
+                told["error"]["budget"] = error.numbers
+            return status, told
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
 
 

@@ -70,4 +70,6 @@ CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
 )
 
+REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
+
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

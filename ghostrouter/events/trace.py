@@ -6,7 +6,7 @@ from typing import Any
 from ghostrouter.replay.session import Segment, Session
 
 # The keys of `summary`.
-SUMMARY = ("id", "plan", "handoffs", "cost_usd", "segments")
+SUMMARY = ("id", "plan", "handoffs", "cost_usd", "estimated", "redaction", "segments")
 
 
 def summary(session: Session) -> dict[str, Any]:
@@ -21,8 +21,19 @@ def summary(session: Session) -> dict[str, Any]:
         "plan": list(session.plan.models),
         "handoffs": session.handoffs,
         "cost_usd": cost_usd(session),
+        "estimated": any(s.used.estimated for s in session.segments if s.cost_usd),
+        "redaction": _redaction(session),
         "segments": segments,
     }
+
+
+def _redaction(session: Session) -> dict[str, Any]:
+    """How it was redacted, and who has taken the risk that it was less than configured.
+
+    Where answers are redacted, `characters` of segments count those of the text as it was written.
+    """
+    told = session.ask.behalf.discretion
+    return {"mode": told.mode, "answers": told.covers_answers, "acknowledged": told.acknowledged or None}
 
 
 def cost_usd(session: Session) -> float:

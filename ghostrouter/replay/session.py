@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
+from ghostrouter.guard.discretion import NOBODY, Behalf
 from ghostrouter.replay.continuation import estimate_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.stop import StopScanner
@@ -67,6 +68,7 @@ class Ask:
     features: Features = NO_FEATURES
     wishes: Wishes = NO_WISHES
     worth: Worth | None = None
+    behalf: Behalf = NOBODY
 
 
 @dataclass(slots=True)

@@ -1,0 +1,106 @@
+"""At the door: keys, limits, and how a call is redacted. An ASGI application around another."""
+
+import uuid
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.caller import CALLING, Calling
+from ghostrouter.api import errors
+from ghostrouter.errors import InvalidRequest, RequestError, TooManyRequests
+from ghostrouter.guard import discretion
+from ghostrouter.guard.access import Caller, Door, presented
+from ghostrouter.guard.limits import Admission
+from ghostrouter.guard.modes import Mode
+
+# For those who watch over the service.
+_FOR_ALL = frozenset({"/healthz", "/health", "/-/healthz"})
+
+
+class Desk(Protocol):
+    """Who counts."""
+
+    async def enter(self, caller: Caller, call: str) -> Admission: ...
+
+    def leave(self, caller: Caller, call: str) -> None: ...
+
+
+class Bouncer:
+    """Answers 401, 403 and 429 by itself; what passes has a caller (`deployments.caller`) for as long as it runs."""
+
+    def __init__(self, app: ASGIApp, door: Door, desk: Desk, redaction: Mode) -> None:
+        self._app = app
+        self._door = door
+        self._desk = desk
+        self._redaction = redaction
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] in _FOR_ALL:
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            caller = self._door.admit(presented(headers))
+            calling = Calling(caller, discretion.asked(headers, self._redaction, caller))
+        except RequestError as error:
+            await _refuse(error, Admission(""), scope, receive, send)
+            return
+        call = uuid.uuid4().hex
+        admission = await self._desk.enter(caller, call) if scope["method"] == "POST" else Admission("")
+        if admission.refused:
+            await _refuse(_too_many(caller, admission), admission, scope, receive, send)
+            return
+        token = CALLING.set(calling)
+        try:
+            await self._app(scope, _bounded(receive, caller.max_body_bytes), _telling(send, admission))
+        finally:
+            CALLING.reset(token)
+            if scope["method"] == "POST":
+                self._desk.leave(caller, call)
+
+
+def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
+    if admission.refused == "rate":
+        why = f"This key may be used {caller.requests_per_minute} times per minute."
+    else:
+        why = f"This key may have {caller.concurrent_requests} requests running at the same time."
+    return TooManyRequests(f"{why} Try again in {max(1, round(admission.retry_after_s))} s.", admission.retry_after_s)
+
+
+async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
+    status, body = errors.to_wire(error)
+    extra = {"www-authenticate": "Bearer"} if status == 401 else {}
+    headers = {**errors.headers(error), **admission.headers(), **extra}
+    await JSONResponse(body, status_code=status, headers=headers)(scope, receive, send)
+
+
+def _bounded(receive: Receive, most: int | None) -> Receive:
+    """The body, as long as it is not longer than the key allows."""
+    if most is None:
+        return receive
+    left = most
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise InvalidRequest(f"The body has more than the {most} bytes that this key allows. Send less.")
+        return message
+
+    return bounded
+
+
+def _telling(send: Send, admission: Admission) -> Callable[[Message], Awaitable[None]]:
+    """Adds the limits' headers to the answer."""
+    told = admission.headers()
+
+    async def telling(message: Message) -> None:
+        if told and message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(told)
+        await send(message)
+
+    return telling

@@ -1,0 +1,22 @@
+"""Who calls, for the time of one HTTP request: set by the bouncer, read where a session is opened."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from ghostrouter.guard.access import ANYONE, Caller
+from ghostrouter.guard.discretion import Behalf, Discretion
+
+
+@dataclass(frozen=True, slots=True)
+class Calling:
+    """A caller, and how the call is redacted; None as configured."""
+
+    caller: Caller = ANYONE
+    discretion: Discretion | None = None
+
+    def behalf(self, configured: Discretion) -> Behalf:
+        """What a session keeps of it."""
+        return Behalf(self.caller.name, self.caller.team, self.discretion or configured)
+
+
+CALLING: ContextVar[Calling] = ContextVar("ghostrouter.calling", default=Calling())  # noqa: B039 - frozen

@@ -1,0 +1,103 @@
+"""An ingress' side of the guard."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from deployments.calls import in_time
+from deployments.guard import Granted
+from ghostrouter.errors import BudgetExceeded, BudgetUnknown
+from ghostrouter.events import metrics
+from ghostrouter.guard.access import Caller
+from ghostrouter.guard.budget import Scope, Shortage, usd
+from ghostrouter.guard.limits import Admission
+
+_TIMEOUT_S = 5.0
+
+
+class GuardDesk:
+    """Asks the guard. While it does not answer, calls are let in, but nothing is begun that costs money."""
+
+    def __init__(self, guard: DeploymentHandle | None, has_budgets: bool, lease_s: float, emit: metrics.Emit) -> None:
+        self._guard: Any = guard
+        self.has_budgets = has_budgets and guard is not None
+        self.lease_s = lease_s
+        self._emit = emit
+        self._sent: set[asyncio.Task[Any]] = set()
+
+    async def enter(self, caller: Caller, call: str) -> Admission:
+        """Whether a call may go by its key's limits."""
+        if self._guard is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
+            return Admission("")
+        found: Admission | None = await in_time(self._guard.enter.remote(caller, call), _TIMEOUT_S)
+        if found and found.refused:
+            self._emit(metrics.REFUSALS, 1, reason=found.refused)
+        return found or Admission("")
+
+    def leave(self, caller: Caller, call: str) -> None:
+        """A call is over; not waited for."""
+        if self._guard is not None:
+            self._send(self._guard.leave.remote(caller, call))
+
+    async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> None:
+        """Set a call's worst case aside.
+
+        Raises:
+            BudgetExceeded: some budget has no room for it.
+            BudgetUnknown: the guard does not answer.
+        """
+        if not self.has_budgets or amount == 0:
+            return
+        found: Granted | None = await in_time(self._guard.reserve.remote(id, names, amount), _TIMEOUT_S)
+        if found is None:
+            self.settle(id, 0)
+            raise BudgetUnknown("The budgets cannot be read at the moment; nothing that costs money is begun.")
+        if found.short:
+            self._emit(metrics.REFUSALS, 1, reason="budget")
+            raise exceeded(found.short)
+
+    def renew(self, id: str, spent: int) -> None:
+        """A call is still under way; not waited for."""
+        if self.has_budgets:
+            self._send(self._guard.renew.remote(id, spent))
+
+    def settle(self, id: str, spent: int) -> None:
+        """A call is over; not waited for. What does not arrive is settled when its lease is over."""
+        if self.has_budgets:
+            self._send(self._guard.settle.remote(id, spent))
+
+    def _send(self, response: Any) -> None:
+        task = asyncio.ensure_future(in_time(response, _TIMEOUT_S))
+        self._sent.add(task)
+        task.add_done_callback(self._sent.discard)
+
+
+def exceeded(short: Shortage) -> BudgetExceeded:
+    """The error, with its numbers."""
+    scope, name, window = _split(short)
+    ends = datetime.fromtimestamp(short.line.ends_s, UTC).isoformat().replace("+00:00", "Z")
+    numbers: dict[str, float | str] = {
+        "scope": scope,
+        "name": name,
+        "window": window,
+        "limit_usd": usd(short.line.limit),
+        "spent_usd": usd(short.state.spent),
+        "reserved_usd": usd(short.state.reserved),
+        "needed_usd": usd(short.needed),
+        "window_ends": ends,
+    }
+    spent, aside, needed = numbers["spent_usd"], numbers["reserved_usd"], numbers["needed_usd"]
+    return BudgetExceeded(
+        f"The budget of {scope} `{name}` for this {window} is ${numbers['limit_usd']:.6f}: ${spent:.6f} are spent and "
+        f"${aside:.6f} set aside; this call may need ${needed:.6f}. The {window} ends at {ends}.",
+        numbers,
+    )
+
+
+def _split(short: Shortage) -> tuple[str, str, str]:
+    """A model's name may have slashes in it."""
+    scope, _, rest = short.line.account.partition("/")
+    name, window, _ = rest.rsplit("/", 2)
+    return scope, name, window

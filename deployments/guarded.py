@@ -1,0 +1,192 @@
+"""Engines with a purse and a discreet clerk: what costs money is reserved first, what leaves is redacted."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+
+from deployments.engines import Engines
+from deployments.guard_desk import GuardDesk
+from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
+from ghostrouter.guard.budget import Scope, nano
+from ghostrouter.guard.discretion import Behalf, redact_prompt
+from ghostrouter.guard.vault import Restorer, Vault
+from ghostrouter.policy.value import cost_usd
+from ghostrouter.types import CloudPrompt, Frame, Prompt, SegmentRequest, Token, Usage
+
+_TOKENS_PER_MESSAGE = 16
+
+
+@dataclass(slots=True)
+class _Running:
+    """A session that runs: on whose behalf, what was taken out of it, and what is reserved for its first segment."""
+
+    behalf: Behalf
+    vault: Vault = field(default_factory=Vault)
+    reserved: str = ""
+    segments: int = 0
+
+
+class Guarded:
+    """`Engines`, for sessions that were opened here; others pass as they are."""
+
+    def __init__(self, engines: Engines, models: Mapping[str, LocalModel | CloudModel], desk: GuardDesk) -> None:
+        self._engines = engines
+        self._models = models
+        self._desk = desk
+        self._running: dict[str, _Running] = {}
+
+    async def reserve(self, session: str, behalf: Behalf, model: str, prompt: Prompt, max_tokens: int) -> None:
+        """Set the worst case of a session's first segment aside, and remember the session.
+
+        Raises:
+            BudgetExceeded: some budget has no room for it.
+            BudgetUnknown: the guard does not answer.
+        """
+        id_ = f"{session}#0"
+        await self._desk.reserve(id_, self._names(behalf, model), self._worst(model, prompt, max_tokens))
+        self._running[session] = _Running(behalf, reserved=id_)
+
+    def begin(self, session: str, behalf: Behalf) -> Vault:
+        """A session begins to run, or goes on; what is taken out of it goes into the vault."""
+        return self._running.setdefault(session, _Running(behalf)).vault
+
+    def end(self, session: str) -> None:
+        """A session does not run any more."""
+        running = self._running.pop(session, None)
+        if running and running.reserved:
+            self._desk.settle(running.reserved, 0)
+
+    def counts(self, session: str) -> int:
+        """How many texts were taken out of a session."""
+        running = self._running.get(session)
+        return len(running.vault) if running else 0
+
+    async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        """Frames of a segment.
+
+        Raises:
+            SegmentFailed: as the engines do; or no budget has room for it.
+        """
+        session = request.key.session.partition("/")[0]
+        running = self._running.get(session) or _Running(Behalf())
+        id_ = await self._reserved(session, running, request)
+        bill = _Bill(self._models[request.model], request)
+        renewing = asyncio.create_task(self._renew(id_, bill)) if self._desk.has_budgets and id_ else None
+        try:
+            async with aclosing(self._discreet(running, request)) as frames:
+                async for frame in frames:
+                    bill.add(frame)
+                    yield frame
+        finally:
+            if renewing:
+                renewing.cancel()
+            if id_:
+                self._desk.settle(id_, bill.nano)
+
+    async def _reserved(self, session: str, running: _Running, request: SegmentRequest) -> str:
+        """The reservation of a segment; none is needed for one that costs nothing."""
+        prompt: Prompt = request.cloud or request.prompt_ids
+        amount = self._worst(request.model, prompt, request.sampling.max_tokens)
+        first, running.reserved = running.reserved, ""
+        running.segments += 1
+        if first and running.segments == 1:
+            return first
+        if not amount or not self._desk.has_budgets:
+            return ""
+        id_ = f"{session}#{id(running)}-{running.segments}"
+        try:
+            await self._desk.reserve(id_, self._names(running.behalf, request.model), amount)
+        except (BudgetExceeded, BudgetUnknown) as refusal:
+            raise SegmentFailed(f"{request.model}: {refusal}") from None
+        return id_
+
+    async def _renew(self, id_: str, bill: "_Bill") -> None:
+        while True:
+            await asyncio.sleep(self._desk.lease_s / 3)
+            self._desk.renew(id_, bill.nano)
+
+    async def _discreet(self, running: _Running, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        model = self._models[request.model]
+        if request.cloud is None or not running.behalf.discretion.covers(model.trust):
+            async for frame in self._engines.stream(request):
+                yield frame
+            return
+        redacted = replace(request, cloud=redact_prompt(request.cloud, running.vault))
+        restored = _Restored(running.vault)
+        async with aclosing(self._engines.stream(redacted)) as frames:
+            async for frame in frames:
+                yield restored.frame(frame)
+
+    def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
+        found = self._models[model]
+        provider = found.provider if isinstance(found, CloudModel) else "local"
+        return {"key": behalf.key, "team": behalf.team, "model": model, "provider": provider}
+
+    def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
+        """What a segment costs at most, in nano-dollars: a token for each byte, and every token of the answer."""
+        found = self._models[model]
+        most = max_tokens + (found.echo_window_tokens if isinstance(found, CloudModel) else 0)
+        return nano(cost_usd(replace(found.price, cached_usd_per_mtok=None), Usage(_most_tokens(prompt), most)))
+
+
+class _Bill:
+    """What a segment has cost by now: as the provider says, else as counted here."""
+
+    def __init__(self, model: LocalModel | CloudModel, request: SegmentRequest) -> None:
+        self._price = model.price
+        prompt: Prompt = request.cloud or request.prompt_ids
+        self._prompt = len(prompt) if isinstance(prompt, tuple) else prompt.prompt_tokens + prompt.instruction_tokens
+        self._tokens = self._cached = 0
+        self._usage: Usage | None = None
+        self._begun = False
+
+    def add(self, frame: Frame) -> None:
+        self._begun = True
+        self._cached = max(self._cached, frame.cached_tokens)
+        self._tokens += len(frame.tokens) + (len(frame.end.held) if frame.end else 0)
+        if frame.end and frame.end.usage:
+            self._usage = frame.end.usage
+
+    @property
+    def nano(self) -> int:
+        """Nano-dollars; a call that brought nothing costs nothing."""
+        if self._usage is None and not self._begun:
+            return 0
+        counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))
+        return nano(cost_usd(self._price, self._usage or counted))
+
+
+class _Restored:
+    """Puts back what was taken out of the prompt, into the tokens of the answer."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._restorer = Restorer(vault)
+
+    def frame(self, frame: Frame) -> Frame:
+        tokens = [self._token(t) for t in frame.tokens]
+        end = frame.end
+        if end is None:
+            return replace(frame, tokens=tuple(tokens))
+        held = [self._token(t) for t in end.held]
+        rest = self._restorer.close()
+        last = held or tokens
+        if rest and last:
+            last[-1] = last[-1]._replace(text=last[-1].text + rest)
+        return replace(frame, tokens=tuple(tokens), end=replace(end, held=tuple(held)))
+
+    def _token(self, token: Token) -> Token:
+        return token._replace(text=self._restorer.feed(token.text))
+
+
+def _most_tokens(prompt: Prompt) -> int:
+    """No tokenizer makes more tokens than there are bytes; a frame for each message comes on top."""
+    if not isinstance(prompt, CloudPrompt):
+        return len(prompt)
+    return sum(
+        _TOKENS_PER_MESSAGE
+        + len(m.content.encode("utf-8", "surrogatepass"))
+        + sum(len(c.arguments.encode("utf-8", "surrogatepass")) for c in m.tool_calls)
+        for m in prompt.messages
+    )

@@ -1,0 +1,140 @@
+"""The part of the configuration that says who may call, what may be spent and what may leave."""
+
+import os
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ghostrouter.errors import ConfigError
+from ghostrouter.guard.access import Caller, digest
+from ghostrouter.guard.budget import Scope, Window
+from ghostrouter.guard.modes import Mode
+
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Limits(_Section):
+    """What a key may use; what is not said is not limited."""
+
+    requests_per_minute: int | None = Field(
+        default=None, ge=1, description="spread evenly, or all at once after a rest"
+    )
+    concurrent_requests: int | None = Field(default=None, ge=1, description="until the last byte of the answer")
+    max_body_bytes: int | None = Field(default=None, ge=1_000, description="where less than sessions.max_body_bytes")
+
+
+class Key(_Section):
+    """A key, known by its SHA-256 in hexadecimal or by the environment variable that holds it."""
+
+    name: str = Field(pattern=_NAME, description="what budgets, metrics and the event store call it")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="printf %s KEY | sha256sum")
+    env: str | None = Field(default=None, description="the environment variable that holds the key")
+    team: str = Field(default="", description="whose budgets it shares")
+    models: tuple[str, ...] = Field(default=("*",), description="it may use; with wildcards")
+    tasks: tuple[str, ...] = Field(default=("*",), description="it may be used for; with wildcards")
+    limits: Limits | None = Field(default=None, description="instead of access.limits")
+    may_unredact: bool = Field(default=False, description="may have less redacted than configured, if it says so")
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if (self.sha256 is None) == (self.env is None):
+            raise ValueError("one of `sha256` and `env` is needed")
+        return self
+
+
+class Access(_Section):
+    """Who may call. Without keys everybody may, unlimited."""
+
+    keys: tuple[Key, ...] = ()
+    limits: Limits = Field(default=Limits(), description="of each key")
+    lease_s: float = Field(default=1_800.0, gt=0, description="a call that nobody has ended counts as running so long")
+
+    def callers(self) -> dict[str, Caller]:
+        """Callers by the digests of their keys.
+
+        Raises:
+            ConfigError: a variable that should hold a key is not set.
+        """
+        return {_digest(key): self._caller(key) for key in self.keys}
+
+    def _caller(self, key: Key) -> Caller:
+        limits = key.limits or self.limits
+        return Caller(
+            key.name, key.team, key.models, key.tasks, limits.max_body_bytes, limits.requests_per_minute,
+            limits.concurrent_requests, key.may_unredact,
+        )  # fmt: skip
+
+
+class BudgetLimit(_Section):
+    """No more than so much in a window of the calendar."""
+
+    scope: Scope
+    name: str = Field(default="*", description="of the key, team, model or provider; *: of each one by itself")
+    window: Window = "month"
+    usd: float = Field(ge=0)
+
+
+class Budgets(_Section):
+    """What may be spent. A call reserves its worst case, and settles what it has cost."""
+
+    limits: tuple[BudgetLimit, ...] = ()
+    time_zone: str = Field(default="UTC", description="whose midnight ends a window, such as Europe/Berlin")
+    lease_s: float = Field(default=60.0, gt=1, description="a call whose process is gone for so long is settled")
+    folder: str | None = Field(
+        default=None,
+        description="for SQLite; default: GHOSTROUTER_STATE_DIR, else `state` in the working directory",
+    )
+    url: str | None = Field(default=None, description="a database of its own, such as postgresql+psycopg://host/name")
+    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"no such time zone: {name}") from None
+        return name
+
+    @property
+    def database(self) -> str:
+        """The URL of the database; its folder is made.
+
+        Raises:
+            ConfigError: the variable that should hold it is not set.
+        """
+        if self.url_env:
+            url = os.environ.get(self.url_env)
+            if not url:
+                raise ConfigError(f"budgets.url_env: the environment variable {self.url_env} is not set")
+            return url
+        if self.url:
+            return self.url
+        folder = Path(self.folder or os.environ.get("GHOSTROUTER_STATE_DIR", "state")).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return f"sqlite:///{folder / 'budgets.sqlite'}"
+
+
+class Redaction(_Section):
+    """What is taken out of what leaves."""
+
+    mode: Mode = Field(
+        default="auto",
+        description="off: nothing; auto: what goes to models of the cloud that are not trusted, put back in their "
+        "answers; strict: all that goes to any model of the cloud, and the answers to the client",
+    )
+
+
+def _digest(key: Key) -> str:
+    if key.sha256:
+        return key.sha256.lower()
+    value = os.environ.get(key.env or "")
+    if not value:
+        raise ConfigError(f"access.keys.{key.name}.env: the environment variable {key.env} is not set")
+    return digest(value)

@@ -1,0 +1,1 @@
+"""Who may call, for how much, and what may leave."""

@@ -1,0 +1,92 @@
+"""What may be spent, in calendar windows. Pure: time is passed in, states are passed in. Money is in nano-dollars."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Scope = Literal["key", "team", "model", "provider"]
+Window = Literal["day", "week", "month"]
+NANO = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """No more than `nano` per window. `name` "*" means each one by itself."""
+
+    scope: Scope
+    name: str
+    window: Window
+    nano: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One limit that a call has to stay within, in the window it falls into: `account` names both."""
+
+    account: str
+    limit: int
+    ends_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What an account has spent, and what is set aside for calls that are under way."""
+
+    spent: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """The line that a call would overspend, and by what numbers."""
+
+    line: Line
+    state: State
+    needed: int
+
+
+def nano(usd: float) -> int:
+    """Dollars as nano-dollars, rounded up; less than a thousandth of one is an error of the floats."""
+    return math.ceil(usd * NANO - 1e-3)
+
+
+def usd(amount: int) -> float:
+    """Nano-dollars as dollars."""
+    return amount / NANO
+
+
+def window(kind: Window, now_s: float, zone: ZoneInfo) -> tuple[str, float]:
+    """The window that a Unix time falls into, by its first day, and when it ends. Weeks begin on Monday."""
+    day = datetime.fromtimestamp(now_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    if kind == "day":
+        first, after = day, day + timedelta(days=1)
+    elif kind == "week":
+        first = day - timedelta(days=day.weekday())
+        after = first + timedelta(days=7)
+    else:
+        first = day.replace(day=1)
+        after = (first + timedelta(days=32)).replace(day=1)
+    return first.date().isoformat(), after.timestamp()
+
+
+def lines(limits: Sequence[Limit], names: Mapping[Scope, str], now_s: float, zone: ZoneInfo) -> tuple[Line, ...]:
+    """What a call of this key and team to this model and provider has to stay within."""
+    found = []
+    for limit in limits:
+        name = names.get(limit.scope, "")
+        if name and limit.name in ("*", name):
+            first, ends_s = window(limit.window, now_s, zone)
+            found.append(Line(f"{limit.scope}/{name}/{limit.window}/{first}", limit.nano, ends_s))
+    return tuple(sorted(found, key=lambda line: line.account))
+
+
+def shortage(lines: Sequence[Line], states: Mapping[str, State], needed: int) -> Shortage | None:
+    """The first line without room for `needed`; None if all have it."""
+    for line in lines:
+        state = states.get(line.account, State())
+        if state.spent + state.reserved + needed > line.limit:
+            return Shortage(line, state, needed)
+    return None

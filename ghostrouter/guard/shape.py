@@ -1,0 +1,71 @@
+"""What a kind of private text looks like."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+# The part of a match to take out, as (start, end), or None where a closer look says no. An empty part says that nothing
+# begins before it.
+Accept = Callable[["re.Match[bytes]"], "tuple[int, int] | None"]
+
+# A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
+# Japanese, Korean.
+WIDE = r"[\xc3-\xd4][\x80-\xbf]"
+CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
+# What would go on with a word; Chinese or Japanese around a number does not.
+WORD = re.compile(rb"[A-Za-z0-9_\xc3-\xd4]")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A pattern over UTF-8 bytes, and a closer look at what it finds.
+
+    The pattern is read by RE2 (to search) and by `re` (to look closer, at one place): so that this is linear, too, its
+    repetitions are bounded or possessive. What it matches is never longer than `scan.LONGEST`, unless it `swallows`:
+    then all that follows and looks like that belongs to it.
+
+    `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state
+    for every number of characters that may be left. `core` is the part of the pattern that is looked for, "" for all of
+    it; the closer look then has to find what goes before.
+    """
+
+    kind: str
+    pattern: str
+    accept: Accept
+    swallows: bytes = b""
+    start: str = ""
+    core: str = ""
+
+    @cached_property
+    def near(self) -> "re.Pattern[bytes]":
+        """For `re`."""
+        return re.compile((self.core or self.pattern).encode("ascii"))
+
+    @cached_property
+    def rest(self) -> "re.Pattern[bytes]":
+        """What goes on with a match."""
+        return re.compile(self.swallows)
+
+
+def all_of(match: "re.Match[bytes]") -> tuple[int, int]:
+    """Everything that was matched."""
+    return match.span()
+
+
+def free(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """All of it, unless it is a part of something longer."""
+    return None if WORD.match(match.string, match.end()) else match.span()
+
+
+def trimmed(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """All of it, or what ends with a whole word."""
+    text, (begin, end) = match.string, match.span()
+    if WORD.match(text, end):
+        end = max(text.rfind(b" ", begin, end), text.rfind(b",", begin, end))
+    return (begin, end) if end - begin > 6 else None
+
+
+def digits(text: bytes) -> bytes:
+    """Only the digits."""
+    return re.sub(rb"\D+", b"", text)
