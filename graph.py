@@ -51,7 +51,9 @@ def build(args: dict[str, Any]) -> serve.Application:
             models=config.cloud,
             sessions=config.sessions,
         ),
-        classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
+        classifier=_deploy(
+            Classifier, "Classifier", routes=config.routes, settings=config.classify, router=config.router
+        ),
         replay=_deploy(
             Replay,
             "Replay",

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ghostrouter.config_router import Router
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Price
 
@@ -170,6 +171,7 @@ class GraphConfig(_Section):
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
     )
     classify: Classify = Classify()
+    router: Router = Router()
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
@@ -185,6 +187,10 @@ class GraphConfig(_Section):
             unknown = sorted(set(route.models) - set(names))
             if unknown:
                 raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
+        for task, rows in self.router.tiers.items():
+            unknown = sorted({m for row in rows for m in row.models} - set(names))
+            if unknown:
+                raise ValueError(f"router.tiers.{task}: no such model: {', '.join(unknown)}")
         return self
 
     @classmethod
@@ -218,3 +224,8 @@ def api_key(model: CloudModel) -> str | None:
 def log_dir() -> Path:
     """Where engine and service logs go: GHOSTROUTER_LOG_DIR, else `logs` in the working directory."""
     return Path(os.environ.get("GHOSTROUTER_LOG_DIR", "logs")).resolve()
+
+
+def cache_dir() -> Path:
+    """Where encodings are kept: GHOSTROUTER_CACHE_DIR, else `.cache` in the working directory."""
+    return Path(os.environ.get("GHOSTROUTER_CACHE_DIR", ".cache")).resolve()

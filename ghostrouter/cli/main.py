@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ghostrouter import __version__
+from ghostrouter.cli import learning
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
 
@@ -27,3 +28,7 @@ def serve(config: Path) -> None:
 def schema() -> None:
     """Print the JSON schema of the configuration (the `args` in serve_config.yaml)."""
     click.echo(json.dumps(GraphConfig.model_json_schema(), indent=2))
+
+
+main.add_command(learning.train)
+main.add_command(learning.bench)
