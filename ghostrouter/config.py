@@ -4,11 +4,14 @@ Unknown keys are errors.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ghostrouter import config_file
+from ghostrouter.config_file import nearest
 from ghostrouter.config_router import Router
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Price
@@ -186,7 +189,8 @@ class GraphConfig(_Section):
         for task, route in self.routes.items():
             unknown = sorted(set(route.models) - set(names))
             if unknown:
-                raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}")
+                hint = nearest(unknown[0], names)
+                raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}{hint}")
         for task, rows in self.router.tiers.items():
             unknown = sorted({m for row in rows for m in row.models} - set(names))
             if unknown:
@@ -205,6 +209,27 @@ class GraphConfig(_Section):
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
             raise ConfigError("; ".join(problems)) from error
+
+
+def load(path: Path, overrides: Sequence[str] = ()) -> tuple[dict[str, Any], list[GraphConfig]]:
+    """A file for `serve run`, with overrides by the environment and then by `overrides` in it, checked.
+
+    Raises:
+        ConfigError: something is wrong; a line for each problem names file, line and key.
+    """
+    document = config_file.document(path)
+    changes = [*config_file.from_environment(os.environ), *overrides]
+    graphs = []
+    for number, application in enumerate(document["applications"]):
+        if application.get("import_path") != "graph:build":
+            continue
+        application["args"] = config_file.override(application.get("args") or {}, changes)
+        try:
+            graphs.append(GraphConfig.model_validate(application["args"]))
+        except ValidationError as error:
+            under = ("applications", number, "args")
+            raise ConfigError(config_file.problems(error, GraphConfig, path, under)) from error
+    return document, graphs
 
 
 def api_key(model: CloudModel) -> str | None:

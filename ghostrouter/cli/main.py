@@ -18,10 +18,17 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default="serve_config.yaml")
-def serve(config: Path) -> None:
-    """Start the service that CONFIG describes and stay until Ctrl-C."""
-    raise SystemExit(serving.run(config))
+@click.argument("config", default="serve_config.yaml")
+@click.argument("overrides", nargs=-1)
+def serve(config: str, overrides: tuple[str, ...]) -> None:
+    """Start the service that CONFIG describes and stay until Ctrl-C. OVERRIDES such as router.l2.threshold=0.85 change
+    it, and so do variables such as GHOSTROUTER__ROUTER__L2__THRESHOLD."""
+    if "=" in config:
+        config, overrides = "serve_config.yaml", (config, *overrides)
+    path = Path(config)
+    if not path.is_file():
+        raise click.BadParameter(f"File '{config}' does not exist.", param_hint="CONFIG")
+    raise SystemExit(serving.run(path, overrides))
 
 
 @main.command()

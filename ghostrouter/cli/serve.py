@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import httpx
 import yaml
 from rich.console import Console
 
-from ghostrouter.config import GraphConfig, log_dir
+from ghostrouter.config import load, log_dir
 from ghostrouter.errors import ConfigError
 
 # Serve's gRPC transport and single event loop: twice the tokens per second of the defaults on two cores.
@@ -27,6 +27,7 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
 }
 _QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
+_HTTP: dict[str, Any] = {"host": "127.0.0.1", "port": 8000}
 _POLL_S = 1.0
 _STOP_S = 30.0
 
@@ -35,23 +36,26 @@ class ServeFailed(ConfigError):
     """The service did not start."""
 
 
-def run(config: Path) -> int:
+def run(config: Path, overrides: Sequence[str] = ()) -> int:
     """Start the service and wait for its end; returns the exit status."""
     console = Console(highlight=False)
     try:
-        options = _check(config)
+        document = _check(config, overrides)
     except ConfigError as error:
         console.print(f"[red]{config}:[/red] {error}", soft_wrap=True)
         return 2
     # Also where the shell has had SIGINT ignored, as it does for background jobs; the child inherits that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    options = {**_HTTP, **(document.get("http_options") or {})}
     log = log_dir() / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    merged = log.with_name("serve.yaml")  # with what the command line and the environment have changed
+    merged.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
     console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs", soft_wrap=True)
     with log.open("wb") as out:
         child = subprocess.Popen(  # noqa: S603
-            [str(Path(sys.executable).with_name("serve")), "run", str(config)],
+            [str(Path(sys.executable).with_name("serve")), "run", str(merged)],
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**ENVIRONMENT, **os.environ},
@@ -69,30 +73,21 @@ def run(config: Path) -> int:
         _stop(console, child)
 
 
-def _check(config: Path) -> Mapping[str, Any]:
-    """The HTTP options of a configuration that can be served.
+def _check(config: Path, overrides: Sequence[str]) -> dict[str, Any]:
+    """A configuration that can be served, with the overrides in it.
 
     Raises:
         ConfigError: the file is no YAML, an argument is wrong or the port is taken.
     """
-    try:
-        document = yaml.safe_load(config.read_text())
-    except yaml.YAMLError as error:
-        raise ConfigError(f"no YAML: {error}") from error
-    applications = document.get("applications") if isinstance(document, dict) else None
-    if not isinstance(applications, list):
-        raise ConfigError("`applications` is missing")
-    for application in applications:
-        if application.get("import_path") == "graph:build":
-            GraphConfig.parse(application.get("args") or {})
-    options: Mapping[str, Any] = {"host": "127.0.0.1", "port": 8000, **(document.get("http_options") or {})}
+    document, _ = load(config, overrides)
+    options = {**_HTTP, **(document.get("http_options") or {})}
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((options["host"], options["port"]))
         except OSError as error:
             raise ConfigError(f"http_options: port {options['port']} is not free ({error.strerror})") from error
-    return options
+    return document
 
 
 def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, options: Mapping[str, Any]) -> None:
