@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from deployments import chat_http, responses_http
 from deployments.router import Router
-from ghostrouter.api import chat_request, errors, responses_request
+from ghostrouter.api import chat_request, errors, responses_request, route
 from ghostrouter.errors import GhostRouterError, InvalidRequest
 
 log = logging.getLogger("ray.serve")
@@ -32,6 +32,7 @@ def app(router: Router, max_body_bytes: int) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
+            Route("/v1/route", api.route, methods=["POST"]),
             Route("/v1/responses", api.responses, methods=["POST"]),
             Route("/v1/responses/{id}", api.response, methods=["GET"]),
             Route("/v1/responses/{id}/cancel", api.cancel_response, methods=["POST"]),
@@ -79,6 +80,10 @@ class _Api:
         if last_event is not None:
             return await chat_http.resume(self._router, last_event, owner)
         return await chat_http.answer(self._router, chat_request.from_wire(await self._json(request)), owner)
+
+    async def route(self, request: Request) -> Response:
+        call = chat_request.from_wire(route.chat_body(await self._json(request)))
+        return JSONResponse(await self._router.preview(call))
 
     async def responses(self, request: Request) -> Response:
         asked = responses_request.from_wire(await self._json(request))

@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -18,13 +19,16 @@ from deployments.metrics import RayMetrics
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
-from ghostrouter.api import errors
+from ghostrouter.api import errors, route
 from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.classify.layers import Label
+from ghostrouter.classify.structure import complexity, estimate_tokens
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.errors import InvalidRequest, SessionCancelled, SessionMoved, TraceNotFound
 from ghostrouter.events import metrics, trace
 from ghostrouter.policy import plan, switch
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.value import Worth
 from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.replay.journal import Opening, Outcome
 from ghostrouter.replay.session import Ask, Growth, Session
@@ -34,6 +38,21 @@ _CLASSIFY_TIMEOUT_S = 0.5
 _TRACE_TIMEOUT_S = 5.0
 # A provider is one of many machines: after a failure the next may answer.
 _CLOUD_ATTEMPTS = 2
+
+
+_UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What a request amounts to before any model is asked; `stages_ms` is the router's own time."""
+
+    firsts: dict[str, prompts.FirstPrompt]
+    candidates: dict[str, plan.Candidate]
+    decision: plan.Decision
+    label: Label
+    learned: dict[str, float]
+    stages_ms: dict[str, float]
 
 
 class Ingress:
@@ -53,7 +72,9 @@ class Ingress:
         self._tokenizers = tokenizers.load(config.models)
         self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
         self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
-        self._routes = {task: route.models for task, route in config.routes.items()}
+        self._routes = {task: row.models for task, row in config.routes.items()}
+        worth = Worth(config.router.worth.quality_usd, config.router.worth.second_usd)
+        self._table = plan.Table(self._routes, config.router.tiers, worth)
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._classifier = classifier
         self._replay = replay
@@ -77,7 +98,7 @@ class Ingress:
 
     def models(self) -> list[str]:
         """The names a client may ask for."""
-        return [plan.AUTO, *self._models]
+        return [*plan.names(self._routes), *self._models]
 
     async def ready(self) -> bool:
         """Whether an answer could be given: some model of the default route is ready, or in the cloud."""
@@ -109,17 +130,8 @@ class Ingress:
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
-        firsts = self._first_prompts(call)
-        if call.model in self._models and call.model not in firsts:
-            raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
-        candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
-        chosen = plan.make_plan(
-            call.model,
-            candidates,
-            self._routes,
-            await self._classify(call),
-            one_tokenizer=bool(call.logit_bias),
-        )
+        decided = await self._decide(call)
+        firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         first = firsts[chosen.models[0]]
         room = min(candidates[name].room_tokens for name in chosen.models)
         ask = self._ask(call, chosen, room, streaming=call.stream or kept)
@@ -127,7 +139,47 @@ class Ingress:
         session_log = SessionLog(self._recorder, opening) if kept else None
         if session_log:
             await session_log.open()
-        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log)
+        router_s = time.monotonic() - now_s
+        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log, router_s=router_s)
+
+    async def preview(self, call: ChatCall) -> dict[str, Any]:
+        """What `open` would decide for a call, and why; no model is asked.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        decided = await self._decide(call)
+        return route.to_wire(
+            decided.decision, decided.candidates, decided.label.nearest, decided.learned, decided.stages_ms
+        )
+
+    async def _decide(self, call: ChatCall) -> "_Decided":
+        """The decision for a call: of a preview and of a call to be answered alike."""
+        began_s = time.monotonic()
+        firsts = self._first_prompts(call)
+        if call.model in self._models and call.model not in firsts:
+            raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
+        encoded_s = time.monotonic()
+        label, learned = await self._classify(call)
+        labelled_s = time.monotonic()
+        counted = learned if self._config.router.learned.mode == "serve" else {}
+        candidates = {name: self._candidate(name, first, counted.get(name)) for name, first in firsts.items()}
+        words = _last_words(call.messages)
+        tokens = estimate_tokens(words)
+        asked = plan.Asked(
+            call.model,
+            label.classification if plan.needs_task(call.model) else None,
+            tokens,
+            complexity(words, tokens),
+            one_tokenizer=bool(call.logit_bias),
+        )
+        decision = plan.decide(asked, candidates, self._table)
+        stages_ms = {
+            "encode": 1e3 * (encoded_s - began_s),
+            "classify": 1e3 * (labelled_s - encoded_s),
+            "plan": 1e3 * (time.monotonic() - labelled_s),
+        }
+        return _Decided(firsts, candidates, decision, label, learned, stages_ms)
 
     async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer: those there are, then what is written; the session is recorded.
@@ -173,17 +225,24 @@ class Ingress:
         """What a model is asked first; a session that is resumed before its first token is asked it again."""
         return self._first_prompts(ask)[model].prompt
 
-    def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
+    def _candidate(self, name: str, first: prompts.FirstPrompt, quality: float | None) -> plan.Candidate:
         tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
-        return plan.Candidate(self._context_tokens[name], first.tokens + first.reserved_tokens, tokenizer)
-
-    async def _classify(self, call: ChatCall) -> Classification | None:
-        if call.model != plan.AUTO:
-            return None
-        label: Classification | None = await in_time(
-            self._classifier.classify.remote(_last_words(call.messages)), _CLASSIFY_TIMEOUT_S
+        tokens = first.tokens + first.reserved_tokens
+        return plan.Candidate(
+            self._context_tokens[name], tokens, tokenizer, price=self._models[name].price, quality=quality
         )
-        return label
+
+    async def _classify(self, call: ChatCall) -> tuple[Label, dict[str, float]]:
+        """The prompt's label, and the learned router's probabilities if there is one. A classifier that is gone costs
+        an answer nothing but its label."""
+        if not plan.needs_task(call.model):
+            return _UNLABELLED, {}
+        words = _last_words(call.messages)
+        label: Label | None = await in_time(self._classifier.label.remote(words), _CLASSIFY_TIMEOUT_S)
+        learned: dict[str, float] | None = None
+        if self._config.router.learned.path:
+            learned = await in_time(self._classifier.probabilities.remote(words), _CLASSIFY_TIMEOUT_S)
+        return label or _UNLABELLED, learned or {}
 
     def _ask(self, call: ChatCall, chosen: Plan, room: int, streaming: bool) -> Ask:
         defaults = self._models[chosen.models[0]].sampling

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import learning
+from ghostrouter.cli import learning, route
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
 
@@ -39,3 +39,4 @@ def schema() -> None:
 
 main.add_command(learning.train)
 main.add_command(learning.bench)
+main.add_command(route.route)

@@ -1,0 +1,9 @@
+"""What the call is expected to cost."""
+
+from ghostrouter.policy.option import Option
+from ghostrouter.policy.value import Worth, value
+
+
+def price(option: Option, worth: Worth) -> float:
+    """Minus the price."""
+    return -value(option.way, worth).price_usd
