@@ -55,12 +55,9 @@ class Classifier:
     async def label(self, prompt: str, image: bool = False, tools: bool = False) -> Label:
         """The task of a prompt, and what it is explained with."""
         found = self._layers.by_rules(prompt, image, tools)
-        if found is not None:
-            return found
-        if self._encode is None:
-            return Label(ABSTAINED)
-        layers = await self._vectors(prompt)
-        return self._layers.by_meaning(layers)
+        if self._encode is None or self._layers.settles(found):
+            return found or Label(ABSTAINED)
+        return self._layers.by_meaning(await self._vectors(prompt), found)
 
     async def probabilities(self, prompt: str) -> dict[str, float]:
         """Per model the learned router's probability of a good answer; none where there is no learned router."""

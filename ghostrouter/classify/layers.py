@@ -34,6 +34,8 @@ class LayeredClassifier:
         if router.l1.builtin:
             more += rules.read(rules.BUILTIN)
         self._rules = Rules({task: route.rules for task, route in routes.items()}, more)
+        self._routed = {*routes, *router.tiers}
+        self._own_examples = any(route.examples for route in routes.values())
         self._semantic: Semantic | None = None
         if encode is not None:
             fixed = router.l2.threshold
@@ -49,13 +51,24 @@ class LayeredClassifier:
         found = self._rules.classify(prompt, structure.structure(prompt, image, tools))
         return Label(found) if found else None
 
-    def by_meaning(self, layers: Layers) -> Label:
-        """What layer 2 says of a prompt's vectors (depths, dimensions); `default` when it abstains."""
+    def settles(self, label: Label | None) -> bool:
+        """Whether what layer 1 says is the last word. A task that has no route of its own leaves it to layer 2 where
+        routes have examples: they say what matters here."""
+        if label is None:
+            return self._semantic is None
+        return label.classification.task in self._routed or self._semantic is None or not self._own_examples
+
+    def by_meaning(self, layers: Layers, ruled: Label | None = None) -> Label:
+        """What layer 2 says of a prompt's vectors (depths, dimensions), after what layer 1 said without settling it;
+        `default` when both abstain."""
         if self._semantic is None:
-            return Label(ABSTAINED)
+            return ruled or Label(ABSTAINED)
         vector = layers[-1]
         found = self._semantic.classify_embedded(vector)
-        return Label(found or ABSTAINED, tuple(self._semantic.nearest(vector)))
+        nearest = tuple(self._semantic.nearest(vector))
+        if ruled and not (found and found.task in self._routed):
+            return Label(ruled.classification, nearest)
+        return Label(found or ABSTAINED, nearest)
 
 
 def examples(routes: dict[str, Route], builtin: bool) -> dict[str, list[str]]:

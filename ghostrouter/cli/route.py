@@ -93,8 +93,9 @@ def decider(config: GraphConfig, model: str) -> Decide:
             for name, first in firsts.items()
         }
         label = layers.by_rules(query)
-        if label is None:
-            label = layers.by_meaning(encode([query])[0]) if encode else Label(ABSTAINED)
+        if encode and not layers.settles(label):
+            label = layers.by_meaning(encode([query])[0], label)
+        label = label or Label(ABSTAINED)
         tokens = estimate_tokens(query)
         said = label.classification if plan.needs_task(model) else None
         asked = plan.Asked(model, said, tokens, complexity(query, tokens))

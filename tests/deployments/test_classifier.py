@@ -55,5 +55,12 @@ async def test_a_wrong_change_changes_nothing() -> None:
     assert (await classifier.classify("How many?")).task == "count"
 
 
+async def test_a_task_without_a_route_leaves_it_to_the_examples_of_the_routes() -> None:
+    classifier = Classifier(ROUTES, Classify(), encode=encode)
+    classifier.reconfigure({"router": {"l2": {"builtin": False, "threshold": 0.9}}})
+    assert (await classifier.classify("explain aaa")).task == "letters"
+    assert (await classifier.classify("explain ccc")).task == "reasoning"
+
+
 async def test_without_a_learned_router_there_are_no_probabilities() -> None:
     assert await made().probabilities("a") == {}
