@@ -69,7 +69,9 @@ def build(args: dict[str, Any]) -> serve.Application:
             settings=config.telemetry,
             replay=replay,
         ),
-        classifier=_deploy(Classifier, "Classifier", routes=config.routes, settings=config.classify),
+        classifier=_deploy(
+            Classifier, "Classifier", routes=config.routes, settings=config.classify, router=config.router
+        ),
         replay=replay,
         events=_deploy(
             EventStore,

@@ -46,7 +46,7 @@ def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStre
 
 
 def _headers(opened: Opened) -> dict[str, str]:
-    return {"x-request-id": opened.session.id, "cache-control": "no-store"}
+    return opened.headers
 
 
 async def _whole(router: Router, opened: Opened) -> dict[str, Any]:

@@ -271,4 +271,4 @@ class Conductor:
 
 def _sound(session: Session, failed: Collection[str]) -> list[str]:
     """The plan without the models that have failed; verdicts send the answer to none of those."""
-    return [m for m in session.plan.models if m not in failed or m == session.current.model]
+    return [m for m in session.plan.by_strength if m not in failed or m == session.current.model]

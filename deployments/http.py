@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from deployments import call_http, chat_http, responses_http
 from deployments.router import Router
-from ghostrouter.api import chat_request, errors, feedback_request, responses_request, traces
+from ghostrouter.api import chat_request, errors, feedback_request, responses_request, route, traces
 from ghostrouter.errors import BodyTooLarge, GhostRouterError, InvalidRequest
 from ghostrouter.events.records import Event
 
@@ -32,6 +32,7 @@ def app(router: Router, max_body_bytes: int, *around: Middleware) -> Starlette:
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
+            Route("/v1/route", api.route, methods=["POST"]),
             Route("/v1/responses", api.responses, methods=["POST"]),
             Route("/v1/responses/{id}", api.response, methods=["GET"]),
             Route("/v1/responses/{id}/cancel", api.cancel_response, methods=["POST"]),
@@ -93,6 +94,10 @@ class _Api:
         if last_event is not None:
             return await chat_http.resume(self._router, last_event, owner)
         return await chat_http.answer(self._router, chat_request.from_wire(await self.json(request)), owner)
+
+    async def route(self, request: Request) -> Response:
+        call = chat_request.from_wire(route.chat_body(await self.json(request)))
+        return JSONResponse(await self._router.preview(call))
 
     async def responses(self, request: Request) -> Response:
         asked = responses_request.from_wire(await self.json(request))

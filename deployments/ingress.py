@@ -4,7 +4,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -26,8 +26,10 @@ from deployments.metrics import RayMetrics
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
-from ghostrouter.api import errors
+from ghostrouter.api import errors, route
 from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.classify.layers import Label
+from ghostrouter.classify.structure import complexity, estimate_tokens
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.errors import BudgetExceeded, InvalidRequest, NotPermitted, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
@@ -49,6 +51,21 @@ _CLASSIFY_TIMEOUT_S = 0.5
 _BREAKERS_TIMEOUT_S = 5.0
 
 
+_UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    """What a request amounts to before any model is asked; `stages_ms` is the router's own time."""
+
+    firsts: dict[str, prompts.FirstPrompt]
+    candidates: dict[str, plan.Candidate]
+    decision: plan.Decision
+    label: Label
+    learned: dict[str, float]
+    stages_ms: dict[str, float]
+
+
 class Ingress:
     """Validates, classifies, plans, and lets the conductor run the session. What the journal has is `kept`."""
 
@@ -68,7 +85,8 @@ class Ingress:
         self._tokenizers = tokenizers.load(config.models)
         self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
         self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
-        self._routes = {task: route.models for task, route in config.routes.items()}
+        self._routes = {task: row.models for task, row in config.routes.items()}
+        self._table = plan.Table(self._routes, config.router.tiers)
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._emit = RayMetrics()
         self._desk = GuardDesk(guard, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
@@ -103,7 +121,7 @@ class Ingress:
 
     def models(self) -> list[str]:
         """The names a client may ask for."""
-        return [plan.AUTO, *self._models]
+        return [*plan.names(self._routes), *self._models]
 
     async def ready(self) -> bool:
         """Whether an answer could be given: some model of the default route is ready, or in the cloud."""
@@ -132,28 +150,8 @@ class Ingress:
         behalf = calling.behalf(Discretion(self._config.redaction.mode))
         if behalf.discretion.covers_answers and call.logprobs:
             raise InvalidRequest("`logprobs` would tell what is redacted. Leave it out.")
-        if call.model in self._models and not calling.caller.may_use(call.model):
-            raise NotPermitted(f"This key may not use the model `{call.model}`.")
-        label = await self._classify(call)
-        calling.caller.check_task(label.task if label else "default" if call.model == plan.AUTO else call.model)
-        why_not = {name: why for name in self._asked(call, label) if (why := self._why_not(name, call))}
-        firsts = self._first_prompts(call, [n for n in self._asked(call, label) if n not in why_not])
-        if call.model in self._models and call.model not in firsts and call.model not in why_not:
-            raise InvalidRequest(f"`{call.model}` cannot go on with a message that has begun.")
-        candidates = {name: self._candidate(name, first) for name, first in firsts.items()}
-        chosen = wishes.restrict(
-            plan.make_plan(
-                call.model,
-                candidates,
-                self._routes,
-                label,
-                one_tokenizer=bool(call.logit_bias),
-                ineligible=why_not,
-                known=self._models,
-            ),
-            call.wishes,
-            {name: self._worst_usd(call, name, c) for name, c in candidates.items()},
-        )
+        decided = await self._decide(call)
+        firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         room = min(candidates[name].room_tokens for name in chosen.models)
         ask = replace(self._ask(call, chosen, room, streaming=call.stream or kept), behalf=behalf)
         chosen = await self._within_budget(wire.id, ask, chosen, firsts)
@@ -162,7 +160,54 @@ class Ingress:
         session_log = SessionLog(self._recorder, opening) if kept else None
         if session_log:
             await session_log.open()
-        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log)
+        router_s = time.monotonic() - now_s
+        return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log, router_s=router_s)
+
+    async def preview(self, call: ChatCall) -> dict[str, Any]:
+        """What `open` would decide for a call, and why; no model is asked.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        decided = await self._decide(call)
+        return route.to_wire(
+            decided.decision, decided.candidates, decided.label.nearest, decided.learned, decided.stages_ms
+        )
+
+    async def _decide(self, call: ChatCall) -> "_Decided":
+        """The decision for a call: of a preview and of a call to be answered alike."""
+        began_s, caller = time.monotonic(), CALLING.get().caller
+        if call.model in self._models and not caller.may_use(call.model):
+            raise NotPermitted(f"This key may not use the model `{call.model}`.")
+        label, learned = await self._classify(call)
+        labelled_s = time.monotonic()
+        words = _last_words(call.messages)
+        tokens = estimate_tokens(words)
+        asked = plan.Asked(
+            call.model,
+            label.classification if plan.needs_task(call.model) else None,
+            tokens,
+            complexity(words, tokens),
+            one_tokenizer=bool(call.logit_bias),
+        )
+        worth = wishes.worth(call.wishes, call.model, self._config.presets)
+        table = replace(self._table, worth=worth or self._table.worth)
+        caller.check_task(plan.task_of(asked, self._routes) or call.model)
+        names, _ = plan.listed(asked, self._models, table)
+        why_not = {name: why for name in names if (why := self._why_not(name, call))}
+        firsts = self._first_prompts(call, [n for n in names if n not in why_not])
+        counted = learned if self._config.router.learned.mode == "serve" else {}
+        candidates = {name: self._candidate(name, first, counted.get(name)) for name, first in firsts.items()}
+        encoded_s = time.monotonic()
+        decision = plan.decide(asked, candidates, table, why_not)
+        worst_usd = {name: self._worst_usd(call, name, c) for name, c in candidates.items()}
+        decision = replace(decision, plan=wishes.restrict(decision.plan, call.wishes, worst_usd))
+        stages_ms = {
+            "classify": 1e3 * (labelled_s - began_s),
+            "encode": 1e3 * (encoded_s - labelled_s),
+            "plan": 1e3 * (time.monotonic() - encoded_s),
+        }
+        return _Decided(firsts, candidates, decision, label, learned, stages_ms)
 
     async def _within_budget(
         self, session: str, ask: Ask, chosen: Plan, firsts: Mapping[str, prompts.FirstPrompt]
@@ -234,12 +279,6 @@ class Ingress:
             await opened.log.ended()
         await self.events.settled()
 
-    def _asked(self, call: ChatCall, label: Classification | None) -> tuple[str, ...]:
-        """The models that the call's plan may hold; what only a script names is not asked first."""
-        if call.model != plan.AUTO:
-            return (call.model,) if call.model in self._models else ()
-        return self._routes.get(label.task if label else "default", self._routes["default"])
-
     def _why_not(self, name: str, call: ChatCall) -> str:
         if not CALLING.get().caller.may_use(name):
             return "not for this key"
@@ -254,22 +293,29 @@ class Ingress:
         """What a model is asked first; a session that is resumed before its first token is asked it again."""
         return self._first_prompts(ask, [model])[model].prompt
 
-    def _candidate(self, name: str, first: prompts.FirstPrompt) -> plan.Candidate:
+    def _candidate(self, name: str, first: prompts.FirstPrompt, quality: float | None) -> plan.Candidate:
         tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
-        return plan.Candidate(self._context_tokens[name], first.tokens + first.reserved_tokens, tokenizer)
+        tokens = first.tokens + first.reserved_tokens
+        return plan.Candidate(
+            self._context_tokens[name], tokens, tokenizer, price=self._models[name].price, quality=quality
+        )
 
     def _worst_usd(self, call: ChatCall, name: str, candidate: plan.Candidate) -> float:
         """What an answer of one model costs at most."""
         longest = max(0, min(call.max_tokens or candidate.room_tokens, candidate.room_tokens))
         return price_usd(self._models[name].price, candidate.prompt_tokens, longest)
 
-    async def _classify(self, call: ChatCall) -> Classification | None:
-        if call.model != plan.AUTO:
-            return None
-        label: Classification | None = await in_time(
-            self._classifier.classify.remote(_last_words(call.messages)), _CLASSIFY_TIMEOUT_S
-        )
-        return label
+    async def _classify(self, call: ChatCall) -> tuple[Label, dict[str, float]]:
+        """The prompt's label, and the learned router's probabilities if there is one. A classifier that is gone costs
+        an answer nothing but its label."""
+        if not plan.needs_task(call.model):
+            return _UNLABELLED, {}
+        words = _last_words(call.messages)
+        label: Label | None = await in_time(self._classifier.label.remote(words), _CLASSIFY_TIMEOUT_S)
+        learned: dict[str, float] | None = None
+        if self._config.router.learned.path:
+            learned = await in_time(self._classifier.probabilities.remote(words), _CLASSIFY_TIMEOUT_S)
+        return label or _UNLABELLED, learned or {}
 
     def _ask(self, call: ChatCall, chosen: Plan, room: int, streaming: bool) -> Ask:
         defaults = self._models[chosen.models[0]].sampling
@@ -289,7 +335,7 @@ class Ingress:
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )
-        worth = wishes.worth(call.wishes, self._config.presets)
+        worth = wishes.worth(call.wishes, call.model, self._config.presets)
         return Ask(
             call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes, worth
         )

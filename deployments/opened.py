@@ -14,6 +14,7 @@ class Opened:
     """A session that is to be written, or gone on with: then `past` are the growths there are already.
 
     `failure` is why a session ended that did not come to its end; `log` is None where nothing (more) is kept of it.
+    `router_s` is the time it took to decide.
     """
 
     session: Session
@@ -22,3 +23,18 @@ class Opened:
     log: SessionLog | None
     past: tuple[Growth, ...] = ()
     failure: GhostRouterError | None = None
+    router_s: float = 0.0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is known before the first token; what became of it later is in the final event and the trace."""
+        plan = self.session.plan
+        label = plan.classification
+        named = {"x-ghost-task": label.task, "x-ghost-layer": label.layer} if label else {}
+        return {
+            "x-request-id": self.session.id,
+            "x-ghost-model": plan.models[0],
+            **named,
+            "x-ghost-router-ms": f"{1e3 * self.router_s:.1f}",
+            "cache-control": "no-store",
+        }

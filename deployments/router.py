@@ -49,6 +49,10 @@ class Router(Protocol):
         """Plan a session. Raises RequestError."""
         ...
 
+    async def preview(self, call: ChatCall) -> dict[str, Any]:
+        """What `open` would decide. Raises RequestError."""
+        ...
+
     def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer. Raises NothingCanAnswer, SessionMoved or SessionCancelled."""
         ...

@@ -4,17 +4,19 @@ Unknown keys are errors.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ghostrouter import config_file
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage, providers
+from ghostrouter.config_file import nearest
 from ghostrouter.config_guard import Access, Budgets, Redaction
+from ghostrouter.config_router import Router
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Price, Trust, Worth
 
@@ -278,11 +280,12 @@ class GraphConfig(_Section):
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
     )
     presets: dict[str, Worth] = Field(
-        default_factory=dict,
+        default={"economy": Worth(0.001), "balanced": Worth(0.01), "quality": Worth(0.1)},
         description="what answers are worth, by name, in US dollars; `balanced` holds where a request names none. "
-        "Without it calibrations alone decide when to switch",
+        "Where prices do not differ, or there is no worth, calibrations alone decide when to switch",
     )
     classify: Classify = Classify()
+    router: Router = Router()
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
@@ -317,8 +320,12 @@ class GraphConfig(_Section):
         for task, route in self.routes.items():
             unknown = sorted(set(route.models) - set(names))
             if unknown:
-                why = discover.absence(unknown[0])
+                why = discover.absence(unknown[0]) or nearest(unknown[0], names)
                 raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}{why}")
+        for task, rows in self.router.tiers.items():
+            unknown = sorted({m for row in rows for m in row.models} - set(names))
+            if unknown:
+                raise ValueError(f"router.tiers.{task}: no such model: {', '.join(unknown)}")
         return self
 
     def adapters(self) -> dict[str, str]:
@@ -341,31 +348,37 @@ class GraphConfig(_Section):
 
 @dataclass(frozen=True, slots=True)
 class ServeFile:
-    """A file for `serve run`: what it says of HTTP, and the configurations of the applications that are this one."""
+    """A file for `serve run`: what it says of HTTP, and the configurations of the applications that are this one.
+
+    `document` is the file with all overrides in it.
+    """
 
     host: str
     port: int
     graphs: tuple[GraphConfig, ...]
+    document: dict[str, Any]
 
     @classmethod
-    def load(cls, path: Path) -> "ServeFile":
-        """Read a file.
+    def load(cls, path: Path, overrides: Sequence[str] = ()) -> "ServeFile":
+        """Read a file, with overrides by the environment and then by `overrides`.
 
         Raises:
-            ConfigError: it cannot be read, is no YAML, has no applications, or an argument is wrong.
+            ConfigError: something is wrong; a line for each problem names file, line and key.
         """
-        try:
-            document = yaml.safe_load(path.read_text())
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"it cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        except yaml.YAMLError as error:
-            raise ConfigError(f"no YAML: {error}") from error
-        applications = document.get("applications") if isinstance(document, dict) else None
-        if not isinstance(applications, list):
-            raise ConfigError("`applications` is missing")
-        ours = (a for a in applications if a.get("import_path") == "graph:build")
+        document = config_file.document(path)
+        changes = [*config_file.from_environment(os.environ), *overrides]
+        graphs = []
+        for number, application in enumerate(document["applications"]):
+            if application.get("import_path") != "graph:build":
+                continue
+            application["args"] = config_file.override(application.get("args") or {}, changes)
+            try:
+                graphs.append(GraphConfig.model_validate(application["args"]))
+            except ValidationError as error:
+                under = ("applications", number, "args")
+                raise ConfigError(config_file.problems(error, GraphConfig, path, under)) from error
         http = {"host": "127.0.0.1", "port": 8000, **(document.get("http_options") or {})}
-        return cls(http["host"], http["port"], tuple(GraphConfig.parse(a.get("args") or {}) for a in ours))
+        return cls(http["host"], http["port"], tuple(graphs), document)
 
 
 def is_set_up(provider: str) -> bool:
@@ -396,3 +409,8 @@ def api_key(model: CloudModel) -> str | None:
 def log_dir() -> Path:
     """Where engine and service logs go: GHOSTROUTER_LOG_DIR, else `logs` in the working directory."""
     return Path(os.environ.get("GHOSTROUTER_LOG_DIR", "logs")).resolve()
+
+
+def cache_dir() -> Path:
+    """Where encodings are kept: GHOSTROUTER_CACHE_DIR, else `.cache` in the working directory."""
+    return Path(os.environ.get("GHOSTROUTER_CACHE_DIR", ".cache")).resolve()

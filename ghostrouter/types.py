@@ -365,9 +365,18 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models a session may use, in the order of preference, and why; those it may not, each with why not."""
+    """The models a session may use, in the order of preference, and why; those it may not, each with why not.
+
+    `ladder` has them in the order of strength, which verdicts go by; empty: the order of preference is that, too.
+    """
 
     models: tuple[str, ...]
     reason: str
     classification: Classification | None = None
     ineligible: tuple[tuple[str, str], ...] = ()
+    ladder: tuple[str, ...] = ()
+
+    @property
+    def by_strength(self) -> tuple[str, ...]:
+        """The models, the cheapest first."""
+        return tuple(m for m in self.ladder if m in self.models) or self.models

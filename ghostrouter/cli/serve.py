@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import yaml
 from rich.console import Console
 
 from ghostrouter.config import ServeFile, log_dir
@@ -32,11 +34,11 @@ class ServeFailed(ConfigError):
     """The service did not start."""
 
 
-def run(config: Path) -> int:
+def run(config: Path, overrides: Sequence[str] = ()) -> int:
     """Start the service and wait for its end; returns the exit status."""
     console = Console(highlight=False)
     try:
-        options = _check(config)
+        options = _check(config, overrides)
     except ConfigError as error:
         console.print(f"[red]{config}:[/red] {error}", soft_wrap=True)
         return 2
@@ -45,10 +47,12 @@ def run(config: Path) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     log = log_dir() / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
+    merged = log.with_name("serve.yaml")  # with what the command line and the environment have changed
+    merged.write_text(yaml.safe_dump(options.document, sort_keys=False, allow_unicode=True))
     console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs", soft_wrap=True)
     with log.open("wb") as out:
         child = subprocess.Popen(  # noqa: S603
-            [str(Path(sys.executable).with_name("serve")), "run", str(config)],
+            [str(Path(sys.executable).with_name("serve")), "run", str(merged)],
             stdout=out,
             stderr=subprocess.STDOUT,
             env={**ENVIRONMENT, **os.environ},
@@ -66,13 +70,13 @@ def run(config: Path) -> int:
         _stop(console, child)
 
 
-def _check(config: Path) -> ServeFile:
-    """A configuration that can be served.
+def _check(config: Path, overrides: Sequence[str]) -> ServeFile:
+    """A configuration that can be served, with the overrides in it.
 
     Raises:
         ConfigError: the file is no YAML, an argument is wrong or the port is taken.
     """
-    options = ServeFile.load(config)
+    options = ServeFile.load(config, overrides)
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -64,12 +64,7 @@ def record(path: Path, model: str, url: str, out: Path, max_tokens: int) -> None
     click.echo(f"{out}: {count} traces")
 
 
-@click.group()
-def bench() -> None:
-    """Measurements on files of your own."""
-
-
-@bench.command()
+@click.command()
 @click.option("--traces", "path", required=True, type=_FILE, help="labelled traces to measure on, see docs/traces.md")
 @click.option("--train", type=_FILE, help="traces to learn from; default: grouped cross-validation")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")

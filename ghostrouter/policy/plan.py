@@ -1,27 +1,123 @@
-"""Before the first token: the models a session may use, in order."""
+"""Before the first token: the models a session may use, in order. Filter, score, pick.
+
+A preview and a call make the same decision because both call `decide`.
+"""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from ghostrouter.config_router import Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
-from ghostrouter.types import Classification, Plan
+from ghostrouter.policy import tiers
+from ghostrouter.policy.filters import FILTERS
+from ghostrouter.policy.option import Candidate, Option
+from ghostrouter.policy.scorers import SCORERS
+from ghostrouter.types import Classification, Plan, Worth
+
+__all__ = ["AUTO", "Asked", "Candidate", "Considered", "Decision", "Table", "decide", "make_plan", "names", "task_of"]
 
 AUTO = "ghost/auto"
+_PREFIX = "ghost/"
+_WORTH = Worth(quality_usd=0.01, second_usd=0.0)
+_NONE: Mapping[str, str] = MappingProxyType({})
+_WISHES = ("auto", "economy", "balanced", "quality")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """What the policy knows of a model: its context window, how long the prompt is in its tokens, its tokenizer."""
+class Table:
+    """What an operator has set: routes and tiers by task, what an answer is worth, and rows that tasks are promoted."""
 
-    context_tokens: int
-    prompt_tokens: int
-    tokenizer: str = ""
+    routes: Mapping[str, tuple[str, ...]]
+    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
+    worth: Worth = _WORTH
+    promoted: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked: the name in `model`, how the prompt looks; `one_tokenizer` where it speaks of token ids."""
+
+    model: str
+    classification: Classification | None = None
+    tokens: int = 0
+    complexity: float = 0.0
+    one_tokenizer: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """A model that was looked at: its terms in US dollars, or the reason why it fell out."""
+
+    name: str
+    refused: str = ""
+    terms: tuple[tuple[str, float], ...] = ()
 
     @property
-    def room_tokens(self) -> int:
-        """How many tokens an answer may have."""
-        return self.context_tokens - self.prompt_tokens
+    def score(self) -> float:
+        """The sum of the terms."""
+        return sum(term for _, term in self.terms)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The plan, and everything that was considered for it in the order of the route."""
+
+    plan: Plan
+    considered: tuple[Considered, ...]
+
+
+def names(routes: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """What may be asked for beside models."""
+    return [_PREFIX + w for w in _WISHES] + [_PREFIX + t for t in routes if t not in (*_WISHES, "default")]
+
+
+def needs_task(model: str) -> bool:
+    """Whether the prompt must be classified for this request."""
+    return model.removeprefix(_PREFIX) in _WISHES and model.startswith(_PREFIX)
+
+
+def task_of(asked: Asked, routes: Mapping[str, tuple[str, ...]]) -> str | None:
+    """The route a request goes by; None where it names a model."""
+    wish = asked.model.removeprefix(_PREFIX) if asked.model.startswith(_PREFIX) else None
+    if wish in _WISHES:
+        label = asked.classification
+        return label.task if label and label.task in routes else "default"
+    return wish if wish in routes else None
+
+
+def decide(
+    asked: Asked, candidates: Mapping[str, Candidate], table: Table, ineligible: Mapping[str, str] = _NONE
+) -> Decision:
+    """The models a session may use, the first to begin with.
+
+    A model without a candidate cannot go on with the client's own beginning; one that is `ineligible` cannot do what is
+    asked, or may not, for the reason given there.
+
+    Raises:
+        UnknownModel: there is no such model.
+        InvalidRequest: none of the route can answer it.
+        PromptTooLong: the prompt fits into no model of the plan.
+    """
+    names, reason = listed(asked, {*candidates, *ineligible}, table)
+    considered = tuple(_consider(name, candidates, table.worth, ineligible) for name in names)
+    able = [c.name for c in considered if not c.refused]
+    if not able:
+        _refuse(considered, candidates, reason)
+    ladder = tuple(able)
+    if asked.one_tokenizer:
+        able = [n for n in able if candidates[n].tokenizer == candidates[able[0]].tokenizer]
+    scores = {c.name: c.score for c in considered}
+    if task_of(asked, table.routes) and all(candidates[n].quality is not None for n in able):
+        first = max(able, key=lambda n: (scores[n], -able.index(n)))
+        able = [first, *(n for n in able if n != first)]
+        reason += ", the most valuable first"
+    if asked.model == "ghost/quality":
+        able = able[::-1]
+    elif asked.model == "ghost/economy":
+        able.sort(key=lambda n: Option(n, candidates[n]).way.price_usd)
+    why = tuple((n, ineligible[n]) for n in names if n in ineligible)
+    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder), considered)
 
 
 def make_plan(
@@ -30,43 +126,54 @@ def make_plan(
     routes: Mapping[str, tuple[str, ...]],
     classification: Classification | None,
     one_tokenizer: bool = False,
-    ineligible: Mapping[str, str] = MappingProxyType({}),
-    known: Collection[str] = (),
+    ineligible: Mapping[str, str] = _NONE,
 ) -> Plan:
-    """The plan for a request: the model it names, or for AUTO those of its task's route that have room.
+    """The plan of a decision by routes alone. Raises what `decide` raises."""
+    asked = Asked(requested, classification, one_tokenizer=one_tokenizer)
+    return decide(asked, candidates, Table(routes), ineligible).plan
 
-    With `one_tokenizer` only those that share the tokenizer of the first: the request speaks of token ids.
 
-    A model without a candidate cannot go on with the client's own beginning; one that is `ineligible` cannot do what is
-    asked, or may not, for the reason given there. `known` are all names there are, for the message.
+def listed(asked: Asked, models: Collection[str], table: Table) -> tuple[tuple[str, ...], str]:
+    """The models to consider, and why these; `models` are those that can be asked for by name.
 
     Raises:
         UnknownModel: there is no such model.
-        InvalidRequest: none of the route can answer it.
-        PromptTooLong: the prompt fits into no model of the plan.
     """
-    if requested == AUTO:
-        task = classification.task if classification and classification.task in routes else "default"
-        names, reason = routes[task], f"route {task}"
-    elif requested in candidates or requested in ineligible:
-        names, reason = (requested,), "requested by name"
-    else:
-        names_known = ", ".join([AUTO, *(known or candidates)])
-        raise UnknownModel(f"The model `{requested}` does not exist. Models: {names_known}.")
-    why = tuple((n, ineligible[n]) for n in names if n in ineligible)
-    able = [n for n in names if n in candidates and n not in ineligible]
-    if not able and why:
-        told = "; ".join(f"{name} {reason}" for name, reason in why)
-        raise InvalidRequest(f"No model of {reason} can answer this: {told}.")
-    if not able:
-        raise InvalidRequest(f"No model of {reason} can go on with a message that has begun.")
-    fitting = tuple(n for n in able if candidates[n].room_tokens > 0)
-    if not fitting:
-        longest = max(able, key=lambda n: candidates[n].context_tokens)
-        raise PromptTooLong(
-            f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
-            f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
-        )
-    if one_tokenizer:
-        fitting = tuple(n for n in fitting if candidates[n].tokenizer == candidates[fitting[0]].tokenizer)
-    return Plan(fitting, reason, classification, why)
+    task = task_of(asked, table.routes)
+    if task is None:
+        if asked.model in models:
+            return (asked.model,), "requested by name"
+        known = ", ".join([AUTO, *models])
+        raise UnknownModel(f"The model `{asked.model}` does not exist. Models: {known}.")
+    label = asked.classification
+    wanted = label.task if label and label.task in table.tiers else task
+    rows = table.tiers.get(wanted)
+    if not rows:
+        return table.routes[task], f"route {task}"
+    number, row = tiers.pick(rows, asked.tokens, asked.complexity, table.promoted.get(wanted, 0))
+    return row.models, f"tier {number + 1} of {wanted}"
+
+
+def _consider(
+    name: str, candidates: Mapping[str, Candidate], worth: Worth, ineligible: Mapping[str, str]
+) -> Considered:
+    if name in ineligible:
+        return Considered(name, ineligible[name])
+    if name not in candidates:
+        return Considered(name, "cannot go on with a message that has begun")
+    option = Option(name, candidates[name])
+    refused = next((why for f in FILTERS if (why := f(option))), "")
+    return Considered(name, refused, tuple((term, score(option, worth)) for term, score in SCORERS.items()))
+
+
+def _refuse(considered: tuple[Considered, ...], candidates: Mapping[str, Candidate], reason: str) -> None:
+    present = [c.name for c in considered if c.name in candidates]
+    willing = [n for n in present if not candidates[n].refused]
+    if not willing:
+        whys = "; ".join(f"{c.name} {c.refused}" for c in considered)
+        raise InvalidRequest(f"No model of {reason} can answer this: {whys}.")
+    longest = max(willing, key=lambda n: candidates[n].context_tokens)
+    raise PromptTooLong(
+        f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
+        f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
+    )

@@ -41,15 +41,17 @@ def rules(usual: SwitchRules, wishes: Wishes) -> SwitchRules:
     return replace(usual, max_handoffs=most)
 
 
-def worth(wishes: Wishes, presets: Mapping[str, Worth]) -> Worth | None:
-    """What an answer is worth to the caller: a preset, BALANCED if none is named, and `quality_usd` in its place.
+def worth(wishes: Wishes, model: str, presets: Mapping[str, Worth]) -> Worth | None:
+    """What an answer is worth to the caller: a preset, by name or as `ghost/NAME`, and `quality_usd` in its place.
+
+    BALANCED if none is named.
 
     Raises:
         InvalidRequest: there is no such preset.
     """
     if wishes.preset is not None and wishes.preset not in presets:
         raise InvalidRequest(f"`ghost.preset`: there is no `{wishes.preset}`. Presets: {', '.join(presets) or 'none'}.")
-    base = presets.get(wishes.preset or BALANCED)
+    base = presets.get(wishes.preset or model.removeprefix("ghost/"), presets.get(BALANCED))
     if wishes.quality_usd is None:
         return base
     return Worth(wishes.quality_usd, base.second_usd if base else 0.0)

@@ -1,10 +1,14 @@
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ghostrouter.classify import rules
+from ghostrouter.classify.encoder import Layers, cached, sentence_encoder
 from ghostrouter.classify.rules import Rules
-from ghostrouter.classify.semantic import Embeddings, Semantic, sentence_encoder
+from ghostrouter.classify.semantic import Embeddings, Semantic
+from ghostrouter.classify.structure import structure
 from ghostrouter.errors import ConfigError
 
 
@@ -29,7 +33,7 @@ def letters(texts: Sequence[str]) -> Embeddings:
 
 
 def test_the_closest_example_decides_or_nothing() -> None:
-    semantic = Semantic({"x": ["aaa", "aab"], "y": ["bbb"]}, threshold=0.8, encode=letters)
+    semantic = Semantic({"x": ["aaa", "aab"], "y": ["bbb"]}, threshold=0.8, embed=letters)
     found = semantic.classify("bb")
     assert found is not None
     assert (found.task, found.layer) == ("y", "semantic")
@@ -40,7 +44,107 @@ def test_the_closest_example_decides_or_nothing() -> None:
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_the_bundled_encoder_knows_meanings() -> None:
     encode = sentence_encoder("all-MiniLM-L6-v2")
-    semantic = Semantic({"code": ["Write a Python function."], "cooking": ["How do I bake bread?"]}, 0.2, encode)
+    examples = {"code": ["Write a Python function."], "cooking": ["How do I bake bread?"]}
+    semantic = Semantic(examples, 0.2, lambda texts: encode(texts)[:, -1])
     found = semantic.classify("Please write a function in Rust that sorts a list.")
     assert found is not None
     assert found.task == "code"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        (r"(a+)+\1", "linear time: invalid escape sequence"),
+        (r"(?=a+)b", "linear time: invalid perl operator"),
+        (r"(.{1,900}){1,900}", "linear time: invalid repetition size"),
+        (r"(?:a?){1000}" * 200, "linear time: pattern too large"),
+    ],
+)
+def test_what_cannot_be_matched_in_linear_time_is_refused_at_load(pattern: str, words: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        Rules({"math": [pattern]})
+    assert words in str(refusal.value)
+    assert "routes.math.rules" in str(refusal.value)
+
+
+def test_nested_repetitions_cannot_hang_it() -> None:
+    rules = Rules({"x": [r"(a+)+$", r"(a|aa)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(.*a){20}$"]})
+    assert rules.classify("a" * 4000 + "!") is None
+
+
+@pytest.mark.parametrize(
+    ("prompt", "task"),
+    [
+        ("goto amazon.com", "tool_use"),
+        ("write a python function", "code"),
+        ("explain transformers", "reasoning"),
+        ("hello", "simple_chat"),
+        ("@image what is it", "vision"),
+        ("Write a README for this project", "docs"),
+        ("Solve x^2 = 9", "math"),
+        ("Translate this into French", "translation"),
+        ("Summarize this article", "summarisation"),
+    ],
+)
+def test_the_shipped_rules_know_the_tasks(prompt: str, task: str) -> None:
+    found = Rules({}, rules.read(rules.BUILTIN)).classify(prompt)
+    assert found is not None
+    assert (found.task, found.layer) == (task, "rules")
+    assert found.reason
+
+
+def test_an_attached_image_decides_whatever_is_asked() -> None:
+    found = Rules({}, rules.read(rules.BUILTIN)).classify("hello", structure("hello", image=True))
+    assert found is not None
+    assert found.task == "vision"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: 1", "a list of rules"),
+        ("- {task: x}", "rule 1: one of `pattern`"),
+        ("- {task: x, pattern: a}\n- {task: x, patern: a}", "rule 2: there is no key patern"),
+        ("- {task: x, structure: poem}", "rule 1: `structure` is one of image"),
+        ("- {task: x, pattern: '('}", "rule 1"),
+        ("[", "no rules can be read"),
+    ],
+)
+def test_a_wrong_rules_file_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as refusal:
+        rules.read(path)
+    assert words in str(refusal.value)
+    assert str(path) in str(refusal.value)
+
+
+def test_words_of_a_rule_are_matched_whole(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text("- {task: legal, words: [contract, c++]}")
+    own = Rules({}, rules.read(path))
+    assert own.classify("About my contract.") is not None
+    assert own.classify("contractors") is None
+
+
+def test_thresholds_are_learned_from_the_examples_where_there_are_enough() -> None:
+    many = {"x": ["aaa", "aab", "aaab", "aaaa", "aaaab"], "y": ["bbb", "bbbb"]}
+    learned = Semantic(many, 0.9, letters, fixed=False)
+    assert learned.thresholds["y"] == 0.9
+    assert learned.thresholds["x"] != 0.9
+    assert set(Semantic(many, 0.9, letters).thresholds.values()) == {0.9}
+
+
+def test_an_encoder_is_asked_once_for_what_it_has_seen() -> None:
+    asked: list[str] = []
+
+    def encode(texts: Sequence[str]) -> Layers:
+        asked.extend(texts)
+        return np.array([[[len(t)]] for t in texts], dtype=np.float32)
+
+    remembered = cached(encode, 2)
+    assert remembered(["a", "bb", "a"]).tolist() == [[[1]], [[2]], [[1]]]
+    remembered(["a", "ccc"])
+    assert asked == ["a", "bb", "ccc"]
+    remembered(["bb"])
+    assert asked[-1] == "bb"

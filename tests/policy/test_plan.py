@@ -1,8 +1,12 @@
+from random import Random
+
 import pytest
 
+from ghostrouter.config_router import Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
-from ghostrouter.policy.plan import AUTO, Candidate, make_plan
-from ghostrouter.types import Classification
+from ghostrouter.policy.plan import AUTO, Asked, Candidate, Table, decide, make_plan
+from ghostrouter.policy.tiers import Hysteresis, Promotion, levels
+from ghostrouter.types import Classification, Price, Worth
 
 ROUTES = {"default": ("small", "large"), "code": ("large",)}
 ROOM = {"small": Candidate(100, 10), "large": Candidate(1000, 10)}
@@ -52,3 +56,78 @@ def test_models_that_cannot_answer_at_all_fall_out() -> None:
     assert make_plan(AUTO, {"large": ROOM["large"]}, ROUTES, None).models == ("large",)
     with pytest.raises(InvalidRequest, match="route code"):
         make_plan(AUTO, {"small": ROOM["small"]}, ROUTES, label("code"))
+
+
+TIERS = {
+    "code": (
+        Tier(tokens=400, complexity=0.3, models=("small",)),
+        Tier(tokens=2000, complexity=0.6, models=("mid", "large")),
+        Tier(models=("large",)),
+    )
+}
+MORE = {**ROOM, "mid": Candidate(1000, 10)}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "complexity", "promoted", "models"),
+    [
+        (400, 0.3, 0, ("small",)),
+        (401, 0.3, 0, ("mid", "large")),
+        (10, 0.5, 0, ("mid", "large")),
+        (2001, 0.0, 0, ("large",)),
+        (10, 0.0, 1, ("mid", "large")),
+        (10, 0.9, 2, ("large",)),
+    ],
+)
+def test_tokens_and_complexity_choose_the_tier(
+    tokens: int, complexity: float, promoted: int, models: tuple[str, ...]
+) -> None:
+    table = Table(ROUTES, TIERS, promoted={"code": promoted})
+    assert decide(Asked(AUTO, label("code"), tokens, complexity), MORE, table).plan.models == models
+
+
+def test_a_task_can_be_asked_for_by_name_and_wishes_change_the_order() -> None:
+    table = Table(ROUTES)
+    assert decide(Asked("ghost/code"), ROOM, table).plan.models == ("large",)
+    assert decide(Asked("ghost/quality"), ROOM, table).plan.models == ("large", "small")
+    assert decide(Asked("ghost/balanced"), ROOM, table).plan.models == ("small", "large")
+    dear = {**ROOM, "small": Candidate(100, 10, price=Price(9.0, 9.0))}
+    assert decide(Asked("ghost/economy"), dear, table).plan.models == ("large", "small")
+
+
+def test_who_falls_out_is_told_with_the_reason() -> None:
+    room = {"small": Candidate(100, 10, refused="is open, its breaker"), "large": Candidate(1000, 10)}
+    decision = decide(Asked(AUTO), room, Table(ROUTES))
+    assert decision.plan.models == ("large",)
+    assert [(c.name, c.refused) for c in decision.considered] == [("small", "is open, its breaker"), ("large", "")]
+    with pytest.raises(InvalidRequest, match="small is open"):
+        decide(Asked("small"), room, Table(ROUTES))
+
+
+def test_where_quality_is_known_the_most_valuable_begins() -> None:
+    price = Price(completion_usd_per_mtok=10.0)
+    room = {"small": Candidate(100, 10, quality=0.3), "large": Candidate(1000, 10, price=price, quality=0.9)}
+    dear = Table(ROUTES, worth=Worth(1.0, 0.0))
+    cheap = Table(ROUTES, worth=Worth(0.0001, 0.0))
+    assert decide(Asked(AUTO), room, dear).plan.models == ("large", "small")
+    assert decide(Asked(AUTO), room, cheap).plan.models == ("small", "large")
+
+
+def test_promotion_has_hysteresis() -> None:
+    rule, state = Hysteresis(breaches=2, healthy=2, hold_s=10.0), Promotion()
+    for now_s in (0.0, 1.0):
+        state = rule.observe(state, True, now_s)
+    assert state.level == 1
+    for now_s in (2.0, 3.0):
+        state = rule.observe(state, False, now_s)
+    assert state.level == 1  # not before it has held for a while
+    assert rule.observe(state, False, 11.0).level == 0
+    assert levels({"code": state, "docs": Promotion()}) == {"code": 1}
+
+
+def test_a_thousand_prompts_are_decided_alike_whatever_came_before() -> None:
+    table, rng = Table(ROUTES, TIERS), Random(1)
+    asked = [Asked(AUTO, label(rng.choice(["code", "x"])), rng.randrange(3000), rng.random()) for _ in range(1000)]
+    first = [decide(a, MORE, table) for a in asked]
+    order = rng.sample(range(1000), 1000)
+    assert all(decide(asked[i], MORE, table) == first[i] for i in order)

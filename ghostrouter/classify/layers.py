@@ -1,0 +1,87 @@
+"""Both layers over a configuration, and what a label is explained with."""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ghostrouter.classify import rules, structure
+from ghostrouter.classify.encoder import Encode, Layers
+from ghostrouter.classify.rules import Rules
+from ghostrouter.classify.semantic import Semantic
+from ghostrouter.config import Classify, Route
+from ghostrouter.config_router import Router
+from ghostrouter.types import Classification
+
+ABSTAINED = Classification("default", "none", 0.0, "no rule and no example is close")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A classification, and the closest examples where they were looked for: (task, example, similarity)."""
+
+    classification: Classification
+    nearest: tuple[tuple[str, str, float], ...] = ()
+
+
+class LayeredClassifier:
+    """Rules first; meaning when they abstain. `encode` is None where there is no encoder: rules only."""
+
+    def __init__(self, routes: dict[str, Route], settings: Classify, router: Router, encode: Encode | None) -> None:
+        more = rules.read(Path(router.l1.file)) if router.l1.file else []
+        if router.l1.builtin:
+            more += rules.read(rules.BUILTIN)
+        self._rules = Rules({task: route.rules for task, route in routes.items()}, more)
+        self._routed = {*routes, *router.tiers}
+        self._own_examples = any(route.examples for route in routes.values())
+        self._semantic: Semantic | None = None
+        if encode is not None:
+            fixed = router.l2.threshold
+            self._semantic = Semantic(
+                examples(routes, router.l2.builtin),
+                settings.threshold if fixed is None else fixed,
+                lambda texts: encode(texts)[:, -1],
+                fixed=fixed is not None,
+            )
+
+    def by_rules(self, prompt: str, image: bool = False, tools: bool = False) -> Label | None:
+        """What layer 1 says."""
+        found = self._rules.classify(prompt, structure.structure(prompt, image, tools))
+        return Label(found) if found else None
+
+    def settles(self, label: Label | None) -> bool:
+        """Whether what layer 1 says is the last word. A task that has no route of its own leaves it to layer 2 where
+        routes have examples: they say what matters here."""
+        if label is None:
+            return self._semantic is None
+        return label.classification.task in self._routed or self._semantic is None or not self._own_examples
+
+    def by_meaning(self, layers: Layers, ruled: Label | None = None) -> Label:
+        """What layer 2 says of a prompt's vectors (depths, dimensions), after what layer 1 said without settling it;
+        `default` when both abstain."""
+        if self._semantic is None:
+            return ruled or Label(ABSTAINED)
+        vector = layers[-1]
+        found = self._semantic.classify_embedded(vector)
+        nearest = tuple(self._semantic.nearest(vector))
+        if ruled and not (found and found.task in self._routed):
+            return Label(ruled.classification, nearest)
+        return Label(found or ABSTAINED, nearest)
+
+
+def examples(routes: dict[str, Route], builtin: bool) -> dict[str, list[str]]:
+    """Task -> utterances, those of the routes first."""
+    found = {task: list(route.examples) for task, route in routes.items() if route.examples}
+    if builtin:
+        for task, utterances in builtin_examples().items():
+            found.setdefault(task, []).extend(utterances)
+    return found
+
+
+def builtin_examples() -> dict[str, list[str]]:
+    """The examples that ship."""
+    text = files("ghostrouter.classify").joinpath("builtin_examples.yaml").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded

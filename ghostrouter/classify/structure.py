@@ -1,0 +1,52 @@
+"""What is seen of a prompt without understanding it."""
+
+import re
+from dataclasses import dataclass
+
+_CODE = re.compile(r"```|^ {4,}\S.*[;{}()=]", re.MULTILINE)
+_MATH = re.compile(r"\$\$|\\\[|\\(?:frac|int|sum|sqrt|lim)\b|[∫√∑π≤≥]")
+_MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """`image` and `tools` come from the request, the rest from the text. Tokens are estimated, about 4 bytes each."""
+
+    image: bool = False
+    tools: bool = False
+    code: bool = False
+    math: bool = False
+    tokens: int = 0
+
+    def has(self, name: str) -> bool:
+        """Whether a structural rule of that name matches."""
+        return name in NAMES and bool(getattr(self, name))
+
+
+NAMES = ("image", "tools", "code", "math")
+"""What a structural rule may ask for."""
+
+
+def structure(prompt: str, image: bool = False, tools: bool = False) -> Structure:
+    """The structure of a prompt."""
+    head = prompt[:_MOST]
+    return Structure(image, tools, bool(_CODE.search(head)), bool(_MATH.search(head)), estimate_tokens(prompt))
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens a text has, whatever the tokenizer: a quarter of its bytes."""
+    return (len(text.encode()) + 3) // 4
+
+
+def complexity(prompt: str, tokens: int) -> float:
+    """How demanding a prompt looks, in [0, 1]: length, conditions, steps and questions asked."""
+    marks = len(_DEMANDS.findall(prompt[:_MOST]))
+    return min(1.0, 0.08 * marks + 0.5 * min(1.0, tokens / 2000))
+
+
+_DEMANDS = re.compile(
+    r"\b(?:must|should|ensure|require[sd]?|constraint|unless|except|then|after that|finally|step|prove|design|why"
+    r"|optimi[sz]e|architecture|concurren\w+|distributed|thread-safe|complexity|trade-?off|compare|edge cases?)\b"
+    r"|^\s*(?:[-*]|\d+[.)])\s",
+    re.IGNORECASE | re.MULTILINE,
+)

@@ -1,0 +1,80 @@
+"""Offline evaluation of routers: folds that keep equal questions together, figures with intervals."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.learn.apgr import apgr, cpt, interval
+from ghostrouter.learn.peers import PEERS, Peer
+from ghostrouter.learn.rows import Rows
+from ghostrouter.learn.views import Views
+
+Array = npt.NDArray[np.float64]
+Index = npt.NDArray[np.intp]
+
+
+def questions(rows: Rows) -> Index:
+    """A number per row, the same for the same question: case, spaces and punctuation do not count."""
+    keys = [re.sub(r"\W+", " ", p.casefold()).strip() for p in rows.prompts]
+    return np.unique(keys, return_inverse=True)[1]
+
+
+def folds(groups: Index, count: int, seed: int = 0) -> Iterator[tuple[Index, Index]]:
+    """Rows to train and to test on; a group is in one fold."""
+    fold = (np.random.default_rng(seed).permutation(groups.max() + 1) % count)[groups]
+    for number in range(count):
+        if (fold == number).any() and (fold != number).any():
+            yield np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+
+
+def cross_validated(rows: Rows, views: Views, groups: Index, peers: Mapping[str, Peer], count: int) -> dict[str, Array]:
+    """Each peer's score of every row, by one that was fit without the row's group."""
+    scores = {name: np.zeros(len(rows.prompts)) for name in peers}
+    for train, test in folds(groups, count):
+        for name, peer in peers.items():
+            scores[name][test] = peer(rows.take(train), views.take(train), views.take(test))
+    return scores
+
+
+def held_out(train: Rows, train_views: Views, test_views: Views) -> dict[str, Array]:
+    """Each peer's score of the rows of another file."""
+    return {name: peer(train, train_views, test_views) for name, peer in PEERS.items()}
+
+
+def figures(scores: Mapping[str, Array], rows: Rows, draws: int = 1000) -> dict[str, Any]:
+    """`apgr`, `cpt50`, `cpt80` of ours and, with its name behind, of every peer; 95% intervals as [low, high].
+
+    `apgr_over_NAME` is by how much ours is above a peer, its interval from the same draws.
+    """
+    weak, strong = rows.good.T
+    groups = questions(rows)
+    found: dict[str, Any] = {"n": len(weak), "weak_accuracy": weak.mean(), "strong_accuracy": strong.mean()}
+    for name, score in scores.items():
+        tail = "" if name == "ours" else f"_{name}"
+
+        def area(i: Index, score: Array = score) -> float:
+            return apgr(score[i], weak[i], strong[i])
+
+        everything = np.arange(len(weak))
+        found[f"apgr{tail}"] = area(everything)
+        found[f"apgr{tail}_ci"] = interval(area, groups, draws)
+        for percent in (50, 80):
+            found[f"cpt{percent}{tail}"] = cpt(score, weak, strong, percent / 100)
+        if name == "ours":
+            for percent in (50, 80):
+
+                def calls(i: Index, score: Array = score, share: float = percent / 100) -> float:
+                    return cpt(score[i], weak[i], strong[i], share)
+
+                found[f"cpt{percent}_ci"] = interval(calls, groups, draws)
+        elif "ours" in scores:
+
+            def above(i: Index, score: Array = score) -> float:
+                return apgr(scores["ours"][i], weak[i], strong[i]) - apgr(score[i], weak[i], strong[i])
+
+            found[f"apgr_over_{name}"] = above(everything)
+            found[f"apgr_over_{name}_ci"] = interval(above, groups, draws)
+    return found

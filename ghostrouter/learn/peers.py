@@ -1,0 +1,81 @@
+"""The routers that the learned one is measured against, each fit on rows and scoring prompts by their need."""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.learn.apgr import apgr
+from ghostrouter.learn.router import LearnedRouter
+from ghostrouter.learn.rows import Rows
+from ghostrouter.learn.views import Views
+
+Array = npt.NDArray[np.float64]
+Peer = Callable[[Rows, Views, Views], Array]
+"""Training rows, their views, the views of the prompts to score -> how much each needs the strong model."""
+
+_NEIGHBOURS = 100
+_REGULARISATION = (0.01, 0.1, 1.0)
+
+
+def need(probabilities: Array) -> Array:
+    """How much is won by the strong model (the second) over the weak one (the first)."""
+    return np.asarray(probabilities[:, 1] - probabilities[:, 0])
+
+
+def ours(rows: Rows, views: Views, asked: Views) -> Array:
+    """The learned router."""
+    return need(LearnedRouter.fit(rows, views).probabilities(asked))
+
+
+def random(rows: Rows, views: Views, asked: Views) -> Array:
+    """Draws lots."""
+    return np.random.default_rng(1).random(len(asked.counts))
+
+
+def best_single(rows: Rows, views: Views, asked: Views) -> Array:
+    """The same score for all: a share of calls goes to the model that is better on average."""
+    return np.zeros(len(asked.counts))
+
+
+def neighbours(rows: Rows, views: Views, asked: Views) -> Array:
+    """What the strong model won on the 100 nearest questions."""
+    likeness = asked.layers[:, -1] @ views.layers[:, -1].T
+    count = min(_NEIGHBOURS, likeness.shape[1] - 1)
+    nearest = np.argpartition(-likeness, count, axis=1)[:, :count]
+    return np.asarray(need(rows.good)[nearest].mean(1))
+
+
+def logistic(rows: Rows, views: Views, asked: Views) -> Array:
+    """Logistic regression on the embedding, one for each model; its regularisation is chosen on a fifth of the rows."""
+    held = np.random.default_rng(0).permutation(len(rows.prompts)) % 5 == 0
+    inner, outer = np.flatnonzero(~held), np.flatnonzero(held)
+    weak, strong = rows.good[outer].T
+
+    def on_held(c: float) -> float:
+        return apgr(_heads(rows.take(inner), views.take(inner), views.take(outer), c), weak, strong)
+
+    return _heads(rows, views, asked, max(_REGULARISATION, key=on_held))
+
+
+def _heads(rows: Rows, views: Views, asked: Views, c: float) -> Array:
+    from sklearn.linear_model import LogisticRegression
+
+    columns = []
+    for good in rows.good.T:
+        right = good > 0.5
+        if right.all() or not right.any():
+            columns.append(np.full(len(asked.counts), right.mean()))
+            continue
+        head = LogisticRegression(C=c, max_iter=300).fit(views.layers[:, -1], right)
+        columns.append(head.predict_proba(asked.layers[:, -1])[:, 1])
+    return need(np.stack(columns, axis=1))
+
+
+PEERS: dict[str, Peer] = {
+    "ours": ours,
+    "knn": neighbours,
+    "logistic": logistic,
+    "best_single": best_single,
+    "random": random,
+}

@@ -1,0 +1,170 @@
+"""The learned router: per model the probability of a good answer, before a model is asked.
+
+Three opinions on the same views, stacked: a Gaussian process (kernel ridge regression; Rasmussen & Williams 2006, 2.2),
+the same process naming the kind of question and what each model makes of that kind, and the nearest neighbours. What
+each would have said of a training row without that row is known in closed form (ibid. 5.4.2), and on that a logistic
+regression per model learns how far to trust whom; so its probabilities are calibrated.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.errors import ConfigError
+from ghostrouter.learn.rows import Rows
+from ghostrouter.learn.views import Matrix, Scale, Views, kernel
+
+FORMAT = "ghostrouter-router-1"
+NOISE = 10.0
+"""The process's noise variance over its prior variance: a single right answer says little about a question."""
+NEIGHBOURS = 60
+SHARPNESS = 8.0
+_PRIOR_ROWS = 20.0
+_MOST_ROWS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedRouter:
+    """`support` are the blocks of the training rows; `weights` (rows, models + kinds) and `means` are the process's;
+    `rates` (kinds, models) what models make of each kind; `stack` (models, opinions + 1) joins the opinions."""
+
+    models: tuple[str, ...]
+    scale: Scale
+    support: list[Matrix]
+    good: Matrix
+    weights: Matrix
+    means: Matrix
+    rates: Matrix
+    stack: Matrix
+
+    @classmethod
+    def fit(cls, rows: Rows, views: Views) -> "LearnedRouter":
+        """Learn from rows. Where an outcome is unknown the model's mean stands in, and calibration leaves it out.
+
+        Of more than 8,000 rows a fixed sample is taken: memory grows with their square.
+        """
+        if len(rows.prompts) > _MOST_ROWS:
+            chosen = np.random.default_rng(0).permutation(len(rows.prompts))[:_MOST_ROWS]
+            rows, views = rows.take(chosen), views.take(chosen)
+        known = ~np.isnan(rows.good)
+        if not known.any(0).all():
+            raise ConfigError("every model needs at least one judged answer")
+        average = np.nanmean(rows.good, axis=0)
+        good = np.where(known, rows.good, average).astype(np.float32)
+        kinds = sorted(set(rows.groups))
+        kind = np.array([kinds.index(g) for g in rows.groups])
+        member = np.eye(len(kinds), dtype=np.float32)[kind]
+        scale = Scale.fit(views)
+        support = scale.blocks(views)
+        likeness = kernel(support, support)
+        targets = np.concatenate([good, member], axis=1)
+        means = targets.mean(0)
+        weights, left_out = _process(likeness, targets - means)
+        counts = member.sum(0)[:, None]
+        rates = (member.T @ good + _PRIOR_ROWS * good.mean(0)) / (counts + _PRIOR_ROWS)
+        np.fill_diagonal(similar := support[-2] @ support[-2].T, -2.0)
+        opinions = _opinions(left_out + means, rates, _nearest(similar, good), len(rows.models))
+        stack = np.stack([_logistic(opinions[:, m], rows.good[:, m]) for m in range(len(rows.models))])
+        return cls(rows.models, scale, support, good, weights, means, rates, stack.astype(np.float32))
+
+    def probabilities(self, views: Views) -> npt.NDArray[np.float64]:
+        """The probability of a good answer, of shape (prompts, models)."""
+        blocks = self.scale.blocks(views)
+        said = kernel(blocks, self.support) @ self.weights + self.means
+        nearest = _nearest(blocks[-2] @ self.support[-2].T, self.good)
+        opinions = _opinions(said, self.rates, nearest, len(self.models))
+        logits = np.einsum("pmo,mo->pm", opinions, self.stack[:, :-1]) + self.stack[:, -1]
+        return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+
+    def save(self, path: Path) -> None:
+        """Write a safetensors file: numbers and names, nothing that could be executed."""
+        from safetensors.numpy import save_file
+
+        arrays = {
+            "layer_means": self.scale.layer_means,
+            "count_mean": self.scale.count_mean,
+            "count_spread": self.scale.count_spread,
+            **{f"support.{i}": block for i, block in enumerate(self.support)},
+            **{name: getattr(self, name) for name in _ARRAYS},
+        }
+        about = {"format": FORMAT, "models": json.dumps(self.models)}
+        save_file({k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}, path, about)
+
+    @classmethod
+    def load(cls, path: Path) -> "LearnedRouter":
+        """Read a file that `save` has written.
+
+        Raises:
+            ConfigError: it is none.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(path, "np") as file:
+                about = file.metadata() or {}
+                if about.get("format") != FORMAT:
+                    raise ConfigError(f"{path}: no router of the format {FORMAT}")
+                arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            scale = Scale(arrays["layer_means"], arrays["count_mean"], arrays["count_spread"])
+            support = [arrays[f"support.{i}"] for i in range(sum(k.startswith("support.") for k in arrays))]
+            return cls(tuple(json.loads(about["models"])), scale, support, *(arrays[name] for name in _ARRAYS))
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise ConfigError(f"{path}: no learned router: {error}") from error
+
+
+_ARRAYS = ("good", "weights", "means", "rates", "stack")
+
+
+def _process(likeness: Matrix, targets: Matrix) -> tuple[Matrix, Matrix]:
+    """The process's weights, and what it would have said of each row without that row."""
+    from scipy.linalg import lapack
+
+    likeness[np.diag_indices_from(likeness)] += NOISE
+    factor, info = lapack.spotrf(likeness, lower=1, overwrite_a=1, clean=1)
+    inverse, info_inverse = lapack.spotri(factor, lower=1, overwrite_c=1)
+    if info or info_inverse:
+        raise ConfigError("the prompts cannot be told apart numerically")
+    diagonal = inverse.diagonal().copy()
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
+    weights = (inverse @ targets).astype(np.float32)
+    return weights, targets - weights / diagonal[:, None]
+
+
+def _nearest(similar: Matrix, good: Matrix) -> Matrix:
+    """The mean outcome of the nearest rows, (prompts, models); the diagonal of a training set is to be below -1."""
+    count = min(NEIGHBOURS, similar.shape[1])
+    if count == similar.shape[1]:
+        return np.repeat(good.mean(0, keepdims=True), len(similar), axis=0)
+    nearest = np.argpartition(-similar, count, axis=1)[:, :count]
+    return np.asarray(good[nearest].mean(1), dtype=np.float32)
+
+
+def _opinions(said: Matrix, rates: Matrix, nearest: Matrix, models: int) -> Matrix:
+    """(prompts, models, opinions)."""
+    belongs = np.exp(SHARPNESS * (said[:, models:] - said[:, models:].max(1, keepdims=True)))
+    belongs /= belongs.sum(1, keepdims=True)
+    return np.stack([said[:, :models], belongs @ rates, nearest], axis=2)
+
+
+def _logistic(opinions: Matrix, good: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights of the opinions and the intercept; none is below zero. Outcomes may be NaN or anything in [0, 1]."""
+    from scipy.optimize import minimize
+    from scipy.special import expit
+
+    known = ~np.isnan(good)
+    x, y = opinions[known].astype(np.float64), good[known]
+    centre, spread = x.mean(0), x.std(0) + 1e-9
+    z = (x - centre) / spread
+
+    def loss(w: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        logits = z @ w[:-1] + w[-1]
+        wrong = expit(logits) - y
+        value = np.logaddexp(0, logits).sum() - y @ logits + 0.5 * w[:-1] @ w[:-1]
+        return float(value), np.append(z.T @ wrong + w[:-1], wrong.sum())
+
+    bounds = [(0, None)] * z.shape[1] + [(-10, 10)]
+    w = minimize(loss, np.full(z.shape[1] + 1, 0.1), jac=True, bounds=bounds, method="L-BFGS-B").x
+    return np.append(w[:-1] / spread, w[-1] - (w[:-1] / spread) @ centre)

@@ -1,0 +1,71 @@
+"""What a learned router sees of a prompt: its embedding, earlier layers of the encoder, and what can be counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.classify.encoder import Layers
+from ghostrouter.classify.features import features
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """`layers` as the encoder gives them, (prompts, depths, dimensions); `counts` (prompts, features)."""
+
+    layers: Layers
+    counts: Matrix
+
+    def take(self, index: npt.NDArray[np.intp]) -> "Views":
+        """Some of the prompts."""
+        return Views(self.layers[index], self.counts[index])
+
+
+def view(prompts: Sequence[str], layers: Layers) -> Views:
+    """The views of prompts whose layers are known."""
+    return Views(layers, features(prompts).astype(np.float32))
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Makes views comparable: each early layer without what all prompts share, each count over its spread."""
+
+    layer_means: Matrix
+    count_mean: Matrix
+    count_spread: Matrix
+
+    @classmethod
+    def fit(cls, views: Views) -> "Scale":
+        """The scale of a training set."""
+        means = views.layers.mean(0)
+        means[-1] = 0  # the sentence embedding is used as it is
+        return cls(means, views.counts.mean(0), views.counts.std(0) + np.float32(1e-6))
+
+    def blocks(self, views: Views) -> list[Matrix]:
+        """One matrix per layer with rows of length 1, and the counts, clipped at four spreads."""
+        centred = views.layers - self.layer_means
+        centred /= np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9)
+        counts = np.clip((views.counts - self.count_mean) / self.count_spread, -4, 4) / 8
+        return [*np.moveaxis(centred, 1, 0), counts.astype(np.float32)]
+
+
+# Weight and sharpness of each block's kernel: early layer, later layer, embedding, counts.
+_KERNELS = ((0.25, 1.0), (0.30, 1.0), (0.25, 3.0), (0.20, 0.3))
+
+
+def kernel(left: Sequence[Matrix], right: Sequence[Matrix]) -> Matrix:
+    """Likeness in [0, 1] of every pair of prompts, a weighted sum of one Gaussian per block: (left, right)."""
+    total = np.zeros((len(left[0]), len(right[0])), dtype=np.float32)
+    for a, b, (weight, gamma) in zip(left, right, _KERNELS, strict=True):
+        distance = a @ b.T
+        distance *= -2
+        distance += (a * a).sum(1)[:, None] + (b * b).sum(1)[None]
+        np.maximum(distance, 0, out=distance)
+        distance *= -gamma
+        np.exp(distance, out=distance)
+        distance *= weight
+        total += distance
+    return total

@@ -1,0 +1,13 @@
+"""What an eligible model is scored by: one term a file, in US dollars, summed. More is better."""
+
+from collections.abc import Callable
+
+from ghostrouter.policy.option import Option
+from ghostrouter.policy.scorers.price import price
+from ghostrouter.policy.scorers.quality import quality
+from ghostrouter.policy.scorers.wait import wait
+from ghostrouter.types import Worth
+
+Scorer = Callable[[Option, Worth], float]
+
+SCORERS: dict[str, Scorer] = {"quality_usd": quality, "price_usd": price, "wait_usd": wait}

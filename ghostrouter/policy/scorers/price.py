@@ -1,0 +1,10 @@
+"""What the call is expected to cost."""
+
+from ghostrouter.policy.option import Option
+from ghostrouter.policy.value import value
+from ghostrouter.types import Worth
+
+
+def price(option: Option, worth: Worth) -> float:
+    """Minus the price."""
+    return -value(option.way, worth).price_usd

@@ -1,0 +1,50 @@
+"""Task x tokens x complexity -> models; and staying with a tier for a while once it had to be left."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ghostrouter.config_router import Tier
+
+
+def pick(rows: Sequence[Tier], tokens: int, complexity: float, promoted: int = 0) -> tuple[int, Tier]:
+    """The first row that a prompt fits into, `promoted` rows further up; the last where it fits into none."""
+    fitting = (i for i, r in enumerate(rows) if (r.tokens is None or tokens <= r.tokens) and complexity <= r.complexity)
+    number = min(next(fitting, len(rows) - 1) + promoted, len(rows) - 1)
+    return number, rows[number]
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Hysteresis of one task: `level` rows up since `since_s`, after so many breaches or healthy answers in a row."""
+
+    level: int = 0
+    since_s: float = 0.0
+    breaches: int = 0
+    healthy: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Hysteresis:
+    """Up a row after `breaches` in a row, down again after `healthy` in a row, but not before `hold_s`."""
+
+    breaches: int = 3
+    healthy: int = 10
+    hold_s: float = 60.0
+    most: int = 2
+
+    def observe(self, state: Promotion, breached: bool, now_s: float) -> Promotion:
+        """The state after an answer that kept or missed its target of latency or confidence."""
+        if breached:
+            counted = replace(state, breaches=state.breaches + 1, healthy=0)
+            if counted.breaches >= self.breaches and state.level < self.most:
+                return Promotion(state.level + 1, now_s)
+            return counted
+        counted = replace(state, healthy=state.healthy + 1, breaches=0)
+        if counted.healthy >= self.healthy and state.level and now_s - state.since_s >= self.hold_s:
+            return Promotion(state.level - 1, now_s)
+        return counted
+
+
+def levels(states: Mapping[str, Promotion]) -> dict[str, int]:
+    """Task -> rows up."""
+    return {task: state.level for task, state in states.items() if state.level}
