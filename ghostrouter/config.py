@@ -232,9 +232,7 @@ class Journal(_Section):
 class Limits(_Section):
     """What a key may use; what is not said is not limited."""
 
-    requests_per_minute: int | None = Field(
-        default=None, ge=1, description="spread evenly, or all at once after a rest"
-    )
+    requests_per_minute: int | None = Field(default=None, ge=1, description="evenly, or all at once after a rest")
     concurrent_requests: int | None = Field(default=None, ge=1, description="until the last byte of the answer")
     max_body_bytes: int | None = Field(default=None, ge=1_000, description="where less than sessions.max_body_bytes")
 
