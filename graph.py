@@ -14,6 +14,7 @@ from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
 from deployments.guard import Guard
 from deployments.ingress import Ingress
+from deployments.listing import with_listed
 from deployments.local_engine import TOP_LOGPROBS, LocalEngine
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
@@ -33,7 +34,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ConfigError: the arguments are wrong; the message names the key.
     """
-    config = GraphConfig.parse(args)
+    config = GraphConfig.parse(with_listed(args))
     files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
     calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [

@@ -2,8 +2,8 @@
 
     make bench NAME=breaker
 
-A provider over HTTP fails until its breaker opens; when its time is over a hundred callers come at once. Counted is what
-arrives at the provider, and what the callers are told.
+A provider over HTTP fails until its breaker opens; when its time is over a hundred callers come at once. Counted is
+what arrives at the provider, and what the callers are told.
 """
 
 import asyncio

@@ -35,6 +35,7 @@ FAULTS = {
     "malformed": "one malformed event",
 }
 PATIENCE_S = 1.0
+FIRST_TOKEN_S = 60.0
 ATTEMPTS = 2
 
 
@@ -80,14 +81,16 @@ class Seams:
 class Lane:
     """Asks models of one pool, with everything in between but Ray. `plan` holds models by name, the first begins."""
 
-    def __init__(self, plan: Sequence[CloudModel], patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self, plan: Sequence[CloudModel], stall_s: float = PATIENCE_S, first_token_s: float = FIRST_TOKEN_S
+    ) -> None:
         self._plan = plan
         self._models = {m.name: m for m in plan}
         never = Breakers(min_calls=1_000_000)  # here every call is to fail
-        self.pool = CloudPool(plan, Sessions(first_token_s=patience_s, stall_s=patience_s), never)
+        self.pool = CloudPool(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never)
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
-            EnginePool({}, engines, patience_s, patience_s),
+            EnginePool({}, engines, first_token_s, stall_s),
             Seams(self._models),
             SwitchRules(max_handoffs=5, hand_back=True),
             dict.fromkeys(self._models, ATTEMPTS),

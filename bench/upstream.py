@@ -119,6 +119,7 @@ def serving(provider: Provider) -> Iterator[str]:
     """The provider on a free port, in a thread; its base URL."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        listener.listen(256)  # who comes before the server has begun waits
         server = uvicorn.Server(
             uvicorn.Config(
                 provider.app, log_config=None, log_level="critical", lifespan="off", timeout_graceful_shutdown=1

@@ -5,10 +5,12 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
+from urllib.request import getproxies
 
 import httpx
 
 from deployments.breakers import BreakerDesk
+from deployments.connections import Connections
 from deployments.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
 from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
@@ -227,6 +229,7 @@ def make_client(
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
         follow_redirects=False,
         verify=tls,
-        transport=transport,
+        # Behind a proxy httpx knows best how to get there.
+        transport=transport or (None if getproxies() else Connections(tls)),
         trust_env=True,
     )

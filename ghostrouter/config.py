@@ -21,7 +21,7 @@ from ghostrouter.types import Price, Trust
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 # A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
-_CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
+CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 
 
 class _Section(BaseModel):
@@ -80,7 +80,7 @@ class CloudModel(_Section):
     said here takes precedence. The rest of the defaults is for any URL that speaks OpenAI's chat completions.
     """
 
-    name: str = Field(pattern=_CLOUD_NAME, description="the name clients ask for; default: provider/model")
+    name: str = Field(pattern=CLOUD_NAME, description="the name clients ask for; default: provider/model")
     provider: str = Field(default="custom", description="a row of the catalogue; custom: all is said here")
     kind: Kind = Field(default="openai", description="the protocol it speaks")
     base_url: str = Field(pattern="^https?://", description="up to and without /chat/completions")
@@ -414,6 +414,12 @@ def _digest(key: Key) -> str:
 def is_set_up(provider: str) -> bool:
     """Whether the models of a provider of the catalogue are offered: its key, or its address, is set."""
     return discover.is_set_up(providers()[provider], os.environ)
+
+
+def servers() -> dict[str, str]:
+    """Where the servers of one's own are whose address is set: they know best which models they have."""
+    own = (p for p in providers().values() if p.appears_with and discover.is_set_up(p, os.environ))
+    return {p.name: url for p in own if (url := discover.base_url(p, os.environ))}
 
 
 def api_key(model: CloudModel) -> str | None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from ghostrouter.catalog.rows import listings, providers
 from ghostrouter.config import is_set_up
+
+_WIDTH = 160  # where nobody says how wide it is
 
 
 def run(as_json: bool, provider: str | None) -> int:
@@ -21,7 +23,8 @@ def run(as_json: bool, provider: str | None) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        Console().print(_table(rows))
+        console = Console()
+        console.print(_table(rows), width=None if console.is_terminal else _WIDTH)
     return 0
 
 
@@ -58,7 +61,18 @@ def _either(own: Any, usual: Any) -> Any:
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:
-    table = Table("model", "ready", "context", "in", "out", "cached", "goes on by", "logprobs", "can", "as of")
+    table = Table(
+        Column("model", no_wrap=True),
+        "ready",
+        "context",
+        "in",
+        "out",
+        "cached",
+        "goes on by",
+        "logprobs",
+        "can",
+        "as of",
+    )
     for row in rows:
         ready = "yes" if row["ready"] else f"set {row['key'][0]}"
         if row["model"] is None:

@@ -13,7 +13,8 @@ from ghostrouter.errors import ConfigError, SegmentFailed
 from ghostrouter.types import CloudPrompt, Message, Sampling, SegmentKey, SegmentRequest
 
 SOUND = Damage(completed=True, lost_tokens=0, duplicated_tokens=0)
-PATIENCE_S = 0.3
+# How long a stream may be silent where it is to fall silent, and where only a slow machine could make it so.
+STALL_S, PATIENCE_S = 2.0, 60.0
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,8 @@ async def lanes() -> AsyncIterator[list[Lane]]:
 async def test_no_token_is_lost_or_doubled(
     url: str, lanes: list[Lane], fault: str, continues: str, logprobs: bool, streaming: bool
 ) -> None:
-    lane = Lane([row(url, fault, continues=continues, logprobs=logprobs)], PATIENCE_S)
+    patience_s = STALL_S if fault == "stall" else PATIENCE_S
+    lane = Lane([row(url, fault, continues=continues, logprobs=logprobs)], patience_s)
     lanes.append(lane)
     session, sent = await lane.ask(streaming)
     assert damage(session, session.text) == SOUND
@@ -61,7 +63,7 @@ async def test_no_token_is_lost_or_doubled(
 
 
 async def test_an_undisturbed_answer_and_what_was_asked(url: str, lanes: list[Lane], provider: Provider) -> None:
-    lane = Lane([row(url, "sound", logprobs=True)])
+    lane = Lane([row(url, "sound", logprobs=True)], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask(top_logprobs=2, seed=7)
     assert sent == ANSWER
@@ -73,7 +75,7 @@ async def test_an_undisturbed_answer_and_what_was_asked(url: str, lanes: list[La
 
 
 async def test_a_provider_is_spoken_to_over_one_connection(url: str, lanes: list[Lane], provider: Provider) -> None:
-    lane = Lane([row(url, "one"), row(url, "two")])
+    lane = Lane([row(url, "one"), row(url, "two")], PATIENCE_S)
     lanes.append(lane)
     for _ in range(3):
         assert (await lane.ask())[1] == ANSWER
@@ -81,7 +83,7 @@ async def test_a_provider_is_spoken_to_over_one_connection(url: str, lanes: list
 
 
 async def test_the_next_of_the_plan_goes_on_when_all_attempts_have_failed(url: str, lanes: list[Lane]) -> None:
-    lane = Lane([row(url, "status_503"), row(url, "sound")])
+    lane = Lane([row(url, "status_503"), row(url, "sound")], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask()
     assert sent == ANSWER
@@ -90,7 +92,7 @@ async def test_the_next_of_the_plan_goes_on_when_all_attempts_have_failed(url: s
 
 
 async def test_a_provider_that_is_not_there(url: str, lanes: list[Lane]) -> None:
-    lane = Lane([row("http://127.0.0.1:1/v1", "gone"), row(url, "sound")])
+    lane = Lane([row("http://127.0.0.1:1/v1", "gone"), row(url, "sound")], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask()
     assert sent == ANSWER
@@ -98,7 +100,7 @@ async def test_a_provider_that_is_not_there(url: str, lanes: list[Lane]) -> None
 
 
 async def test_what_cannot_go_on_leaves_it_to_the_next_of_the_plan(url: str, lanes: list[Lane]) -> None:
-    lane = Lane([row(url, "cut", continues="none"), row(url, "sound")])
+    lane = Lane([row(url, "cut", continues="none"), row(url, "sound")], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask()
     assert damage(session, sent) == SOUND
@@ -109,7 +111,7 @@ async def test_what_cannot_go_on_leaves_it_to_the_next_of_the_plan(url: str, lan
 async def test_what_cannot_go_on_starts_over_while_nobody_reads_along(
     url: str, lanes: list[Lane], provider: Provider
 ) -> None:
-    lane = Lane([row(url, "cut", continues="none"), row(url, "sound", continues="none")])
+    lane = Lane([row(url, "cut", continues="none"), row(url, "sound", continues="none")], PATIENCE_S)
     lanes.append(lane)
     session, _ = await lane.ask(streaming=False)
     assert session.text == ANSWER
@@ -118,7 +120,7 @@ async def test_what_cannot_go_on_starts_over_while_nobody_reads_along(
 
 
 async def test_nothing_is_called_an_answer_that_is_none(url: str, lanes: list[Lane]) -> None:
-    lane = Lane([row(url, "cut", continues="none")])
+    lane = Lane([row(url, "cut", continues="none")], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask()
     assert session.finish is None
@@ -126,7 +128,7 @@ async def test_nothing_is_called_an_answer_that_is_none(url: str, lanes: list[La
 
 
 async def test_max_tokens_count_over_the_seam(url: str, lanes: list[Lane], provider: Provider) -> None:
-    lane = Lane([row(url, "cut", continues="instruct", logprobs=True)])
+    lane = Lane([row(url, "cut", continues="instruct", logprobs=True)], PATIENCE_S)
     lanes.append(lane)
     session, sent = await lane.ask(max_tokens=45)
     assert (sent, session.finish) == ("".join(TOKENS[:45]), "length")
@@ -134,7 +136,7 @@ async def test_max_tokens_count_over_the_seam(url: str, lanes: list[Lane], provi
 
 
 async def test_stop_strings_are_found_here(url: str, lanes: list[Lane], provider: Provider) -> None:
-    lane = Lane([row(url, "cut")])
+    lane = Lane([row(url, "cut")], PATIENCE_S)
     lanes.append(lane)
     straddling = "".join(TOKENS[39:42])[2:-2]
     session, sent = await lane.ask(stop=(straddling,))
@@ -151,7 +153,7 @@ PROMPT = CloudPrompt((Message("user", "Tell me about clocks."),), "restart", "",
 
 
 async def test_leaving_closes_the_connection(url: str, lanes: list[Lane], provider: Provider) -> None:
-    lane = Lane([row(url, "stall")])
+    lane = Lane([row(url, "stall")], PATIENCE_S)
     lanes.append(lane)
     frames = lane.pool.generate(request("stall", PROMPT))
     await anext(frames)
@@ -160,7 +162,7 @@ async def test_leaving_closes_the_connection(url: str, lanes: list[Lane], provid
 
 
 async def test_a_model_that_nobody_offers_is_refused(lanes: list[Lane], url: str) -> None:
-    lane = Lane([row(url, "sound")])
+    lane = Lane([row(url, "sound")], PATIENCE_S)
     lanes.append(lane)
     assert await lane.pool.models() == ["sound"]
     for refused in (request("other", PROMPT), request("sound", None)):
@@ -174,10 +176,10 @@ async def test_the_key_goes_to_the_provider_and_nowhere_else(
     keyed = CloudModel.model_validate(row(url, "cut").model_dump() | {"api_key_env": "A_TEST_KEY"})
     monkeypatch.delenv("A_TEST_KEY", raising=False)
     with pytest.raises(ConfigError, match="A_TEST_KEY"):
-        Lane([keyed])
+        Lane([keyed], PATIENCE_S)
     monkeypatch.setenv("A_TEST_KEY", "very-secret")
     caplog.set_level(logging.DEBUG)
-    lane = Lane([keyed])
+    lane = Lane([keyed], PATIENCE_S)
     lanes.append(lane)
     session, _ = await lane.ask()
     assert damage(session, session.text) == SOUND
@@ -186,7 +188,7 @@ async def test_the_key_goes_to_the_provider_and_nowhere_else(
 
 async def test_many_at_a_time(url: str, lanes: list[Lane]) -> None:
     faults = ("cut", "malformed", "sound", "no_finish")
-    made = [Lane([row(url, f)]) for f in faults]
+    made = [Lane([row(url, f)], PATIENCE_S) for f in faults]
     lanes += made
     answers = await asyncio.gather(*(lane.ask() for lane in made for _ in range(5)))
     assert [damage(*a) for a in answers] == [SOUND] * 20

@@ -387,7 +387,7 @@ async def test_ten_megabytes_of_headers_are_not_read_to_the_end() -> None:
     pool = CloudPool([target], Sessions(), emit=lambda *metric, **labels: None)
     prompt = cloud_prompt(target, ASKED, False, "")
     request = SegmentRequest(SegmentKey("s", 0), target.name, (), 0, Sampling(max_tokens=9), cloud=prompt)
-    with pytest.raises(SegmentFailed, match="vllm/m: [A-Z][A-Za-z]+Error$"):
+    with pytest.raises(SegmentFailed, match=r"vllm/m: [A-Z][A-Za-z]+Error$"):
         _ = [frame async for frame in pool.generate(request)]
     await pool.close()
     server.close()

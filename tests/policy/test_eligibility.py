@@ -1,0 +1,83 @@
+from typing import Any
+
+import pytest
+
+from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.errors import InvalidRequest
+from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools, why_not
+from ghostrouter.policy.plan import Candidate, make_plan
+from ghostrouter.types import Features, Image, Message, Schema, Terms, Tool, ToolCall
+
+LOCAL = LocalModel(name="near", source="x", regions=("eu",))
+TOOLS = Features((Tool("f", "", {}),))
+SCHEMA = Features(schema=Schema("s", {}))
+
+
+def cloud(**fields: Any) -> CloudModel:
+    row = {"name": "far", "base_url": "http://h", "model": "m", "context_tokens": 1000}
+    return CloudModel.model_validate(row | fields)
+
+
+ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logprobs=5, reasons=True)
+
+
+@pytest.mark.parametrize(
+    ("model", "needs", "reason"),
+    [
+        (LOCAL, Needs(), ""),
+        (LOCAL, Needs(temperature=0.7, logprobs=True, top_logprobs=20, min_tokens=3), ""),
+        (LOCAL, Needs(TOOLS), "calls no tools"),
+        (LOCAL, Needs(speaks_of_tools=True), "calls no tools"),
+        (LOCAL, Needs(SCHEMA), "keeps to no JSON schema"),
+        (LOCAL, Needs(images=(Image("data:x"),)), "takes no images"),
+        (LOCAL, Needs(terms=Terms("trusted", ("eu",))), ""),
+        (LOCAL, Needs(terms=Terms(regions=("us", "eu"))), ""),
+        (LOCAL, Needs(terms=Terms(regions=("us",))), "runs in none of us"),
+        (LOCAL, Needs(terms=Terms(repeatable=True)), "repeats nothing without a seed"),
+        (LOCAL, Needs(terms=Terms(repeatable=True), seed=1), ""),
+        (cloud(), Needs(), ""),
+        (cloud(), Needs(terms=Terms("trusted")), "is standard, not trusted"),
+        (cloud(trust="untrusted"), Needs(terms=Terms("standard")), "is untrusted, not standard"),
+        (cloud(seed_field=None), Needs(terms=Terms(repeatable=True), seed=1), "takes no seed"),
+        (cloud(), Needs(TOOLS), "calls no tools"),
+        (cloud(), Needs(SCHEMA), "keeps to no JSON schema"),
+        (cloud(), Needs(images=(Image("http://x"),)), "takes no images"),
+        (cloud(), Needs(Features(reasoning_effort="low")), "has no reasoning effort"),
+        (cloud(), Needs(logprobs=True), "gives no log-probabilities"),
+        (cloud(temperature=False), Needs(temperature=0.0), "lets nobody set its sampling"),
+        (cloud(temperature=False), Needs(temperature=1.0), ""),
+        (cloud(), Needs(repetition_penalty=True), "has no repetition penalty"),
+        (cloud(provider="vllm", model="m"), Needs(repetition_penalty=True, min_tokens=2), ""),
+        (cloud(), Needs(min_tokens=1), "has no min_tokens"),
+        (ABLE, Needs(TOOLS, images=(Image("http://x"),), logprobs=True, top_logprobs=5), ""),
+        (ABLE, Needs(logprobs=True, top_logprobs=6), "gives 5 alternatives at most"),
+        (cloud(kind="anthropic"), Needs(penalties=True), "has no penalties"),
+        (cloud(kind="anthropic"), Needs(temperature=1.2), "takes a temperature up to 1"),
+        (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "takes temperature or top_p, not both"),
+        (cloud(kind="gemini"), Needs(logit_bias=True), "takes no logit_bias"),
+        (cloud(kind="gemini", vision=True), Needs(images=(Image("http://x"),)), "takes images as data: URLs only"),
+    ],
+)
+def test_why_not(model: LocalModel | CloudModel, needs: Needs, reason: str) -> None:
+    assert why_not(model, needs) == reason
+
+
+def test_what_a_conversation_holds() -> None:
+    call = Message("assistant", "", tool_calls=(ToolCall("1", "f", "{}"),))
+    assert speak_of_tools((Message("user", "x"), call))
+    assert speak_of_tools((Message("tool", "x", tool_call_id="1"),))
+    assert images_of((Message("user", "x", ("x", Image("http://i"))),)) == (Image("http://i"),)
+
+
+ROUTES = {"default": ("near", "far")}
+
+
+def test_the_plan_holds_only_who_may_answer_and_says_why() -> None:
+    chosen = make_plan("ghost/auto", {"far": Candidate(100, 10)}, ROUTES, None, ineligible={"near": "calls no tools"})
+    assert (chosen.models, chosen.ineligible) == (("far",), (("near", "calls no tools"),))
+
+
+@pytest.mark.parametrize("asked", ["ghost/auto", "near"])
+def test_where_nobody_may_answer_the_reasons_are_told(asked: str) -> None:
+    with pytest.raises(InvalidRequest, match="near calls no tools"):
+        make_plan(asked, {}, {"default": ("near",)}, None, ineligible={"near": "calls no tools"})
