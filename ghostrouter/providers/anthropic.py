@@ -5,7 +5,6 @@ https://docs.anthropic.com/en/api/messages-streaming
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -13,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.errors import ProviderBusy, ProviderRefused, SegmentFailed
 from ghostrouter.providers.chunk import Chunk, Written
 from ghostrouter.providers.failure import error_kind, safe
-from ghostrouter.providers.openai import most_tokens
+from ghostrouter.providers.openai import most_tokens, unspaced
 from ghostrouter.types import CloudPrompt, Features, FinishReason, Image, Message, ReasoningPart, Sampling, ToolCallPart
 from ghostrouter.types import Usage as TokenUsage
 
@@ -35,9 +34,7 @@ def path(model: CloudModel) -> str:
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request. Only one of temperature and top_p is in it: newer models refuse both together."""
-    turns = [m for m in prompt.messages if m.role != "system"]
-    if prompt.continuation == "prefix":  # it may not end in white space
-        turns = [*turns[:-1], *([replace(turns[-1], content=kept)] if (kept := turns[-1].content.rstrip()) else [])]
+    turns = [m for m in unspaced(prompt) if m.role != "system"]
     body: dict[str, Any] = {
         "model": model.model,
         "max_tokens": most_tokens(model, prompt, sampling),

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ghostrouter.config import CloudModel
@@ -54,7 +55,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     goes_on = prompt.continuation == "prefix"
     body: dict[str, Any] = {
         "model": model.model,
-        "messages": [_message(m) for m in prompt.messages],
+        "messages": [_message(m) for m in unspaced(prompt)],
         "stream": True,
         model.max_tokens_field: most_tokens(model, prompt, sampling),
     }
@@ -77,6 +78,19 @@ def most_tokens(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> i
     """How many tokens the model may write: what the answer has room for, an echo, and no more than it can."""
     wanted = sampling.max_tokens + (model.echo_window_tokens if prompt.kept else 0)
     return min(wanted, model.max_output_tokens or wanted)
+
+
+def unspaced(prompt: CloudPrompt) -> tuple[Message, ...]:
+    """The messages, what is to be continued without the white space at its end.
+
+    Most tokenizers put a space before a word, into the same token: behind a space that stands alone a model goes on
+    with what it has hardly ever seen there, and Anthropic refuses it. What it writes is trimmed accordingly.
+    """
+    *before, last = prompt.messages
+    kept = last.content.rstrip()
+    if prompt.continuation != "prefix" or not kept:
+        return prompt.messages
+    return (*before, replace(last, content=kept))
 
 
 def _penalties(model: CloudModel, sampling: Sampling) -> dict[str, Any]:

@@ -46,8 +46,8 @@ class CloudSegment:
         self._most = min(sampling.max_tokens, scripted_end or sampling.max_tokens)
         self._echo = EchoTrimmer(prompt.kept, model.echo_window_tokens)
         self._steps = StepTracker(prompt.kept)
-        # What Anthropic is asked to go on from may not end in white space; it may begin with it instead.
-        self._skips_space = model.kind == "anthropic" and prompt.continuation == "prefix" and prompt.kept[-1:].isspace()
+        # The white space that the kept text ends with is not sent; the model writes it anew.
+        self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
         self._calls: list[int] = []
         self._last_s = now_s
         self._sent = 0

@@ -87,3 +87,19 @@ def test_where_it_ends(events: list[str], scripted_end: int | None, text: str, r
 def test_done_without_a_finish_reason_is_a_failure() -> None:
     with pytest.raises(SegmentFailed, match="without a finish reason"):
         segment().push("[DONE]", 0)
+
+
+@pytest.mark.parametrize(
+    ("kept", "pieces", "text"),
+    [
+        ("the town ", [" of", " Yarrow"], "of Yarrow"),
+        ("the town ", [" ", " of"], "of"),
+        ("the town ", ["of", " Yarrow"], "of Yarrow"),
+        ("the town", [" of", " Yarrow"], " of Yarrow"),
+        ("  ", [" of"], " of"),
+        ("if x:\n    ", ["\n", "    y"], "y"),
+    ],
+)
+def test_white_space_before_a_seam_is_written_once(kept: str, pieces: list[str], text: str) -> None:
+    s = segment(kept, continues="assistant")
+    assert "".join(t.text for p in pieces for t in s.push(event(p), 0)) == text
