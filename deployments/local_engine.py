@@ -15,11 +15,12 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine import LeanVllmEngine
+from deployments.flat_logprobs import sampled
 from deployments.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.kv_folder import transfer_params
 from deployments.metrics import RayMetrics
 from deployments.segment_writer import SegmentWriter
-from deployments.token_source import EngineStep, Sampled, TokenSource
+from deployments.token_source import EngineStep, TokenSource
 from deployments.watcher import Watcher
 from ghostrouter import config
 from ghostrouter.errors import SegmentShed
@@ -78,20 +79,7 @@ class VllmEngine:
 
     def _step(self, output: RequestOutput) -> EngineStep:
         completion = output.outputs[0]
-        flat: Any = completion.logprobs
-        tokens = []
-        for i, token_id in enumerate(completion.token_ids):
-            # Of a position vLLM reports the sampled token first, then the top k.
-            first, last = flat.start_indices[i], flat.end_indices[i]
-            tokens.append(
-                Sampled(
-                    token_id,
-                    flat.logprobs[first],
-                    flat.ranks[first],
-                    flat.token_ids[first + 1 : last],
-                    flat.logprobs[first + 1 : last],
-                )
-            )
+        tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
         finish = completion.finish_reason
         return EngineStep(
             tokens,
