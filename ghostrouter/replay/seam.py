@@ -30,6 +30,7 @@ class SeamRequest:
 
     `pieces` are all segments so far. Of the last one, `settled` tokens must stay (the client has them) and
     those from `onset` on are to go, if there is an onset. `called`: the client has seen a part of a tool call.
+    `calm`: nothing is wrong with those tokens, they may stay as well (an answer is handed back).
     """
 
     session: str
@@ -41,6 +42,7 @@ class SeamRequest:
     target: str
     features: Features = NO_FEATURES
     called: bool = False
+    calm: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,8 @@ def plan_seam(
         keep = 0  # it can start over
     else:
         keep = rollback_point(last.texts[: safe_keep(before, last.texts, least, most)], 0, None)
+    if request.calm and not model:
+        keep = _behind(tokenizers[request.target], before, last.texts, keep)
     text = before + "".join(last.texts[:keep])
     seam = partial(Seam, request.target, keep, len(last.texts) - keep)
     if model:
@@ -105,6 +109,20 @@ def plan_seam(
     target = tokenizers[request.target]
     prompt, answer = target.encode_chat(request.messages, request.continue_final), target.encode_text(text)
     return seam("prefix", (*prompt, *answer), len(answer))
+
+
+def _behind(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int) -> int:
+    """The first cut from `keep` on behind which a token of the target begins, were it to write all of this.
+
+    A model whose tokens hold a full stop and the space after it takes a full stop alone for the end of the answer. At
+    least one more token stays: of what comes after the last nothing is known.
+    """
+    whole = target.encode_text(before + "".join(texts))
+    for more in range(keep + 1, len(texts)):
+        ids = target.encode_text(before + "".join(texts[:more]))
+        if texts[more - 1] and ids == whole[: len(ids)]:
+            return more
+    return len(texts)
 
 
 def _exact(request: SeamRequest, keep: int, tokenizers: Mapping[str, ChatTokenizer]) -> Seam | None:

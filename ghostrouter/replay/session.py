@@ -263,7 +263,8 @@ class Session:
 
     def seam_request(self, target: str, onset: int | None) -> SeamRequest:
         """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
-        scripted = self.current.end is not None and self.current.end.verdict is None
+        verdict = self.current.end.verdict if self.current.end else None
+        scripted = self.current.end is not None and verdict is None
         return SeamRequest(
             session=self.id,
             messages=self.ask.messages,
@@ -273,6 +274,7 @@ class Session:
             onset=onset,
             target=target,
             features=self.ask.features,
+            calm=verdict is not None and verdict.action == "hand_back",
             called=any(isinstance(t.aside, ToolCallPart) for t in self.current.tokens[: self.current.settled]),
         )
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -193,3 +195,13 @@ def test_by_way_of_a_cloud_model_nothing_is_lost(first: str, stopped: float, see
     assert kept.startswith("".join(written.texts[:settled]))
     assert seam.cloud.kept == kept
     assert (seam.cloud.continuation == "restart") == (kept == "")
+
+
+def test_an_answer_is_handed_back_between_two_tokens_of_who_goes_on() -> None:
+    target = {"near": TOKENIZERS["ghost-small"]}
+    texts = ("Voss", " was", " born", ".", " Voss", " died")
+    request = SeamRequest("s", (Message("user", "Who?"),), False, (Piece("far", (-1,) * 6, texts),), 4, 4, "near")
+    assert plan_seam(request, target).keep == 4
+    calm = plan_seam(replace(request, calm=True), target)
+    assert calm.keep > 4
+    assert target["near"].decode(calm.prompt_ids[-calm.kept_tokens :]) == "".join(texts[: calm.keep])
