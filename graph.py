@@ -82,6 +82,7 @@ def build(args: dict[str, Any]) -> serve.Application:
             life=secrets.token_hex(8),
         ),
         guard=_guard(config),
+        calibrations=calibrations,
     )
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
@@ -31,6 +32,7 @@ from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import Label
 from ghostrouter.classify.structure import complexity, estimate_tokens
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
+from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import BudgetExceeded, InvalidRequest, NotPermitted, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
@@ -78,6 +80,7 @@ class Ingress:
         replay: DeploymentHandle,
         events: DeploymentHandle,
         guard: DeploymentHandle | None = None,
+        calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._cloud = {m.name: m for m in config.cloud}
@@ -104,7 +107,7 @@ class Ingress:
             self._guarded,
             ReplaySeams(replay, self._tokenizers, self._cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
-            Switching({m.name: Known(m.price) for m in self._models.values()}),
+            Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.items()}),
             {m.name: _attempts(m, rules) for m in self._models.values()},
             KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
             time.monotonic,
@@ -352,6 +355,11 @@ class Ingress:
             opened.log.end(outcome, record, error)
         if not moved:  # who goes on with it records it
             self.events.post(Event.trace(opened.opening.owner, time.time(), record))
+
+
+def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:
+    """What is weighed when the answer might move to a model, or back to it."""
+    return Known(model.price, calibration.remainder, calibration.recall or 0.0) if calibration else Known(model.price)
 
 
 def _last_words(messages: tuple[Message, ...]) -> str:

@@ -42,7 +42,7 @@ class Calibration(BaseModel):
     tokens below `quiet_risk`; the gap between the two is the hysteresis. At `handoff_risk` the answer is handed off. A
     segment is calm enough to be handed back at a step boundary after `calm_tokens` tokens below `quiet_risk`.
     `remainder` says how likely the model is to go wrong in what it would write next, which is what a hand-back to it
-    depends on; `alarms` is what drift is measured against.
+    depends on, together with the `recall` of what does; `alarms` is what drift is measured against.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +56,7 @@ class Calibration(BaseModel):
     calm_tokens: int = Field(ge=0)
     screen: Screen
     remainder: Remainder | None = None
+    recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm")
     alarms: AlarmRate | None = None
     fitted_on: str = Field(description="the traces behind these numbers, in words")
 

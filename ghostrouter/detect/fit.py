@@ -70,6 +70,7 @@ def fit(model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitte
     by_trace = [r[: len(t.signals)] for r, t in zip(risks, traces, strict=True)]
     at = max(_LEAST_RISK, conformal.threshold(traces, by_trace, false_alarms_per_1000 / 1000))
     warm = min(1.0, at) / 2
+    recall, delay = recall_and_delay(traces, by_trace, at)
     calibration = Calibration(
         model=model,
         hazard=weights,
@@ -80,10 +81,10 @@ def fit(model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitte
         calm_tokens=_CALM_TOKENS,
         screen=Screen(entropy_nats=_screen_nats(traces, by_trace, warm)),
         remainder=remainder(traces),
+        recall=recall,
         alarms=alarm_rate(traces, by_trace, at),
         fitted_on=fitted_on,
     )
-    recall, delay = recall_and_delay(traces, by_trace, at)
     faithful = sum(int((t.labels == 0).sum()) for t in traces)
     false = sum(int((conformal.step_peaks(t, r) >= at).sum()) for t, r in zip(traces, by_trace, strict=True))
     return Fit(calibration, recall, delay, false / faithful)

@@ -19,7 +19,8 @@ _STALL_S = 0.1
 class Remainder(Protocol):
     """What is known of how often a model goes wrong (`ghostrouter.detect.remainder`)."""
 
-    tokens_per_step: float
+    @property
+    def tokens_per_step(self) -> float: ...
 
     def hazard(self, tokens: float, failed_steps: float = 0, clean_steps: float = 0) -> float: ...
 
