@@ -99,7 +99,7 @@ def decide(
         InvalidRequest: none of the route can answer it.
         PromptTooLong: the prompt fits into no model of the plan.
     """
-    names, reason = listed(asked, {*candidates, *ineligible}, table)
+    names, reason = listed(asked, [*candidates, *ineligible], table)
     considered = tuple(_consider(name, candidates, table.worth, ineligible) for name in names)
     able = [c.name for c in considered if not c.refused]
     if not able:
