@@ -144,7 +144,7 @@ class Trouble:
 
     async def make(self) -> None:
         """One death at most every EVERY_S seconds."""
-        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
+        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
             while True:
                 await asyncio.sleep(EVERY_S)
                 running = await _running(ray)
@@ -171,7 +171,7 @@ def _words(part: str, name: str) -> str:
 
 async def all_back() -> None:
     """Wait until two replicas of everything run."""
-    async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
+    async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
         while True:
             running = await _running(ray)
             if all(len(running[name]) > 1 for _, name in KINDS):
