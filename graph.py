@@ -69,9 +69,7 @@ def build(args: dict[str, Any]) -> serve.Application:
             settings=config.telemetry,
             replay=replay,
         ),
-        classifier=_deploy(
-            Classifier, "Classifier", routes=config.routes, settings=config.classify, router=config.router
-        ),
+        classifier=_deploy(Classifier, "Classifier", config=config),
         replay=replay,
         events=_deploy(
             EventStore,

@@ -16,7 +16,8 @@ class Calling:
 
     def behalf(self, configured: Discretion) -> Behalf:
         """What a session keeps of it."""
-        return Behalf(self.caller.name, self.caller.team, self.discretion or configured)
+        told, who = self.discretion or configured, self.caller
+        return Behalf(who.name, who.team, told, who.project, who.organisation)
 
 
 CALLING: ContextVar[Calling] = ContextVar("ghostrouter.calling", default=Calling())  # noqa: B039 - frozen

@@ -120,7 +120,14 @@ class Guarded:
     def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
         found = self._models[model]
         provider = found.provider if isinstance(found, CloudModel) else "local"
-        return {"key": behalf.key, "team": behalf.team, "model": model, "provider": provider}
+        return {
+            "key": behalf.key,
+            "team": behalf.team,
+            "project": behalf.project,
+            "organisation": behalf.organisation,
+            "model": model,
+            "provider": provider,
+        }
 
     def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
         """What a segment costs at most, in nano-dollars: a token for each byte, and every token of the answer."""

@@ -64,7 +64,8 @@ class _Api:
         return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
 
     async def status(self, request: Request) -> Response:
-        return JSONResponse({"models": await self._router.status(), "breakers": await self._router.breakers()})
+        models, breakers = await self._router.status(), await self._router.breakers()
+        return JSONResponse({"models": models, "breakers": breakers, "configuration": self._router.configuration()})
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.models()]})

@@ -45,6 +45,10 @@ class Router(Protocol):
         """How the breakers of the cloud's models stand."""
         ...
 
+    def configuration(self) -> dict[str, Any]:
+        """Which configuration is in force, and why a later one was refused."""
+        ...
+
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session. Raises RequestError."""
         ...

@@ -75,7 +75,8 @@ class Wishes:
     """What one request wants of the routing, beyond the model it names. For what is None the service's rules hold.
 
     `allow` names the only models that may write, if it names any. No model is begun with, and no handoff made, that
-    could exceed `budget_usd` if the answer became as long as it may.
+    could exceed `budget_usd` if the answer became as long as it may. With `interactive` somebody is there to be asked
+    when the task is unclear.
     """
 
     preset: str | None = None
@@ -84,6 +85,7 @@ class Wishes:
     budget_usd: float | None = None
     allow: tuple[str, ...] = ()
     switch: SwitchMode = "auto"
+    interactive: bool = False
 
 
 NO_WISHES = Wishes()
@@ -364,10 +366,19 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """What a learned router would have decided that does not count yet: per model the probability of a good answer."""
+
+    models: tuple[str, ...]
+    probabilities: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The models a session may use, in the order of preference, and why; those it may not, each with why not.
 
     `ladder` has them in the order of strength, which verdicts go by; empty: the order of preference is that, too.
+    `propensity` is how probable it was that the first of them is the first: less than 1 where there is exploration.
     """
 
     models: tuple[str, ...]
@@ -375,6 +386,8 @@ class Plan:
     classification: Classification | None = None
     ineligible: tuple[tuple[str, str], ...] = ()
     ladder: tuple[str, ...] = ()
+    propensity: float = 1.0
+    shadow: Shadow | None = None
 
     @property
     def by_strength(self) -> tuple[str, ...]:

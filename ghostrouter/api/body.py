@@ -38,12 +38,16 @@ class _Ghost(Body):
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     allow: list[str] = Field(default_factory=list, max_length=64)
     switch: SwitchMode = "auto"
+    interactive: bool = False
     trust: Trust = "untrusted"
     regions: list[str] = Field(default_factory=list, max_length=32)
     repeatable: bool = False
 
     def wishes(self) -> Wishes:
-        return Wishes(self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch)
+        return Wishes(
+            self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch,
+            self.interactive,
+        )  # fmt: skip
 
     def terms(self) -> Terms:
         return Terms(self.trust, tuple(self.regions), self.repeatable)

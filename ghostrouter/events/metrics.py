@@ -70,6 +70,8 @@ CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
 )
 
+CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuration while it serves.", ("outcome",))
+PROMOTION = Metric("ghost_promotion_rows", "gauge", "Rows that a task is up its tier table at present.", ("task",))
 REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
 
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

@@ -38,6 +38,8 @@ class Behalf:
     key: str = ""
     team: str = ""
     discretion: Discretion = Discretion(mode="off")
+    project: str = ""
+    organisation: str = ""
 
 
 NOBODY = Behalf()

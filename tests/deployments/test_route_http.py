@@ -31,7 +31,7 @@ class Routed(Service):
         )
         nobody: Any = Handle(None)
         engines: Any = {"small": Handle(self.writer), "large": Handle(self.writer)}
-        classifier: Any = Handle(Classifier(config.routes, config.classify, config.router))
+        classifier: Any = Handle(Classifier(config))
         replay: Any = Handle(self.replay)
         self.ingress = Ingress(config, engines, nobody, classifier, replay, Handle(self.events))
         self.app = http.app(self.ingress, max_body_bytes=100_000)
