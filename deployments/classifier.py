@@ -60,6 +60,8 @@ class Classifier:
         """What a configuration labels with. New examples are encoded: that takes its time."""
         path = config.router.learned.path
         learned = LearnedRouter.load(Path(path)) if path and self._encode else None
+        if learned and self._encode:  # what is imported or allocated the first time is not to be waited for later
+            learned.probabilities(view(["hello"], self._encode(["hello"])))
         return LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples), learned
 
     async def classify(self, prompt: str, image: bool = False, tools: bool = False) -> Classification:

@@ -54,7 +54,6 @@ from ghostrouter.routing import live, preview
 from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
 from ghostrouter.types import Plan, Prompt, Sampling
 
-_CLASSIFY_TIMEOUT_S = 0.5
 _BREAKERS_TIMEOUT_S = 5.0
 
 log = logging.getLogger("ray.serve")
@@ -278,7 +277,7 @@ class Ingress:
             return ruled or Label(ABSTAINED), {}
         about = seen(call)
         asked = self._classifier.read.remote(words(call), about["image"], about["tools"])
-        found: tuple[Label, dict[str, float]] | None = await in_time(asked, _CLASSIFY_TIMEOUT_S)
+        found: tuple[Label, dict[str, float]] | None = await in_time(asked, decider.config.classify.timeout_s)
         return found or (ruled or UNLABELLED, {})
 
     def _ask(self, call: ChatCall, decided: Decided, room: int, streaming: bool) -> Ask:

@@ -27,6 +27,9 @@ class Classify(_Section):
         description="a sentence-transformers model: name or folder; null: rules only",
     )
     threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which it abstains")
+    timeout_s: float = Field(
+        default=0.5, gt=0, description="an answer waits no longer for what is not settled by rules"
+    )
 
 
 class RulesLayer(_Section):

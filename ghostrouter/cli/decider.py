@@ -7,7 +7,7 @@ from typing import Any
 from ghostrouter.api import chat_request
 from ghostrouter.api import route as wire
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.classify.encoder import sentence_encoder
+from ghostrouter.classify.encoder import Encode, sentence_encoder
 from ghostrouter.classify.layers import ABSTAINED, Label, LayeredClassifier
 from ghostrouter.config import GraphConfig
 from ghostrouter.learn.router import LearnedRouter
@@ -19,13 +19,16 @@ from ghostrouter.routing.decider import UNLABELLED, Decider, Models, seen, words
 Decide = Callable[[str], dict[str, Any]]
 
 
-def decider(config: GraphConfig, model: str) -> Decide:
+def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> Decide:
     """The decision of a configuration for a prompt; every model counts as ready, and nothing is observed of any.
+
+    `encode` stands in for the encoder that the configuration names.
 
     Raises:
         ConfigError: a rule, or the file of the learned router, is wrong.
     """
-    encode = sentence_encoder(config.classify.encoder) if config.classify.encoder else None
+    if encode is None and config.classify.encoder:
+        encode = sentence_encoder(config.classify.encoder)
     layers = LayeredClassifier(config.routes, config.classify, config.router, encode)
     path = config.router.learned.path
     router = LearnedRouter.load(Path(path)) if path and encode else None

@@ -101,6 +101,35 @@ def code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json["error"]["code"]
 
 
+async def test_every_answer_has_an_id_refusals_too(tmp_path: Path) -> None:
+    service = Guarded(tmp_path, access={"keys": [key("a")]})
+    mine = {"authorization": "Bearer key of a"}
+    answers = [
+        await service.get("/v1/models"),
+        await service.get("/v1/models", **mine),
+        await service.post(CHAT, {}, **mine),
+        await service.post(CHAT, ask(), **mine),
+    ]
+    assert [a.status for a in answers] == [401, 200, 400, 200]
+    ids = [a.headers["x-request-id"] for a in answers]
+    assert len(set(ids)) == 4
+    assert ids[-1] == answers[-1].json["id"]
+
+
+async def test_a_project_and_an_organisation_have_budgets_and_models_of_their_own(tmp_path: Path) -> None:
+    limits = [
+        {"scope": "project", "name": "p", "window": "day", "usd": 0.0},
+        {"scope": "organisation", "window": "day", "usd": 1.0},
+    ]
+    keys = [key("a", project="p", organisation="o"), key("b", project="q", organisation="o"), key("c", project="r")]
+    overrides = [{"scope": "project", "name": "r", "models": ["small"]}]
+    service = Guarded(tmp_path, access={"keys": keys}, budgets={"limits": limits}, overrides=overrides)
+    answers = [await service.post(CHAT, ask(), authorization=f"Bearer key of {name}") for name in "abc"]
+    assert [a.status for a in answers] == [402, 200, 403]
+    assert answers[0].json["error"]["budget"]["scope"] == "project"
+    await service.settled()
+
+
 async def test_without_keys_it_is_open_and_the_cost_is_told(tmp_path: Path) -> None:
     service = Guarded(tmp_path)
     answer = await service.post(CHAT, ask())
