@@ -44,7 +44,7 @@ def test_everything_else_that_runs_stays_as_it_was_deployed() -> None:
 
     with httpx.Client(base_url="http://ray", transport=httpx.MockTransport(serve)) as ray:
         reload.put(ray, {"router": {}})
-    changed = [{"name": n, "user_config": {"router": {}}} for n in ("Classifier", "Ingress")]
+    changed: list[dict[str, Any]] = [{"name": n, "user_config": {"router": {}}} for n in ("Classifier", "Ingress")]
     assert sent == [
         {"http_options": {"port": 1}, "applications": [{**ours, "deployments": [telemetry, *changed]}, other]}
     ]

@@ -103,12 +103,12 @@ def code(answer: Answer) -> tuple[int, str]:
 
 async def test_every_answer_has_an_id_refusals_too(tmp_path: Path) -> None:
     service = Guarded(tmp_path, access={"keys": [key("a")]})
-    mine = {"authorization": "Bearer key of a"}
+    mine = "Bearer key of a"
     answers = [
         await service.get("/v1/models"),
-        await service.get("/v1/models", **mine),
-        await service.post(CHAT, {}, **mine),
-        await service.post(CHAT, ask(), **mine),
+        await service.get("/v1/models", authorization=mine),
+        await service.post(CHAT, {}, authorization=mine),
+        await service.post(CHAT, ask(), authorization=mine),
     ]
     assert [a.status for a in answers] == [401, 200, 400, 200]
     ids = [a.headers["x-request-id"] for a in answers]

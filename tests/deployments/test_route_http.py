@@ -91,7 +91,7 @@ async def test_a_thousand_prompts_are_decided_alike_in_preview_call_and_command(
     offline = decider(service.config, "ghost/auto", encode)
     prompts = thousand()
     assert len(prompts) == 1000
-    firsts = set()
+    firsts: set[str] = set()
     for prompt in prompts:
         call = chat_request.from_wire(asked(prompt))
         previewed = await service.ingress.preview(call)
