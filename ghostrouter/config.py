@@ -58,6 +58,14 @@ class LocalModel(_Section):
     )
     env: dict[str, str] = Field(default_factory=dict, description="environment variables of its replicas")
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict, description="such as enable_thinking: false")
+    exact_entropy: bool = Field(
+        default=True, description="entropies over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
+    )
+
+    @property
+    def speculates(self) -> bool:
+        """Whether it decodes speculatively: its answers have to be greedy, and drafts tell of doubt."""
+        return self.engine_kwargs.get("speculative_config") is not None
 
     @property
     def transfers(self) -> bool:
@@ -322,11 +330,23 @@ class GraphConfig(_Section):
             if unknown:
                 why = discover.absence(unknown[0]) or nearest(unknown[0], names)
                 raise ValueError(f"routes.{task}.models: no such model: {', '.join(unknown)}{why}")
+        self._speculation_is_greedy()
         for task, rows in self.router.tiers.items():
             unknown = sorted({m for row in rows for m in row.models} - set(names))
             if unknown:
                 raise ValueError(f"router.tiers.{task}: no such model: {', '.join(unknown)}")
         return self
+
+    def _speculation_is_greedy(self) -> None:
+        """vLLM lets nobody decide how a token is drawn while it speculates, so that what is drawn at random could not
+        go on behind a seam as it would have. An answer is sampled as its first model has it, whoever goes on."""
+        speculating = next((m.name for m in self.models if m.speculates), None)
+        sampled = next((m.name for m in self.models if m.sampling.temperature > 0), None)
+        if speculating and sampled:
+            raise ValueError(
+                f"models.{speculating}.engine_kwargs.speculative_config: only greedy answers survive a handoff with "
+                f"speculative decoding: `sampling.temperature` has to be 0, and that of {sampled} is not"
+            )
 
     def adapters(self) -> dict[str, str]:
         """What each model is driven by."""

@@ -95,9 +95,11 @@ class Token(NamedTuple):
     `text` never splits a UTF-8 character: a token that ends inside one carries an empty piece and the token
     that completes the character carries all of it. `rank` counts from 1. `margin` is the log-probability of
     the likeliest token minus that of the runner-up. The entropy is that of the whole next-token distribution
-    before temperature, with the bounds that the top-k leaves (`ghostrouter.signals.entropy`).
+    before temperature; where the engine does not tell it, the middle of the bounds that the top-k leaves
+    (`ghostrouter.signals.entropy`). Exact, it is its own bounds.
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
-    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
+    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token; `draft_acceptance` is
+    the exponential average of accepted over proposed drafts, 1 until any were proposed.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
     likeliest tokens as (text, log-probability), when the client asked for them. `top_logprob` is that of the likeliest
     token, sampled or not; `second_gap` the log-probability of the second minus that of the third. `aside` is what is
@@ -122,6 +124,7 @@ class Token(NamedTuple):
     alternatives: tuple[tuple[str, float], ...] = ()
     top_logprob: float = 0.0
     second_gap: float = 0.0
+    draft_acceptance: float = 1.0
     aside: Aside | None = None
 
 
