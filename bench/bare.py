@@ -21,14 +21,11 @@ _numbers = count()
 @asynccontextmanager
 async def started(model: LocalModel) -> AsyncIterator[AsyncLLM]:
     """The engine of a model. A CPU's worker runs in the engine's process, as in `deployments.engine`."""
-    args = AsyncEngineArgs(
-        model=model.source,
-        distributed_executor_backend="uni",
-        enable_log_requests=False,
-        disable_log_stats=True,
-        **engine_arguments(model),
-    )
-    client = AsyncLLM.from_engine_args(args)
+    args = AsyncEngineArgs(model=model.source, **engine_arguments(model))
+    settings = args.create_engine_config()
+    if settings.device_config.device_type == "cpu":
+        settings.parallel_config.distributed_executor_backend = "uni"
+    client = AsyncLLM.from_vllm_config(settings, enable_log_requests=False, disable_log_stats=True)
     try:
         yield client
     finally:

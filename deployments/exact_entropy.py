@@ -24,26 +24,27 @@ log = logging.getLogger("ray.serve")
 
 
 class Mark(NamedTuple):
-    """What the id of such an entry says: the token's index in its step, and how many drafts the step has looked at."""
+    """What the id of such an entry says: the token's place in its step, and how many drafts the step looked at."""
 
-    index: int = 0
+    place: int = 0
     proposed: int = 0
 
     @classmethod
     def of(cls, token_id: int) -> "Mark":
         """From an id below 0."""
-        proposed, index = divmod(-1 - token_id, _SPAN)
-        return cls(index, proposed)
+        proposed, place = divmod(-1 - token_id, _SPAN)
+        return cls(place, proposed)
 
     @property
     def token_id(self) -> int:
         """The id that says so."""
-        return -1 - (self.proposed * _SPAN + self.index)
+        return -1 - (self.proposed * _SPAN + self.place)
 
 
 def entropy_nats(logprobs: torch.Tensor) -> torch.Tensor:
     """Of each row of log-probabilities, of shape (rows, vocabulary); -inf stands for impossible tokens."""
-    return torch.special.entr(logprobs.exp()).sum(-1)
+    entropies: torch.Tensor = torch.special.entr(logprobs.exp()).sum(-1)
+    return entropies
 
 
 class _Gather:
@@ -77,8 +78,8 @@ class _StepGather:
         if max_num_logprobs == ASKED:
             ids = found.logprob_token_ids
             proposed = torch.tensor(metadata.num_draft_tokens, dtype=ids.dtype)[:, None]
-            index = torch.arange(sampled.shape[1], dtype=ids.dtype)[None, :]
-            ids[:, -1] = (-1 - (proposed * _SPAN + index)).flatten().to(ids.device)
+            place = torch.arange(sampled.shape[1], dtype=ids.dtype)[None, :]
+            ids[:, -1] = (-1 - (proposed * _SPAN + place)).flatten().to(ids.device)
         return found
 
 
@@ -89,7 +90,7 @@ class EntropyWorker:
 
     def report_entropies(self) -> str:
         """Report exact entropies from now on. Empty, or the reason why this vLLM's sampler cannot."""
-        sampler = getattr(self.model_runner, "sampler", None)
+        sampler: Any = getattr(self.model_runner, "sampler", None)
         if isinstance(getattr(sampler, "gather_logprobs", None), _Gather):
             return ""
         if reason := _unexpected(sampler, "gather_logprobs", ("logprobs", "num_logprobs", "token_ids")):

@@ -22,4 +22,4 @@ def sampled(flat: Any, position: int, token_id: int) -> Sampled:
     if rank <= len(top_ids) + 1 and token_id not in top_ids:
         top_ids.insert(rank - 1, token_id)
         top_logprobs.insert(rank - 1, logprob)
-    return Sampled(token_id, logprob, rank, top_ids, top_logprobs, entropy, mark.index, mark.proposed)
+    return Sampled(token_id, logprob, rank, top_ids, top_logprobs, entropy, mark.place, mark.proposed)

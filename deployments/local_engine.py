@@ -100,8 +100,8 @@ class VllmEngine:
 
 def _is_greedy(s: Sampling) -> bool:
     """Whether the likeliest token is taken as the model has it."""
-    penalties = (s.presence_penalty, s.frequency_penalty, s.repetition_penalty)
-    return s.temperature == 0 and penalties == (0, 0, 1) and not s.logit_bias
+    penalised = s.presence_penalty or s.frequency_penalty or s.repetition_penalty != 1
+    return s.temperature == 0 and not penalised and not s.logit_bias
 
 
 class LocalEngine(LLMServer):

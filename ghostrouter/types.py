@@ -105,6 +105,8 @@ class Token(NamedTuple):
     token, sampled or not; `second_gap` the log-probability of the second minus that of the third. `aside` is what is
     told besides the text of the answer; such a token has none.
 
+    `repetition` and `novelty` (`ghostrouter.signals.surface`) are told where there are no log-probabilities, else 0.
+
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
     are 0.
@@ -125,6 +127,8 @@ class Token(NamedTuple):
     top_logprob: float = 0.0
     second_gap: float = 0.0
     draft_acceptance: float = 1.0
+    repetition: float = 0.0
+    novelty: int = 0
     aside: Aside | None = None
 
 

@@ -18,6 +18,7 @@ from ghostrouter.detect.margin import Margin
 from ghostrouter.detect.page_hinkley import PageHinkley
 from ghostrouter.detect.position import Position
 from ghostrouter.detect.slope import Slope
+from ghostrouter.detect.text_only import TextOnly
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
 
@@ -28,13 +29,14 @@ _ENTROPY = COLUMNS.index("entropy_nats")
 class Contender:
     """A detector to compare: `make` sets it up from training traces.
 
-    A `learned` one scores probabilities; its score of an answer is the probability that some token is wrong, that of
-    the others their highest score.
+    What `sums` scores probabilities; its score of an answer is the probability that some token is wrong, that of the
+    others their highest score. Those of the `text` see nothing else: they stand for models without log-probabilities.
     """
 
     name: str
-    kind: Literal["baseline", "unlearned", "learned"]
+    kind: Literal["baseline", "unlearned", "learned", "text"]
     make: Callable[[Sequence[Trace]], Detector]
+    sums: bool = False
 
 
 def contenders() -> tuple[Contender, ...]:
@@ -50,8 +52,14 @@ def contenders() -> tuple[Contender, ...]:
         Contender("window", "unlearned", lambda _: WindowDoubt(8)),
         Contender("cusum", "unlearned", lambda traces: Cusum(half_way_nats(traces))),
         Contender("page_hinkley", "unlearned", lambda _: PageHinkley(0.1)),
-        Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces))),
+        Contender("text_only", "text", lambda _: TextOnly()),
+        Contender("text_hazard", "text", lambda traces: Hazard(learn.train(_texts(traces))), sums=True),
+        Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces)), sums=True),
     )
+
+
+def _texts(traces: Sequence[Trace]) -> list[Trace]:
+    return [t.without_logprobs() for t in traces]
 
 
 def half_way_nats(traces: Sequence[Trace]) -> float:

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 
 from ghostrouter.signals.decode import PieceDecoder
+from ghostrouter.signals.drafts import Acceptance
 from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.types import Token
-
-_FORGET = 0.2
-"""How much the newest step counts in the exponential average of draft acceptance."""
 
 
 class TokenReader:
@@ -27,13 +25,12 @@ class TokenReader:
         self._steps = StepTracker(tokenizer.decode(list(context)[-8:]))
         self._alternatives = alternatives
         self._accepted = 0
-        self._acceptance = 1.0
+        self._acceptance = Acceptance()
 
     def begin_step(self, accepted: int, proposed: int) -> None:
         """The tokens that follow are of one step of the engine, which accepted so many of the drafts proposed."""
         self._accepted = accepted
-        if proposed:
-            self._acceptance += _FORGET * (accepted / proposed - self._acceptance)
+        self._acceptance.step(accepted, proposed)
 
     def read(
         self,
@@ -72,5 +69,5 @@ class TokenReader:
             ),
             top_logprob=top_logprobs[0] if top_logprobs else logprob,
             second_gap=top_logprobs[1] - top_logprobs[2] if len(top_logprobs) > 2 else 0.0,
-            draft_acceptance=self._acceptance,
+            draft_acceptance=self._acceptance.average,
         )

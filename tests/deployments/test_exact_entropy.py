@@ -67,7 +67,7 @@ def logprobs(rows: int, spread: float = 3.0) -> torch.Tensor:
 def test_entropies_are_those_of_the_whole_distribution() -> None:
     rows = torch.stack([logprobs(1)[0], torch.full((VOCAB,), 1.0).log_softmax(0), torch.full((VOCAB,), -torch.inf)])
     rows[2, 7] = 0.0
-    expected = torch.distributions.Categorical(logits=rows[:2].double()).entropy()
+    expected = -(rows[:2].double().exp() * rows[:2].double()).sum(-1)
     assert torch.allclose(entropy_nats(rows)[:2].double(), expected, atol=1e-5)
     assert entropy_nats(rows)[2] == 0
 
