@@ -5,8 +5,8 @@
 *With*: the entropy of the whole vocabulary beside each token; *without*: the bounds that the top 20 leave. One engine,
 without Ray and HTTP, read as a replica reads it, so that what the reader is spared counts too; which of a pair comes
 first is drawn. `entropy_cost_share` is the median over pairs of time with over time without, less 1; 95% of resampled
-medians lie between `_low` and `_high`. `_cpu` is the same in processor time of all processes, which other programs on the
-machine disturb less. The largest difference from the entropy of transformers' logits is `worst_error_nats`.
+medians lie between `_low` and `_high`. `_cpu` is the same in processor time of all processes, which other programs
+disturb less. The largest difference from the entropy of transformers' logits is `worst_error_nats`.
 """
 
 import asyncio

@@ -131,6 +131,11 @@ class Token(NamedTuple):
     novelty: int = 0
     aside: Aside | None = None
 
+    @property
+    def is_exact(self) -> bool:
+        """Whether the entropy is known, and not only bounded."""
+        return self.id >= 0 and self.entropy_lower_nats == self.entropy_upper_nats
+
 
 class SegmentKey(NamedTuple):
     """Names a segment: verdicts carry it, so that a late one is recognised."""

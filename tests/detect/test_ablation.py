@@ -1,6 +1,7 @@
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
-from ghostrouter.detect.ablation import EXTRAS, Data, ablate
+from ghostrouter.detect.ablation import EXTRAS, Data, ablate, area
 from ghostrouter.detect.detector import Floats
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
@@ -21,13 +22,14 @@ def changed(given: list[Trace], column: str, values: Floats) -> list[Trace]:
 def test_a_signal_that_tells_something_is_missed_and_others_are_not() -> None:
     """Everything is in the draft acceptance, nothing in the entropies, of which the bounds are no better."""
     rng = np.random.default_rng(0)
-    plain = [*traces(80), *traces(40, seed=1)]
-    noise = rng.random((120, 40)).astype(np.float32)
+    plain = traces(90)
+    noise = rng.random((90, 40)).astype(np.float32)
     for name in ("entropy_nats", "top_logprob", "margin"):
         plain = changed(plain, name, -noise if name == "top_logprob" else noise)
     wrong = np.stack([np.nan_to_num(t.labels) for t in plain])
     known = changed(plain, "draft_acceptance", 0.9 - 0.8 * wrong)
-    rows = ablate(Data(known[:80], known[80:]), Data(known[:80], known[80:]))
+    data = Data(known[:60], known[60:])
+    rows = ablate(data, data, resamples=10)
     assert set(rows) == {
         "full",
         "shipped",
@@ -41,3 +43,9 @@ def test_a_signal_that_tells_something_is_missed_and_others_are_not() -> None:
     for name in ("full", "without_exact_entropy"):
         assert rows[name]["onset_auroc_lost"] == rows[name]["low"] == rows[name]["high"] == 0
     assert rows["without_slope"]["onset_auroc"] > 0.99
+
+
+def test_the_area_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(0)
+    found, onset = rng.integers(0, 9, 200).astype(float), rng.random(200) < 0.1
+    np.testing.assert_allclose(area(found, onset), roc_auc_score(onset, found))
