@@ -56,13 +56,13 @@ def build(args: dict[str, Any]) -> serve.Application:
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
-        options={"max_ongoing_requests": 1000, **config.ingress},
+        options={**_streams(config), **config.ingress},
         config=config,
         engines={m.name: _engine(m, telemetry, config) for m in config.models},
         cloud=_deploy(
             CloudPool,
             "CloudPool",
-            options={"max_ongoing_requests": 1000},
+            options=_streams(config),
             models=config.cloud,
             sessions=config.sessions,
             breakers=config.breakers,
@@ -85,6 +85,11 @@ def build(args: dict[str, Any]) -> serve.Application:
         guard=_guard(config),
         calibrations=calibrations,
     )
+
+
+def _streams(config: GraphConfig) -> dict[str, Any]:
+    """Of deployments that answers pass through: a replica that is taken down writes its own to their end."""
+    return {"max_ongoing_requests": 1000, "graceful_shutdown_timeout_s": config.sessions.hard_timeout_s}
 
 
 def _guard(config: GraphConfig) -> serve.Application | None:

@@ -3,8 +3,9 @@
     make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5]
 
 Each stream is first written without trouble, then STREAMS of them at a time while replicas, engine cores and an ingress
-are killed, until HITS streams have been hit. A killed ingress cuts its connections: those clients come back with
-`Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of the untroubled one.
+are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections:
+those clients come back with `Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of
+the untroubled one.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import signal
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,11 +126,13 @@ async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | N
         await asyncio.gather(*(s.read(http) for s in streams))
         if killing:
             killing.cancel()
+            with suppress(asyncio.CancelledError):  # another error of its own is one of the bench
+                await killing
     return streams
 
 
 class Trouble:
-    """Kills processes of the service, at random among all kinds, when what died before is back.
+    """Kills processes of the service, at random among all kinds of which two run, those first that died least.
 
     There is always one replica left that can go on. Serve says what runs. The engine core holds the worker too
     (`deployments.engine`).
@@ -140,22 +144,39 @@ class Trouble:
 
     async def make(self) -> None:
         """One death at most every EVERY_S seconds."""
-        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=30) as ray:
+        async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
             while True:
                 await asyncio.sleep(EVERY_S)
                 running = await _running(ray)
-                if any(len(running[name]) < 2 for _, name in KINDS):
-                    continue
-                part, name = self._rng.choice(KINDS)
-                victim = self._rng.choice(running[name])
-                if part == "engine core":
-                    victim = next(
-                        (pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) == victim), 0
-                    )
-                if victim:
-                    os.kill(victim, signal.SIGKILL)
-                    self.killed.append(f"{part} of {name}")
-                    print(f"  killed one {self.killed[-1]}", flush=True)
+                kinds = [(part, name) for part, name in KINDS if len(running[name]) > 1]
+                if kinds:
+                    self._rng.shuffle(kinds)
+                    part, name = min(kinds, key=lambda kind: self.killed.count(_words(*kind)))
+                    self._kill(part, name, running[name])
+
+    def _kill(self, part: str, name: str, replicas: list[int]) -> None:
+        victim = self._rng.choice(replicas)
+        if part == "engine core":
+            cores = (pid for pid, line in command_lines() if "EngineCore" in line and parent(pid) == victim)
+            victim = next(cores, 0)
+        if victim:
+            os.kill(victim, signal.SIGKILL)
+            self.killed.append(_words(part, name))
+            print(f"  killed one {self.killed[-1]}", flush=True)
+
+
+def _words(part: str, name: str) -> str:
+    return f"{part} of {name}"
+
+
+async def all_back() -> None:
+    """Wait until two replicas of everything run."""
+    async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
+        while True:
+            running = await _running(ray)
+            if all(len(running[name]) > 1 for _, name in KINDS):
+                return
+            await asyncio.sleep(1)
 
 
 async def _running(ray: httpx.AsyncClient) -> dict[str, list[int]]:
@@ -207,8 +228,11 @@ async def measure(url: str) -> dict[str, Any]:
     calm = await read_all(url, bodies)
     trouble, rounds = Trouble(), 0
     troubled: list[tuple[Stream, Stream]] = []
-    while sum(s.hit for _, s in troubled) < HITS or f"replica of {INGRESS}" not in trouble.killed:
+    while sum(s.hit for _, s in troubled) < HITS or set(trouble.killed) != {
+        f"{part} of {name}" for part, name in KINDS
+    }:
         rounds += 1
+        await all_back()
         troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
         print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)
     losses = [compare(a, b) for a, b in troubled]

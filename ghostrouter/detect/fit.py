@@ -10,6 +10,7 @@ from scipy.special import betaln
 
 from ghostrouter.detect import conformal, learn
 from ghostrouter.detect.calibration import AlarmRate, Calibration, Screen
+from ghostrouter.detect.hazard import Weights
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace, padded_labels
@@ -51,17 +52,20 @@ class Fit:
         )
 
 
-def fit(model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str) -> Fit:
+def fit(
+    model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str, detector: str | None = None
+) -> Fit:
     """Train the hazard, calibrate it on cross-fitted log-odds and set the thresholds.
 
+    With `detector`, one of `UNLEARNED`, nothing is trained: its score is calibrated.
     `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it. The
     screen lets pass 0.2% of the tokens that would raise risk.
 
     Raises:
         TraceInvalid: there is nothing to learn from.
     """
-    weights = learn.train(traces)
-    raw = learn.cross_log_odds(traces)
+    weights = Weights(detector=detector) if detector else learn.train(traces)
+    raw = learn.log_odds(weights, traces) if detector else learn.cross_log_odds(traces)
     labels = padded_labels(traces)
     counts = ~np.isnan(labels)
     slope, bias = learn.platt(raw[counts], labels[counts] == 1)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ghostrouter.detect.detector import Floats, State, Tick
 from ghostrouter.detect.rolling import NAMES, Rolling
+from ghostrouter.detect.unlearned import UNLEARNED
 
 
 class Tree(BaseModel):
@@ -41,7 +42,8 @@ class Tree(BaseModel):
 class Weights(BaseModel):
     """What a hazard is made of: log-odds = bias + slope * (base + sum of the trees).
 
-    Without trees the sum is the feature `feature` instead. `bias` and `slope` calibrate it (Platt 1999).
+    Without trees the sum is the feature `feature` instead, or the score of the detector `detector` of `UNLEARNED`.
+    `bias` and `slope` calibrate it (Platt 1999).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,6 +52,7 @@ class Weights(BaseModel):
     slope: float = 1.0
     bias: float = 0.0
     feature: str = Field(default="doubt", pattern=f"^({'|'.join(NAMES)})$")
+    detector: str | None = Field(default=None, pattern=f"^({'|'.join(UNLEARNED)})$")
     trees: tuple[Tree, ...] = ()
 
 
@@ -105,13 +108,18 @@ class Hazard:
         self._rolling = Rolling()
         self._forest = Forest(weights.trees) if weights.trees else None
         self._feature = NAMES.index(weights.feature)
-        self.width = self._rolling.width
+        self._unlearned = UNLEARNED[weights.detector] if weights.detector else None
+        self.width = (self._unlearned or self._rolling).width
 
     def log_odds(self, state: State, tick: Tick) -> npt.NDArray[np.float64]:
         """Before the logistic function, of shape (segments,)."""
+        return np.asarray(self._weights.bias + self._weights.slope * self._raw(state, tick), dtype=np.float64)
+
+    def _raw(self, state: State, tick: Tick) -> npt.NDArray[Any]:
+        if self._unlearned:
+            return self._unlearned.step(state, tick)
         features = self._rolling.features(state, tick)
-        raw = self._forest(features) + self._weights.base if self._forest else features[:, self._feature]
-        return np.asarray(self._weights.bias + self._weights.slope * raw, dtype=np.float64)
+        return self._forest(features) + self._weights.base if self._forest else features[:, self._feature]
 
     def step(self, state: State, tick: Tick) -> Floats:
         risk: Floats = (1.0 / (1.0 + np.exp(-np.clip(self.log_odds(state, tick), -60, 60)))).astype(np.float32)

@@ -2,27 +2,24 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from ghostrouter.detect import learn
-from ghostrouter.detect.confidence import WindowDoubt
 from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector
-from ghostrouter.detect.doubt import Doubt
-from ghostrouter.detect.first_of_step import FirstOfStep
 from ghostrouter.detect.hazard import Hazard
-from ghostrouter.detect.level import Level
-from ghostrouter.detect.margin import Margin
-from ghostrouter.detect.page_hinkley import PageHinkley
 from ghostrouter.detect.position import Position
-from ghostrouter.detect.slope import Slope
-from ghostrouter.detect.text_only import TextOnly
+from ghostrouter.detect.unlearned import UNLEARNED
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
 
 _ENTROPY = COLUMNS.index("entropy_nats")
+
+
+Kind = Literal["baseline", "unlearned", "learned", "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class Contender:
     """
 
     name: str
-    kind: Literal["baseline", "unlearned", "learned", "text"]
+    kind: Kind
     make: Callable[[Sequence[Trace]], Detector]
     sums: bool = False
 
@@ -44,18 +41,19 @@ def contenders() -> tuple[Contender, ...]:
     return (
         Contender("position", "baseline", lambda _: Position()),
         Contender("position_early", "baseline", lambda _: Position(-1.0)),
-        Contender("level", "unlearned", lambda _: Level()),
-        Contender("slope", "unlearned", lambda _: Slope(8)),
-        Contender("margin", "unlearned", lambda _: Margin()),
-        Contender("doubt", "unlearned", lambda _: Doubt()),
-        Contender("first_of_step", "unlearned", lambda _: FirstOfStep()),
-        Contender("window", "unlearned", lambda _: WindowDoubt(8)),
+        *(Contender(name, _kind(name), partial(_ready, found)) for name, found in UNLEARNED.items()),
         Contender("cusum", "unlearned", lambda traces: Cusum(half_way_nats(traces))),
-        Contender("page_hinkley", "unlearned", lambda _: PageHinkley(0.1)),
-        Contender("text_only", "text", lambda _: TextOnly()),
         Contender("text_hazard", "text", lambda traces: Hazard(learn.train(_texts(traces))), sums=True),
         Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces)), sums=True),
     )
+
+
+def _ready(detector: Detector, _: Sequence[Trace]) -> Detector:
+    return detector
+
+
+def _kind(name: str) -> Kind:
+    return "text" if name == "text_only" else "unlearned"
 
 
 def _texts(traces: Sequence[Trace]) -> list[Trace]:

@@ -9,7 +9,7 @@ from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.chunk import Written, merged
 from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
 from ghostrouter.replay.echo import EchoTrimmer
-from ghostrouter.signals.entropy import bounds
+from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.signals.surface import SurfaceTracker
 from ghostrouter.types import (
@@ -136,6 +136,8 @@ class CloudSegment:
         rank = 1 + sum(x > written.logprob for x in logprobs)
         outsider = written.logprob if rank > len(logprobs) else None
         entropy = bounds(logprobs, self._vocab_tokens, outsider) if logprobs else None
+        if written.entropy_nats is not None:
+            entropy = EntropyBounds(written.entropy_nats, written.entropy_nats)
         return token._replace(
             logprob=written.logprob,
             rank=rank,

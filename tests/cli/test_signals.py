@@ -28,6 +28,21 @@ def test_calibrate_writes_what_serving_reads(tmp_path: Path) -> None:
     assert Calibration.load(out).model == "m"
 
 
+def test_calibrate_takes_another_detector(tmp_path: Path) -> None:
+    path, out = write(tmp_path / "t.jsonl"), tmp_path / "c.json"
+    args = ["calibrate", "--model", "m", "--traces", str(path), "--out", str(out), "--false-alarms-per-1000", "50"]
+    done = CliRunner().invoke(main, [*args, "--detector", "window"])
+    assert done.exit_code == 0, done.output
+    assert Calibration.load(out).hazard.detector == "window"
+
+
+def test_calibrate_names_the_detectors_there_are(tmp_path: Path) -> None:
+    args = ["calibrate", "--model", "m", "--traces", str(write(tmp_path / "t.jsonl")), "--detector", "mood"]
+    done = CliRunner().invoke(main, args)
+    assert done.exit_code == 2
+    assert "there is no mood; there are level, slope," in done.output
+
+
 def test_calibrate_refuses_traces_of_another_model(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["calibrate", "--model", "x", "--traces", str(write(tmp_path / "t.jsonl"))])
     assert done.exit_code == 1

@@ -56,6 +56,15 @@ def test_risk_is_a_probability(fitted: Fit) -> None:
     assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
 
 
+def test_an_unlearned_detector_can_be_calibrated() -> None:
+    some = traces(200)
+    made = fit("m", some, false_alarms_per_1000=5, fitted_on="made up", detector="level")
+    risk = 1 / (1 + np.exp(-learn.log_odds(made.calibration.hazard, some)))
+    wrong = padded_labels(some) == 1
+    assert made.recall > 0.95
+    assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
+
+
 def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
     fit_forest = HistGradientBoostingClassifier.fit

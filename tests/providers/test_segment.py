@@ -67,6 +67,12 @@ def test_signals_from_log_probabilities() -> None:
     assert (likely.inter_token_s, unlikely.inter_token_s) == (0.25, 0.0)
 
 
+def test_another_ghostrouter_tells_exact_entropies() -> None:
+    entry = {"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "a", "logprob": -0.5}], "entropy_nats": 0.75}
+    (token,) = segment().push(event("a", logprobs={"content": [entry]}), 0.25)
+    assert (token.entropy_lower_nats, token.entropy_nats, token.entropy_upper_nats) == (0.75, 0.75, 0.75)
+
+
 def test_an_echo_is_held_then_dropped() -> None:
     s = segment("She was born in Tarvik.")
     assert s.push(event("born in"), 0) == []
