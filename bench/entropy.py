@@ -15,6 +15,7 @@ import random
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +65,8 @@ def family() -> list[int]:
     """This process and all below it."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+        with suppress(OSError):  # it has ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
     found = [os.getpid()]
     for pid in found:
         found += [child for child, parent in parents.items() if parent == pid]
