@@ -1,6 +1,6 @@
 """What do exact entropies cost? The same engine decodes the same answers with and without them, in turns.
 
-    make bench NAME=entropy [SEED=1] [N=60] [TOKENS=200] [STREAMS=1] [MODEL=ghost-small]
+    make bench NAME=entropy [SEED=1] [N=200] [TOKENS=64] [STREAMS=1] [MODEL=ghost-small]
 
 *With*: the entropy of the whole vocabulary beside each token; *without*: the bounds that the top 20 leave. One engine,
 without Ray and HTTP, read as a replica reads it, so that what the reader is spared counts too; which of a pair comes
@@ -31,8 +31,8 @@ from models import questions
 from models.traces import FOLDER
 
 SEED = int(os.environ.get("SEED", "1"))
-N = int(os.environ.get("N", "60"))
-TOKENS = int(os.environ.get("TOKENS", "200"))
+N = int(os.environ.get("N", "200"))
+TOKENS = int(os.environ.get("TOKENS", "64"))
 STREAMS = int(os.environ.get("STREAMS", "1"))
 MODEL = os.environ.get("MODEL", "ghost-small")
 _RESAMPLES = 2000

@@ -41,10 +41,11 @@ class Mark(NamedTuple):
         return -1 - (self.proposed * _SPAN + self.place)
 
 
-def entropy_nats(logprobs: torch.Tensor) -> torch.Tensor:
-    """Of each row of log-probabilities, of shape (rows, vocabulary); -inf stands for impossible tokens."""
-    entropies: torch.Tensor = torch.special.entr(logprobs.exp()).sum(-1)
-    return entropies
+def negentropy_nats(logprobs: torch.Tensor) -> torch.Tensor:
+    """Minus the entropy of each row of log-probabilities, of shape (rows, vocabulary); -inf: an impossible token."""
+    # Below -200 a probability is 0 in float32. The plain formula is many times faster on CPUs than torch.special.entr.
+    sums: torch.Tensor = torch.linalg.vecdot(logprobs.exp(), logprobs.clamp_min(-200.0))
+    return sums
 
 
 class _Gather:
@@ -56,13 +57,10 @@ class _Gather:
     def __call__(self, logprobs: torch.Tensor, num_logprobs: int, token_ids: torch.Tensor) -> Any:
         if num_logprobs != ASKED:
             return self._gather(logprobs, num_logprobs, token_ids)
-        found = self._gather(logprobs, TOP, token_ids)
-        ids, values = found.logprob_token_ids, found.logprobs
-        marks = ids.new_full((len(ids), 1), Mark().token_id)
-        return found._replace(
-            logprob_token_ids=torch.cat((ids, marks), 1),
-            logprobs=torch.cat((values, -entropy_nats(logprobs).to(values.dtype)[:, None]), 1),
-        )
+        found = self._gather(logprobs, num_logprobs, token_ids)
+        found.logprob_token_ids.select(1, -1).fill_(Mark().token_id)
+        found.logprobs.select(1, -1).copy_(negentropy_nats(logprobs))
+        return found
 
 
 class _StepGather:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 
-from deployments.exact_entropy import ASKED, TOP, EntropyWorker, Mark, are_exact, entropy_nats
+from deployments.exact_entropy import ASKED, TOP, EntropyWorker, Mark, are_exact, negentropy_nats
 
 VOCAB = 300
 
@@ -68,8 +68,8 @@ def test_entropies_are_those_of_the_whole_distribution() -> None:
     rows = torch.stack([logprobs(1)[0], torch.full((VOCAB,), 1.0).log_softmax(0), torch.full((VOCAB,), -torch.inf)])
     rows[2, 7] = 0.0
     expected = -(rows[:2].double().exp() * rows[:2].double()).sum(-1)
-    assert torch.allclose(entropy_nats(rows)[:2].double(), expected, atol=1e-5)
-    assert entropy_nats(rows)[2] == 0
+    assert torch.allclose(-negentropy_nats(rows)[:2].double(), expected, atol=1e-5)
+    assert negentropy_nats(rows)[2] == 0
 
 
 def test_the_entropy_stands_behind_the_top_in_the_shape_that_was_asked_for() -> None:
@@ -83,7 +83,7 @@ def test_the_entropy_stands_behind_the_top_in_the_shape_that_was_asked_for() -> 
     assert torch.equal(found.logprobs[:, :-1], plain.logprobs)
     assert torch.equal(found.logprob_token_ids[:, :-1], plain.logprob_token_ids)
     assert torch.equal(found.selected_token_ranks, plain.selected_token_ranks)
-    assert torch.equal(found.logprobs[:, -1], -entropy_nats(rows))
+    assert torch.equal(found.logprobs[:, -1], negentropy_nats(rows))
     assert found.logprob_token_ids[:, -1].tolist() == [Mark().token_id] * 5
 
 
@@ -104,7 +104,7 @@ def test_the_marks_say_what_the_step_was() -> None:
     found = verifier._get_logprobs_tensors(ASKED, metadata, rows, rows, rows, sampled)
     marks = [Mark.of(int(i)) for i in found.logprob_token_ids[:, -1]]
     assert marks == [*(Mark(i, 3) for i in range(4)), *(Mark(i, 1) for i in range(4))]
-    assert torch.equal(found.logprobs[:, -1], -entropy_nats(rows))
+    assert torch.equal(found.logprobs[:, -1], negentropy_nats(rows))
     assert verifier._get_logprobs_tensors(TOP, metadata, rows, rows, rows, sampled).logprob_token_ids.min() >= 0
 
 
