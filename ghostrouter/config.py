@@ -86,6 +86,7 @@ class GraphConfig(_Section):
         told = next(self.routing_problems(), None)
         if told:
             raise ValueError(told)
+        self._speculation_is_greedy()
         return self
 
     def routing_problems(self) -> Iterator[str]:
@@ -105,6 +106,17 @@ class GraphConfig(_Section):
             if unknown := sorted(set(models) - set(names)):
                 why = discover.absence(unknown[0]) or nearest(unknown[0], names)
                 yield f"{key}: no such model: {', '.join(unknown)}{why}"
+
+    def _speculation_is_greedy(self) -> None:
+        """vLLM lets nobody decide how a token is drawn while it speculates, so that what is drawn at random could not
+        go on behind a seam as it would have. An answer is sampled as its first model has it, whoever goes on."""
+        speculating = next((m.name for m in self.models if m.speculates), None)
+        sampled = next((m.name for m in self.models if m.sampling.temperature > 0), None)
+        if speculating and sampled:
+            raise ValueError(
+                f"models.{speculating}.engine_kwargs.speculative_config: only greedy answers survive a handoff with "
+                f"speculative decoding: `sampling.temperature` has to be 0, and that of {sampled} is not"
+            )
 
     def adapters(self) -> dict[str, str]:
         """What each model is driven by."""

@@ -48,6 +48,14 @@ class LocalModel(_Section):
     )
     env: dict[str, str] = Field(default_factory=dict, description="environment variables of its replicas")
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict, description="such as enable_thinking: false")
+    exact_entropy: bool = Field(
+        default=True, description="entropies over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
+    )
+
+    @property
+    def speculates(self) -> bool:
+        """Whether it decodes speculatively: its answers have to be greedy, and drafts tell of doubt."""
+        return self.engine_kwargs.get("speculative_config") is not None
 
     @property
     def transfers(self) -> bool:

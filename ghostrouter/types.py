@@ -97,13 +97,17 @@ class Token(NamedTuple):
     `text` never splits a UTF-8 character: a token that ends inside one carries an empty piece and the token
     that completes the character carries all of it. `rank` counts from 1. `margin` is the log-probability of
     the likeliest token minus that of the runner-up. The entropy is that of the whole next-token distribution
-    before temperature, with the bounds that the top-k leaves (`ghostrouter.signals.entropy`).
+    before temperature; where the engine does not tell it, the middle of the bounds that the top-k leaves
+    (`ghostrouter.signals.entropy`). Exact, it is its own bounds.
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
-    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
+    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token; `draft_acceptance` is
+    the exponential average of accepted over proposed drafts, 1 until any were proposed.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
     likeliest tokens as (text, log-probability), when the client asked for them. `top_logprob` is that of the likeliest
     token, sampled or not; `second_gap` the log-probability of the second minus that of the third. `aside` is what is
     told besides the text of the answer; such a token has none.
+
+    `repetition` and `novelty` (`ghostrouter.signals.surface`) are told where there are no log-probabilities, else 0.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
@@ -124,7 +128,15 @@ class Token(NamedTuple):
     alternatives: tuple[tuple[str, float], ...] = ()
     top_logprob: float = 0.0
     second_gap: float = 0.0
+    draft_acceptance: float = 1.0
+    repetition: float = 0.0
+    novelty: int = 0
     aside: Aside | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the entropy is known, and not only bounded."""
+        return self.id >= 0 and self.entropy_lower_nats == self.entropy_upper_nats
 
 
 class SegmentKey(NamedTuple):

@@ -41,7 +41,7 @@ def why_not(model: LocalModel | CloudModel, needs: Needs) -> str:
     reasons = _terms(model, needs)
     if found := next(reasons, ""):
         return found
-    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(needs), "")
+    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(model, needs), "")
 
 
 def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
@@ -56,7 +56,7 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
         yield "takes no seed"
 
 
-def _local(needs: Needs) -> Iterator[str]:
+def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
     """Local engines write text that is watched and can move; what binds an answer is for models of the cloud."""
     if needs.features.tools or needs.speaks_of_tools:
         yield "calls no tools"
@@ -66,6 +66,8 @@ def _local(needs: Needs) -> Iterator[str]:
         yield "takes no images"
     if needs.features.reasoning_effort:
         yield "has no reasoning effort"
+    if model.speculates and (needs.temperature or needs.penalties or needs.repetition_penalty or needs.logit_bias):
+        yield "decodes speculatively, which leaves only greedy answers"
 
 
 def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:

@@ -229,10 +229,10 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
         return (Written(content),) if content else ()
     if "".join(e.text for e in entries) == content:
         return entries
-    blank = (Written("", e.logprob, e.top) for e in entries[:-1])
-    return (*blank, Written(content, entries[-1].logprob, entries[-1].top))
+    return (*(replace(e, text="") for e in entries[:-1]), replace(entries[-1], text=content))
 
 
 def _entry(entry: Mapping[str, Any]) -> Written:
     top = sorted(((str(t["token"]), float(t["logprob"])) for t in entry.get("top_logprobs") or ()), key=lambda t: -t[1])
-    return Written(str(entry["token"]), float(entry["logprob"]), tuple(top))
+    exact = entry.get("entropy_nats")
+    return Written(str(entry["token"]), float(entry["logprob"]), tuple(top), None if exact is None else float(exact))
