@@ -22,8 +22,8 @@ from tests.shipped import ROOT
 pytestmark = pytest.mark.service
 
 # What has never counted is not exported: nothing has gone wrong yet, nobody was refused, no model of the cloud and no
-# job was called, no configuration was changed, no task has tiers, nothing was guessed ahead, and there are too few tokens
-# to speak of a rate of alarms.
+# job was called, no configuration was changed, no task has tiers, nothing was guessed ahead, and there are too few
+# tokens to speak of a rate of alarms.
 SILENT = {
     f"ray_{m.name}"
     for m in (
