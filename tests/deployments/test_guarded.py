@@ -151,7 +151,11 @@ async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Pa
 
 async def test_a_body_that_is_too_large_for_its_key(tmp_path: Path) -> None:
     service = Guarded(tmp_path, access={"keys": [key("alice", limits={"max_body_bytes": 1_000})]})
-    assert (await service.post(CHAT, ask("x" * 1_000), authorization="Bearer key of alice")).status in (400, 413)
+    mine: dict[str, Any] = {"authorization": "Bearer key of alice"}
+    assert code(await service.post(CHAT, ask("x" * 1_000), **mine)) == (413, "body_too_large")
+    refused = await service.post("/call", {"prompt": "x" * 1_000}, **mine)
+    assert (refused.status, refused.json["errors"][0]["code"]) == (413, "validation_error")
+    assert "1000 bytes" in refused.json["errors"][0]["message"]
 
 
 async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
