@@ -83,6 +83,7 @@ class Ingress:
         calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     ) -> None:
         self._config = config
+        self.redaction = config.redaction.mode
         self._cloud = {m.name: m for m in config.cloud}
         self._models: dict[str, LocalModel | CloudModel] = {m.name: m for m in config.models} | self._cloud
         self._tokenizers = tokenizers.load(config.models)
@@ -137,9 +138,14 @@ class Ingress:
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:
-        """How the breakers of the cloud's models stand; only those are named that were called."""
+        """How the breakers of the cloud's models stand; only those are named that were called.
+
+        Nothing is asked of a provider: a call that looks whether it is well would cost money.
+        """
+        if not self._cloud:
+            return {}
         found: dict[str, Any] | None = await in_time(self._replay.breakers.remote(), _BREAKERS_TIMEOUT_S)
-        return found or {}
+        return {name: {"provider": self._cloud[name].provider, **stands} for name, stands in (found or {}).items()}
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
@@ -350,6 +356,7 @@ class Ingress:
         for source, target in zip(session.segments, session.segments[1:], strict=False):
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
+        session.redacted = self._guarded.counts(session.id)
         record = trace.trace(session, outcome, now_s)
         if opened.log:
             opened.log.end(outcome, record, error)

@@ -43,7 +43,8 @@ async def test_a_trace_is_its_caller_s_alone() -> None:
     for service in (before, Service(after=before)):  # in memory, and in the database
         assert (await service.get(f"/v1/traces/{session}", authorization="Bearer mine")).status == 200
         assert (await service.get(f"/v1/traces/{session}", x_api_key="mine")).status == 200
-        for other in ({}, {"authorization": "Bearer other"}, {"x_api_key": "other"}):
+        others: list[dict[str, Any]] = [{}, {"authorization": "Bearer other"}, {"x_api_key": "other"}]
+        for other in others:
             assert (await service.get(f"/v1/traces/{session}", **other)).status == 404
             assert (await service.post("/v1/feedback", {"session": session, "rating": 1}, **other)).status == 404
             assert (await service.get("/v1/traces", **other)).json["data"] == []

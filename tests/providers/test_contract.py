@@ -235,6 +235,18 @@ async def test_a_schema(row: Provider) -> None:
     await asked.pool.close()
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS if r.json_object], ids=lambda r: r.name)
+async def test_any_json_object(row: Provider) -> None:
+    asked = Asked(model(row), events(recorded_text(row)))
+    await asked.frames(features=Features(json_object=True))
+    if row.kind == "gemini":
+        settings = asked.body["generationConfig"]
+        assert (settings["responseMimeType"], "responseJsonSchema" in settings) == ("application/json", False)
+    else:
+        assert asked.body["response_format"] == {"type": "json_object"}
+    await asked.pool.close()
+
+
 @by_name
 async def test_a_refusal_is_told_from_a_failure(row: Provider) -> None:
     asked = Asked(model(row), events(REFUSALS[row.kind]()), Breakers(min_calls=1))
