@@ -342,6 +342,14 @@ def test_a_missing_key_is_named(row: Provider, monkeypatch: pytest.MonkeyPatch) 
             CloudPool([target], Sessions(), emit=lambda *metric, **labels: None)
 
 
+@pytest.mark.parametrize("key", ["sk-planted one", "sk-planted\none", "sk-planted\u2019", "sk-planted\x7f"])
+def test_what_is_no_key_is_not_repeated(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds blanks or") as refusal:
+        CloudPool([model(providers()["openai"])], Sessions(), emit=lambda *metric, **labels: None)
+    assert "planted" not in str(refusal.value)
+
+
 async def test_one_of_a_hundred_waiting_callers_is_the_probe() -> None:
     clock = [0.0]
     released = asyncio.Event()
