@@ -1,5 +1,6 @@
 """Providers that are none: every caller gets a clear error, and no key is in anything that is told, logged or kept."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -53,6 +54,10 @@ def _quotes_in_the_stream(request: httpx.Request) -> httpx.Response:
     return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=event)
 
 
+def _kept(folder: Path) -> bytes:
+    return b"".join(f.read_bytes() for f in folder.rglob("*") if f.is_file())
+
+
 BAD: dict[str, tuple[Handler, str]] = {
     "html": (_says(200, b"<html>hello</html>", "text/html"), "instead of events; check the base URL"),
     "wrong address": (_says(404, b"<html/>", "text/html"), "check model and base URL"),
@@ -87,7 +92,7 @@ async def test_a_clear_error_and_no_key_anywhere(
         emit=lambda *metric, **labels: None,
         transport=httpx.MockTransport(handle),
     )
-    service.ingress._engines._cloud = Handle(pool).options(stream=True, method_name="generate")  # type: ignore[assignment]
+    service.ingress._engines._cloud = Handle(pool).options(stream=True, method_name="generate")
 
     whole = await service.post(CHAT, ask(), **MINE)
     streamed = await service.post(CHAT, ask(stream=True), **MINE)
@@ -104,7 +109,7 @@ async def test_a_clear_error_and_no_key_anywhere(
     assert {r.headers["authorization"] for r in asked} == {f"Bearer {KEYS[0]}"}
     assert {r.url.host for r in asked} == {"far.example"}
     said = b"".join(a.body + repr(a.headers).encode() for a in (whole, streamed, called, traces))
-    kept = b"".join(f.read_bytes() for f in tmp_path.rglob("*") if f.is_file())
+    kept = await asyncio.to_thread(_kept, tmp_path)
     for secret in (*KEYS, "elsewhere.example"):
         assert secret.encode() not in said
         assert secret not in caplog.text
