@@ -35,7 +35,7 @@ def server() -> Iterator[str]:
     data, control = folder / "data", str(Path(_INITDB).with_name("pg_ctl"))
 
     def run(*command: str) -> None:
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)  # noqa: S603
+        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
 
     run(_INITDB, "-D", str(data), "-U", "ghost", "-A", "trust", "--no-sync")
     options = f"-c listen_addresses='' -k {folder} -c fsync=off"
