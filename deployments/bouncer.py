@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.caller import CALLING, Calling
 from ghostrouter.api import errors
-from ghostrouter.errors import InvalidRequest, RequestError, TooManyRequests
+from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests
 from ghostrouter.guard import discretion
 from ghostrouter.guard.access import Caller, Door, presented
 from ghostrouter.guard.limits import Admission
@@ -88,7 +88,7 @@ def _bounded(receive: Receive, most: int | None) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise InvalidRequest(f"The body has more than the {most} bytes that this key allows. Send less.")
+            raise BodyTooLarge(f"The body has more than the {most} bytes that this key allows. Send less.")
         return message
 
     return bounded

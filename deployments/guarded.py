@@ -58,10 +58,10 @@ class Guarded:
         if running and running.reserved:
             self._desk.settle(running.reserved, 0)
 
-    def counts(self, session: str) -> int:
-        """How many texts were taken out of a session."""
+    def counts(self, session: str) -> dict[str, int]:
+        """How many texts of which kind were taken out of a session's prompts."""
         running = self._running.get(session)
-        return len(running.vault) if running else 0
+        return running.vault.counts() if running else {}
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment.

@@ -79,6 +79,7 @@ class Ingress:
         self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
         self._promotions = Promotions(config.router.promotion)
         self._refused_change = ""
+        self.redaction = config.redaction.mode
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._emit: metrics.Emit = RayMetrics()
         self._desk = GuardDesk(guard, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
@@ -145,9 +146,16 @@ class Ingress:
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:
-        """How the breakers of the cloud's models stand; only those are named that were called."""
+        """How the breakers of the cloud's models stand; only those are named that were called.
+
+        Nothing is asked of a provider: a call that looks whether it is well would cost money.
+        """
+        if not self._models.cloud:
+            return {}
         found: dict[str, Any] | None = await in_time(self._replay.breakers.remote(), _BREAKERS_TIMEOUT_S)
-        return found or {}
+        return {
+            name: {"provider": self._models.cloud[name].provider, **stands} for name, stands in (found or {}).items()
+        }
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
@@ -326,6 +334,7 @@ class Ingress:
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
         self._learn(session, outcome == "failed", now_s)
+        session.redacted = self._guarded.counts(session.id)
         record = trace.trace(session, outcome, now_s)
         if opened.log:
             opened.log.end(outcome, record, error)

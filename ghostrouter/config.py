@@ -186,13 +186,16 @@ def api_key(model: CloudModel) -> str | None:
     """The provider's key, None where none is needed.
 
     Raises:
-        ConfigError: the variable that should hold it is not set.
+        ConfigError: the variable that should hold it is not set, or holds what no header may carry.
     """
     if model.api_key_env is None:
         return None
-    key = os.environ.get(model.api_key_env)
+    key = os.environ.get(model.api_key_env, "").strip()
+    where = f"cloud.{model.name}.api_key_env: the environment variable {model.api_key_env}"
     if not key:
-        raise ConfigError(f"cloud.{model.name}.api_key_env: the environment variable {model.api_key_env} is not set")
+        raise ConfigError(f"{where} is not set")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"{where} holds blanks or characters outside of ASCII: that is no key")
     return key
 
 

@@ -39,6 +39,8 @@ class LocalModel(_Section):
     price: Price = Field(default=Price(), description="what its tokens cost, in US dollars per million")
     trust: Trust = Field(default="trusted", description="how far it is trusted; a call may require more")
     regions: tuple[str, ...] = Field(default=(), description="where it runs, such as eu; a call may require one")
+    intents: tuple[str, ...] = Field(default=(), description="what it is for, such as summarize; none: anything")
+    tags: tuple[str, ...] = Field(default=(), description="what it is good at; a call may ask for it; none: anything")
     max_running: int | None = Field(
         default=None, ge=1, description="requests a replica works on; one more goes to the next replica or model"
     )
@@ -92,6 +94,8 @@ class CloudModel(_Section):
     price_known: bool = Field(default=True, description="false: the price is `providers.unknown_price`")
     trust: Trust = Field(default="standard", description="how far it is trusted; a call may require more")
     regions: tuple[str, ...] = Field(default=(), description="where it runs, such as eu; a call may require one")
+    intents: tuple[str, ...] = Field(default=(), description="what it is for, such as summarize; none: anything")
+    tags: tuple[str, ...] = Field(default=(), description="what it is good at; a call may ask for it; none: anything")
     sampling: SamplingDefaults = SamplingDefaults()
     continues: Continues = Field(
         default="none",
@@ -108,6 +112,7 @@ class CloudModel(_Section):
     calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
     tools: bool = Field(default=False, description="whether it calls tools")
     json_schema: bool = Field(default=False, description="whether it keeps to a JSON schema")
+    json_object: bool = Field(default=False, description="whether it has a mode that writes any JSON object")
     vision: bool = Field(default=False, description="whether it takes images")
     temperature: bool = Field(default=True, description="whether it lets its sampling be set")
     reasons: bool = Field(default=False, description="whether it reasons before it answers")

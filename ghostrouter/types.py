@@ -221,11 +221,12 @@ class Features:
     parallel_tool_calls: bool | None = None
     schema: Schema | None = None
     reasoning_effort: str | None = None
+    json_object: bool = False
 
     @property
     def binds(self) -> bool:
         """Whether an answer that has begun cannot change its model: what it may be is not only text."""
-        return bool(self.tools) or self.schema is not None
+        return bool(self.tools) or self.schema is not None or self.json_object
 
 
 NO_FEATURES = Features()
@@ -233,11 +234,16 @@ NO_FEATURES = Features()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not."""
+    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not.
+
+    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those.
+    """
 
     trust: Trust = "untrusted"
     regions: tuple[str, ...] = ()
     repeatable: bool = False
+    intent: str = ""
+    tags: tuple[str, ...] = ()
 
 
 ANY_TERMS = Terms()

@@ -33,10 +33,16 @@ def summary(session: Session) -> dict[str, Any]:
 def _redaction(session: Session) -> dict[str, Any]:
     """How it was redacted, and who has taken the risk that it was less than configured.
 
-    Where answers are redacted, `characters` of segments count those of the text as it was written.
+    `taken_out` counts what was taken out of prompts, by kind. Where answers are redacted, `characters` of segments
+    count those of the text as it was written.
     """
     told = session.ask.behalf.discretion
-    return {"mode": told.mode, "answers": told.covers_answers, "acknowledged": told.acknowledged or None}
+    return {
+        "mode": told.mode,
+        "answers": told.covers_answers,
+        "acknowledged": told.acknowledged or None,
+        "taken_out": dict(session.redacted),
+    }
 
 
 def cost_usd(session: Session) -> float:

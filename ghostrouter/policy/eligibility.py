@@ -54,6 +54,10 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
         yield "repeats nothing without a seed"
     if terms.repeatable and isinstance(model, CloudModel) and not model.seed_field:
         yield "takes no seed"
+    if terms.intent and model.intents and terms.intent not in model.intents:
+        yield f"is not for {terms.intent}"
+    if model.tags and (missing := [t for t in terms.tags if t not in model.tags]):
+        yield f"is not for {', '.join(missing)}"
 
 
 def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
@@ -62,6 +66,8 @@ def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
         yield "calls no tools"
     if needs.features.schema:
         yield "keeps to no JSON schema"
+    if needs.features.json_object:
+        yield "has no JSON mode"
     if needs.images:
         yield "takes no images"
     if needs.features.reasoning_effort:
@@ -75,6 +81,8 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "calls no tools"
     if needs.features.schema and not model.json_schema:
         yield "keeps to no JSON schema"
+    if needs.features.json_object and not model.json_object:
+        yield "has no JSON mode"
     if needs.images and not model.vision:
         yield "takes no images"
     if needs.features.reasoning_effort and not (model.reasons and model.kind == "openai"):

@@ -129,6 +129,8 @@ def _features(features: Features) -> dict[str, Any]:
         if features.schema.strict is not None:
             schema["strict"] = features.schema.strict
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if features.json_object:
+        body["response_format"] = {"type": "json_object"}
     if features.reasoning_effort:
         body["reasoning_effort"] = features.reasoning_effort
     return body

@@ -173,6 +173,7 @@ class Session:
     def __init__(self, session_id: str, ask: Ask, plan: Plan, now_s: float) -> None:
         self.id = session_id
         self.ask = ask
+        self.redacted: dict[str, int] = {}  # how many texts of which kind were taken out of its prompts
         self.plan = plan
         self.opened_at_s = now_s
         self.segments: list[Segment] = []

@@ -95,7 +95,9 @@ def test_the_openai_sdk_streams_an_answer_with_a_handoff(service: Service) -> No
     assert usage is not None
     assert usage.completion_tokens == sum(s["tokens"] for s in ghost["segments"])
     authors(ghost, text)
-    trace = httpx.get(f"{service.url}/v1/traces/{ghost['id']}").json()
+    url, mine = f"{service.url}/v1/traces/{ghost['id']}", {"authorization": "Bearer none"}
+    assert httpx.get(url).status_code == 404, "it is for the key that asked"
+    trace = httpx.get(url, headers=mine).json()
     assert trace["segments"] == ghost["segments"]
     assert (trace["outcome"], trace["completion_tokens"]) == ("complete", usage.completion_tokens)
 
