@@ -13,11 +13,12 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
 from deployments.cloud_pool import CloudPool
+from deployments.engine_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
 from deployments.guard import Guard
 from deployments.ingress import Ingress
 from deployments.listing import with_listed
-from deployments.local_engine import TOP_LOGPROBS, LocalEngine
+from deployments.local_engine import LocalEngine
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
 from ghostrouter.config import GraphConfig, LocalModel
@@ -69,9 +70,7 @@ def build(args: dict[str, Any]) -> serve.Application:
             settings=config.telemetry,
             replay=replay,
         ),
-        classifier=_deploy(
-            Classifier, "Classifier", routes=config.routes, settings=config.classify, router=config.router
-        ),
+        classifier=_deploy(Classifier, "Classifier", config=config),
         replay=replay,
         events=_deploy(
             EventStore,
@@ -116,18 +115,18 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         accelerator_type=model.accelerator_type,
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
-        engine_kwargs={
-            "max_logprobs": TOP_LOGPROBS,
-            "enable_prefix_caching": True,
-            "logits_processors": ["deployments.keyed_sampler:KeyedSampler"],
-            **model.engine_kwargs,
-        },
+        engine_kwargs=engine_arguments(model),
         deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
-        runtime_env={"env_vars": model.env} if model.env else None,
+        runtime_env={"env_vars": variables} if (variables := environment(model)) else None,
     )
     return build_llm_deployment(
         llm_config,
         name_prefix="LocalEngine:",
         deployment_cls=LocalEngine,
-        bind_kwargs={"telemetry": telemetry, "settings": config.telemetry, "max_running": model.max_running},
+        bind_kwargs={
+            "telemetry": telemetry,
+            "settings": config.telemetry,
+            "max_running": model.max_running,
+            "exact_entropy": model.exact_entropy,
+        },
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import subprocess
 import sys
@@ -130,14 +131,26 @@ async def recalibrate(config: str, calibrations: Mapping[str, str]) -> None:
             await asyncio.sleep(1)
 
 
+def _valid(value: Any) -> Any:
+    """JSON knows no NaN: null stands for what could not be measured."""
+    if isinstance(value, dict):
+        return {k: _valid(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_valid(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def write(name: str, result: dict[str, Any]) -> None:
     """Print a table and write bench/results/`name`.json."""
+    result = _valid(result)
     width = max(map(len, result))
     for key, value in result.items():
+        if isinstance(value, dict):
+            value = "".join(f"\n  {k}: {v}" for k, v in value.items())
         if isinstance(value, list):
             value = f"{len(value)} (see the file)" if value else "none"
         print(f"{key:<{width}}  {value:.4g}" if isinstance(value, float) else f"{key:<{width}}  {value}")
     path = ROOT / "bench" / "results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    path.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n")
     print(f"\nwritten to {path.relative_to(ROOT)}")

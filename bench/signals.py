@@ -3,7 +3,8 @@
     make bench NAME=signals [SEED=1] [N=400] [TRAIN=2000] [MODEL=ghost-small]
 
 Detectors are set up on validation questions (the forced view of `models.traces`) and measured on what the model writes
-by itself for held-out test questions. Needs no service.
+by itself for held-out test questions. `ablation` has a row for the learned detector with every signal, and for each one
+left out. Needs no service.
 """
 
 import os
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bench.service import write
+from ghostrouter.detect.ablation import Data, ablate
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import scan
 from ghostrouter.detect.evaluate import compare
@@ -43,10 +45,15 @@ def step_us(traces: list[Trace]) -> float:
 
 def main() -> None:
     recorder = Recorder(FOLDER / MODEL)
-    train = [as_trace(line) for line in recorder.forced(questions.sample("validation", 1, TRAIN))]
-    test = [as_trace(line) for line in recorder.own(questions.sample("test", SEED, N))]
-    result: dict[str, Any] = compare(test, train)
-    write("signals", result | {"step_us_32_segments": step_us(test), "model": MODEL, "seed": SEED, "train": TRAIN})
+    lines = (
+        list(recorder.forced(questions.sample("validation", 1, TRAIN))),
+        list(recorder.own(questions.sample("test", SEED, N))),
+    )
+    exact = Data(*([as_trace(line) for line in half] for half in lines))
+    bounded = Data(*([as_trace(line.model_copy(update={"entropies": None})) for line in half] for half in lines))
+    result: dict[str, Any] = compare(exact.test, exact.train)
+    more = {"step_us_32_segments": step_us(list(exact.test)), "model": MODEL, "seed": SEED, "train": TRAIN}
+    write("signals", result | more | {"ablation": ablate(exact, bounded)})
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.caller import CALLING, Calling
 from ghostrouter.api import errors
-from ghostrouter.errors import InvalidRequest, RequestError, TooManyRequests
+from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests
 from ghostrouter.guard import discretion
 from ghostrouter.guard.access import Caller, Door, presented
 from ghostrouter.guard.limits import Admission
@@ -55,7 +55,7 @@ class Bouncer:
             return
         token = CALLING.set(calling)
         try:
-            await self._app(scope, _bounded(receive, caller.max_body_bytes), _telling(send, admission))
+            await self._app(scope, _bounded(receive, caller.max_body_bytes), _telling(send, admission, call))
         finally:
             CALLING.reset(token)
             if scope["method"] == "POST":
@@ -73,7 +73,7 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
 async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     status, body = errors.to_wire(error)
     extra = {"www-authenticate": "Bearer"} if status == 401 else {}
-    headers = {**errors.headers(error), **admission.headers(), **extra}
+    headers = {**errors.headers(error), **admission.headers(), **extra, "x-request-id": uuid.uuid4().hex}
     await JSONResponse(body, status_code=status, headers=headers)(scope, receive, send)
 
 
@@ -88,19 +88,21 @@ def _bounded(receive: Receive, most: int | None) -> Receive:
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise InvalidRequest(f"The body has more than the {most} bytes that this key allows. Send less.")
+            raise BodyTooLarge(f"The body has more than the {most} bytes that this key allows. Send less.")
         return message
 
     return bounded
 
 
-def _telling(send: Send, admission: Admission) -> Callable[[Message], Awaitable[None]]:
-    """Adds the limits' headers to the answer."""
+def _telling(send: Send, admission: Admission, call: str) -> Callable[[Message], Awaitable[None]]:
+    """Adds the limits' headers to the answer, and an id where it has none of its own."""
     told = admission.headers()
 
     async def telling(message: Message) -> None:
-        if told and message["type"] == "http.response.start":
-            MutableHeaders(scope=message).update(told)
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.update(told)
+            headers.setdefault("x-request-id", call)
         await send(message)
 
     return telling

@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from deployments.caller import CALLING, calls_with
 from deployments.router import Router
 from ghostrouter import __version__
 from ghostrouter.api import call_request, call_result, traces
 from ghostrouter.errors import GhostRouterError, InvalidRequest, StoreFailed
 from ghostrouter.events.records import STATUSES, JobStatus
+from ghostrouter.guard.discretion import Discretion, overridden
 
 log = logging.getLogger("ray.serve")
 
@@ -42,8 +45,17 @@ class CallApi:
 
     async def _call(self, request: Request) -> Response:
         call = call_request.from_wire(await self._read(request))
-        result = await self._router.jobs.submit(call, self._owner(request))
+        with self._as_asked(call):
+            result = await self._router.jobs.submit(call, self._owner(request))
         return JSONResponse(result, call_result.status_of(result))
+
+    def _as_asked(self, call: call_request.Call) -> AbstractContextManager[None]:
+        """The call on its caller's behalf, redacted as the call says."""
+        if not call.unredacted:
+            return nullcontext()
+        calling, configured = CALLING.get(), Discretion(self._router.redaction)
+        usual = calling.discretion or configured
+        return calls_with(overridden(usual, calling.caller, call.handle, call_request.ACKNOWLEDGEMENTS, call.reason))
 
     async def _result(self, request: Request) -> Response:
         return JSONResponse(await self._router.jobs.result(request.path_params["id"], self._owner(request)))
@@ -70,6 +82,7 @@ class CallApi:
             "version": __version__,
             "started_at": call_result.iso(jobs.started_s),
             "jobs": {"total_jobs": sum(counts.values()), "max_jobs": jobs.max_jobs, "by_status": counts},
+            "breakers": await self._router.breakers(),
         }
         return JSONResponse(body, 200 if ready else 503)
 

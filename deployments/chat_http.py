@@ -29,7 +29,8 @@ async def answer(router: Router, call: ChatCall, owner: str) -> Response:
     opened = await router.open(call, owner, head, kept=call.stream)
     if call.stream:
         return _streamed(router, opened)
-    return JSONResponse(await _whole(router, opened), headers=_headers(opened))
+    whole = await _whole(router, opened)
+    return JSONResponse(whole, headers=opened.headers_when_written)
 
 
 async def resume(router: Router, last_event: str, owner: str) -> Response:
@@ -42,11 +43,7 @@ async def resume(router: Router, last_event: str, owner: str) -> Response:
 
 def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return EventStream(_events(router, opened, last_event), _headers(opened))
-
-
-def _headers(opened: Opened) -> dict[str, str]:
-    return opened.headers
+    return EventStream(_events(router, opened, last_event), opened.headers)
 
 
 async def _whole(router: Router, opened: Opened) -> dict[str, Any]:

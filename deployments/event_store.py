@@ -123,13 +123,13 @@ class EventStore:
         """How many jobs of all callers there are, by status."""
         return await self._ask(lambda: self.store.counts(self._clock()))
 
-    async def trace(self, session: str) -> dict[str, Any] | StoreFailed | None:
-        """The trace of a session."""
+    async def trace(self, session: str, owner: str) -> dict[str, Any] | StoreFailed | None:
+        """The trace of a caller's session."""
         fresh = self._writer.fresh.get(f"{session}/trace")
         if isinstance(fresh, Event):
-            return fresh.body
+            return fresh.body if fresh.owner == owner else None
         try:
-            return await asyncio.to_thread(self.store.trace, session)
+            return await asyncio.to_thread(self.store.trace, session, owner)
         except StoreFailed as error:
             return error
 

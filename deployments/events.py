@@ -49,9 +49,9 @@ class Events:
         if self._flushing and not self._flushing.done() and not self._down:
             await asyncio.wait([self._flushing], timeout=self._patience_s)
 
-    async def trace(self, session: str) -> dict[str, Any]:
-        """The trace of a session. Raises TraceNotFound."""
-        found: dict[str, Any] | None = await self._answer(self._store.trace.remote(session))
+    async def trace(self, session: str, owner: str) -> dict[str, Any]:
+        """The trace of a caller's session. Raises TraceNotFound."""
+        found: dict[str, Any] | None = await self._answer(self._store.trace.remote(session, owner))
         if found is None:
             raise TraceNotFound(f"No trace of `{session}` is kept.")
         return found

@@ -58,10 +58,10 @@ class Guarded:
         if running and running.reserved:
             self._desk.settle(running.reserved, 0)
 
-    def counts(self, session: str) -> int:
-        """How many texts were taken out of a session."""
+    def counts(self, session: str) -> dict[str, int]:
+        """How many texts of which kind were taken out of a session's prompts."""
         running = self._running.get(session)
-        return len(running.vault) if running else 0
+        return running.vault.counts() if running else {}
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment.
@@ -120,7 +120,14 @@ class Guarded:
     def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
         found = self._models[model]
         provider = found.provider if isinstance(found, CloudModel) else "local"
-        return {"key": behalf.key, "team": behalf.team, "model": model, "provider": provider}
+        return {
+            "key": behalf.key,
+            "team": behalf.team,
+            "project": behalf.project,
+            "organisation": behalf.organisation,
+            "model": model,
+            "provider": provider,
+        }
 
     def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
         """What a segment costs at most, in nano-dollars: a token for each byte, and every token of the answer."""

@@ -1,6 +1,5 @@
 """The HTTP side of the ingress: routes, bodies, errors."""
 
-import hashlib
 import json
 import logging
 import time
@@ -19,6 +18,7 @@ from deployments.router import Router
 from ghostrouter.api import chat_request, errors, feedback_request, responses_request, route, traces
 from ghostrouter.errors import BodyTooLarge, GhostRouterError, InvalidRequest
 from ghostrouter.events.records import Event
+from ghostrouter.guard.access import digest, presented
 
 log = logging.getLogger("ray.serve")
 
@@ -64,7 +64,8 @@ class _Api:
         return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
 
     async def status(self, request: Request) -> Response:
-        return JSONResponse({"models": await self._router.status(), "breakers": await self._router.breakers()})
+        models, breakers = await self._router.status(), await self._router.breakers()
+        return JSONResponse({"models": models, "breakers": breakers, "configuration": self._router.configuration()})
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.models()]})
@@ -76,7 +77,7 @@ class _Api:
         return JSONResponse(_model_card(name))
 
     async def trace(self, request: Request) -> Response:
-        return JSONResponse(await self._router.events.trace(request.path_params["id"]))
+        return JSONResponse(await self._router.events.trace(request.path_params["id"], _owner(request)))
 
     async def traces(self, request: Request) -> Response:
         limit = traces.limit(request.query_params.get("limit"))
@@ -84,7 +85,7 @@ class _Api:
 
     async def feedback(self, request: Request) -> Response:
         asked = feedback_request.from_wire(await self.json(request))
-        await self._router.events.trace(asked.session)
+        await self._router.events.trace(asked.session, _owner(request))
         event = Event.feedback(asked.session, _owner(request), time.time(), asked.body)
         self._router.events.post(event)
         return JSONResponse({"id": event.id, "object": "feedback", **asked.body, "session": asked.session})
@@ -129,8 +130,8 @@ class _Api:
 
 
 def _owner(request: Request) -> str:
-    """Who calls: a digest of the key, so that nothing keeps the key itself."""
-    return hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()
+    """Who calls: a digest of the key, whichever header it came in, so that nothing keeps the key itself."""
+    return digest(presented(request.headers) or "")
 
 
 def _model_card(name: str) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Where requests come in and tokens stream out."""
 
+import logging
+import math
 import secrets
 import time
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -27,45 +30,33 @@ from deployments.metrics import RayMetrics
 from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from deployments.replay_seams import ReplaySeams
-from ghostrouter.api import errors, route
+from ghostrouter.api import errors
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.classify.layers import Label
-from ghostrouter.classify.structure import complexity, estimate_tokens
+from ghostrouter.classify.layers import ABSTAINED, Label
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.detect.calibration import Calibration
-from ghostrouter.errors import BudgetExceeded, InvalidRequest, NotPermitted, SessionCancelled, SessionMoved
+from ghostrouter.errors import BudgetExceeded, ConfigError, InvalidRequest, SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
 from ghostrouter.guard.access import Door
 from ghostrouter.guard.discretion import Discretion
-from ghostrouter.policy import eligibility, plan, switch, wishes
+from ghostrouter.policy import plan, switch
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Known, Switching
-from ghostrouter.policy.value import price_usd
-from ghostrouter.replay import prompts, tokenizers
+from ghostrouter.policy.tiers import Promotions
+from ghostrouter.replay import prompts
 from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Opening, Outcome
-from ghostrouter.replay.session import Ask, Growth, Session
-from ghostrouter.types import Classification, Message, Plan, Prompt, Sampling
+from ghostrouter.replay.session import Ask, Growth, Segment, Session
+from ghostrouter.routing import live, preview
+from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
+from ghostrouter.types import Plan, Prompt, Sampling
 
-_CLASSIFY_TIMEOUT_S = 0.5
 _BREAKERS_TIMEOUT_S = 5.0
 
-
-_UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))
-
-
-@dataclass(frozen=True, slots=True)
-class _Decided:
-    """What a request amounts to before any model is asked; `stages_ms` is the router's own time."""
-
-    firsts: dict[str, prompts.FirstPrompt]
-    candidates: dict[str, plan.Candidate]
-    decision: plan.Decision
-    label: Label
-    learned: dict[str, float]
-    stages_ms: dict[str, float]
+log = logging.getLogger("ray.serve")
 
 
 class Ingress:
@@ -83,37 +74,35 @@ class Ingress:
         calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     ) -> None:
         self._config = config
-        self._cloud = {m.name: m for m in config.cloud}
-        self._models: dict[str, LocalModel | CloudModel] = {m.name: m for m in config.models} | self._cloud
-        self._tokenizers = tokenizers.load(config.models)
-        self._context_tokens = {m.name: tokenizers.context_tokens(m) for m in config.models}
-        self._context_tokens |= {m.name: m.context_tokens for m in config.cloud}
-        self._routes = {task: row.models for task, row in config.routes.items()}
-        self._table = plan.Table(self._routes, config.router.tiers)
+        self._models = Models.load(config)
+        self._decider = Decider(config, self._models)
+        self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
+        self._promotions = Promotions(config.router.promotion)
+        self._refused_change = ""
+        self.redaction = config.redaction.mode
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
-        self._emit = RayMetrics()
+        self._emit: metrics.Emit = RayMetrics()
         self._desk = GuardDesk(guard, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
         self._door = Door(config.access.callers())
-        self._guarded = Guarded(self._engines, self._models, self._desk)
+        self._guarded = Guarded(self._engines, self._models.by_name, self._desk)
         self._classifier = classifier
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
-        self._emit = RayMetrics()
         self.events = Events(events, config.journal.patience_s, self._emit)
         self.jobs = Jobs(self.kept, self.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
             self._guarded,
-            ReplaySeams(replay, self._tokenizers, self._cloud),
+            ReplaySeams(replay, self._models.tokenizers, self._models.cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
-            Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.items()}),
-            {m.name: _attempts(m, rules) for m in self._models.values()},
+            Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()}),
+            {m.name: _attempts(m, rules) for m in self._models.by_name.values()},
             KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
             time.monotonic,
             self._emit,
             {m.name: Retry(rules.retry_base_s, rules.retry_most_s) for m in config.cloud},
-            {m.name: m.price for m in self._models.values()},
+            {m.name: m.price for m in self._models.by_name.values()},
             rules.hard_timeout_s,
         )
 
@@ -122,14 +111,34 @@ class Ingress:
         bouncer = Middleware(Bouncer, door=self._door, desk=self._desk, redaction=self._config.redaction.mode)
         return http.app(self, self._config.sessions.max_body_bytes, bouncer)
 
+    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
+        by the log, a metric and `GET /v1/status`: Serve would end a replica whose `reconfigure` raises."""
+        try:
+            config = live.changed(self._config, user_config)
+            decider = Decider(config, self._models)
+        except ConfigError as error:
+            self._refused_change = str(error)
+            self._emit(metrics.CHANGES, 1, outcome="refused")
+            log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
+            return
+        if config.router.promotion != self._decider.config.router.promotion:
+            self._promotions = Promotions(config.router.promotion)
+        self._decider, self._refused_change = decider, ""
+        self._emit(metrics.CHANGES, 1, outcome="taken")
+
+    def configuration(self) -> dict[str, Any]:
+        """Which configuration is in force, by a digest of what can change live, and why a later one was refused."""
+        return {"version": live.version(self._decider.config), "refused": self._refused_change or None}
+
     def models(self) -> list[str]:
         """The names a client may ask for."""
-        return [*plan.names(self._routes), *self._models]
+        return self._decider.names()
 
     async def ready(self) -> bool:
         """Whether an answer could be given: some model of the default route is ready, or in the cloud."""
         status = await self._engines.status()
-        return any(name in self._cloud or status.get(name) for name in self._routes["default"])
+        return any(name in self._models.cloud or status.get(name) for name in self._decider.routes["default"])
 
     async def status(self) -> dict[str, Any]:
         """Which models are ready, and how many requests a replica of theirs is working on."""
@@ -137,9 +146,16 @@ class Ingress:
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:
-        """How the breakers of the cloud's models stand; only those are named that were called."""
+        """How the breakers of the cloud's models stand; only those are named that were called.
+
+        Nothing is asked of a provider: a call that looks whether it is well would cost money.
+        """
+        if not self._models.cloud:
+            return {}
         found: dict[str, Any] | None = await in_time(self._replay.breakers.remote(), _BREAKERS_TIMEOUT_S)
-        return found or {}
+        return {
+            name: {"provider": self._models.cloud[name].provider, **stands} for name, stands in (found or {}).items()
+        }
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
         """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
@@ -156,7 +172,7 @@ class Ingress:
         decided = await self._decide(call)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         room = min(candidates[name].room_tokens for name in chosen.models)
-        ask = replace(self._ask(call, chosen, room, streaming=call.stream or kept), behalf=behalf)
+        ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=behalf)
         chosen = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]
         opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
@@ -172,45 +188,16 @@ class Ingress:
         Raises:
             RequestError: the call cannot be served as it is.
         """
-        decided = await self._decide(call)
-        return route.to_wire(
-            decided.decision, decided.candidates, decided.label.nearest, decided.learned, decided.stages_ms
-        )
+        return preview.to_wire(await self._decide(call))
 
-    async def _decide(self, call: ChatCall) -> "_Decided":
+    async def _decide(self, call: ChatCall) -> Decided:
         """The decision for a call: of a preview and of a call to be answered alike."""
-        began_s, caller = time.monotonic(), CALLING.get().caller
-        if call.model in self._models and not caller.may_use(call.model):
-            raise NotPermitted(f"This key may not use the model `{call.model}`.")
-        label, learned = await self._classify(call)
+        began_s, decider = time.monotonic(), self._decider
+        label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
-        words = _last_words(call.messages)
-        tokens = estimate_tokens(words)
-        asked = plan.Asked(
-            call.model,
-            label.classification if plan.needs_task(call.model) else None,
-            tokens,
-            complexity(words, tokens),
-            one_tokenizer=bool(call.logit_bias),
-        )
-        worth = wishes.worth(call.wishes, call.model, self._config.presets)
-        table = replace(self._table, worth=worth or self._table.worth)
-        caller.check_task(plan.task_of(asked, self._routes) or call.model)
-        names, _ = plan.listed(asked, self._models, table)
-        why_not = {name: why for name in names if (why := self._why_not(name, call))}
-        firsts = self._first_prompts(call, [n for n in names if n not in why_not])
-        counted = learned if self._config.router.learned.mode == "serve" else {}
-        candidates = {name: self._candidate(name, first, counted.get(name)) for name, first in firsts.items()}
-        encoded_s = time.monotonic()
-        decision = plan.decide(asked, candidates, table, why_not)
-        worst_usd = {name: self._worst_usd(call, name, c) for name, c in candidates.items()}
-        decision = replace(decision, plan=wishes.restrict(decision.plan, call.wishes, worst_usd))
-        stages_ms = {
-            "classify": 1e3 * (labelled_s - began_s),
-            "encode": 1e3 * (encoded_s - labelled_s),
-            "plan": 1e3 * (time.monotonic() - encoded_s),
-        }
-        return _Decided(firsts, candidates, decision, label, learned, stages_ms)
+        present = Present(self._observed, self._promotions.levels, labelled_s)
+        decided = decider.decide(call, label, learned, CALLING.get().caller, present, time.monotonic)
+        return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
     async def _within_budget(
         self, session: str, ask: Ask, chosen: Plan, firsts: Mapping[str, prompts.FirstPrompt]
@@ -259,8 +246,9 @@ class Ingress:
             raise opened.failure
         if session.finish and opened.log is None:
             return
-        began_s = time.monotonic()
+        began_s, first = time.monotonic(), session.plan.models[0]
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
+        self._observed.begin(first)
         outcome: Outcome = "disconnected"
         error, moved = "", False
         try:
@@ -277,52 +265,32 @@ class Ingress:
             outcome, error = "failed", errors.message(failure)
             raise
         finally:
+            self._observed.end(first)
             self._close(opened, outcome, error, began_s, moved)
         if opened.log:
             await opened.log.ended()
         await self.events.settled()
 
-    def _why_not(self, name: str, call: ChatCall) -> str:
-        if not CALLING.get().caller.may_use(name):
-            return "not for this key"
-        return eligibility.why_not(self._models[name], call.needs)
-
-    def _first_prompts(self, call: ChatCall | Ask, names: Collection[str]) -> dict[str, prompts.FirstPrompt]:
-        local = {n: t for n, t in self._tokenizers.items() if n in names}
-        cloud = {n: m for n, m in self._cloud.items() if n in names}
-        return prompts.first_prompts(call.messages, call.continue_final, local, cloud, call.features)
-
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """What a model is asked first; a session that is resumed before its first token is asked it again."""
-        return self._first_prompts(ask, [model])[model].prompt
+        return self._models.first_prompts(ask, [model])[model].prompt
 
-    def _candidate(self, name: str, first: prompts.FirstPrompt, quality: float | None) -> plan.Candidate:
-        tokenizer = self._tokenizers[name].fingerprint if name in self._tokenizers else name
-        tokens = first.tokens + first.reserved_tokens
-        return plan.Candidate(
-            self._context_tokens[name], tokens, tokenizer, price=self._models[name].price, quality=quality
-        )
-
-    def _worst_usd(self, call: ChatCall, name: str, candidate: plan.Candidate) -> float:
-        """What an answer of one model costs at most."""
-        longest = max(0, min(call.max_tokens or candidate.room_tokens, candidate.room_tokens))
-        return price_usd(self._models[name].price, candidate.prompt_tokens, longest)
-
-    async def _classify(self, call: ChatCall) -> tuple[Label, dict[str, float]]:
-        """The prompt's label, and the learned router's probabilities if there is one. A classifier that is gone costs
-        an answer nothing but its label."""
+    async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
+        """The prompt's label, and the learned router's probabilities if there is one. What rules settle needs no other
+        process; a classifier that is gone costs an answer nothing but its label."""
         if not plan.needs_task(call.model):
-            return _UNLABELLED, {}
-        words = _last_words(call.messages)
-        label: Label | None = await in_time(self._classifier.label.remote(words), _CLASSIFY_TIMEOUT_S)
-        learned: dict[str, float] | None = None
-        if self._config.router.learned.path:
-            learned = await in_time(self._classifier.probabilities.remote(words), _CLASSIFY_TIMEOUT_S)
-        return label or _UNLABELLED, learned or {}
+            return UNLABELLED, {}
+        ruled, settled = decider.by_rules(call)
+        if settled and not decider.config.router.learned.path:
+            return ruled or Label(ABSTAINED), {}
+        about = seen(call)
+        asked = self._classifier.read.remote(words(call), about["image"], about["tools"])
+        found: tuple[Label, dict[str, float]] | None = await in_time(asked, decider.config.classify.timeout_s)
+        return found or (ruled or UNLABELLED, {})
 
-    def _ask(self, call: ChatCall, chosen: Plan, room: int, streaming: bool) -> Ask:
-        defaults = self._models[chosen.models[0]].sampling
-        unknown = [s.to for s in call.script if s.to not in self._models]
+    def _ask(self, call: ChatCall, decided: Decided, room: int, streaming: bool) -> Ask:
+        defaults = self._models.by_name[decided.decision.plan.models[0]].sampling
+        unknown = [s.to for s in call.script if s.to not in self._models.by_name]
         if unknown:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
         sampling = Sampling(
@@ -338,10 +306,25 @@ class Ingress:
             stop=call.stop,
             top_logprobs=call.top_logprobs,
         )
-        worth = wishes.worth(call.wishes, call.model, self._config.presets)
         return Ask(
-            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes, worth
-        )
+            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes,
+            decided.worth,
+        )  # fmt: skip
+
+    def _learn(self, session: Session, failed: bool, now_s: float) -> None:
+        """What an answer tells of its models and of the tier it began with."""
+        for segment, after in zip_longest(session.segments, session.segments[1:]):
+            if after.reason in ("failure", "shed") if after else failed:
+                self._observed.failed(segment.model, now_s)
+            elif segment.ttft_s is not None and segment.first_token_at_s and segment.last_token_at_s:
+                rest_s = segment.last_token_at_s - segment.first_token_at_s
+                self._observed.answered(segment.model, segment.ttft_s, segment.generated_tokens, rest_s, now_s)
+        label = session.plan.classification
+        if label and session.segments:
+            first = session.segments[0]
+            level = self._promotions.observe(label.task, first.ttft_s, _confidence(first), now_s)
+            if label.task in self._decider.config.router.tiers:
+                self._emit(metrics.PROMOTION, level, task=label.task)
 
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
         session, now_s = opened.session, time.monotonic()
@@ -350,6 +333,8 @@ class Ingress:
         for source, target in zip(session.segments, session.segments[1:], strict=False):
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
+        self._learn(session, outcome == "failed", now_s)
+        session.redacted = self._guarded.counts(session.id)
         record = trace.trace(session, outcome, now_s)
         if opened.log:
             opened.log.end(outcome, record, error)
@@ -357,14 +342,15 @@ class Ingress:
             self.events.post(Event.trace(opened.opening.owner, time.time(), record))
 
 
+def _confidence(segment: Segment) -> float | None:
+    """The geometric mean of its tokens' probabilities; None where the engine tells none."""
+    told = [t.logprob for t in segment.tokens if t.rank]
+    return math.exp(sum(told) / len(told)) if told else None
+
+
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:
     """What is weighed when the answer might move to a model, or back to it."""
     return Known(model.price, calibration.remainder, calibration.recall or 0.0) if calibration else Known(model.price)
-
-
-def _last_words(messages: tuple[Message, ...]) -> str:
-    """What the user said last."""
-    return next((m.content for m in reversed(messages) if m.role == "user"), messages[-1].content)
 
 
 def _attempts(model: LocalModel | CloudModel, rules: Sessions) -> int:

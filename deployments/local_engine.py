@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
@@ -15,6 +15,7 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine import LeanVllmEngine
+from deployments.exact_entropy import ASKED, TOP, are_exact
 from deployments.flat_logprobs import sampled
 from deployments.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.kv_folder import transfer_params
@@ -23,23 +24,30 @@ from deployments.segment_writer import SegmentWriter
 from deployments.token_source import EngineStep, TokenSource
 from deployments.watcher import Watcher
 from ghostrouter import config
-from ghostrouter.errors import SegmentShed
+from ghostrouter.errors import SegmentFailed, SegmentShed
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, SegmentRequest
 
-TOP_LOGPROBS = 20
 _WARM_UP_TOKENS = 8
 
 
 class VllmEngine:
-    """The engine client of a replica as a source of `EngineStep`s."""
+    """The engine client of a replica as a source of `EngineStep`s; `exact`: it reports entropies."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, exact: bool) -> None:
         self._client = client
-        self._speculates = client.vllm_config.speculative_config is not None
+        self._exact = exact
+        speculative = client.vllm_config.speculative_config
+        self._most_drafts = speculative.num_speculative_tokens if speculative else 0
 
     async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
-        """Generate from token ids. Leaving the iteration aborts the request."""
+        """Generate from token ids. Leaving the iteration aborts the request.
+
+        Raises:
+            SegmentFailed: the answer is not to be greedy, and the engine decodes speculatively.
+        """
+        if self._most_drafts and not _is_greedy(request.sampling):
+            raise SegmentFailed(f"{request.model} decodes speculatively, which leaves only greedy answers")
         params = self._params(request)
         # Not the segment's name alone: a writer that died may have left a request of the same name behind.
         request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
@@ -71,7 +79,7 @@ class VllmEngine:
                 "kv_transfer_params": transfer_params(publish=request.publish, load=request.transfer),
             },
             logit_bias=dict(s.logit_bias) or None,
-            logprobs=TOP_LOGPROBS,
+            logprobs=ASKED if self._exact else TOP,
             flat_logprobs=True,
             detokenize=False,
             output_kind=RequestOutputKind.DELTA,
@@ -80,13 +88,20 @@ class VllmEngine:
     def _step(self, output: RequestOutput) -> EngineStep:
         completion = output.outputs[0]
         tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
+        if self._most_drafts and not self._exact:  # then all that is known of a step is how many tokens it made
+            tokens = [replace(t, step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
         finish = completion.finish_reason
         return EngineStep(
             tokens,
             "stop" if finish == "stop" else "length" if finish else None,
-            accepted_drafts=len(tokens) - 1 if self._speculates and tokens else 0,
             cached_tokens=output.num_cached_tokens or 0,
         )
+
+
+def _is_greedy(s: Sampling) -> bool:
+    """Whether the likeliest token is taken as the model has it."""
+    penalised = s.presence_penalty or s.frequency_penalty or s.repetition_penalty != 1
+    return s.temperature == 0 and not penalised and not s.logit_bias
 
 
 class LocalEngine(LLMServer):
@@ -98,23 +113,25 @@ class LocalEngine(LLMServer):
         telemetry: Sequence[DeploymentHandle],
         settings: config.Telemetry,
         max_running: int | None,
+        exact_entropy: bool,
     ) -> None:
         await super().__init__(llm_config, engine_cls=LeanVllmEngine)
         client = self.engine._engine_client
         self._tokenizer = ChatTokenizer(client.model_config.model)
-        self._writer = self._make_writer(client, telemetry, settings)
+        exact = exact_entropy and await are_exact(client)
+        self._writer = self._make_writer(client, exact, telemetry, settings)
         self._max_running = max_running
         await self._warm_up()
 
     def _make_writer(
-        self, client: Any, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
+        self, client: Any, exact: bool, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
     ) -> SegmentWriter:
         emit = RayMetrics()
         model = self._llm_config.model_id
         observers = [shard.observe.remote for shard in telemetry]
         vocab_size = client.model_config.get_vocab_size()
         return SegmentWriter(
-            source=TokenSource(VllmEngine(client), self._tokenizer.backend, vocab_size, time.monotonic),
+            source=TokenSource(VllmEngine(client, exact), self._tokenizer.backend, vocab_size, time.monotonic),
             watcher=Watcher(model, observers, settings, emit),
             limits=settings.frames,
             replica=serve.get_replica_context().replica_id.unique_id,

@@ -38,3 +38,9 @@ class Opened:
             "x-ghost-router-ms": f"{1e3 * self.router_s:.1f}",
             "cache-control": "no-store",
         }
+
+    @property
+    def headers_when_written(self) -> dict[str, str]:
+        """Those, and how long the models took: for an answer that is sent in one piece."""
+        took_s = self.session.inference_s
+        return self.headers if took_s is None else self.headers | {"x-ghost-inference-ms": f"{1e3 * took_s:.1f}"}

@@ -36,7 +36,7 @@ async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
     if asked.call.stream:
         return EventStream(_written(router, opened), headers)
     growths = [growth async for _, growth in router.run(opened)]
-    return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=headers)
+    return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=opened.headers_when_written)
 
 
 async def retrieve(router: Router, response_id: str, owner: str, stream: bool, starting_after: int | None) -> Response:

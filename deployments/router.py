@@ -8,6 +8,7 @@ from deployments.jobs import Jobs
 from deployments.kept import Kept
 from deployments.opened import Opened
 from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.guard.modes import Mode
 from ghostrouter.replay.session import Growth
 
 
@@ -29,6 +30,11 @@ class Router(Protocol):
         """The jobs of the call API."""
         ...
 
+    @property
+    def redaction(self) -> Mode:
+        """How much is redacted of a call that says nothing of it."""
+        ...
+
     def models(self) -> list[str]:
         """The names a client may ask for."""
         ...
@@ -42,7 +48,11 @@ class Router(Protocol):
         ...
 
     async def breakers(self) -> dict[str, Any]:
-        """How the breakers of the cloud's models stand."""
+        """How the breakers of the cloud's models stand, by model; each names its provider."""
+        ...
+
+    def configuration(self) -> dict[str, Any]:
+        """Which configuration is in force, and why a later one was refused."""
         ...
 
     async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:

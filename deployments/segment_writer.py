@@ -162,6 +162,8 @@ class SegmentWriter:
                     inbox.tokens.extend(arrival.tokens)
                     for token in filter(_is_known, arrival.tokens):
                         self._emit(metrics.ENTROPY, token.entropy_nats, model=request.model)
+                        if token.accepted_drafts or token.draft_acceptance < 1:
+                            self._emit(metrics.DRAFT_ACCEPTANCE, token.draft_acceptance, model=request.model)
                     inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
                     inbox.finish = arrival.finish
                     inbox.wake.set()

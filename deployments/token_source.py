@@ -14,26 +14,31 @@ from ghostrouter.types import FinishReason, SegmentRequest, Token
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """One token as an engine reports it. `top_*` are the likeliest tokens, the likeliest first."""
+    """One token as an engine reports it. `top_*` are the likeliest tokens, the likeliest first.
+
+    `entropy_nats` is exact; None where the engine does not tell. `step_index` counts the tokens of one step of the
+    engine, of which speculative decoding makes several; `proposed_drafts` are the drafts that the step has looked at.
+    """
 
     id: int
     logprob: float
     rank: int
     top_ids: Sequence[int]
     top_logprobs: Sequence[float]
+    entropy_nats: float | None = None
+    step_index: int = 0
+    proposed_drafts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class EngineStep:
     """What an engine has written since its last report.
 
-    `accepted_drafts` is told for the step as a whole. `cached_tokens` are the prompt tokens it did not have
-    to compute.
+    `cached_tokens` are the prompt tokens it did not have to compute.
     """
 
     tokens: Sequence[Sampled]
     finish: FinishReason | None
-    accepted_drafts: int
     cached_tokens: int
 
 
@@ -66,13 +71,10 @@ class TokenSource:
 
 
 def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:
-    for i, t in enumerate(step.tokens):
-        yield reader.read(
-            t.id,
-            t.logprob,
-            t.rank,
-            t.top_ids,
-            t.top_logprobs,
-            elapsed_s if i == 0 else 0.0,
-            step.accepted_drafts,
-        )
+    begins = [i for i, t in enumerate(step.tokens) if t.step_index == 0 or i == 0]
+    for begin, end in zip(begins, [*begins[1:], len(step.tokens)], strict=True):
+        # Of a step that accepts n drafts come n + 1 tokens: the last is the model's own.
+        reader.begin_step(step.tokens[end - 1].step_index, step.tokens[begin].proposed_drafts)
+        for t in step.tokens[begin:end]:
+            yield reader.read(t.id, t.logprob, t.rank, t.top_ids, t.top_logprobs, t.entropy_nats, elapsed_s)
+            elapsed_s = 0.0  # what comes in one report comes together

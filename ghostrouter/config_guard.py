@@ -36,6 +36,8 @@ class Key(_Section):
     sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="printf %s KEY | sha256sum")
     env: str | None = Field(default=None, description="the environment variable that holds the key")
     team: str = Field(default="", description="whose budgets it shares")
+    project: str = Field(default="", description="whose budgets and overrides it shares, too")
+    organisation: str = Field(default="", description="likewise")
     models: tuple[str, ...] = Field(default=("*",), description="it may use; with wildcards")
     tasks: tuple[str, ...] = Field(default=("*",), description="it may be used for; with wildcards")
     limits: Limits | None = Field(default=None, description="instead of access.limits")
@@ -67,7 +69,7 @@ class Access(_Section):
         limits = key.limits or self.limits
         return Caller(
             key.name, key.team, key.models, key.tasks, limits.max_body_bytes, limits.requests_per_minute,
-            limits.concurrent_requests, key.may_unredact,
+            limits.concurrent_requests, key.may_unredact, key.project, key.organisation,
         )  # fmt: skip
 
 
@@ -75,7 +77,9 @@ class BudgetLimit(_Section):
     """No more than so much in a window of the calendar."""
 
     scope: Scope
-    name: str = Field(default="*", description="of the key, team, model or provider; *: of each one by itself")
+    name: str = Field(
+        default="*", description="of the key, team, project, organisation, model or provider; *: of each one by itself"
+    )
     window: Window = "month"
     usd: float = Field(ge=0)
 

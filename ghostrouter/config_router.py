@@ -4,9 +4,32 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ghostrouter.types import Worth
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Route(_Section):
+    """Which models answer a task, cheapest first: an answer begins with the first and may move along."""
+
+    models: tuple[str, ...] = Field(min_length=1)
+    rules: tuple[str, ...] = Field(default=(), description="regular expressions; the first route that matches wins")
+    examples: tuple[str, ...] = Field(default=(), description="utterances; the most similar one's route wins")
+
+
+class Classify(_Section):
+    """How a prompt becomes a task."""
+
+    encoder: str | None = Field(
+        default="all-MiniLM-L6-v2",
+        description="a sentence-transformers model: name or folder; null: rules only",
+    )
+    threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which it abstains")
+    timeout_s: float = Field(
+        default=0.5, gt=0, description="an answer waits no longer for what is not settled by rules"
+    )
 
 
 class RulesLayer(_Section):
@@ -48,6 +71,40 @@ class Tier(_Section):
     models: tuple[str, ...] = Field(min_length=1, description="cheapest first")
 
 
+class Promotion(_Section):
+    """When a task moves a row up its tier table for a while, because its answers miss a target. Off without targets."""
+
+    first_token_s: float | None = Field(default=None, gt=0, description="a first token after that misses the target")
+    confidence: float | None = Field(
+        default=None, gt=0, lt=1, description="so does an answer whose tokens had a lower (geometric) mean probability"
+    )
+    breaches: int = Field(default=3, ge=1, description="so many misses in a row move it up")
+    healthy: int = Field(default=10, ge=1, description="so many answers in a row that keep it move it down again")
+    hold_s: float = Field(default=60.0, ge=0, description="but not before it has stayed so long")
+    most: int = Field(default=2, ge=1, description="rows up, at most")
+
+
+class LowConfidence(_Section):
+    """What is done when the classifier is unsure of the task."""
+
+    below: float = Field(default=0.0, ge=0, le=1, description="unsure is a confidence below that; 0: nothing is done")
+    interactive: Literal["ask", "safer", "ignore"] = Field(
+        default="ask",
+        description="where the request says `ghost.interactive`: answer 409 with the tasks to choose from",
+    )
+    api: Literal["safer", "ignore"] = Field(
+        default="safer", description="else: begin a row further up the tier table, or with the route's strongest model"
+    )
+
+
+class Exploration(_Section):
+    """Now and then another model of the plan begins, so that it is known how good it would have been."""
+
+    share: float = Field(default=0.0, ge=0, le=0.2, description="of the prompts; the same prompt always alike")
+    most_usd: float = Field(default=0.01, ge=0, description="an answer may be expected to cost so much more")
+    salt: str = Field(default="", description="another salt, other prompts")
+
+
 class Router(_Section):
     """Before the first token."""
 
@@ -58,3 +115,18 @@ class Router(_Section):
         default_factory=dict,
         description="task -> rows, the first that fits; a task without rows has its route's models",
     )
+    promotion: Promotion = Promotion()
+    low_confidence: LowConfidence = LowConfidence()
+    exploration: Exploration = Exploration()
+
+
+class Override(_Section):
+    """What is different for some callers. Where several fit, a key's comes before its project's, then team's, then
+    organisation's; models must be allowed by all of them."""
+
+    scope: Literal["organisation", "team", "project", "key"]
+    name: str = Field(description="of the key, or what `access.keys` says of its project, team or organisation")
+    models: tuple[str, ...] = Field(default=("*",), description="they may use; with wildcards")
+    routes: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="task -> models, cheapest first")
+    tiers: dict[str, tuple[Tier, ...]] = Field(default_factory=dict, description="task -> rows; none: the route holds")
+    presets: dict[str, Worth] = Field(default_factory=dict, description="what answers are worth to them, by name")

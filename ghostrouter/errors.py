@@ -11,6 +11,7 @@ GhostRouterError
 │   ├── BudgetExceeded     some budget has no room for the call; holds the numbers
 │   ├── UnknownModel
 │   ├── PromptTooLong
+│   ├── TaskUnclear        somebody is there to say what is wanted; holds the tasks to choose from
 │   └── AnswerRefused      every model that was asked refused to answer
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
 │   ├── SegmentDrained     its replica is being taken down
@@ -70,6 +71,17 @@ class UnknownModel(RequestError):
 
 class PromptTooLong(RequestError):
     """The prompt does not fit into the context window of any model of the plan."""
+
+
+class TaskUnclear(RequestError):
+    """The classifier is not sure what is wanted. `tasks` are for the body of the answer, the likeliest first."""
+
+    def __init__(self, message: str, tasks: tuple[str, ...] = ()) -> None:
+        super().__init__(message, tasks)
+        self.tasks = tasks
+
+    def __str__(self) -> str:
+        return str(self.args[0])
 
 
 class SegmentFailed(GhostRouterError):

@@ -75,7 +75,8 @@ class Wishes:
     """What one request wants of the routing, beyond the model it names. For what is None the service's rules hold.
 
     `allow` names the only models that may write, if it names any. No model is begun with, and no handoff made, that
-    could exceed `budget_usd` if the answer became as long as it may.
+    could exceed `budget_usd` if the answer became as long as it may. With `interactive` somebody is there to be asked
+    when the task is unclear.
     """
 
     preset: str | None = None
@@ -84,6 +85,7 @@ class Wishes:
     budget_usd: float | None = None
     allow: tuple[str, ...] = ()
     switch: SwitchMode = "auto"
+    interactive: bool = False
 
 
 NO_WISHES = Wishes()
@@ -95,13 +97,17 @@ class Token(NamedTuple):
     `text` never splits a UTF-8 character: a token that ends inside one carries an empty piece and the token
     that completes the character carries all of it. `rank` counts from 1. `margin` is the log-probability of
     the likeliest token minus that of the runner-up. The entropy is that of the whole next-token distribution
-    before temperature, with the bounds that the top-k leaves (`ghostrouter.signals.entropy`).
+    before temperature; where the engine does not tell it, the middle of the bounds that the top-k leaves
+    (`ghostrouter.signals.entropy`). Exact, it is its own bounds.
     `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
-    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token.
+    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token; `draft_acceptance` is
+    the exponential average of accepted over proposed drafts, 1 until any were proposed.
     `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
     likeliest tokens as (text, log-probability), when the client asked for them. `top_logprob` is that of the likeliest
     token, sampled or not; `second_gap` the log-probability of the second minus that of the third. `aside` is what is
     told besides the text of the answer; such a token has none.
+
+    `repetition` and `novelty` (`ghostrouter.signals.surface`) are told where there are no log-probabilities, else 0.
 
     Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
     what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
@@ -122,7 +128,15 @@ class Token(NamedTuple):
     alternatives: tuple[tuple[str, float], ...] = ()
     top_logprob: float = 0.0
     second_gap: float = 0.0
+    draft_acceptance: float = 1.0
+    repetition: float = 0.0
+    novelty: int = 0
     aside: Aside | None = None
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the entropy is known, and not only bounded."""
+        return self.id >= 0 and self.entropy_lower_nats == self.entropy_upper_nats
 
 
 class SegmentKey(NamedTuple):
@@ -207,11 +221,12 @@ class Features:
     parallel_tool_calls: bool | None = None
     schema: Schema | None = None
     reasoning_effort: str | None = None
+    json_object: bool = False
 
     @property
     def binds(self) -> bool:
         """Whether an answer that has begun cannot change its model: what it may be is not only text."""
-        return bool(self.tools) or self.schema is not None
+        return bool(self.tools) or self.schema is not None or self.json_object
 
 
 NO_FEATURES = Features()
@@ -219,11 +234,16 @@ NO_FEATURES = Features()
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not."""
+    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not.
+
+    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those.
+    """
 
     trust: Trust = "untrusted"
     regions: tuple[str, ...] = ()
     repeatable: bool = False
+    intent: str = ""
+    tags: tuple[str, ...] = ()
 
 
 ANY_TERMS = Terms()
@@ -364,10 +384,19 @@ class Classification:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """What a learned router would have decided that does not count yet: per model the probability of a good answer."""
+
+    models: tuple[str, ...]
+    probabilities: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The models a session may use, in the order of preference, and why; those it may not, each with why not.
 
     `ladder` has them in the order of strength, which verdicts go by; empty: the order of preference is that, too.
+    `propensity` is how probable it was that the first of them is the first: less than 1 where there is exploration.
     """
 
     models: tuple[str, ...]
@@ -375,6 +404,8 @@ class Plan:
     classification: Classification | None = None
     ineligible: tuple[tuple[str, str], ...] = ()
     ladder: tuple[str, ...] = ()
+    propensity: float = 1.0
+    shadow: Shadow | None = None
 
     @property
     def by_strength(self) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.decode import PieceDecoder
+from ghostrouter.signals.drafts import acceptances
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.traces.line import Line
 from ghostrouter.types import Message
@@ -84,6 +85,10 @@ class Recorder:
         for row in written:
             yield row[: row.index(self._end) + 1] if self._end in row else row
 
+    def _text(self, token: int) -> str:
+        text: str = self._tokenizer.backend.decode([token])
+        return text
+
     def _line(
         self,
         question: questions.Question,
@@ -94,13 +99,18 @@ class Recorder:
     ) -> Line:
         """A line with the tokens `chosen`, each behind the `context` before it."""
         top = logprobs.topk(TOP).values.tolist()
+        entropies = torch.special.entr(logprobs.exp()).sum(-1).tolist()
         decoder, steps = PieceDecoder(self._tokenizer.backend), StepTracker()
         starts = tuple(i for i, token in enumerate(context) if steps.push(decoder.push(token)))
+        texts, real = (tuple(map(self._text, ids)) for ids in (chosen, context))
         return Line(
             prompt=question.prompt,
             model=self._name,
-            tokens=tuple(self._tokenizer.backend.decode([token]) for token in chosen),
+            tokens=texts,
+            context=real,
+            draft_acceptance=tuple(round(x, 6) for x in acceptances(self._prompt(question), context, chosen)),
             top_logprobs=tuple(tuple(min(0.0, round(x, 6)) for x in row) for row in top),
+            entropies=tuple(round(x, 6) for x in entropies),
             vocab_size=logprobs.shape[-1],
             step_starts=starts,
             group=question.subject or question.prompt,

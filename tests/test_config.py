@@ -7,6 +7,7 @@ from ghostrouter.errors import ConfigError
 
 ARGS: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}
 
+GUESSES = {"name": "m", "source": "x", "engine_kwargs": {"speculative_config": {"method": "ngram"}}}
 CLOUD: dict[str, Any] = {
     "name": "c",
     "base_url": "https://api.example/v1",
@@ -31,6 +32,7 @@ def test_defaults() -> None:
         ({"cloud": [{**CLOUD, "name": "m"}]}, "two models have the same name"),
         ({"cloud": [{**CLOUD, "continues": "somehow"}]}, "cloud.0.continues"),
         ({"cloud": [{**CLOUD, "base_url": "api.example"}]}, "cloud.0.base_url"),
+        ({"models": [GUESSES]}, "models.m.engine_kwargs.speculative_config: only greedy answers"),
         ({"routes": {}}, "`default`"),
         ({"routes": {"default": {"models": ["other"]}}}, "no such model: other"),
         ({"telemetry": {"shards": 0}}, "telemetry.shards"),
@@ -41,6 +43,14 @@ def test_errors_name_the_key(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         GraphConfig.parse({**ARGS, **change})
     assert words in str(refusal.value)
+
+
+def test_speculative_decoding_is_for_greedy_answers() -> None:
+    greedy = {**GUESSES, "sampling": {"temperature": 0}}
+    assert GraphConfig.parse({**ARGS, "models": [greedy]}).models[0].speculates
+    beside = {"name": "n", "source": "x", "sampling": {"temperature": 0.6}}
+    with pytest.raises(ConfigError, match=r"has to be 0, and that of n is not"):
+        GraphConfig.parse({**ARGS, "models": [greedy, beside]})
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ class _Handoff(Body):
     kv: KvMode | None = None
 
 
-class _Ghost(Body):
+class Ghost(Body):
     """Our own field: what the caller wants of the routing, and who may be given the call.
 
     `handoffs` scripts changes of model, for experiments.
@@ -38,15 +38,21 @@ class _Ghost(Body):
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     allow: list[str] = Field(default_factory=list, max_length=64)
     switch: SwitchMode = "auto"
+    interactive: bool = False
     trust: Trust = "untrusted"
     regions: list[str] = Field(default_factory=list, max_length=32)
     repeatable: bool = False
+    intent: str = Field(default="", max_length=64)
+    tags: list[str] = Field(default_factory=list, max_length=64)
 
     def wishes(self) -> Wishes:
-        return Wishes(self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch)
+        return Wishes(
+            self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch,
+            self.interactive,
+        )  # fmt: skip
 
     def terms(self) -> Terms:
-        return Terms(self.trust, tuple(self.regions), self.repeatable)
+        return Terms(self.trust, tuple(self.regions), self.repeatable, self.intent, tuple(self.tags))
 
 
 class SampledBody(Body):
@@ -64,7 +70,7 @@ class SampledBody(Body):
     min_tokens: int = Field(default=0, ge=0)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    ghost: _Ghost = Field(default_factory=_Ghost)
+    ghost: Ghost = Field(default_factory=Ghost)
 
 
 # How pydantic marks which type of several a problem is with: no part of the field's name.

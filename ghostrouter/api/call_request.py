@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.body import Body, Ghost, SampledBody, parse
 from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.errors import CallNotPermitted, InvalidRequest
@@ -181,14 +181,24 @@ def digest(body: Any) -> str:
 
 
 def _chat(parsed: _Call) -> ChatCall:
-    """Context and prompt are one message of the user: chat templates often take no second one in a row."""
-    params = parsed.params
+    """Context and prompt are one message of the user: chat templates often take no second one in a row.
+
+    Whom it may be given to is said in the words of the chat API.
+    """
+    params, target, intent = parsed.params, parsed.target, parsed.intent.name
+    ghost = Ghost(
+        trust=target.trust_tier,
+        repeatable=parsed.options.determinism == "strict",
+        intent="" if intent == "unknown" else intent,
+        tags=target.capability_tags,
+    )
     sampled = SampledBody(
         model=parsed.target.alias,
         # No probability mass at all leaves the likeliest token: that is what temperature 0 means.
         temperature=0 if params.top_p == 0 else params.temperature,
         top_p=params.top_p or None,
         seed=params.seed,
+        ghost=ghost,
     )
     said = "\n\n".join([*(part.content for part in parsed.context), parsed.prompt])
     return to_call(sampled, [Message("user", said)], None, logprobs=False)

@@ -13,6 +13,7 @@ from ghostrouter.errors import (
     GhostRouterError,
     JobNotFound,
     NothingCanAnswer,
+    NotPermitted,
     RequestError,
     SessionCancelled,
     UnknownModel,
@@ -26,6 +27,7 @@ TIMED_OUT = "The answer was not whole when its time was over (`options.timeouts.
 CANCELLED = "The job was cancelled on request."
 
 _CODES: dict[type[GhostRouterError], ErrorCode] = {
+    NotPermitted: "permission_denied",
     RequestError: "validation_error",
     JobNotFound: "validation_error",
     CallConflict: "validation_error",
@@ -104,11 +106,12 @@ def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
         provenance=_provenance(
             head,
             trace=trace,
-            ghost={k: told[k] for k in ("id", "plan", "handoffs", "segments") if k in told},
+            ghost={k: told[k] for k in ("id", "plan", "handoffs", "redaction", "segments") if k in told},
             adapter=adapters.get(segments[-1].get("model", "")),
             finished_at=iso(end.at_s),
             response_hash=digest(end.text) if end.text else None,
         ),
+        redaction=_redaction(head, told.get("redaction") or {}),
         errors=[{"code": end.code, "message": end.message, "details": end.details}] if failed else [],
     )
 
@@ -160,12 +163,19 @@ def _result(head: Head, status: str, **fields: Any) -> Body:
         "answers": None,
         "confidence": {"self_reported": None, "system_estimate": None, "third_party": None},
         "provenance": None,
-        "redaction": {"performed": False, "items": [], "user_notice": None, "override_used": head.unredacted},
+        "redaction": _redaction(head, {}),
         "normalization": {"applied": False, "original_payload_hash": None, "fixes": [], "variants_generated": 0},
         "errors": [],
         "signature": None,
         **fields,
     }
+
+
+def _redaction(head: Head, told: Mapping[str, Any]) -> Body:
+    """What was taken out of what the models were asked, by kind."""
+    taken = sorted(told.get("taken_out", {}).items())
+    items = [{"kind": kind.lower(), "count": count, "note": None} for kind, count in taken]
+    return {"performed": bool(items), "items": items, "user_notice": None, "override_used": head.unredacted}
 
 
 def _provenance(head: Head, trace: Body, ghost: Body | None = None, **fields: Any) -> Body:

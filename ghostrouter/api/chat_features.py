@@ -79,12 +79,16 @@ class TextFormat(Body):
     type: Literal["text"]
 
 
+class ObjectFormat(Body):
+    type: Literal["json_object"]
+
+
 class SchemaFormat(Body):
     type: Literal["json_schema"]
     json_schema: _JsonSchema
 
 
-Format = Annotated[TextFormat | SchemaFormat, Field(discriminator="type")]
+Format = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
 Choice = Literal["none", "auto", "required"] | NamedTool
 
 
@@ -92,7 +96,7 @@ def features(
     tools: list[FunctionTool],
     choice: Choice,
     parallel: bool | None,
-    form: TextFormat | SchemaFormat | None,
+    form: TextFormat | ObjectFormat | SchemaFormat | None,
     effort: str | None,
 ) -> Features:
     """The features that a request asks for."""
@@ -101,7 +105,7 @@ def features(
         told = form.json_schema
         schema = Schema(told.name, told.schema_, told.strict)
     called = choice.function.name if isinstance(choice, NamedTool) else choice
-    return Features(tuple(t.read() for t in tools), called, parallel, schema, effort)
+    return Features(tuple(t.read() for t in tools), called, parallel, schema, effort, isinstance(form, ObjectFormat))
 
 
 def message(

@@ -40,15 +40,21 @@ def told_usage(told: Usage) -> dict[str, Any]:
 
 
 def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
-    """Log-probabilities in OpenAI's shape."""
-    return {"content": [_token_logprobs(t) for t in tokens if t.aside is None], "refusal": None}
+    """Log-probabilities in OpenAI's shape, with one field more: `entropy_nats`, where that is exact."""
+    said = [t for t in tokens if t.aside is None]
+    content = [
+        e | ({"entropy_nats": t.entropy_nats} if t.is_exact else {}) for e, t in zip(entries(said), said, strict=True)
+    ]
+    return {"content": content, "refusal": None}
 
 
-def _token_logprobs(token: Token) -> dict[str, Any]:
-    return {
-        **_one(token.text, token.logprob),
-        "top_logprobs": [_one(text, logprob) for text, logprob in token.alternatives],
-    }
+def entries(tokens: Sequence[Token]) -> list[dict[str, Any]]:
+    """OpenAI's entries of tokens, and nothing else."""
+    return [
+        {**_one(t.text, t.logprob), "top_logprobs": [_one(text, logprob) for text, logprob in t.alternatives]}
+        for t in tokens
+        if t.aside is None
+    ]
 
 
 def _one(text: str, logprob: float) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ghostrouter.errors import (
     SessionMoved,
     SessionNotFound,
     StoreFailed,
+    TaskUnclear,
     TooManyRequests,
     TraceNotFound,
     Unauthorized,
@@ -32,6 +33,7 @@ _STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
     InvalidRequest: (400, None),
     BodyTooLarge: (413, "body_too_large"),
     PromptTooLong: (400, "context_length_exceeded"),
+    TaskUnclear: (409, "task_unclear"),
     AnswerRefused: (400, "content_filter"),
     Unauthorized: (401, "invalid_api_key"),
     BudgetExceeded: (402, "budget_exceeded"),
@@ -64,6 +66,8 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
             told = body(str(error), _TYPE.get(status, usual), code)
             if isinstance(error, BudgetExceeded):
                 told["error"]["budget"] = error.numbers
+            if isinstance(error, TaskUnclear):
+                told["error"]["tasks"] = list(error.tasks)
             return status, told
     return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
 

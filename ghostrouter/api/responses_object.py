@@ -100,5 +100,5 @@ def message(head: Head, status: Status, content: list[dict[str, Any]]) -> dict[s
 
 def part(head: Head, written: Written) -> dict[str, Any]:
     """The only content part of the only output item."""
-    logprobs = chat_response.logprobs(written.tokens)["content"] if head.logprobs else []
+    logprobs = chat_response.entries(written.tokens) if head.logprobs else []
     return {"type": "output_text", "text": written.text, "annotations": [], "logprobs": logprobs}

@@ -92,7 +92,7 @@ def absence(name: str) -> str:
 
 def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str, Any]:
     same = ("kind", "key_header", "continues", "vendor_fields", "stream_usage", "max_tokens_field", "seed_field")
-    able = ("tools", "json_schema", "vision", "reasoning_field")
+    able = ("tools", "json_schema", "json_object", "vision", "reasoning_field")
     return {
         "base_url": base_url(provider, environment),
         "api_key_env": key_variable(provider, environment),
@@ -114,6 +114,7 @@ def _of_model(provider: Provider, known: Model | None) -> dict[str, Any]:
         "continues",
         "tools",
         "json_schema",
+        "json_object",
         "vision",
     )
     row = {field: getattr(known, field) for field in same}

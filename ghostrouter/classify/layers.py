@@ -1,5 +1,6 @@
 """Both layers over a configuration, and what a label is explained with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -26,16 +27,45 @@ class Label:
     nearest: tuple[tuple[str, str, float], ...] = ()
 
 
-class LayeredClassifier:
-    """Rules first; meaning when they abstain. `encode` is None where there is no encoder: rules only."""
+class RuleLayer:
+    """Layer 1 over a configuration. It needs no encoder: whoever has it asks for more only where it does not settle.
 
-    def __init__(self, routes: dict[str, Route], settings: Classify, router: Router, encode: Encode | None) -> None:
+    Raises:
+        ConfigError: a rule is wrong.
+    """
+
+    def __init__(self, routes: Mapping[str, Route], router: Router, has_meaning: bool) -> None:
         more = rules.read(Path(router.l1.file)) if router.l1.file else []
         if router.l1.builtin:
             more += rules.read(rules.BUILTIN)
         self._rules = Rules({task: route.rules for task, route in routes.items()}, more)
         self._routed = {*routes, *router.tiers}
         self._own_examples = any(route.examples for route in routes.values())
+        self._has_meaning = has_meaning
+
+    def by_rules(self, prompt: str, image: bool = False, tools: bool = False) -> Label | None:
+        """What layer 1 says."""
+        found = self._rules.classify(prompt, structure.structure(prompt, image, tools))
+        return Label(found) if found else None
+
+    def settles(self, label: Label | None) -> bool:
+        """Whether what layer 1 says is the last word. A task that has no route of its own leaves it to layer 2 where
+        routes have examples: they say what matters here."""
+        if label is None or not self._has_meaning:
+            return not self._has_meaning
+        return self.is_routed(label.classification.task) or not self._own_examples
+
+    def is_routed(self, task: str) -> bool:
+        """Whether a task has a route or tiers of its own."""
+        return task in self._routed
+
+
+class LayeredClassifier:
+    """Rules first; meaning when they abstain. `encode` is None where there is no encoder: rules only."""
+
+    def __init__(self, routes: Mapping[str, Route], settings: Classify, router: Router, encode: Encode | None) -> None:
+        self._rules = RuleLayer(routes, router, encode is not None)
+        self.by_rules, self.settles = self._rules.by_rules, self._rules.settles
         self._semantic: Semantic | None = None
         if encode is not None:
             fixed = router.l2.threshold
@@ -46,18 +76,6 @@ class LayeredClassifier:
                 fixed=fixed is not None,
             )
 
-    def by_rules(self, prompt: str, image: bool = False, tools: bool = False) -> Label | None:
-        """What layer 1 says."""
-        found = self._rules.classify(prompt, structure.structure(prompt, image, tools))
-        return Label(found) if found else None
-
-    def settles(self, label: Label | None) -> bool:
-        """Whether what layer 1 says is the last word. A task that has no route of its own leaves it to layer 2 where
-        routes have examples: they say what matters here."""
-        if label is None:
-            return self._semantic is None
-        return label.classification.task in self._routed or self._semantic is None or not self._own_examples
-
     def by_meaning(self, layers: Layers, ruled: Label | None = None) -> Label:
         """What layer 2 says of a prompt's vectors (depths, dimensions), after what layer 1 said without settling it;
         `default` when both abstain."""
@@ -66,12 +84,12 @@ class LayeredClassifier:
         vector = layers[-1]
         found = self._semantic.classify_embedded(vector)
         nearest = tuple(self._semantic.nearest(vector))
-        if ruled and not (found and found.task in self._routed):
+        if ruled and not (found and self._rules.is_routed(found.task)):
             return Label(ruled.classification, nearest)
         return Label(found or ABSTAINED, nearest)
 
 
-def examples(routes: dict[str, Route], builtin: bool) -> dict[str, list[str]]:
+def examples(routes: Mapping[str, Route], builtin: bool) -> dict[str, list[str]]:
     """Task -> utterances, those of the routes first."""
     found = {task: list(route.examples) for task, route in routes.items() if route.examples}
     if builtin:

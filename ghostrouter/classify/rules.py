@@ -1,4 +1,9 @@
-"""Layer 1: rules, in microseconds. RE2 matches all of them in one pass over the prompt, in linear time."""
+"""Layer 1: rules, in microseconds, in linear time.
+
+RE2 looks for the words that the rules cannot match without, all of them in one pass; only the rules whose words are
+there are tried. (All rules as one automaton is as fast on prompts it has seen, but five times slower on new ones: it is
+built as it goes.)
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,26 +41,28 @@ class Rules:
     def __init__(self, by_task: Mapping[str, Sequence[str]], more: Iterable[Rule] = ()) -> None:
         own = (Rule(task, rule, where=f"routes.{task}.rules") for task, rules in by_task.items() for rule in rules)
         self._rules = [*own, *more]
-        self._set = re2.Set.SearchSet(_options(_MOST_PROGRAM_BYTES * 8))
+        self._filter = re2.Filter()
         self._patterns: list[int] = []
+        options = _options(_MOST_PROGRAM_BYTES * 8)
         for number, rule in enumerate(self._rules):
             if rule.pattern:
                 compile_rule(rule)
-                self._set.Add(rule.pattern)
+                self._filter.Add(rule.pattern, options)
                 self._patterns.append(number)
         if self._patterns:
-            self._set.Compile()
+            self._filter.Compile()
+        self._structural = [(number, rule.structure) for number, rule in enumerate(self._rules) if rule.structure]
 
     def classify(self, prompt: str, seen: Structure | None = None) -> Classification | None:
         """The task of a prompt, None when no rule matches."""
         text = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n{prompt[-_TAIL:]}"
-        matched = {self._patterns[i] for i in self._set.Match(text) or ()} if self._patterns else set()
         seen = seen or structure.structure(prompt)
-        for number, rule in enumerate(self._rules):
-            if number in matched or (rule.structure and seen.has(rule.structure)):
-                reason = rule.reason or f"matches {rule.pattern!r}"
-                return Classification(rule.task, "rules", 1.0, reason)
-        return None
+        matched = [self._patterns[i] for i in self._filter.Match(text) or ()] if self._patterns else []
+        matched += [number for number, name in self._structural if seen.has(name)]
+        if not matched:
+            return None
+        rule = self._rules[min(matched)]
+        return Classification(rule.task, "rules", 1.0, rule.reason or f"matches {rule.pattern!r}")
 
 
 def read(path: Path) -> list[Rule]:

@@ -1,53 +1,56 @@
 """Decides for prompts without a service, with the functions that serve."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from ghostrouter.api import chat_request
 from ghostrouter.api import route as wire
-from ghostrouter.classify.encoder import sentence_encoder
+from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.classify.encoder import Encode, sentence_encoder
 from ghostrouter.classify.layers import ABSTAINED, Label, LayeredClassifier
-from ghostrouter.classify.structure import complexity, estimate_tokens
-from ghostrouter.config import CloudModel, GraphConfig, LocalModel
-from ghostrouter.policy import plan, wishes
-from ghostrouter.replay import prompts, tokenizers
-from ghostrouter.types import Message, Wishes
+from ghostrouter.config import GraphConfig
+from ghostrouter.learn.router import LearnedRouter
+from ghostrouter.learn.views import view
+from ghostrouter.policy import plan
+from ghostrouter.routing import preview
+from ghostrouter.routing.decider import UNLABELLED, Decider, Models, seen, words
 
 Decide = Callable[[str], dict[str, Any]]
 
 
-def decider(config: GraphConfig, model: str) -> Decide:
-    """The decision of a configuration for a prompt, with the functions that serve; every model counts as ready."""
-    encode = sentence_encoder(config.classify.encoder) if config.classify.encoder else None
+def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> Decide:
+    """The decision of a configuration for a prompt; every model counts as ready, and nothing is observed of any.
+
+    `encode` stands in for the encoder that the configuration names.
+
+    Raises:
+        ConfigError: a rule, or the file of the learned router, is wrong.
+    """
+    if encode is None and config.classify.encoder:
+        encode = sentence_encoder(config.classify.encoder)
     layers = LayeredClassifier(config.routes, config.classify, config.router, encode)
-    known = tokenizers.load(config.models)
-    cloud: dict[str, CloudModel] = {m.name: m for m in config.cloud}
-    models: dict[str, LocalModel | CloudModel] = {m.name: m for m in config.models} | cloud
-    context = {m.name: tokenizers.context_tokens(m) for m in config.models} | {
-        m.name: m.context_tokens for m in config.cloud
-    }
-    routes = plan.Table({t: r.models for t, r in config.routes.items()}, config.router.tiers)
-    worth = wishes.worth(Wishes(), model, config.presets)
-    routes = replace(routes, worth=worth or routes.worth)
+    path = config.router.learned.path
+    router = LearnedRouter.load(Path(path)) if path and encode else None
+    found = Decider(config, Models.load(config))
+
+    def read(call: ChatCall) -> tuple[Label, dict[str, float]]:
+        """The label and the learned router's probabilities, as the classifier's deployment gives them."""
+        if not plan.needs_task(call.model):
+            return UNLABELLED, {}
+        prompt = words(call)
+        label = layers.by_rules(prompt, **seen(call))
+        if encode is None or (layers.settles(label) and router is None):
+            return label or Label(ABSTAINED), {}
+        vectors = encode([prompt])
+        if not layers.settles(label):
+            label = layers.by_meaning(vectors[0], label)
+        learned = router.probabilities(view([prompt], vectors))[0] if router else ()
+        return label or Label(ABSTAINED), dict(zip(router.models if router else (), map(float, learned), strict=True))
 
     def decide(query: str) -> dict[str, Any]:
-        firsts = prompts.first_prompts((Message("user", query),), False, known, cloud)
-        candidates = {
-            name: plan.Candidate(
-                context[name],
-                first.tokens + first.reserved_tokens,
-                known[name].fingerprint if name in known else name,
-                models[name].price,
-            )
-            for name, first in firsts.items()
-        }
-        label = layers.by_rules(query)
-        if encode and not layers.settles(label):
-            label = layers.by_meaning(encode([query])[0], label)
-        label = label or Label(ABSTAINED)
-        tokens = estimate_tokens(query)
-        said = label.classification if plan.needs_task(model) else None
-        asked = plan.Asked(model, said, tokens, complexity(query, tokens))
-        return wire.to_wire(plan.decide(asked, candidates, routes), candidates, label.nearest, {}, {})
+        call = chat_request.from_wire(wire.chat_body({"query": query, "model": model}))
+        label, learned = read(call)
+        return preview.to_wire(found.decide(call, label, learned))
 
     return decide

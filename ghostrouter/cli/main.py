@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import bench, call, events, exits, learning, route, signals
+from ghostrouter.cli import bench, call, events, exits, learning, reload, route, signals
 from ghostrouter.cli import models as models_shown
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
@@ -61,7 +61,7 @@ _COMMANDS = (
     *(call.call, call.run, call.result, call.jobs, call.cancel, call.health),
     events.events,
     *(signals.calibrate, signals.traces),
-    *(learning.train, route.route, bench.bench),
+    *(learning.train, route.route, bench.bench, reload.reload),
 )
 for command in _COMMANDS:
     main.add_command(command)

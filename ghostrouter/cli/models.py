@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from ghostrouter.catalog.rows import listings, providers
 from ghostrouter.config import is_set_up
 
+_ABILITIES = ("tools", "json_schema", "json_object", "vision")
 _WIDTH = 160  # where nobody says how wide it is
 
 
@@ -37,7 +38,7 @@ def _rows() -> Iterator[dict[str, Any]]:
             yield {**same, "model": None, "source": provider.source, "as_of": str(provider.as_of)}
             continue
         for called, model in listing.models.items():
-            able = {f: _either(getattr(model, f), getattr(provider, f)) for f in ("tools", "json_schema", "vision")}
+            able = {f: _either(getattr(model, f), getattr(provider, f)) for f in _ABILITIES}
             yield {
                 **same,
                 "model": f"{name}/{called}",
@@ -78,7 +79,7 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         if row["model"] is None:
             table.add_row(f"{row['provider']}/...", ready, *[""] * 7, row["as_of"])
             continue
-        able = " ".join(w for w in ("tools", "json_schema", "vision") if row[w])
+        able = " ".join(w for w in _ABILITIES if row[w])
         prices = (_usd(row[f"{k}_usd_per_mtok"]) for k in ("prompt", "completion", "cached"))
         told = (row["continues"], str(row["top_logprobs"]), able, row["as_of"])
         table.add_row(row["model"], ready, f"{row['context_tokens']:,}", *prices, *told)

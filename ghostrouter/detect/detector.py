@@ -30,6 +30,9 @@ class Tick(NamedTuple):
     top_logprob: Floats
     second_gap: Floats
     kind: Floats
+    draft_acceptance: Floats
+    repetition: Floats
+    novelty: Floats
 
 
 class Detector(Protocol):

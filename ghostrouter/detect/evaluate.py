@@ -42,9 +42,9 @@ def compare(traces: Sequence[Trace], train: Sequence[Trace] | None = None) -> di
     best: tuple[float, str] = (-1.0, "")
     for contender in contenders():
         found = _scored(contender, traces, train)
-        figures = measure(found, labels, wrong, cumulative=contender.kind == "learned")
+        figures = measure(found, labels, wrong, cumulative=contender.sums)
         out |= {f"{contender.name}_{k}": v for k, v in figures.items()}
-        if contender.kind != "baseline":
+        if contender.kind in ("learned", "unlearned"):
             best = max(best, (figures["onset_auroc"], contender.name))
     return {"best": best[1]} | _headline(out, best[1]) | out | {"n": len(traces), "wrong_answers": int(wrong.sum())}
 

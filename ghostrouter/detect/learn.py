@@ -12,7 +12,7 @@ from sklearn.model_selection import GroupKFold
 
 from ghostrouter.detect.detector import Floats, Tick
 from ghostrouter.detect.hazard import Hazard, Tree, Weights
-from ghostrouter.detect.rolling import NAMES, Rolling
+from ghostrouter.detect.rolling import NAMES, TEXT, Rolling
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace, padded, padded_labels
@@ -46,10 +46,16 @@ def features(traces: Sequence[Trace]) -> Floats:
 
 
 def rows(traces: Sequence[Trace]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Features and labels of all tokens that count, of shapes (tokens, features) and (tokens,)."""
+    """Features and labels of all tokens that count, of shapes (tokens, features) and (tokens,).
+
+    Features of the text say something only where all traces are without log-probabilities.
+    """
     labels = padded_labels(traces)
     counts = ~np.isnan(labels)
-    return features(traces)[counts], labels[counts] == 1
+    x = features(traces)[counts]
+    if not all(t.text_only for t in traces):
+        x[:, [NAMES.index(name) for name in TEXT]] = 0
+    return x, labels[counts] == 1
 
 
 def begun_later(traces: Sequence[Trace], rng: Random) -> list[Trace]:
@@ -71,11 +77,16 @@ def train(traces: Sequence[Trace], seed: int = 0) -> Weights:
     if wrong.all() or not wrong.any():
         raise TraceInvalid(f"{int(wrong.sum())} of {wrong.size} tokens are wrong; right and wrong ones are needed")
     if wrong.sum() < 2 * ENOUGH_ONSETS:
-        return Weights(feature="doubt")
-    model = HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(x, wrong)
+        return Weights(feature="novelty" if all(t.text_only for t in traces) else "doubt")
+    model = boosted(x, wrong, seed)
     # scikit-learn has no public way to read these trees; the versions are pinned, and a test compares the predictions.
     trees = tuple(_tree(stage[0].nodes) for stage in model._predictors)
     return Weights(base=float(np.ravel(model._baseline_prediction)[0]), trees=trees)
+
+
+def boosted(x: Floats, wrong: npt.NDArray[np.bool_], seed: int = 0) -> HistGradientBoostingClassifier:
+    """The trees, as scikit-learn has them."""
+    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(x, wrong)
 
 
 def _tree(nodes: Any) -> Tree:

@@ -13,6 +13,8 @@ _FAR_NATS = 12.0
 _FORGET = 0.2
 
 _PLAIN = ("entropy", "doubt", "margin", "second_gap", "second", "third", "rest", "step_start")
+# Left out of what is learned where log-probabilities are known: they are not told live then.
+TEXT = ("repetition", "novelty")
 INSTANT = (*_PLAIN, *(f"kind_{k}" for k in range(KINDS)))
 NAMES = (
     *INSTANT,
@@ -22,6 +24,7 @@ NAMES = (
     "entropy_mean",
     "entropy_most",
     "since_step",
+    *TEXT,
 )
 
 
@@ -65,7 +68,8 @@ class Rolling:
         mean, most, since, before = (state[:, 2 * _LAGS + i] for i in range(4))
         since *= tick.step_start == 0
         past = np.concatenate([before[:, None], state[:, : 2 * _LAGS + 2], since[:, None]], 1)
-        out: Floats = np.concatenate([instant(tick), past.astype(np.float32)], 1)
+        text = np.stack([tick.repetition, tick.novelty], 1)
+        out: Floats = np.concatenate([instant(tick), past.astype(np.float32), text.astype(np.float32)], 1)
         entropies[:, 1:] = entropies[:, :-1].copy()
         entropies[:, 0] = tick.entropy_nats
         mistrusts[:, 1:] = mistrusts[:, :-1].copy()

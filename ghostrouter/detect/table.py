@@ -19,17 +19,21 @@ from ghostrouter.traces.trace import Trace
 _ENTROPY = COLUMNS.index("entropy_nats")
 
 
+Kind = Literal["baseline", "unlearned", "learned", "text"]
+
+
 @dataclass(frozen=True, slots=True)
 class Contender:
     """A detector to compare: `make` sets it up from training traces.
 
-    A `learned` one scores probabilities; its score of an answer is the probability that some token is wrong, that of
-    the others their highest score.
+    What `sums` scores probabilities; its score of an answer is the probability that some token is wrong, that of the
+    others their highest score. Those of the `text` see nothing else: they stand for models without log-probabilities.
     """
 
     name: str
-    kind: Literal["baseline", "unlearned", "learned"]
+    kind: Kind
     make: Callable[[Sequence[Trace]], Detector]
+    sums: bool = False
 
 
 def contenders() -> tuple[Contender, ...]:
@@ -37,14 +41,23 @@ def contenders() -> tuple[Contender, ...]:
     return (
         Contender("position", "baseline", lambda _: Position()),
         Contender("position_early", "baseline", lambda _: Position(-1.0)),
-        *(Contender(name, "unlearned", partial(_ready, found)) for name, found in UNLEARNED.items()),
+        *(Contender(name, _kind(name), partial(_ready, found)) for name, found in UNLEARNED.items()),
         Contender("cusum", "unlearned", lambda traces: Cusum(half_way_nats(traces))),
-        Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces))),
+        Contender("text_hazard", "text", lambda traces: Hazard(learn.train(_texts(traces))), sums=True),
+        Contender("hazard", "learned", lambda traces: Hazard(learn.train(traces)), sums=True),
     )
 
 
 def _ready(detector: Detector, _: Sequence[Trace]) -> Detector:
     return detector
+
+
+def _kind(name: str) -> Kind:
+    return "text" if name == "text_only" else "unlearned"
+
+
+def _texts(traces: Sequence[Trace]) -> list[Trace]:
+    return [t.without_logprobs() for t in traces]
 
 
 def half_way_nats(traces: Sequence[Trace]) -> float:

@@ -10,6 +10,7 @@ from ghostrouter.detect.level import Level
 from ghostrouter.detect.margin import Margin
 from ghostrouter.detect.page_hinkley import PageHinkley
 from ghostrouter.detect.slope import Slope
+from ghostrouter.detect.text_only import TextOnly
 
 UNLEARNED: Mapping[str, Detector] = {
     "level": Level(),
@@ -19,4 +20,5 @@ UNLEARNED: Mapping[str, Detector] = {
     "first_of_step": FirstOfStep(),
     "window": WindowDoubt(8),
     "page_hinkley": PageHinkley(0.1),
+    "text_only": TextOnly(),
 }

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NATS = (0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1.2, 1.8, 2.5, 3.5, 5.0, 8.0)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _RISK = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
 
 
@@ -42,6 +43,13 @@ TTFT = Metric("ghost_ttft_seconds", "histogram", "Opening the first segment to i
 ROUTER_TIME = Metric("ghost_router_seconds", "histogram", "Arrival to opening the first segment.", (), _SECONDS)
 INFERENCE_TIME = Metric("ghost_inference_seconds", "histogram", "Opening the first segment to the end.", (), _SECONDS)
 ENTROPY = Metric("ghost_entropy_nats", "histogram", "Entropy of the next-token distribution.", ("model",), _NATS)
+DRAFT_ACCEPTANCE = Metric(
+    "ghost_draft_acceptance",
+    "histogram",
+    "Running average of accepted over proposed drafts.",
+    ("model",),
+    _SHARES,
+)
 RUNNING = Metric("ghost_running_segments", "gauge", "Segments being written on a replica.", ("model",))
 EXPIRED = Metric(
     "ghost_hold_expired_tokens", "counter", "Tokens that left without waiting for their verdict to the end.", ("model",)
@@ -70,6 +78,8 @@ CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
 )
 
+CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuration while it serves.", ("outcome",))
+PROMOTION = Metric("ghost_promotion_rows", "gauge", "Rows that a task is up its tier table at present.", ("task",))
 REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
 
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

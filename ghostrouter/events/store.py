@@ -71,10 +71,11 @@ class Store:
         found: dict[str, int] = dict(self._rows(counted))  # type: ignore[arg-type]
         return {status: found.get(status, 0) for status in records.STATUSES}
 
-    def trace(self, session: str) -> dict[str, Any] | None:
-        """The trace of a session."""
+    def trace(self, session: str, owner: str | None = None) -> dict[str, Any] | None:
+        """The trace of a session; with an `owner`, only if it is theirs."""
         body: dict[str, Any] | None
-        for (body,) in self._rows(select(EVENTS.c.body).where(EVENTS.c.id == f"{session}/trace")):
+        found = select(EVENTS.c.body).where(EVENTS.c.id == f"{session}/trace")
+        for (body,) in self._rows(found if owner is None else found.where(EVENTS.c.owner == owner)):
             return body
         return None
 

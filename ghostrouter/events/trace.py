@@ -4,9 +4,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ghostrouter.replay.session import Segment, Session
+from ghostrouter.types import Plan
 
 # The keys of `summary`.
-SUMMARY = ("id", "plan", "handoffs", "cost_usd", "estimated", "redaction", "segments")
+SUMMARY = ("id", "plan", "handoffs", "cost_usd", "estimated", "redaction", "router_ms", "inference_ms", "segments")
 
 
 def summary(session: Session) -> dict[str, Any]:
@@ -23,6 +24,8 @@ def summary(session: Session) -> dict[str, Any]:
         "cost_usd": cost_usd(session),
         "estimated": any(s.used.estimated for s in session.segments if s.cost_usd),
         "redaction": _redaction(session),
+        "router_ms": _ms(session.router_s),
+        "inference_ms": _ms(session.inference_s),
         "segments": segments,
     }
 
@@ -30,10 +33,16 @@ def summary(session: Session) -> dict[str, Any]:
 def _redaction(session: Session) -> dict[str, Any]:
     """How it was redacted, and who has taken the risk that it was less than configured.
 
-    Where answers are redacted, `characters` of segments count those of the text as it was written.
+    `taken_out` counts what was taken out of prompts, by kind. Where answers are redacted, `characters` of segments
+    count those of the text as it was written.
     """
     told = session.ask.behalf.discretion
-    return {"mode": told.mode, "answers": told.covers_answers, "acknowledged": told.acknowledged or None}
+    return {
+        "mode": told.mode,
+        "answers": told.covers_answers,
+        "acknowledged": told.acknowledged or None,
+        "taken_out": dict(session.redacted),
+    }
 
 
 def cost_usd(session: Session) -> float:
@@ -72,9 +81,23 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
         "classification": None
         if label is None
         else {"task": label.task, "layer": label.layer, "confidence": label.confidence, "reason": label.reason},
+        "propensity": session.plan.propensity,
+        "shadow": _shadow(session.plan),
         "finish_reason": session.finish,
         "completion_tokens": session.kept_tokens,
         "duration_ms": _ms(now_s - session.opened_at_s),
+    }
+
+
+def _shadow(plan: Plan) -> dict[str, Any] | None:
+    """What a learned router would have decided, and whether it begins with the same model."""
+    told = plan.shadow
+    if told is None:
+        return None
+    return {
+        "plan": list(told.models),
+        "agrees": told.models[:1] == plan.models[:1],
+        "probabilities": dict(told.probabilities),
     }
 
 

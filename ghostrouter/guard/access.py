@@ -20,6 +20,8 @@ class Caller:
     requests_per_minute: int | None = None
     concurrent_requests: int | None = None
     may_unredact: bool = True
+    project: str = ""
+    organisation: str = ""
 
     def may_use(self, model: str) -> bool:
         """Whether the key is for this model."""

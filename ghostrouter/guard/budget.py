@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Scope = Literal["key", "team", "model", "provider"]
+Scope = Literal["key", "team", "project", "organisation", "model", "provider"]
 Window = Literal["day", "week", "month"]
 NANO = 1_000_000_000
 

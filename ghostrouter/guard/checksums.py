@@ -1,23 +1,35 @@
 """Check digits of cards, bank accounts and national ids. Every function takes the bare characters."""
 
 from collections.abc import Sequence
+from operator import mul
 
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _PLAIN = bytes.maketrans(b"0123456789", bytes(range(10)))
 _BASE36 = {b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]: str(i) for i in range(36)}
 # D. Verhoeff, Error Detecting Decimal Codes (1969): the multiplication of the dihedral group D5, and a permutation.
-_D5 = (
-    "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
-    "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
-)  # fmt: skip
-_TURN = (
-    "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
-)  # fmt: skip
+DIHEDRAL = [
+    [int(c) for c in row]
+    for row in (
+        "0123456789", "1234067895", "2340178956", "3401289567", "4012395678",
+        "5987604321", "6598710432", "7659821043", "8765932104", "9876543210",
+    )
+]  # fmt: skip
+_TURN = [
+    [int(c) for c in row]
+    for row in (
+        "0123456789", "1576283094", "5803796142", "8916043527", "9453126870", "4286573901", "2793806415", "7046913258",
+    )
+]  # fmt: skip
 
 
 def luhn(digits: bytes) -> bool:
     """ISO/IEC 7812-1, annex B."""
-    return (sum(digits[-1::-2].translate(_PLAIN)) + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
+    return luhn_sum(digits) % 10 == 0
+
+
+def luhn_sum(digits: bytes) -> int:
+    """The sum that has to end with a zero; of a number's part with an even count of digits behind it, its share."""
+    return sum(digits[-1::-2].translate(_PLAIN)) + sum(digits[-2::-2].translate(_DOUBLED))
 
 
 def mod97(iban: bytes) -> bool:
@@ -27,15 +39,15 @@ def mod97(iban: bytes) -> bool:
 
 def weighted(digits: str, weights: Sequence[int]) -> int:
     """The sum of the digits by their weights."""
-    return sum(int(d) * w for d, w in zip(digits, weights, strict=False))
+    return sum(map(mul, map(int, digits), weights))
 
 
-def verhoeff(digits: str) -> bool:
-    """India's Aadhaar."""
-    check = 0
-    for i, digit in enumerate(reversed(digits)):
-        check = int(_D5[check][int(_TURN[i % 8][int(digit)])])
-    return check == 0
+def verhoeff_product(digits: str, place: int) -> int:
+    """India's Aadhaar: the product that has to be zero; of a number's part with `place` digits behind it, its factor."""
+    product = 0
+    for i, digit in enumerate(reversed(digits), place):
+        product = DIHEDRAL[product][_TURN[i % 8][int(digit)]]
+    return product
 
 
 def mod11_10(digits: str) -> bool:

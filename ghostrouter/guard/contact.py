@@ -11,6 +11,7 @@ _AT = rf"@(?:(?:[A-Za-z0-9-]|{WIDE}){{1,63}}\.){{1,6}}(?:[A-Za-z]|{WIDE}){{2,24}
 _LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(
     (*range(0xC3, 0xD5), *range(0x80, 0xC0))
 )
+_CALLING = (b"(", b"[")
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
@@ -18,9 +19,9 @@ def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """From the @ back to where the local part begins."""
     text, (at, end) = match.string, match.span()
     after = text[end : end + 1]
-    if WORD.match(text, end) or after in (b"(", b"[") or (b"x." in match[0] and _DOUBLE.search(match[0])):
+    if after in _CALLING or WORD.match(text, end) or (text.find(b"x.", at, end) > 0 and _DOUBLE.search(match[0])):
         return None
-    before = text[max(0, at - _LOCAL) : at]
+    before = text[at - _LOCAL if at > _LOCAL else 0 : at]
     begin = at - len(before) + len(before.rstrip(_LOCAL_BYTES))
     if after == b":" and text[begin:at] == b"git":
         return None

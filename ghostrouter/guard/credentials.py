@@ -89,41 +89,45 @@ _NAME_PATH = re.compile(rb"[$@&*!]?[A-Za-z_]+(?:(?:\.|->|::|\?\.)[A-Za-z_]\w*)+[
 _INSERTED = re.compile(
     rb"[$%]?[{<(\[]|\$[A-Za-z_{(]|%[sd(]|https?:|/|\\|\.{2,}|[*xX.\-_#]+$|data:|\d{1,4}$|enc\[", re.IGNORECASE
 )
+_CLOSING = b".,:!?)]}|"
+_CALLING = (b"(", b"[")  # what follows is a function's or a list's
+_PARTING = (b" ", b"", b"\n", b";", b",", b"&")
+_AROUND = b" \t\\\"'`0123456789_"
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 _SIGN = re.compile(rb"[^A-Za-z0-9\x80-\xff._/-]")
 
 
 def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span("value")
-    quoted = bool(match["quote"])
-    spoken = match["given"].strip(b" \t\\\"'`0123456789_")[:1].isalpha() or match["given"].strip().endswith(b",")
-    if not quoted:
-        end -= len(text[begin:end]) - len(text[begin:end].rstrip(b".,:!?)]}|"))
-    value = text[begin:end]
-    if len(value) < 4 or _STOP.fullmatch(value) or (_INSERTED.match(value) and not quoted):
-        return None
-    if _INSERTED.match(value) and not _DIGIT.search(value):
-        return None
+    given, quote, value, closed = match.group("given", "quote", "value", "closed")
+    if not quote and value[-1] in _CLOSING:
+        value = value.rstrip(_CLOSING)
+        end = begin + len(value)
+    after = text[end : end + 1]
     if (
-        quoted
-        and not match["closed"]
-        and text[match.end() : match.end() + 1] not in (b" ", b"", b"\n", b";", b",", b"&")
+        len(value) < (4 if quote else 5)
+        or after in _CALLING
+        or b"(" in value
+        or _STOP.fullmatch(value)
+        or _NAME_PATH.fullmatch(value)
     ):
         return None
-    called = text[end : end + 1] in (b"(", b"[")
-    mixed = bool(_DIGIT.search(value) or _SIGN.search(value)) and bool(_LETTER.search(value))
-    if called or _NAME_PATH.fullmatch(value) or b"(" in value:
+    has_digit = _DIGIT.search(value) is not None
+    if _INSERTED.match(value) and (not quote or not has_digit):
         return None
+    if quote and not closed and text[match.end() : match.end() + 1] not in _PARTING:
+        return None
+    mixed = (has_digit or _SIGN.search(value) is not None) and _LETTER.search(value) is not None
+    last = given.strip()[-1:]
+    spoken = last == b"," or given.strip(_AROUND)[:1].isalpha()
     if spoken:
-        return (begin, end) if mixed and len(value) >= 6 and _DIGIT.search(value) else None
-    if quoted:
-        return (begin, end) if b":" not in match["given"] or mixed or match["closed"] else None
-    tight = match["given"].endswith(b"=") or b">" in match["given"]
-    return (
-        (begin, end)
-        if (mixed and len(value) >= 5) or (tight and len(value) >= 6) or (value.isdigit() and len(value) > 5)
-        else None
-    )
+        told = mixed and has_digit and len(value) >= 6
+    elif quote:
+        told = mixed or bool(closed) or b":" not in given
+    else:
+        tight = given.endswith(b"=") or b">" in given
+        told = mixed or (tight and len(value) >= 6) or (len(value) > 5 and value.isdigit())
+    return (begin, end) if told else None
 
 
 def _key(match: "re.Match[bytes]") -> tuple[int, int] | None:

@@ -1,9 +1,9 @@
 """What is redacted of a call: by the configuration, by its trust in a model, and by what the caller asks for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from ghostrouter.errors import InvalidRequest, NotPermitted
+from ghostrouter.errors import CallNotPermitted, InvalidRequest, NotPermitted
 from ghostrouter.guard.access import Caller
 from ghostrouter.guard.modes import MODES, Mode
 from ghostrouter.guard.redactor import Redactor
@@ -38,9 +38,25 @@ class Behalf:
     key: str = ""
     team: str = ""
     discretion: Discretion = Discretion(mode="off")
+    project: str = ""
+    organisation: str = ""
 
 
 NOBODY = Behalf()
+
+
+def overridden(usual: Discretion, caller: Caller, handle: str, said: Iterable[str], reason: str | None) -> Discretion:
+    """Nothing is redacted, on the responsibility of who calls: `said` are the acknowledgements.
+
+    Raises:
+        CallNotPermitted: that is not this key's to decide.
+    """
+    if usual.mode == "off":
+        return usual
+    if not caller.may_unredact:
+        raise CallNotPermitted("This key may not have less redacted than configured.")
+    why = f" ({reason})" if reason else ""
+    return Discretion("off", f"{caller.name or handle}: {', '.join(sorted(said))}{why}")
 
 
 def asked(headers: Mapping[str, str], configured: Mode, caller: Caller) -> Discretion:

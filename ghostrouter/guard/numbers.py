@@ -3,7 +3,8 @@
 import re
 from collections.abc import Callable
 
-from ghostrouter.guard.checksums import luhn, mod11_10, mod97, verhoeff, weighted
+from ghostrouter.guard import columns
+from ghostrouter.guard.checksums import luhn, mod11_10, mod97, weighted
 from ghostrouter.guard.shape import WORD, Shape
 
 # ISO/IEC 7812: the first digits of the networks' cards, and how many there are in all.
@@ -17,17 +18,30 @@ _NETWORKS = tuple(
 )  # fmt: skip
 
 
+_WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(
+    range(0xC3, 0xD5)
+)
+_DIGIT_BYTES = frozenset(b"0123456789")
+
+
 def _free(text: bytes, begin: int, end: int) -> bool:
-    before, after = text[max(0, begin - 2) : begin], text[end : end + 2]
-    if (before[-1:] in (b".", b",") and before[:1].isdigit()) or (after[:1] in (b".", b",") and after[1:].isdigit()):
+    """Whether a number is no part of something longer: of a word, a decimal, a range."""
+    after = text[end : end + 2]
+    if after and (after[0] in _WORD_BYTES or (len(after) > 1 and after[0] in b".," and after[1] in _DIGIT_BYTES)):
         return False
-    return not (begin and WORD.match(text, begin - 1)) and not WORD.match(text, end) and before[-1:] not in (b"-", b"+")
+    if not begin:
+        return True
+    last = text[begin - 1]
+    return not (
+        last in _WORD_BYTES or last in b"-+" or (last in b".," and begin > 1 and text[begin - 2] in _DIGIT_BYTES)
+    )
 
 
 def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     number = match[0].translate(None, b" -")
     if not luhn(number):
-        return None
+        at = columns.end(match.string, match.start())
+        return (at, at) if at else None
     if not any(start.match(number) and len(number) in lengths for start, lengths in _NETWORKS):
         return None
     if len(set(number)) < 2 or not _free(match.string, *match.span()):
@@ -37,7 +51,7 @@ def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
 
 # ISO 13616, the registry: characters of an IBAN by country.
 _IBAN = {
-    k: int(v)
+    k.encode(): int(v)
     for k, v in (
         x.split(":")
         for x in (
@@ -51,13 +65,13 @@ _IBAN = {
 }
 
 
-_ONLY_DIGITS = frozenset("AT BA BE CZ DE DK EE ES FI HR HU IS LT NO PL PT RS SE SI SK".split())
+_ONLY_DIGITS = frozenset(b"AT BA BE CZ DE DK EE ES FI HR HU IS LT NO PL PT RS SE SI SK".split())
 
 
 def _iban(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """As many characters as the country's have, wherever the match ends."""
     text, begin = match.string, match.start()
-    country = match[0][:2].decode("ascii").upper()
+    country = match[0][:2].upper()
     need = _IBAN.get(country, 0)
     found = match[0].translate(None, b" -")[:need]
     if not need or len(found) != need or (country in _ONLY_DIGITS and not found[4:].isdigit()) or not mod97(found):
@@ -78,10 +92,13 @@ def _sin_alone(match: "re.Match[bytes]") -> tuple[int, int] | None:
 
 def _id(check: Callable[[str], bool]) -> Callable[["re.Match[bytes]"], "tuple[int, int] | None"]:
     def accept(match: "re.Match[bytes]") -> tuple[int, int] | None:
-        begin, end = match.span(1) if match.re.groups else match.span()
-        bare = match.string[begin:end].translate(None, b" ./()-").decode("latin-1").upper()
-        free = _free(match.string, begin, end) or (match.re.groups and not WORD.match(match.string, end))
-        return (begin, end) if free and check(bare) else None
+        said = match.re.groups
+        begin, end = match.span(said)
+        text = match.string
+        if not _free(text, begin, end) and not (said and not WORD.match(text, end)):
+            return None
+        bare = match[said].translate(None, b" ./()-").decode("latin-1").upper()
+        return (begin, end) if check(bare) else None
 
     return accept
 
@@ -102,8 +119,11 @@ def _nhs(s: str) -> bool:
     return (11 - weighted(s, range(10, 1, -1)) % 11) % 11 == int(s[9])
 
 
+_XYZ = str.maketrans("XYZ", "012")
+
+
 def _dni(s: str) -> bool:
-    number = s[:-1].translate(str.maketrans("XYZ", "012"))
+    number = s[:-1] if s[0] < "X" else s[:-1].translate(_XYZ)
     return "TRWAGMYFPDXBNJZSQVHLCKE"[int(number) % 23] == s[-1]
 
 
@@ -253,7 +273,7 @@ def _israeli(s: str) -> bool:
 
 
 def _aadhaar(s: str) -> bool:
-    return s[0] in "23456789" and verhoeff(s)
+    return s[0] in "23456789" and columns.verhoeff(s)
 
 
 def _steuer(s: str) -> bool:
@@ -327,8 +347,16 @@ _IDS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 
 _CARD = r"\b(?:[2-68]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{3})?|3\d{3}[ -]?\d{6}[ -]?\d{4,5}|\d{13,19})"
 
+# What the number of an account begins with in all countries but those named; two letters and two digits do nowhere else,
+# so that a row of such words is no row of IBANs.
+_BANK = r"(?:\d[A-Za-z0-9]{3}|[A-Za-z]{3}[A-Za-z0-9]|[A-Za-z]\d{3})"
+
 SHAPES = (
-    Shape("IBAN", r"\b[A-Za-z]{2}\d{2}[ -]?[A-Za-z0-9]{4}(?:[ -]?[A-Za-z0-9]{1,4}){2,7}", _iban),
+    Shape(
+        "IBAN",
+        rf"\b(?:[A-Za-z]{{2}}\d{{2}}[ -]?{_BANK}|(?i:BY|DO|FK|GE|GT|MD)\d{{2}}[ -]?[A-Za-z0-9]{{4}})(?:[ -]?[A-Za-z0-9]{{1,4}}){{2,7}}",
+        _iban,
+    ),
     Shape("CARD", _CARD, _card),
     Shape("NATIONAL_ID", r"\b\d{3}[- ]\d{3}[- ]\d{3}(?:[- ]\d{3})?", _sin_alone),
     *(Shape("NATIONAL_ID", pattern, _id(check)) for pattern, check in _IDS),

@@ -50,12 +50,13 @@ class Redactor:
             seek = max(self._seek, self._at)
             if begun < seek:
                 begun = end if closed else scan.begun(text_now, seek)
-            found, self._seek = scan.next(text_now, seek, begun, self._at)
-            if found is None and end - begun > LONGEST:  # only what swallows the rest may be so long
-                found, self._seek = scan.look(text_now, begun, self._at)
-                if found is None:
+            found, self._seek = scan.all(text_now, seek, begun, self._at)
+            if not found and end - begun > LONGEST:  # only what swallows the rest may be so long
+                one, self._seek = scan.look(text_now, begun, self._at)
+                if one is None:
                     continue
-            if found is None:
+                found = [one]
+            if not found:
                 out.append(text_now[self._at : begun])
                 self._at = begun
                 break
@@ -65,14 +66,16 @@ class Redactor:
         self._seek -= keep
         return b"".join(out).decode("utf-8", "surrogatepass")
 
-    def _take_out(self, found: Found, out: list[bytes]) -> None:
-        begin, end, shape = found
-        out.append(self._text[self._at : begin])
-        out.append(self.vault.placeholder(shape.kind, self._text[begin:end]))
-        self.counts[shape.kind] += 1
-        self._at = end
-        if shape.swallows:
-            self._swallowing = shape
+    def _take_out(self, found: list[Found], out: list[bytes]) -> None:
+        text, at, counts, placeholder = self._text, self._at, self.counts, self.vault.placeholder
+        for begin, end, shape in found:
+            out.append(text[at:begin])
+            out.append(placeholder(shape.kind, text[begin:end]))
+            counts[shape.kind] += 1
+            at = end
+        self._at = at
+        if found[-1][2].swallows:
+            self._swallowing = found[-1][2]
 
     def _swallow(self, shape: Shape, closed: bool) -> bool:
         """Leave out what belongs to private text that has been replaced; whether all of it is there."""

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import re2
 
@@ -13,16 +13,16 @@ SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *numbers.SHAP
 # No shape matches more bytes than that, other than those which swallow what follows.
 LONGEST = 2048
 _LOOK = 1200  # bytes at a place by which the shapes there are told apart
+_INNER = 0xC0  # the bits that tell a character's later bytes: 10......
+_SIGNS = b"!#$%&()*+-./:;<=>?@[]^`{|}~\"'\\"
+_FEW = 4
+_ASCII = 0x7F
 _ANYWHERE, _ALL = re2._Anchor.UNANCHORED, re2._Anchor.ANCHOR_BOTH
 _MEMORY = 64 << 20  # for RE2's automata
 
 
-class Found(NamedTuple):
-    """Private text: where it is, and what it looks like."""
-
-    begin: int
-    end: int
-    shape: Shape
+# Private text: from where to where, and what it looks like.
+Found = tuple[int, int, Shape]
 
 
 class Scanner:
@@ -40,38 +40,48 @@ class Scanner:
             here.Add(pattern.encode("ascii"))
         here.Compile()
         self._here = here._set.Match
+        self._rare = _rare(self._shapes, begun)
 
-    def next(self, text: bytes, at: int, before: int, floor: int) -> tuple[Found | None, int]:
-        """The first private text whose shape begins from `at` on and before `before`, and where to look on.
+    def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
+        """The private texts whose shapes begin from `at` on and before `before`, and where to look on.
 
-        What is before `floor` has left.
+        What is before `floor` has left. What swallows what follows is the last.
         """
-        end = len(text)
+        found: list[Found] = []
+        end, find, look = len(text), self._find, self.look
         while at < before:
-            begin = self._find(_ANYWHERE, text, at, end)[0][0]
+            begin = find(_ANYWHERE, text, at, end)[0][0]
             if begin < 0 or begin >= before:
-                return None, at
-            found, at = self.look(text, begin, floor)
-            if found:
-                return found, at
-        return None, at
+                break
+            one, at = look(text, begin, floor)
+            if one:
+                found.append(one)
+                floor = one[1]
+                if floor > at:
+                    at = floor
+                if one[2].swallows:
+                    break
+        return found, at
 
     def look(self, text: bytes, at: int, floor: int) -> tuple[Found | None, int]:
         """What begins here, of several what reaches furthest; and where to look on."""
         best: Found | None = None
         on = at + 1
-        for i in self._here(text[at : at + _LOOK]):
-            shape = self._shapes[i]
+        shapes = self._rare.get(text[at]) or [self._shapes[i] for i in self._here(text[at : at + _LOOK])]
+        for shape in shapes:
             match = shape.near.match(text, at)
             span = shape.accept(match) if match else None
             if span is None:
                 continue
             begin, end = span
-            on = max(on, end)
+            if begin < end and (text[begin] > _ASCII or text[end - 1] > _ASCII):
+                begin, end = _whole_characters(text, begin, end)
+            if end > on:
+                on = end
             if begin < floor:
                 begin = floor if floor < at else end
-            if begin < end and (best is None or end > best.end):
-                best = Found(begin, end, shape)
+            if begin < end and (best is None or end > best[1]):
+                best = begin, end, shape
         return best, on
 
     def begun(self, text: bytes, at: int) -> int:
@@ -85,6 +95,23 @@ class Scanner:
             if self._goes_on(_ALL, text, begin, end)[0][0] >= 0:
                 return begin
         return end
+
+
+def _whole_characters(text: bytes, begin: int, end: int) -> tuple[int, int]:
+    """A span that tears no character apart: a pattern with a bound may end within one."""
+    last = len(text)
+    while 0 < begin < last and text[begin] & _INNER == 0x80:
+        begin -= 1
+    while end < last and text[end] & _INNER == 0x80:
+        end += 1
+    return begin, end
+
+
+def _rare(shapes: Sequence[Shape], begun: Sequence[str]) -> dict[int, tuple[Shape, ...]]:
+    """The bytes that few shapes begin with, and those shapes: trying each is quicker than asking which it may be."""
+    begins = [_compile(b if not s.core else openings.beginnings(s.core)) for s, b in zip(shapes, begun, strict=True)]
+    found = {c: tuple(s for s, r in zip(shapes, begins, strict=True) if r.fullmatch(bytes((c,)))) for c in _SIGNS}
+    return {c: some for c, some in found.items() if len(some) <= _FEW}
 
 
 def _compile(pattern: str) -> Any:

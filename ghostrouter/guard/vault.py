@@ -31,6 +31,10 @@ class Vault:
     def __len__(self) -> int:
         return len(self._placeholders)
 
+    def counts(self) -> dict[str, int]:
+        """How many texts of each kind it holds."""
+        return dict(self._numbers)
+
     def restore(self, text: str) -> str:
         """With the texts where their placeholders are; unknown ones stay."""
         return _PLACEHOLDER.sub(lambda m: self._texts.get(m[0], m[0]), text) if self._texts else text

@@ -41,7 +41,7 @@ def why_not(model: LocalModel | CloudModel, needs: Needs) -> str:
     reasons = _terms(model, needs)
     if found := next(reasons, ""):
         return found
-    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(needs), "")
+    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(model, needs), "")
 
 
 def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
@@ -54,18 +54,26 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
         yield "repeats nothing without a seed"
     if terms.repeatable and isinstance(model, CloudModel) and not model.seed_field:
         yield "takes no seed"
+    if terms.intent and model.intents and terms.intent not in model.intents:
+        yield f"is not for {terms.intent}"
+    if model.tags and (missing := [t for t in terms.tags if t not in model.tags]):
+        yield f"is not for {', '.join(missing)}"
 
 
-def _local(needs: Needs) -> Iterator[str]:
+def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
     """Local engines write text that is watched and can move; what binds an answer is for models of the cloud."""
     if needs.features.tools or needs.speaks_of_tools:
         yield "calls no tools"
     if needs.features.schema:
         yield "keeps to no JSON schema"
+    if needs.features.json_object:
+        yield "has no JSON mode"
     if needs.images:
         yield "takes no images"
     if needs.features.reasoning_effort:
         yield "has no reasoning effort"
+    if model.speculates and (needs.temperature or needs.penalties or needs.repetition_penalty or needs.logit_bias):
+        yield "decodes speculatively, which leaves only greedy answers"
 
 
 def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
@@ -73,6 +81,8 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "calls no tools"
     if needs.features.schema and not model.json_schema:
         yield "keeps to no JSON schema"
+    if needs.features.json_object and not model.json_object:
+        yield "has no JSON mode"
     if needs.images and not model.vision:
         yield "takes no images"
     if needs.features.reasoning_effort and not (model.reasons and model.kind == "openai"):

@@ -14,7 +14,8 @@ class Candidate:
     """What the policy knows of a model: its context window, how long the prompt is in its tokens, its tokenizer.
 
     `refused` is why it may not take the call, empty if it may. `quality` is the probability of a good answer, None
-    where nobody has learned it; `wait_s` is the time its answer is expected to take, queue included.
+    where nobody has learned it; `wait_s` is the time its answer is expected to take, queue included; `failing` is the
+    share of its calls that fail at present.
     """
 
     context_tokens: int
@@ -24,6 +25,7 @@ class Candidate:
     refused: str = ""
     quality: float | None = None
     wait_s: float = 0.0
+    failing: float = 0.0
 
     @property
     def room_tokens(self) -> int:
@@ -44,4 +46,4 @@ class Option:
         """What is expected of it."""
         found = self.candidate
         cost = price_usd(found.price, found.prompt_tokens, self.answer_tokens)
-        return Way(found.quality or 0.0, cost, found.wait_s)
+        return Way((found.quality or 0.0) * (1 - found.failing), cost, found.wait_s)

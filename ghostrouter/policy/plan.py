@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ghostrouter.config_router import Tier
+from ghostrouter.config_router import Exploration, Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.policy import tiers
 from ghostrouter.policy.filters import FILTERS
@@ -21,6 +21,7 @@ AUTO = "ghost/auto"
 _PREFIX = "ghost/"
 _WORTH = Worth(quality_usd=0.01, second_usd=0.0)
 _NONE: Mapping[str, str] = MappingProxyType({})
+_NO_EXPLORATION = Exploration()
 _WISHES = ("auto", "economy", "balanced", "quality")
 
 
@@ -32,17 +33,23 @@ class Table:
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
     worth: Worth = _WORTH
     promoted: Mapping[str, int] = field(default_factory=dict)
+    exploration: Exploration = _NO_EXPLORATION
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked: the name in `model`, how the prompt looks; `one_tokenizer` where it speaks of token ids."""
+    """What is asked: the name in `model`, how the prompt looks; `one_tokenizer` where it speaks of token ids.
+
+    `safer`: the task is not sure, so a stronger model begins. `draw` in [0, 1) decides about exploration.
+    """
 
     model: str
     classification: Classification | None = None
     tokens: int = 0
     complexity: float = 0.0
     one_tokenizer: bool = False
+    safer: bool = False
+    draw: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,30 @@ def decide(
         able = able[::-1]
     elif asked.model == "ghost/economy":
         able.sort(key=lambda n: Option(n, candidates[n]).way.price_usd)
+    if asked.safer and needs_task(asked.model):
+        if asked.model != "ghost/quality" and not reason.startswith("tier"):
+            able = [able[-1], *able[:-1]]
+        reason += f", safer: {asked.classification.confidence if asked.classification else 0.0:.2f} sure of the task"
+    propensity = 1.0
+    if needs_task(asked.model):
+        able, propensity, explored = _explore(able, candidates, asked, table.exploration)
+        reason += explored
     why = tuple((n, ineligible[n]) for n in names if n in ineligible)
-    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder), considered)
+    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder, propensity), considered)
+
+
+def _explore(
+    able: list[str], candidates: Mapping[str, Candidate], asked: Asked, rules: Exploration
+) -> tuple[list[str], float, str]:
+    """The models, perhaps with another one first; how probable this was; words for the reason."""
+    usual_usd = Option(able[0], candidates[able[0]]).way.price_usd
+    others = [n for n in able[1:] if Option(n, candidates[n]).way.price_usd - usual_usd <= rules.most_usd]
+    if not rules.share or not others or asked.one_tokenizer:
+        return able, 1.0, ""
+    if asked.draw >= rules.share:
+        return able, 1.0 - rules.share, ""
+    first = others[int(asked.draw / rules.share * len(others))]
+    return [first, *(n for n in able if n != first)], rules.share / len(others), f", explored instead of {able[0]}"
 
 
 def make_plan(
@@ -150,8 +179,9 @@ def listed(asked: Asked, models: Collection[str], table: Table) -> tuple[tuple[s
     rows = table.tiers.get(wanted)
     if not rows:
         return table.routes[task], f"route {task}"
-    number, row = tiers.pick(rows, asked.tokens, asked.complexity, table.promoted.get(wanted, 0))
-    return row.models, f"tier {number + 1} of {wanted}"
+    up = table.promoted.get(wanted, 0)
+    number, row = tiers.pick(rows, asked.tokens, asked.complexity, up + asked.safer)
+    return row.models, f"tier {number + 1} of {wanted}" + (f", promoted by {up}" if up else "")
 
 
 def _consider(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ghostrouter.config_router import Promotion as Targets
 from ghostrouter.config_router import Tier
 
 
@@ -43,6 +44,31 @@ class Hysteresis:
         if counted.healthy >= self.healthy and state.level and now_s - state.since_s >= self.hold_s:
             return Promotion(state.level - 1, now_s)
         return counted
+
+
+class Promotions:
+    """How far each task of a tier table is promoted, after the answers it got."""
+
+    def __init__(self, targets: Targets) -> None:
+        self.targets = targets
+        self._rule = Hysteresis(targets.breaches, targets.healthy, targets.hold_s, targets.most)
+        self._states: dict[str, Promotion] = {}
+
+    def observe(self, task: str, first_token_s: float | None, confidence: float | None, now_s: float) -> int:
+        """Count an answer, and tell how many rows up its task is now. What is None is not known of it."""
+        late, sure = self.targets.first_token_s, self.targets.confidence
+        if late is None and sure is None:
+            return 0
+        breached = bool(late is not None and first_token_s is not None and first_token_s > late) or bool(
+            sure is not None and confidence is not None and confidence < sure
+        )
+        state = self._states[task] = self._rule.observe(self._states.get(task, Promotion()), breached, now_s)
+        return state.level
+
+    @property
+    def levels(self) -> dict[str, int]:
+        """Task -> rows up."""
+        return levels(self._states)
 
 
 def levels(states: Mapping[str, Promotion]) -> dict[str, int]:

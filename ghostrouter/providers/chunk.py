@@ -9,12 +9,14 @@ from ghostrouter.types import Aside, FinishReason, Usage
 class Written:
     """One token as the provider tells it; `logprob` is None and `top` empty where it tells only the text.
 
-    `top` holds the likeliest tokens as (text, log-probability), the likeliest first.
+    `top` holds the likeliest tokens as (text, log-probability), the likeliest first. `entropy_nats` is exact; the only
+    provider that tells it is another GhostRouter.
     """
 
     text: str
     logprob: float | None = None
     top: tuple[tuple[str, float], ...] = ()
+    entropy_nats: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         settings["frequencyPenalty"] = sampling.frequency_penalty
     if prompt.features.schema:
         settings |= {"responseMimeType": "application/json", "responseJsonSchema": prompt.features.schema.schema}
+    if prompt.features.json_object:
+        settings["responseMimeType"] = "application/json"
     if model.reasons:
         settings["thinkingConfig"] = {"includeThoughts": True}
     body: dict[str, Any] = {"contents": list(_turns(prompt.messages)), "generationConfig": settings}

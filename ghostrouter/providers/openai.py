@@ -129,6 +129,8 @@ def _features(features: Features) -> dict[str, Any]:
         if features.schema.strict is not None:
             schema["strict"] = features.schema.strict
         body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if features.json_object:
+        body["response_format"] = {"type": "json_object"}
     if features.reasoning_effort:
         body["reasoning_effort"] = features.reasoning_effort
     return body
@@ -229,10 +231,10 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
         return (Written(content),) if content else ()
     if "".join(e.text for e in entries) == content:
         return entries
-    blank = (Written("", e.logprob, e.top) for e in entries[:-1])
-    return (*blank, Written(content, entries[-1].logprob, entries[-1].top))
+    return (*(replace(e, text="") for e in entries[:-1]), replace(entries[-1], text=content))
 
 
 def _entry(entry: Mapping[str, Any]) -> Written:
     top = sorted(((str(t["token"]), float(t["logprob"])) for t in entry.get("top_logprobs") or ()), key=lambda t: -t[1])
-    return Written(str(entry["token"]), float(entry["logprob"]), tuple(top))
+    exact = entry.get("entropy_nats")
+    return Written(str(entry["token"]), float(entry["logprob"]), tuple(top), None if exact is None else float(exact))

@@ -9,8 +9,9 @@ from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.chunk import Written, merged
 from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
 from ghostrouter.replay.echo import EchoTrimmer
-from ghostrouter.signals.entropy import bounds
+from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
+from ghostrouter.signals.surface import SurfaceTracker
 from ghostrouter.types import (
     Aside,
     CloudPrompt,
@@ -46,6 +47,9 @@ class CloudSegment:
         self._most = min(sampling.max_tokens, scripted_end or sampling.max_tokens)
         self._echo = EchoTrimmer(prompt.kept, model.echo_window_tokens)
         self._steps = StepTracker(prompt.kept)
+        self._surface: SurfaceTracker | None = None
+        if model.calibration and not model.logprobs:  # then it is judged by its text
+            self._surface = SurfaceTracker("\n".join(m.content for m in prompt.messages), prompt.kept)
         # The white space that the kept text ends with is not sent; the model writes it anew.
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
         self._calls: list[int] = []
@@ -127,11 +131,13 @@ class CloudSegment:
         self._written += 1 if written.logprob is not None else estimate_text_tokens(written.text)
         token = _plain(written.text, elapsed_s)._replace(step_start=self._steps.push(written.text))
         if written.logprob is None:
-            return token
+            return token._replace(**self._surface.push(written.text)._asdict()) if self._surface else token
         logprobs = [x for _, x in written.top]
         rank = 1 + sum(x > written.logprob for x in logprobs)
         outsider = written.logprob if rank > len(logprobs) else None
         entropy = bounds(logprobs, self._vocab_tokens, outsider) if logprobs else None
+        if written.entropy_nats is not None:
+            entropy = EntropyBounds(written.entropy_nats, written.entropy_nats)
         return token._replace(
             logprob=written.logprob,
             rank=rank,
@@ -139,6 +145,8 @@ class CloudSegment:
             entropy_nats=entropy.estimate_nats if entropy else 0.0,
             entropy_lower_nats=entropy.lower_nats if entropy else 0.0,
             entropy_upper_nats=entropy.upper_nats if entropy else 0.0,
+            top_logprob=logprobs[0] if logprobs else written.logprob,
+            second_gap=logprobs[1] - logprobs[2] if len(logprobs) > 2 else 0.0,
             alternatives=written.top[: self._alternatives],
         )
 

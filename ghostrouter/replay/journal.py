@@ -93,7 +93,11 @@ class Record:
         opening = self.opening
         newest_s = max((g.segment.last_token_at_s or 0.0 for g in self.growths), default=opening.opened_at_s)
         later_s = now_s - self.silent_s - newest_s
-        return Session.restore(opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s)
+        session = Session.restore(
+            opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s
+        )
+        session.redacted = dict(self.trace.get("redaction", {}).get("taken_out", {}))
+        return session
 
 
 class Journal:

@@ -173,6 +173,7 @@ class Session:
     def __init__(self, session_id: str, ask: Ask, plan: Plan, now_s: float) -> None:
         self.id = session_id
         self.ask = ask
+        self.redacted: dict[str, int] = {}  # how many texts of which kind were taken out of its prompts
         self.plan = plan
         self.opened_at_s = now_s
         self.segments: list[Segment] = []
@@ -215,6 +216,17 @@ class Session:
     def handoffs(self) -> int:
         """How often another engine took over, for whatever reason."""
         return max(0, len(self.segments) - 1)
+
+    @property
+    def router_s(self) -> float | None:
+        """From its arrival to the first call of a model; None before that."""
+        return self.segments[0].opened_at_s - self.opened_at_s if self.segments else None
+
+    @property
+    def inference_s(self) -> float | None:
+        """From the first call of a model to the last token there is; None before the first."""
+        written = [s.last_token_at_s for s in self.segments if s.last_token_at_s is not None]
+        return max(written) - self.segments[0].opened_at_s if written else None
 
     @property
     def current(self) -> Segment:

@@ -24,6 +24,9 @@ COLUMNS = (
     "top_logprob",
     "second_gap",
     "kind",
+    "draft_acceptance",
+    "repetition",
+    "novelty",
 )
 
 
@@ -41,6 +44,9 @@ def row(token: Token) -> tuple[float, ...]:
         token.top_logprob,
         token.second_gap,
         float(kind(token.text)),
+        token.draft_acceptance,
+        token.repetition,
+        float(token.novelty),
     )
 
 

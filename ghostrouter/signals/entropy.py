@@ -52,4 +52,4 @@ def bounds(top_logprobs: Sequence[float], vocab_size: int, outsider: float | Non
     cap = max(min(top), rest / others)
     whole = math.floor(rest / cap)
     lower = entropy_known + whole * _surprisal(cap) + _surprisal(rest - whole * cap)
-    return EntropyBounds(lower, upper)
+    return EntropyBounds(min(lower, upper), upper)  # of an even distribution both are the same but for the last bit

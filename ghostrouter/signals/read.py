@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from tokenizers import Tokenizer
 
 from ghostrouter.signals.decode import PieceDecoder
-from ghostrouter.signals.entropy import bounds
+from ghostrouter.signals.drafts import Acceptance
+from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.types import Token
 
@@ -23,6 +24,13 @@ class TokenReader:
         self._decoder = PieceDecoder(tokenizer, context)
         self._steps = StepTracker(tokenizer.decode(list(context)[-8:]))
         self._alternatives = alternatives
+        self._accepted = 0
+        self._acceptance = Acceptance()
+
+    def begin_step(self, accepted: int, proposed: int) -> None:
+        """The tokens that follow are of one step of the engine, which accepted so many of the drafts proposed."""
+        self._accepted = accepted
+        self._acceptance.step(accepted, proposed)
 
     def read(
         self,
@@ -31,12 +39,18 @@ class TokenReader:
         rank: int,
         top_ids: Sequence[int],
         top_logprobs: Sequence[float],
+        exact_nats: float | None,
         inter_token_s: float,
-        accepted_drafts: int,
     ) -> Token:
-        """One token. `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first."""
+        """One token. `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first; `exact_nats` is the
+        entropy, where it is known."""
         text = self._decoder.push(token_id)
-        entropy = bounds(top_logprobs, self._vocab_size, None if rank <= len(top_logprobs) else logprob)
+        outsider = None if rank <= len(top_logprobs) else logprob
+        entropy = (
+            bounds(top_logprobs, self._vocab_size, outsider)
+            if exact_nats is None
+            else EntropyBounds(exact_nats, exact_nats)
+        )
         return Token(
             id=token_id,
             text=text,
@@ -47,7 +61,7 @@ class TokenReader:
             entropy_lower_nats=entropy.lower_nats,
             entropy_upper_nats=entropy.upper_nats,
             inter_token_s=inter_token_s,
-            accepted_drafts=accepted_drafts,
+            accepted_drafts=self._accepted,
             step_start=self._steps.push(text),
             alternatives=tuple(
                 (self._tokenizer.decode([i]), x)
@@ -55,4 +69,5 @@ class TokenReader:
             ),
             top_logprob=top_logprobs[0] if top_logprobs else logprob,
             second_gap=top_logprobs[1] - top_logprobs[2] if len(top_logprobs) > 2 else 0.0,
+            draft_acceptance=self._acceptance.average,
         )

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 _ROUNDING = 1e-3
+_OF_LOGPROBS = ("top_logprobs", "entropies", "logprobs", "draft_acceptance")
 
 
 class Line(BaseModel):
@@ -27,20 +28,27 @@ class Line(BaseModel):
     group: str | None = None
     vocab_size: int | None = Field(default=None, gt=0)
     step_starts: tuple[int, ...] | None = None
+    context: tuple[str, ...] | None = None
+    draft_acceptance: tuple[Annotated[float, Field(ge=0, le=1)], ...] | None = None
+    text_only: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.top_logprobs is None and self.entropies is None:
-            raise ValueError("top_logprobs or entropies is needed")
+        known = [name for name in _OF_LOGPROBS if getattr(self, name) is not None]
+        if self.text_only and known:
+            raise ValueError(f"text_only is said, and {known[0]} given")
+        if self.top_logprobs is None and self.entropies is None and not self.text_only:
+            raise ValueError("top_logprobs or entropies is needed, or text_only")
         if ("first_wrong" in self.model_fields_set) == (self.spans is not None):
             raise ValueError("either first_wrong (null for a right answer) or spans is needed, not both")
-        for name in ("top_logprobs", "entropies", "logprobs"):
-            values = getattr(self, name)
-            if values is not None and len(values) != len(self.tokens):
-                raise ValueError(f"{name} has {len(values)} entries for {len(self.tokens)} tokens")
+        for name in known:
+            if (count := len(getattr(self, name))) != len(self.tokens):
+                raise ValueError(f"{name} has {count} entries for {len(self.tokens)} tokens")
         for i, top in enumerate(self.top_logprobs or ()):
             _check_top(i, top, self.vocab_size)
         _check_spans(self.ranges, len(self.tokens))
+        if self.context is not None and len(self.context) != len(self.tokens):
+            raise ValueError(f"context has {len(self.context)} entries for {len(self.tokens)} tokens")
         if any(not 0 <= i < len(self.tokens) for i in self.step_starts or ()):
             raise ValueError("step_starts names a token that is not there")
         return self

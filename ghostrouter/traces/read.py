@@ -1,6 +1,7 @@
 """Trace files to traces. A file is read strictly: what is wrong with it is named with its line."""
 
 import math
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from ghostrouter.signals.batch import COLUMNS, Floats
 from ghostrouter.signals.entropy import bounds
 from ghostrouter.signals.kind import kind
 from ghostrouter.signals.steps import StepTracker
+from ghostrouter.signals.surface import SurfaceTracker
 from ghostrouter.traces.line import Line
 from ghostrouter.traces.trace import Trace
 
@@ -51,23 +53,30 @@ def as_trace(line: Line) -> Trace:
 
 
 def signals(line: Line) -> Floats:
-    """The signals of a line's tokens, as an engine would have reported them; of shape (tokens, columns).
+    """The signals of a line's tokens, as an engine would have reported them, and what the text says; of shape (tokens,
+    columns).
 
     Where only entropies are given the likeliest token is taken to have the probability e^-entropy, the least it can
     have, and the runner-up all that remains.
     """
     out = np.zeros((len(line.tokens), len(COLUMNS)), dtype=np.float32)
-    steps = StepTracker()
-    for i, text in enumerate(line.tokens):
-        begins = steps.push(text)
-        if line.step_starts is not None:
-            begins = i in line.step_starts
-        out[i] = _row(line, i, text, begins)
+    steps, surface = StepTracker(), SurfaceTracker(line.prompt)
+    for i, (text, real) in enumerate(zip(line.tokens, line.context or line.tokens, strict=True)):
+        begins = steps.push(real) if line.step_starts is None else i in line.step_starts
+        said = (surface if text == real else deepcopy(surface)).push(text)
+        if text != real:
+            surface.push(real)
+        drafts = line.draft_acceptance[i] if line.draft_acceptance else 0.0 if line.text_only else 1.0
+        of_text = {"step_start": begins, "kind": kind(text), "repetition": said.repetition, "novelty": said.novelty}
+        values = _of_logprobs(line, i) | of_text | {"draft_acceptance": drafts}
+        out[i] = [values.get(name, 0.0) for name in COLUMNS]
     return out
 
 
-def _row(line: Line, i: int, text: str, begins: bool) -> tuple[float, ...]:
-    """One token, in the order of COLUMNS."""
+def _of_logprobs(line: Line, i: int) -> dict[str, float]:
+    """What log-probabilities and entropies tell of one token, by the names of COLUMNS; nothing without them."""
+    if line.text_only:
+        return {}
     top: tuple[float, ...]
     if line.top_logprobs is None:
         low = high = entropy = line.entropies[i] if line.entropies else 0.0
@@ -79,16 +88,12 @@ def _row(line: Line, i: int, text: str, begins: bool) -> tuple[float, ...]:
         low, high, entropy = bound.lower_nats, bound.upper_nats, bound.estimate_nats
         if line.entropies is not None:
             low = high = entropy = line.entropies[i]
-    return (
-        entropy,
-        low,
-        high,
-        top[0] - top[1] if len(top) > 1 else 0.0,
-        line.logprobs[i] if line.logprobs else top[0],
-        0.0,
-        0.0,
-        float(begins),
-        top[0],
-        top[1] - top[2] if len(top) > 2 else 0.0,
-        float(kind(text)),
-    )
+    return {
+        "entropy_nats": entropy,
+        "entropy_lower_nats": low,
+        "entropy_upper_nats": high,
+        "margin": top[0] - top[1] if len(top) > 1 else 0.0,
+        "logprob": line.logprobs[i] if line.logprobs else top[0],
+        "top_logprob": top[0],
+        "second_gap": top[1] - top[2] if len(top) > 2 else 0.0,
+    }

@@ -65,6 +65,7 @@ def to_line(question: Question, model: str, entries: Sequence[dict[str, Any]], c
         top_logprobs=tuple(
             tuple(sorted((min(0.0, float(t["logprob"])) for t in e["top_logprobs"]), reverse=True)) for e in entries
         ),
+        entropies=tuple(e["entropy_nats"] for e in entries) if all("entropy_nats" in e for e in entries) else None,
         logprobs=tuple(min(0.0, float(e["logprob"])) for e in entries),
         first_wrong=first_wrong(tokens, question.answer, cut),
         group=question.group or question.prompt,

@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 from ghostrouter.signals.batch import COLUMNS, Floats
 
+_FROM_TEXT = ("step_start", "kind", "repetition", "novelty", "inter_token_s")
+_KNOWN = [i for i, name in enumerate(COLUMNS) if name not in _FROM_TEXT]
 Labels = npt.NDArray[np.float32]
 
 
@@ -23,6 +25,17 @@ class Trace:
     group: str
     signals: Floats
     spans: tuple[tuple[int, int], ...]
+
+    @property
+    def text_only(self) -> bool:
+        """Whether nothing is known of the model's log-probabilities."""
+        return not self.signals[:, _KNOWN].any()
+
+    def without_logprobs(self) -> "Trace":
+        """The trace as it would be of a model that gives none."""
+        signals = self.signals.copy()
+        signals[:, _KNOWN] = 0
+        return Trace(self.model, self.group, signals, self.spans)
 
     @property
     def onset(self) -> int | None:

@@ -81,7 +81,7 @@ def test_an_answer_may_be_begun_by_the_client() -> None:
         ({"logit_bias": {"1": 101}}, "`logit_bias`"),
         ({"n": 2}, "`n` is not supported"),
         ({"tools": [{"type": "function"}]}, "`tools.0.function`"),
-        ({"response_format": {"type": "json_object"}}, "`response_format`"),
+        ({"response_format": {"type": "xml"}}, "`response_format`"),
         ({"no_such_field": 1}, "`no_such_field`"),
         ({"continue_final_message": True}, "assistant"),
         ({"ghost": {"handoffs": [{"after_tokens": 0, "to": "x"}]}}, "after_tokens"),

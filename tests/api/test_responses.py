@@ -40,6 +40,16 @@ def test_logprobs_carry_text_bytes_and_alternatives() -> None:
     assert body["content"][0]["top_logprobs"] == [{"token": "e", "logprob": -2.0, "bytes": [101]}]
 
 
+def test_an_exact_entropy_is_told_and_bounds_are_not() -> None:
+    exact = token("a", entropy_nats=0.5)
+    known, bounded, far = chat_response.logprobs(
+        [exact, exact._replace(entropy_lower_nats=0.4), exact._replace(id=-1)]
+    )["content"]
+    assert known["entropy_nats"] == 0.5
+    assert "entropy_nats" not in bounded and "entropy_nats" not in far
+    assert chat_response.entries([exact]) == [{k: v for k, v in known.items() if k != "entropy_nats"}]
+
+
 def test_the_ghost_chunk_looks_like_the_usage_chunk() -> None:
     usage = chat_response.usage_chunk(HEAD, chat_response.usage(3, 4))
     ghost = chat_response.ghost_chunk(HEAD, {"id": "s"})

@@ -3,6 +3,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import re2
+import yaml
 
 from ghostrouter.classify import rules
 from ghostrouter.classify.encoder import Layers, cached, sentence_encoder
@@ -10,6 +12,7 @@ from ghostrouter.classify.rules import Rules
 from ghostrouter.classify.semantic import Embeddings, Semantic
 from ghostrouter.classify.structure import structure
 from ghostrouter.errors import ConfigError
+from tests.shipped import ROOT
 
 
 def test_the_first_rule_that_matches_wins() -> None:
@@ -148,3 +151,19 @@ def test_an_encoder_is_asked_once_for_what_it_has_seen() -> None:
     assert asked == ["a", "bb", "ccc"]
     remembered(["bb"])
     assert asked[-1] == "bb"
+
+
+def test_looking_for_words_first_changes_no_decision() -> None:
+    shipped = rules.read(rules.BUILTIN)
+    found = Rules({}, shipped)
+    written = yaml.safe_load((ROOT / "bench" / "classify_prompts.yaml").read_text())
+    prompts = [p for task in written.values() for p in task]
+    for prompt in [*prompts, *(p.upper() for p in prompts), "", " ".join(prompts[:30])]:
+        seen = structure(prompt)
+        one_by_one = (
+            r.task
+            for r in shipped
+            if (r.pattern and re2.search(f"(?i){r.pattern}", prompt)) or (r.structure and seen.has(r.structure))
+        )
+        told = found.classify(prompt, seen)
+        assert (told.task if told else None) == next(one_by_one, None), prompt

@@ -98,7 +98,7 @@ class Engine:
                 finish: FinishReason | None = "stop" if last else "length" if i == budget - 1 else None
                 top = [-1.4] * 4 if high else [-0.001, -8.0, -9.0, -9.0]
                 sampled = Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
-                yield EngineStep([sampled], finish, 0, cached_tokens=16)
+                yield EngineStep([sampled], finish, cached_tokens=16)
                 await asyncio.sleep(0.001)
             if self._error:
                 raise self._error

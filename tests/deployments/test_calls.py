@@ -255,7 +255,8 @@ async def test_without_a_store_calls_are_answered_all_the_same() -> None:
 async def test_health() -> None:
     service = Service()
     body = (await service.get("/health")).json
-    assert set(body) == {"status", "version", "started_at", "jobs"}
+    assert set(body) == {"status", "version", "started_at", "jobs", "breakers"}
+    assert body["breakers"] == {}
     assert body["jobs"] == {
         "total_jobs": 0, "max_jobs": 10_000, "by_status": {"complete": 0, "queued": 0, "running": 0, "failed": 0},
     }  # fmt: skip

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Silent:
 class Guarded(Service):
     """A service with one local model, one of the cloud, keys and budgets."""
 
-    def __init__(self, folder: Path, **sections: Any) -> None:
+    def __init__(self, folder: Path, far: Mapping[str, Any] | None = None, **sections: Any) -> None:
         super().__init__()
         config = GraphConfig.parse(
             {
@@ -61,7 +61,7 @@ class Guarded(Service):
                 "cloud": [
                     {
                         "name": "far", "base_url": "http://127.0.0.1:9/v1", "model": "far", "context_tokens": 8192,
-                        "price": PRICE, "trust": "standard",
+                        "price": PRICE, "trust": "standard", **(far or {}),
                     }
                 ],
                 "providers": {"discover": False},
@@ -72,7 +72,7 @@ class Guarded(Service):
         self.cloud = Cloud()
         budgets = config.budgets.model_copy(update={"folder": str(folder)})
         self.guard = Guard(config.access, budgets, clock=lambda: 1_795_000_000.0)
-        replay = Replay(config.models, config.cloud, config.journal)
+        self.replay_now = replay = Replay(config.models, config.cloud, config.journal)
         events = EventStore(config.events.model_copy(update={"folder": str(folder), "retry_s": 0.01}), 100, "life")
         nobody: Any = Handle(None)
         guard: Any = Handle(self.guard)
@@ -99,6 +99,35 @@ def key(name: str, **fields: Any) -> dict[str, Any]:
 
 def code(answer: Answer) -> tuple[int, str]:
     return answer.status, answer.json["error"]["code"]
+
+
+async def test_every_answer_has_an_id_refusals_too(tmp_path: Path) -> None:
+    service = Guarded(tmp_path, access={"keys": [key("a")]})
+    mine = "Bearer key of a"
+    answers = [
+        await service.get("/v1/models"),
+        await service.get("/v1/models", authorization=mine),
+        await service.post(CHAT, {}, authorization=mine),
+        await service.post(CHAT, ask(), authorization=mine),
+    ]
+    assert [a.status for a in answers] == [401, 200, 400, 200]
+    ids = [a.headers["x-request-id"] for a in answers]
+    assert len(set(ids)) == 4
+    assert ids[-1] == answers[-1].json["id"]
+
+
+async def test_a_project_and_an_organisation_have_budgets_and_models_of_their_own(tmp_path: Path) -> None:
+    limits = [
+        {"scope": "project", "name": "p", "window": "day", "usd": 0.0},
+        {"scope": "organisation", "window": "day", "usd": 1.0},
+    ]
+    keys = [key("a", project="p", organisation="o"), key("b", project="q", organisation="o"), key("c", project="r")]
+    overrides = [{"scope": "project", "name": "r", "models": ["small"]}]
+    service = Guarded(tmp_path, access={"keys": keys}, budgets={"limits": limits}, overrides=overrides)
+    answers = [await service.post(CHAT, ask(), authorization=f"Bearer key of {name}") for name in "abc"]
+    assert [a.status for a in answers] == [402, 200, 403]
+    assert answers[0].json["error"]["budget"]["scope"] == "project"
+    await service.settled()
 
 
 async def test_without_keys_it_is_open_and_the_cost_is_told(tmp_path: Path) -> None:
@@ -151,7 +180,11 @@ async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Pa
 
 async def test_a_body_that_is_too_large_for_its_key(tmp_path: Path) -> None:
     service = Guarded(tmp_path, access={"keys": [key("alice", limits={"max_body_bytes": 1_000})]})
-    assert (await service.post(CHAT, ask("x" * 1_000), authorization="Bearer key of alice")).status in (400, 413)
+    mine: dict[str, Any] = {"authorization": "Bearer key of alice"}
+    assert code(await service.post(CHAT, ask("x" * 1_000), **mine)) == (413, "body_too_large")
+    refused = await service.post("/call", {"prompt": "x" * 1_000}, **mine)
+    assert (refused.status, refused.json["errors"][0]["code"]) == (413, "validation_error")
+    assert "1000 bytes" in refused.json["errors"][0]["message"]
 
 
 async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
@@ -226,3 +259,82 @@ async def test_a_resumed_stream_stays_its_owner_s(tmp_path: Path) -> None:
     event = (await service.post(CHAT, ask(stream=True), authorization="Bearer key of alice")).events()[1]
     assert (await service.post(CHAT, last_event_id=event.id, authorization="Bearer key of bob")).status == 404
     assert (await service.post(CHAT, last_event_id=event.id, authorization="Bearer key of alice")).status == 200
+
+
+WORDS = ["INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED", "I_UNDERSTAND_AND_ACCEPT_RISK"]
+OFF = {"mode": "off", "override": {"enabled": True, "acknowledgements": WORDS, "reason": "a test"}}
+
+
+def call(text: str, model: str = "far", **fields: Any) -> dict[str, Any]:
+    options, target = fields.pop("options", {}), fields.pop("target", {})
+    return {
+        "caller": {"handle": "tester", "account_id": "12345678"},
+        "intent": {"class": "lookup"},
+        "target": {"type": "model", "alias": model, **target},
+        "prompt": text,
+        "options": options,
+        **fields,
+    }
+
+
+async def test_a_call_tells_what_was_taken_out_of_it(tmp_path: Path) -> None:
+    service = Guarded(tmp_path)
+    text = "Write to anna@example.com and ben@example.com"
+    told = (await service.post("/call", call(text))).json
+    assert told["answer"] == text
+    items = [{"kind": "email", "count": 2, "note": None}]
+    assert told["redaction"] == {"performed": True, "items": items, "user_notice": None, "override_used": False}
+    prompt = service.cloud.asked[-1].cloud
+    assert prompt and "@" not in prompt.messages[-1].content
+
+
+async def test_a_call_s_override_reaches_the_provider_and_is_recorded(tmp_path: Path) -> None:
+    service = Guarded(tmp_path)
+    text = "Write to anna@example.com"
+    told = (await service.post("/call", call(text, options={"redaction": OFF}))).json
+    prompt = service.cloud.asked[-1].cloud
+    assert prompt and prompt.messages[-1].content == text
+    assert told["redaction"]["override_used"] and not told["redaction"]["performed"]
+    trace = (await service.get(f"/v1/traces/{told['provenance']['raw']['session']}")).json
+    assert trace["redaction"]["mode"] == "off"
+    assert trace["redaction"]["acknowledged"] == f"tester: {', '.join(sorted(WORDS))} (a test)"
+    again = (await service.post("/call", call(text))).json  # the next call is redacted again
+    assert again["redaction"]["performed"]
+
+
+async def test_not_every_key_may_override(tmp_path: Path) -> None:
+    service = Guarded(tmp_path, access={"keys": [key("alice"), key("bob", may_unredact=True)]})
+    refused = await service.post("/call", call("x", options={"redaction": OFF}), authorization="Bearer key of alice")
+    assert (refused.status, refused.json["errors"][0]["code"]) == (403, "permission_denied")
+    assert not service.cloud.asked
+    taken = await service.post("/call", call("x", options={"redaction": OFF}), authorization="Bearer key of bob")
+    acknowledged = taken.json["provenance"]["raw"]["ghost"]["redaction"]["acknowledged"]
+    assert acknowledged.startswith("bob: ")
+
+
+async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
+    service = Guarded(tmp_path, far={"tags": ["code"]})
+    wrong = [
+        (call("x", target={"trust_tier": "trusted"}), {"trust": "trusted"}, "far is standard, not trusted"),
+        (call("x", target={"capability_tags": ["math"]}), {"tags": ["math"]}, "far is not for math"),
+    ]
+    for body, ghost, words in wrong:
+        refused = await service.post("/call", body)
+        assert refused.status == 400 and words in refused.json["errors"][0]["message"]
+        refused = await service.post(CHAT, ask(ghost=ghost))
+        assert refused.status == 400 and words in refused.json["error"]["message"]
+    strict = call("x", options={"determinism": "strict"}, params={"seed": 1})
+    assert (await service.post("/call", strict)).status == 200
+    refused = await Guarded(tmp_path, far={"seed_field": None}).post("/call", strict)
+    assert "takes no seed" in refused.json["errors"][0]["message"]
+
+
+async def test_health_shows_the_breakers_that_were_asked(tmp_path: Path) -> None:
+    service = Guarded(tmp_path)
+    assert (await service.get("/health")).json["breakers"] == {}
+    admission = await service.replay_now.admit("far")
+    await service.replay_now.report("far", admission, "bad", 30.0)
+    stands = (await service.get("/health")).json["breakers"]["far"]
+    assert (stands["provider"], stands["state"]) == ("custom", "open")
+    assert 0 < stands["retry_after_s"] <= 30
+    assert not service.cloud.asked

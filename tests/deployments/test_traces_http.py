@@ -37,6 +37,20 @@ async def test_traces_survive_a_restart() -> None:
     assert (await after.get("/v1/traces/none")).status == 404
 
 
+async def test_a_trace_is_its_caller_s_alone() -> None:
+    before = Service()
+    session = await chat(before, "Bearer mine")
+    for service in (before, Service(after=before)):  # in memory, and in the database
+        assert (await service.get(f"/v1/traces/{session}", authorization="Bearer mine")).status == 200
+        assert (await service.get(f"/v1/traces/{session}", x_api_key="mine")).status == 200
+        others: list[dict[str, Any]] = [{}, {"authorization": "Bearer other"}, {"x_api_key": "other"}]
+        for other in others:
+            assert (await service.get(f"/v1/traces/{session}", **other)).status == 404
+            assert (await service.post("/v1/feedback", {"session": session, "rating": 1}, **other)).status == 404
+            assert (await service.get("/v1/traces", **other)).json["data"] == []
+        await service.events.close()
+
+
 async def test_feedback_is_kept_with_its_session() -> None:
     service = Service()
     session = await chat(service)

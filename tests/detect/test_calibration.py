@@ -8,8 +8,9 @@ from ghostrouter.detect import conformal, learn
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.fit import Fit, fit, remainder
 from ghostrouter.detect.remainder import Remainder
+from ghostrouter.detect.rolling import NAMES, TEXT
 from ghostrouter.errors import ConfigError, TraceInvalid
-from ghostrouter.signals.batch import matrix
+from ghostrouter.signals.batch import COLUMNS, matrix
 from ghostrouter.traces.trace import Trace, padded_labels
 from tests.make import calibration, token
 
@@ -83,6 +84,25 @@ def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_little_data_gets_a_single_feature() -> None:
     assert learn.train(traces(20)).trees == ()
+
+
+def test_where_nothing_but_the_text_is_known_that_is_what_is_learned_from() -> None:
+    assert learn.train([t.without_logprobs() for t in traces(20)]).feature == "novelty"
+    rng = np.random.default_rng(0)
+    mixed = [talking(rng, str(i)) for i in range(100)]
+    plain = [t.without_logprobs() for t in mixed]
+    features = {f for tree in learn.train(plain).trees for f in tree.feature}
+    assert NAMES.index("novelty") in features
+    known = {f for tree in learn.train(mixed).trees for f in tree.feature}
+    assert not {NAMES.index(name) for name in TEXT} & known, "live, a model with log-probabilities is not read that way"
+
+
+def talking(rng: np.random.Generator, group: str) -> Trace:
+    """A trace whose wrong tokens are new names, and uncertain."""
+    made = trace(rng, 0.05, group)
+    made.signals[:, COLUMNS.index("novelty")] = 2 * (made.labels == 1)
+    made.signals[:, COLUMNS.index("top_logprob")] = -0.1 - (made.labels == 1)
+    return made
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])

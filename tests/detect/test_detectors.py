@@ -19,6 +19,7 @@ from ghostrouter.detect.page_hinkley import PageHinkley
 from ghostrouter.detect.position import Position
 from ghostrouter.detect.rolling import NAMES
 from ghostrouter.detect.slope import Slope
+from ghostrouter.detect.text_only import TextOnly
 from ghostrouter.signals.batch import COLUMNS
 from tests.make import calibration
 
@@ -39,6 +40,7 @@ DETECTORS: list[Detector] = [
     Cusum(0.3),
     PageHinkley(0.1),
     Position(-1.0),
+    TextOnly(),
     Hazard(Weights(trees=(STUMP, STUMP))),
     Risk(calibration()),
 ]
@@ -116,6 +118,14 @@ def test_first_of_step_holds_until_the_next_step() -> None:
     values = signals([1.0, 3.0, 5.0, 2.0])
     values[0, 2, COLUMNS.index("step_start")] = 1
     np.testing.assert_allclose(scan(FirstOfStep(), np.zeros((1, 2)), values)[0], [1.0, 1.0, 5.0, 5.0])
+
+
+def test_text_only_looks_at_what_nobody_has_mentioned_and_at_repetition() -> None:
+    values = signals([0.0] * 4)
+    values[0, :, COLUMNS.index("novelty")] = [0, 2, 2, 0]
+    values[0, :, COLUMNS.index("repetition")] = [0, 0, 0, 0.75]
+    values[0, 1, COLUMNS.index("step_start")] = 1
+    np.testing.assert_allclose(scan(TextOnly(), np.zeros((1, 1)), values)[0], [0, 1.1, 0.5, 0.75], rtol=1e-6)
 
 
 def test_a_forest_adds_its_trees_up() -> None:

@@ -140,3 +140,20 @@ def test_what_was_taken_out_comes_back(sizes: list[int]) -> None:
             back += restorer.feed(out[at : at + size])
             at += size
     assert back + restorer.close() == text
+
+
+@pytest.mark.parametrize("before", ["password=", "a://b:"])
+@pytest.mark.parametrize("wide", ["京", "é", "🐢"])
+def test_a_bound_tears_no_character_apart(before: str, wide: str) -> None:
+    for ascii_letters in range(4):
+        text = before + "a1B!"[:ascii_letters] + wide * 150 + "@x"
+        redactor = Redactor()
+        assert "".join(redactor.feed(text[i : i + 7]) for i in range(0, len(text), 7)) + redactor.close() == redact(
+            text
+        )
+
+
+def test_a_card_is_found_in_a_table_of_numbers() -> None:
+    row = "1001 2003 3007 1009 5011 6013 1017 8019 2021 "
+    table = row * 4 + "4242 4242 4242 4242, " + row * 3
+    assert redact(table) == row * 4 + "[CARD_1], " + row * 3

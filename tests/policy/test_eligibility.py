@@ -9,6 +9,7 @@ from ghostrouter.policy.plan import Candidate, make_plan
 from ghostrouter.types import Features, Image, Message, Schema, Terms, Tool, ToolCall
 
 LOCAL = LocalModel(name="near", source="x", regions=("eu",))
+GUESSES = LOCAL.model_copy(update={"engine_kwargs": {"speculative_config": {"method": "ngram"}}})
 TOOLS = Features((Tool("f", "", {}),))
 SCHEMA = Features(schema=Schema("s", {}))
 
@@ -35,10 +36,24 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (LOCAL, Needs(terms=Terms(regions=("us",))), "runs in none of us"),
         (LOCAL, Needs(terms=Terms(repeatable=True)), "repeats nothing without a seed"),
         (LOCAL, Needs(terms=Terms(repeatable=True), seed=1), ""),
+        (GUESSES, Needs(temperature=0.0, min_tokens=3, logprobs=True), ""),
+        (GUESSES, Needs(), ""),
+        (GUESSES, Needs(temperature=0.7), "decodes speculatively, which leaves only greedy answers"),
+        (GUESSES, Needs(penalties=True), "decodes speculatively, which leaves only greedy answers"),
+        (GUESSES, Needs(repetition_penalty=True), "decodes speculatively, which leaves only greedy answers"),
+        (GUESSES, Needs(logit_bias=True), "decodes speculatively, which leaves only greedy answers"),
         (cloud(), Needs(), ""),
         (cloud(), Needs(terms=Terms("trusted")), "is standard, not trusted"),
         (cloud(trust="untrusted"), Needs(terms=Terms("standard")), "is untrusted, not standard"),
         (cloud(seed_field=None), Needs(terms=Terms(repeatable=True), seed=1), "takes no seed"),
+        (LOCAL, Needs(terms=Terms(intent="draft", tags=("code",))), ""),
+        (cloud(intents=["draft"]), Needs(terms=Terms(intent="draft")), ""),
+        (cloud(intents=["draft"]), Needs(terms=Terms(intent="reason")), "is not for reason"),
+        (cloud(tags=["code", "math"]), Needs(terms=Terms(tags=("math", "code"))), ""),
+        (cloud(tags=["code"]), Needs(terms=Terms(tags=("math", "code"))), "is not for math"),
+        (LOCAL, Needs(Features(json_object=True)), "has no JSON mode"),
+        (cloud(), Needs(Features(json_object=True)), "has no JSON mode"),
+        (cloud(json_object=True), Needs(Features(json_object=True)), ""),
         (cloud(), Needs(TOOLS), "calls no tools"),
         (cloud(), Needs(SCHEMA), "keeps to no JSON schema"),
         (cloud(), Needs(images=(Image("http://x"),)), "takes no images"),

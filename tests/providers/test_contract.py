@@ -235,6 +235,18 @@ async def test_a_schema(row: Provider) -> None:
     await asked.pool.close()
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS if r.json_object], ids=lambda r: r.name)
+async def test_any_json_object(row: Provider) -> None:
+    asked = Asked(model(row), events(recorded_text(row)))
+    await asked.frames(features=Features(json_object=True))
+    if row.kind == "gemini":
+        settings = asked.body["generationConfig"]
+        assert (settings["responseMimeType"], "responseJsonSchema" in settings) == ("application/json", False)
+    else:
+        assert asked.body["response_format"] == {"type": "json_object"}
+    await asked.pool.close()
+
+
 @by_name
 async def test_a_refusal_is_told_from_a_failure(row: Provider) -> None:
     asked = Asked(model(row), events(REFUSALS[row.kind]()), Breakers(min_calls=1))
@@ -328,6 +340,14 @@ def test_a_missing_key_is_named(row: Provider, monkeypatch: pytest.MonkeyPatch) 
     if row.key_env:
         with pytest.raises(ConfigError, match=row.key_env[0]):
             CloudPool([target], Sessions(), emit=lambda *metric, **labels: None)
+
+
+@pytest.mark.parametrize("key", ["sk-planted one", "sk-planted\none", "sk-planted\u2019", "sk-planted\x7f"])
+def test_what_is_no_key_is_not_repeated(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds blanks or") as refusal:
+        CloudPool([model(providers()["openai"])], Sessions(), emit=lambda *metric, **labels: None)
+    assert "planted" not in str(refusal.value)
 
 
 async def test_one_of_a_hundred_waiting_callers_is_the_probe() -> None:

@@ -13,7 +13,11 @@ ASKED = (Message("user", "Who?"),)
 
 
 def segment(
-    kept: str = "", scripted_end: int | None = None, continues: str = "instruct", **sampling: Any
+    kept: str = "",
+    scripted_end: int | None = None,
+    continues: str = "instruct",
+    calibration: str | None = None,
+    **sampling: Any,
 ) -> CloudSegment:
     row = {
         "name": "c",
@@ -22,6 +26,7 @@ def segment(
         "context_tokens": 99,
         "continues": continues,
         "stream_usage": "none",
+        "calibration": calibration,
     }
     model = CloudModel.model_validate(row)
     prompt = cloud_prompt(model, ASKED, False, kept)
@@ -44,6 +49,13 @@ def test_what_is_known_of_a_token_without_log_probabilities() -> None:
     )
 
 
+def test_a_model_that_is_judged_by_its_text() -> None:
+    s = segment("Who knows?", calibration="c.json")
+    said = [s.push(event(text), 0)[0] for text in ("Who is", " Mira", " and", " 1999?")]
+    assert [t.novelty for t in said] == [0, 2, 0, 1]
+    assert segment().push(event("Mira"), 0)[0].novelty == 0, "nobody judges it"
+
+
 def test_signals_from_log_probabilities() -> None:
     top = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
     entries = [{"token": t, "logprob": p, "top_logprobs": top} for t, p in (("b", -1.5), ("z", -7.0))]
@@ -51,7 +63,14 @@ def test_signals_from_log_probabilities() -> None:
     assert (likely.rank, unlikely.rank, likely.margin) == (2, 3, 1.0)
     assert 0 < likely.entropy_lower_nats < likely.entropy_nats < likely.entropy_upper_nats
     assert likely.alternatives == (("a", -0.5),)
+    assert (likely.top_logprob, unlikely.top_logprob, likely.second_gap) == (-0.5, -0.5, 0.0)
     assert (likely.inter_token_s, unlikely.inter_token_s) == (0.25, 0.0)
+
+
+def test_another_ghostrouter_tells_exact_entropies() -> None:
+    entry = {"token": "a", "logprob": -0.5, "top_logprobs": [{"token": "a", "logprob": -0.5}], "entropy_nats": 0.75}
+    (token,) = segment().push(event("a", logprobs={"content": [entry]}), 0.25)
+    assert (token.entropy_lower_nats, token.entropy_nats, token.entropy_upper_nats) == (0.75, 0.75, 0.75)
 
 
 def test_an_echo_is_held_then_dropped() -> None:

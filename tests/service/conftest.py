@@ -21,12 +21,13 @@ START_S = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service. `pid` is that of `ghostrouter serve`; `screen` is what it has printed."""
+    """A running service. `pid` is that of `ghostrouter serve`; `screen` is what it has printed; `config` its file."""
 
     url: str
     pid: int
     screen: str
     dashboard: str
+    config: Path
 
 
 def free_port() -> int:
@@ -83,7 +84,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     try:
         printed = _wait(child, screen)
         dashboard = printed.partition("Ray dashboard")[2].split()[0]
-        yield Service(url, child.pid, printed, dashboard)
+        yield Service(url, child.pid, printed, dashboard, path)
     finally:
         started = descendants(child.pid)
         child.send_signal(signal.SIGINT)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ghostrouter.signals.entropy import bounds
@@ -16,6 +16,7 @@ def softmax(values: list[float]) -> np.ndarray:
 
 
 @given(logits, st.integers(1, 40), st.integers(0, 10_000))
+@example([0.0] * 7, 1, 0)
 def test_bounds_hold_the_entropy_of_the_full_softmax(values: list[float], k: int, pick: int) -> None:
     p = softmax(values)
     k = min(k, len(p))

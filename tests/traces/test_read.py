@@ -57,6 +57,29 @@ def test_exact_entropies_win_and_suffice(tmp_path: Path) -> None:
             np.testing.assert_allclose(trace.signals[:, COLUMNS.index(column)], exact)
 
 
+def test_without_log_probabilities_only_the_text_speaks(tmp_path: Path) -> None:
+    plain, whole = read(file(tmp_path, line(top_logprobs=None, text_only=True), line()))
+    assert plain.text_only and not whole.text_only
+    np.testing.assert_array_equal(plain.signals, whole.without_logprobs().signals)
+    assert plain.signals[:, COLUMNS.index("novelty")].tolist() == [1, 0, 0], "nobody has spoken of a 4"
+
+
+def test_drafts_are_read_and_taken_as_accepted_where_nothing_is_said(tmp_path: Path) -> None:
+    said, silent = read(file(tmp_path, line(draft_acceptance=[1.0, 0.5, 0.25]), line()))
+    column = COLUMNS.index("draft_acceptance")
+    assert said.signals[:, column].tolist() == [1.0, 0.5, 0.25]
+    assert silent.signals[:, column].tolist() == [1.0, 1.0, 1.0]
+
+
+def test_the_text_is_that_before_each_token(tmp_path: Path) -> None:
+    """The second token is one that the model would have written in the place of what stands there."""
+    tops = [[-0.1, -3.0]] * 3
+    (trace,) = read(
+        file(tmp_path, line(tokens=["A", "x", "b"], context=["A", "b", "b"], prompt="Abb", top_logprobs=tops))
+    )
+    assert trace.signals[:, COLUMNS.index("novelty")].tolist() == [0, 2, 0]
+
+
 def test_behind_the_beginning_of_a_span_nothing_counts(tmp_path: Path) -> None:
     (trace,) = read(file(tmp_path, line(first_wrong="absent", spans=[[0, 2]])))
     np.testing.assert_array_equal(trace.labels, [1, np.nan, 0])
@@ -90,6 +113,10 @@ def test_a_right_answer_has_no_onset(tmp_path: Path) -> None:
         (line(first_wrong=-1), "first_wrong"),
         (line(first_wrong="absent", spans=[[1, 2], [0, 1]]), "out of order"),
         (line(step_starts=[7]), "step_starts"),
+        (line(context=["4"]), "context has 1 entries"),
+        (line(draft_acceptance=[0.5, 1.5, 1.0]), "draft_acceptance"),
+        (line(draft_acceptance=[0.5]), "draft_acceptance has 1 entries"),
+        (line(text_only=True), "text_only is said, and top_logprobs given"),
         (line(extra=1), "extra"),
         ("{", "JSON"),
         ("[]", "."),

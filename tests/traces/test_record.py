@@ -25,6 +25,9 @@ def test_a_line_from_openais_entries() -> None:
     line = to_line(Question(prompt="p", answer="a"), "m", entries, cut=False)
     assert line.top_logprobs == ((-0.2, -2.0),)
     assert line.first_wrong == 0
+    assert line.entropies is None
+    told = to_line(Question(prompt="p", answer="a"), "m", [{**entries[0], "entropy_nats": 0.5}], cut=False)
+    assert told.entropies == (0.5,)
 
 
 def test_no_log_probabilities_no_trace() -> None:

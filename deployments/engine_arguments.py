@@ -1,0 +1,28 @@
+"""What vLLM is started with for a model of the configuration."""
+
+from typing import Any
+
+from deployments.exact_entropy import ASKED
+from ghostrouter.config import LocalModel
+
+
+def engine_arguments(model: LocalModel) -> dict[str, Any]:
+    """vLLM's engine arguments; what the configuration says takes precedence.
+
+    With speculative decoding vLLM takes no custom logits processor: then answers are greedy (`config` sees to it).
+    """
+    arguments: dict[str, Any] = {"max_logprobs": ASKED, "enable_prefix_caching": True}
+    if not model.speculates:
+        arguments["logits_processors"] = ["deployments.keyed_sampler:KeyedSampler"]
+    if model.exact_entropy:
+        arguments["worker_extension_cls"] = "deployments.exact_entropy.EntropyWorker"
+    return arguments | model.engine_kwargs
+
+
+def environment(model: LocalModel) -> dict[str, str]:
+    """Environment variables of its replicas.
+
+    Entropies come from the sampler of vLLM's first model runner, which custom logits processors choose anyway.
+    """
+    chosen = {"VLLM_USE_V2_MODEL_RUNNER": "0"} if model.exact_entropy and model.speculates else {}
+    return chosen | model.env

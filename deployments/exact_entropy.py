@@ -1,0 +1,128 @@
+"""Exact entropies out of vLLM: those of the whole next-token distribution, before temperature, top-k and penalties.
+
+vLLM reports the likeliest tokens beside each sampled one, and its sampler has the log-probabilities of all of them at
+hand. Asked for one token more than the top that is wanted, `_Gather` puts the entropy in the place of that last one. So
+it travels with its token, through whatever vLLM does to outputs on the way, and shapes stay as they were. Its negative
+token id tells it from a token, and says where the token stands in a step of speculative decoding.
+
+Requests that ask for fewer log-probabilities are not touched. Where vLLM's sampler is not as expected nothing is
+changed, and the reader goes by the bounds that the top leaves.
+"""
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+
+TOP = 20
+"""How many of the likeliest tokens are reported."""
+ASKED = TOP + 1
+_SPAN = 256  # more than any step has tokens
+log = logging.getLogger("ray.serve")
+
+
+class Mark(NamedTuple):
+    """What the id of such an entry says: the token's place in its step, and how many drafts the step looked at."""
+
+    place: int = 0
+    proposed: int = 0
+
+    @classmethod
+    def of(cls, token_id: int) -> "Mark":
+        """From an id below 0."""
+        proposed, place = divmod(-1 - token_id, _SPAN)
+        return cls(place, proposed)
+
+    @property
+    def token_id(self) -> int:
+        """The id that says so."""
+        return -1 - (self.proposed * _SPAN + self.place)
+
+
+def negentropy_nats(logprobs: torch.Tensor) -> torch.Tensor:
+    """Minus the entropy of each row of log-probabilities, of shape (rows, vocabulary); -inf: an impossible token."""
+    # Below -200 a probability is 0 in float32. The plain formula is many times faster on CPUs than torch.special.entr.
+    sums: torch.Tensor = torch.linalg.vecdot(logprobs.exp(), logprobs.clamp_min(-200.0))
+    return sums
+
+
+class _Gather:
+    """Stands where the sampler's `gather_logprobs` was."""
+
+    def __init__(self, gather: Callable[..., Any]) -> None:
+        self._gather = gather
+
+    def __call__(self, logprobs: torch.Tensor, num_logprobs: int, token_ids: torch.Tensor) -> Any:
+        if num_logprobs != ASKED:
+            return self._gather(logprobs, num_logprobs, token_ids)
+        found = self._gather(logprobs, num_logprobs, token_ids)
+        found.logprob_token_ids.select(1, -1).fill_(Mark().token_id)
+        found.logprobs.select(1, -1).copy_(negentropy_nats(logprobs))
+        return found
+
+
+class _StepGather:
+    """Stands where the rejection sampler's `_get_logprobs_tensors` was: writes into the marks what the step was."""
+
+    def __init__(self, gather: Callable[..., Any]) -> None:
+        self._gather = gather
+
+    def __call__(
+        self, max_num_logprobs: int, metadata: Any, logits: Any, target: Any, bonus: Any, sampled: torch.Tensor
+    ) -> Any:
+        found = self._gather(max_num_logprobs, metadata, logits, target, bonus, sampled)
+        if max_num_logprobs == ASKED:
+            ids = found.logprob_token_ids
+            proposed = torch.tensor(metadata.num_draft_tokens, dtype=ids.dtype)[:, None]
+            place = torch.arange(sampled.shape[1], dtype=ids.dtype)[None, :]
+            ids[:, -1] = (-1 - (proposed * _SPAN + place)).flatten().to(ids.device)
+        return found
+
+
+class EntropyWorker:
+    """Joins vLLM's worker class (`worker_extension_cls`)."""
+
+    model_runner: Any
+
+    def report_entropies(self) -> str:
+        """Report exact entropies from now on. Empty, or the reason why this vLLM's sampler cannot."""
+        sampler: Any = getattr(self.model_runner, "sampler", None)
+        if isinstance(getattr(sampler, "gather_logprobs", None), _Gather):
+            return ""
+        if reason := _unexpected(sampler, "gather_logprobs", ("logprobs", "num_logprobs", "token_ids")):
+            return reason
+        if sampler.logprobs_mode != "raw_logprobs":
+            return f"logprobs_mode is {sampler.logprobs_mode}"
+        verifier = getattr(self.model_runner, "rejection_sampler", None)
+        if verifier is not None:
+            six = ("max_num_logprobs", "metadata", "logits", "target_logits", "bonus_logits", "sampled_token_ids")
+            if reason := _unexpected(verifier, "_get_logprobs_tensors", six):
+                return reason
+            verifier._get_logprobs_tensors = _StepGather(verifier._get_logprobs_tensors)
+        sampler.gather_logprobs = _Gather(sampler.gather_logprobs)
+        return ""
+
+
+def _unexpected(owner: Any, method: str, parameters: tuple[str, ...]) -> str:
+    """What is not as it should be about a method; empty if all is."""
+    function = getattr(owner, method, None)
+    if function is None:
+        return f"{type(owner).__name__} has no {method}"
+    found = tuple(inspect.signature(function).parameters)
+    return "" if found == parameters else f"{method} takes {', '.join(found)}"
+
+
+async def are_exact(client: Any) -> bool:
+    """Have an engine report exact entropies; if it cannot, say why in the log."""
+    if client.model_config.max_logprobs < ASKED:
+        reasons = [f"max_logprobs is below {ASKED}"]
+    else:
+        try:
+            reasons = await client.collective_rpc("report_entropies")
+        except Exception as error:  # whatever it is, tokens come without
+            reasons = [str(error)]
+    if reason := next((r for r in reasons if r), None):
+        log.warning("engine.bounded_entropies model=%s reason=%r", client.model_config.model, reason)
+    return reason is None

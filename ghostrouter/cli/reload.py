@@ -1,0 +1,137 @@
+"""`ghostrouter reload`: hands a running service what has changed in its configuration, without a restart."""
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+import httpx
+from pydantic import BaseModel
+
+from ghostrouter.cli.serve import authorization
+from ghostrouter.config import GraphConfig, ServeFile
+from ghostrouter.errors import ConfigError
+from ghostrouter.routing import live
+
+DASHBOARD = "http://127.0.0.1:8265"
+_APPLICATIONS = "/api/serve/applications/"
+_POLL_S = 0.1
+
+
+@click.command()
+@click.argument("config", default="serve_config.yaml")
+@click.argument("overrides", nargs=-1)
+@click.option("--dashboard", envvar="RAY_DASHBOARD", default=DASHBOARD, show_default=True, help="Ray's dashboard.")
+@click.option("--url", envvar="GHOSTROUTER_URL", default="http://127.0.0.1:8000", show_default=True)
+@click.option("--api-key", envvar="GHOSTROUTER_API_KEY", hidden=True)
+@click.option("--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait for it.")
+def reload(
+    config: str, overrides: tuple[str, ...], dashboard: str, url: str, api_key: str | None, timeout_s: float
+) -> None:
+    """Let a running service take the routes, rules, thresholds, tiers, presets and overrides of CONFIG, and OVERRIDES
+    such as router.l2.threshold=0.85. No request is lost, and no process starts again. What is wrong changes nothing."""
+    if "=" in config:
+        config, overrides = "serve_config.yaml", (config, *overrides)
+    try:
+        wanted = ServeFile.load(Path(config), overrides)
+        with httpx.Client(base_url=dashboard, headers=authorization(), timeout=30) as ray:
+            known = running(ray)
+            sections = differences(_args(known, None), _args(wanted.document["applications"], "graph:build"))
+            base = GraphConfig.parse(_args(known, None))
+            target = live.version(live.changed(base, sections))
+            began_s = time.monotonic()
+            put(ray, sections)
+        _wait(url, api_key, target, timeout_s)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"no answer from Ray's dashboard at {dashboard}: {error}") from error
+    told = ", ".join(sections) or "as it was started"
+    click.echo(f"in force after {time.monotonic() - began_s:.1f} s: {told}")
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """The `user_config` that makes a service that was started with the arguments `before` one of `after`.
+
+    Raises:
+        ConfigError: they differ in what cannot change while it runs.
+    """
+    changed = {k for k in {*live.SECTIONS, *before, *after} if _plain(before.get(k)) != _plain(after.get(k))}
+    fixed = sorted(changed - set(live.SECTIONS))
+    if fixed:
+        raise ConfigError(f"{', '.join(fixed)}: this cannot change while the service runs; start it again")
+    return {k: _plain(after.get(k, _default(k))) for k in live.SECTIONS if k in changed}
+
+
+def running(ray: httpx.Client) -> list[dict[str, Any]]:
+    """The applications that run, ours first, as they were deployed.
+
+    Raises:
+        ConfigError: ours does not run there.
+    """
+    told = ray.get(_APPLICATIONS).raise_for_status().json()
+    found = [a["deployed_app_config"] for a in told["applications"].values() if a.get("deployed_app_config")]
+    found.sort(key=lambda a: a["import_path"] != "graph:build")
+    if not found or found[0]["import_path"] != "graph:build":
+        raise ConfigError("no service of ours runs there")
+    return found
+
+
+def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
+    """Hand the service a `user_config`; what else it was deployed with stays.
+
+    Raises:
+        ConfigError: Serve does not take it.
+    """
+    told = ray.get(_APPLICATIONS).raise_for_status().json()
+    ours, *others = running(ray)
+    kept = [d for d in ours.get("deployments") or () if d["name"] not in live.DEPLOYMENTS]
+    ours["deployments"] = [*kept, *({"name": n, "user_config": dict(user_config)} for n in live.DEPLOYMENTS)]
+    options = {k: told[k] for k in ("http_options", "proxy_location") if told.get(k)}
+    answer = ray.put(_APPLICATIONS, json={**options, "applications": [ours, *others]})
+    if answer.is_error:
+        raise ConfigError(f"Serve does not take it: {answer.text}")
+
+
+def _args(applications: list[dict[str, Any]], import_path: str | None) -> dict[str, Any]:
+    ours = (a for a in applications if import_path is None or a.get("import_path") == import_path)
+    args: dict[str, Any] = next(ours).get("args") or {}
+    return args
+
+
+def _default(section: str) -> Any:
+    return GraphConfig.model_fields[section].get_default(call_default_factory=True)
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it."""
+    return json.loads(json.dumps(value, default=_dumped))
+
+
+def _dumped(value: Any) -> Any:
+    """Sections are pydantic's models, a worth is a dataclass."""
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else asdict(value)
+
+
+def _wait(url: str, api_key: str | None, version: str, timeout_s: float) -> None:
+    """Until the service says that this configuration is in force.
+
+    Raises:
+        ConfigError: it has refused it, or says nothing.
+    """
+    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+    deadline_s, said = time.monotonic() + timeout_s, ""
+    with httpx.Client(base_url=url, headers=headers, timeout=10) as service:
+        while time.monotonic() < deadline_s:
+            try:
+                told = service.get("/v1/status").raise_for_status().json()["configuration"]
+            except (httpx.HTTPError, ValueError, KeyError) as error:
+                told = {"refused": None, "version": f"unknown ({type(error).__name__})"}
+            if told["version"] == version:
+                return
+            said = told["refused"] or f"it has the configuration {told['version']}, not {version}"
+            time.sleep(_POLL_S)
+    raise ConfigError(f"the service at {url} has not taken it: {said}")

@@ -1,0 +1,47 @@
+"""Tables of numbers: rows of groups of four digits, in which every group might begin a card's number and none does.
+
+Looked at group by group by the general way, such a row is the dearest of all texts.
+"""
+
+import re
+from functools import cache
+
+from ghostrouter.guard.checksums import DIHEDRAL, luhn_sum, verhoeff_product
+
+# A group that begins with a zero may begin a telephone number.
+_ROW = re.compile(rb"(?:[1-9]\d{3} ){5,16}(?=[1-9]\d{3}\b)")
+_BYTES = 5  # of a group
+# The last groups are left to the general way: with what follows they may be something else.
+_LEFT = 4
+
+
+def end(text: bytes, begin: int) -> int:
+    """Up to where no group of a row begins a card (four groups, Luhn) or an Aadhaar (three, Verhoeff); 0 for no row."""
+    row = _ROW.match(text, begin)
+    if row is None:
+        return 0
+    luhn, outer, inner = _tables()
+    at, last = begin, row.end() - _LEFT * _BYTES
+    a, b, c = int(text[at : at + 4]), int(text[at + 5 : at + 9]), int(text[at + 10 : at + 14])
+    while at < last:
+        d = int(text[at + 15 : at + 19])
+        if DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0 or (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0:
+            break
+        at += _BYTES
+        a, b, c = b, c, d
+    return at if at > begin else 0
+
+
+def verhoeff(digits: str) -> bool:
+    """Whether twelve digits are an Aadhaar."""
+    _, outer, inner = _tables()
+    a, b, c = int(digits[:4]), int(digits[4:8]), int(digits[8:])
+    return DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0
+
+
+@cache
+def _tables() -> tuple[list[int], list[int], list[int]]:
+    """Of every group: its part of Luhn's sum, and of Verhoeff's product as the first or last and as the second of three."""
+    groups = [f"{n:04}" for n in range(10_000)]
+    outer, inner = ([verhoeff_product(group, place) for group in groups] for place in (0, 4))
+    return [luhn_sum(group.encode()) for group in groups], outer, inner

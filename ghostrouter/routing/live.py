@@ -1,0 +1,79 @@
+"""What of the configuration can change while the service runs: Serve's `user_config` of Ingress and Classifier."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ghostrouter.classify.layers import RuleLayer
+from ghostrouter.config import Classify, GraphConfig, Override, Route, Router
+from ghostrouter.config_file import nearest
+from ghostrouter.errors import ConfigError
+from ghostrouter.learn.router import LearnedRouter
+from ghostrouter.types import Worth
+
+SECTIONS = ("routes", "classify", "router", "presets", "overrides")
+DEPLOYMENTS = ("Classifier", "Ingress")
+"""Whose `user_config` it is: both get all of it."""
+
+
+class _Sections(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    routes: dict[str, Route] = {}
+    classify: Classify = Classify()
+    router: Router = Router()
+    presets: dict[str, Worth] = {}
+    overrides: tuple[Override, ...] = ()
+
+
+def changed(config: GraphConfig, user_config: Mapping[str, Any]) -> GraphConfig:
+    """The configuration with the sections of `user_config` in the place of its own; those it has not stay.
+
+    Raises:
+        ConfigError: something is wrong, or cannot change while the service runs; the message names the key.
+    """
+    unknown = sorted(set(user_config) - set(SECTIONS))
+    if unknown:
+        raise ConfigError(
+            f"user_config.{unknown[0]}: this cannot change while the service runs, only {', '.join(SECTIONS)}"
+            f"{nearest(unknown[0], SECTIONS)}"
+        )
+    try:
+        told = _Sections.model_validate(dict(user_config))
+    except ValidationError as error:
+        problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise ConfigError("; ".join(problems)) from error
+    found = config.model_copy(update={name: getattr(told, name) for name in user_config})
+    check(config, found)
+    return found
+
+
+def check(before: GraphConfig, after: GraphConfig) -> None:
+    """Whether a service can go from one configuration to the other as far as the live sections are concerned.
+
+    Raises:
+        ConfigError: a name, a rule or a file is wrong, or a process would have to start again for it.
+    """
+    if told := next(after.routing_problems(), None):
+        raise ConfigError(told)
+    fixed = {
+        "classify.encoder": (before.classify.encoder, after.classify.encoder),
+        "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
+    }
+    for key, (old, new) in fixed.items():
+        if old != new:
+            raise ConfigError(f"{key}: this cannot change while the service runs ({old!r} to {new!r})")
+    RuleLayer(after.routes, after.router, has_meaning=False)
+    learned = after.router.learned.path
+    if learned and learned != before.router.learned.path:
+        LearnedRouter.load(Path(learned))
+
+
+def version(config: GraphConfig) -> str:
+    """A digest of what can change live: two services with the same one decide alike."""
+    told = config.model_dump(mode="json", include=set(SECTIONS))
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,52 @@
+"""A decision in words and numbers: what POST /v1/route answers, and `ghostrouter route` prints."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ghostrouter.policy.option import Candidate, Option
+from ghostrouter.policy.plan import Considered
+from ghostrouter.routing.decider import Decided
+
+
+def to_wire(decided: Decided) -> dict[str, Any]:
+    """The answer. `learned` are the learned router's probabilities, whether they counted or not."""
+    plan, candidates = decided.decision.plan, decided.candidates
+    label, nearest = plan.classification, decided.label.nearest
+    first = Option(plan.models[0], candidates[plan.models[0]])
+    return {
+        "object": "route",
+        "classification": None
+        if label is None
+        else {
+            "task": label.task,
+            "layer": label.layer,
+            "confidence": label.confidence,
+            "reason": label.reason,
+            "nearest": [{"task": t, "utterance": u, "similarity": s} for t, u, s in nearest],
+        },
+        "plan": list(plan.models),
+        "plan_reason": plan.reason,
+        "propensity": plan.propensity,
+        "candidates": [_considered(c, candidates) for c in decided.decision.considered],
+        "learned": dict(decided.learned),
+        "shadow_plan": list(plan.shadow.models) if plan.shadow else None,
+        "estimate": {
+            "prompt_tokens": first.candidate.prompt_tokens,
+            "completion_tokens": first.answer_tokens,
+            "cost_usd": first.way.price_usd,
+            "latency_s": first.way.wait_s or None,
+        },
+        "router_ms": {stage: 1e3 * seconds for stage, seconds in decided.stages_s.items()},
+    }
+
+
+def _considered(considered: Considered, candidates: Mapping[str, Candidate]) -> dict[str, Any]:
+    found = candidates.get(considered.name)
+    return {
+        "model": considered.name,
+        "eligible": not considered.refused,
+        "reason": considered.refused or None,
+        "score_usd": None if considered.refused else considered.score,
+        "terms": {} if considered.refused else dict(considered.terms),
+        "prompt_tokens": found.prompt_tokens if found else None,
+    }

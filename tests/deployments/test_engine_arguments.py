@@ -1,0 +1,31 @@
+"""What vLLM is started with."""
+
+from typing import Any
+
+from deployments.engine_arguments import engine_arguments, environment
+from ghostrouter.config import LocalModel
+
+
+def model(**fields: Any) -> LocalModel:
+    return LocalModel.model_validate({"name": "m", "source": "x", "env": {"A": "1"}} | fields)
+
+
+NGRAM = {"speculative_config": {"method": "ngram", "num_speculative_tokens": 4}}
+
+
+def test_entropies_and_samples_are_ours_unless_told_otherwise() -> None:
+    found = engine_arguments(model())
+    assert found["logits_processors"] == ["deployments.keyed_sampler:KeyedSampler"]
+    assert found["worker_extension_cls"] == "deployments.exact_entropy.EntropyWorker"
+    assert found["max_logprobs"] == 21
+    assert environment(model()) == {"A": "1"}
+    assert "worker_extension_cls" not in engine_arguments(model(exact_entropy=False))
+    assert engine_arguments(model(engine_kwargs={"max_logprobs": 50}))["max_logprobs"] == 50
+
+
+def test_speculative_decoding_leaves_sampling_to_vllm() -> None:
+    guesses = model(engine_kwargs=NGRAM)
+    assert "logits_processors" not in engine_arguments(guesses)
+    assert engine_arguments(guesses)["speculative_config"] == NGRAM["speculative_config"]
+    assert environment(guesses) == {"VLLM_USE_V2_MODEL_RUNNER": "0", "A": "1"}
+    assert environment(model(engine_kwargs=NGRAM, exact_entropy=False)) == {"A": "1"}
