@@ -1,8 +1,10 @@
 """How long does the stream stand still at a handoff? By KV mode and length of the prefix, one stream at a time.
 
-    make bench NAME=stall [SEED=1] [N=15] [WRITTEN=48]
+    make bench NAME=stall [SEED=1] [N=15]
 
-For each prefix length the answer moves to the other replica of the model behind WRITTEN tokens. Beside the stall, in
+For each prefix length the answer moves to the other replica of the model behind 48 tokens of it; at the longest behind
+256, because `warm` takes as long as its prefill. At the shortest nothing is warm: an engine caches whole blocks of 32
+tokens, and what is prepared is the prompt. Those samples count as `missed`. Beside the stall, in
 turns with it: (a) the time to start the answer over on the target and to have it write as far, (b) the target's bare
 time to the first token for the same prefix, uncached. `stall_over_prefill_<mode>` is the median over all lengths of the
 ratio of each stall to the bare prefill measured next to it; `..._<length>` the same for one length.
@@ -21,9 +23,8 @@ from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "15"))
-WRITTEN = int(os.environ.get("WRITTEN", "48"))
 MODEL = "ghost-large"
-LENGTHS = (64, 256, 1024, 4096)
+WRITTEN = {64: 48, 256: 48, 1024: 48, 4096: 256}
 KV_MODES = ("recompute", "prefix_cache", "warm", "transfer")
 Sample = dict[str, float]
 
@@ -39,39 +40,39 @@ def prompt_of(length: int, rng: Random) -> str:
 
 
 def fit(tokenizer: ChatTokenizer, length: int, rng: Random) -> str:
-    """A prompt that makes, with its template and WRITTEN tokens of answer, a prefix of about `length` tokens."""
+    """A prompt that makes, with its template and the tokens written, a prefix of about `length` tokens."""
     words = prompt_of(length, rng).split()
     low, high = 1, len(words)
     while low < high:
         middle = (low + high + 1) // 2
         prompt = tokenizer.encode_chat((Message("user", " ".join(words[:middle])),))
-        if len(prompt) + WRITTEN <= length:
+        if len(prompt) + WRITTEN[length] <= length:
             low = middle
         else:
             high = middle - 1
     return " ".join(words[:low])
 
 
-async def moved(client: Client, prompt: str, kv: str) -> Answer:
-    """An answer that moves behind WRITTEN tokens."""
-    ghost = {"handoffs": [{"after_tokens": WRITTEN, "to": MODEL, "kv": kv}]}
+async def moved(client: Client, prompt: str, kv: str, written: int) -> Answer:
+    """An answer that moves behind `written` tokens."""
+    ghost = {"handoffs": [{"after_tokens": written, "to": MODEL, "kv": kv}]}
     return await client.ask(
         [{"role": "user", "content": prompt}],
         model=MODEL,
-        min_tokens=WRITTEN + 8,
-        max_tokens=WRITTEN + 8,
+        min_tokens=written + 8,
+        max_tokens=written + 8,
         logprobs=True,
         ghost=ghost,
     )
 
 
-async def bare_prefill_ms(client: Client, prompt: str, answer: Answer) -> float:
+async def bare_prefill_ms(client: Client, prompt: str, answer: Answer, written: int) -> float:
     """The time to the first token of a request with the same prefix on a replica that knows nothing of it.
 
     A scripted handoff behind the first token brings it about: its second segment is cold.
     """
-    written = "".join(t["token"] for t in answer.logprobs[: WRITTEN - 1])
-    begun = [{"role": "user", "content": prompt}, {"role": "assistant", "content": written}]
+    text = "".join(t["token"] for t in answer.logprobs[: written - 1])
+    begun = [{"role": "user", "content": prompt}, {"role": "assistant", "content": text}]
     probe = await client.ask(
         begun,
         model=MODEL,
@@ -85,11 +86,11 @@ async def bare_prefill_ms(client: Client, prompt: str, answer: Answer) -> float:
     return ttft
 
 
-async def restart_ms(client: Client, prompt: str) -> float:
+async def restart_ms(client: Client, prompt: str, written: int) -> float:
     """Writing the answer again up to where it was, uncached."""
     ghost = {"handoffs": [{"after_tokens": 1, "to": MODEL, "kv": "recompute"}]}
     again = await client.ask(
-        [{"role": "user", "content": prompt}], model=MODEL, min_tokens=WRITTEN + 1, max_tokens=WRITTEN + 1, ghost=ghost
+        [{"role": "user", "content": prompt}], model=MODEL, min_tokens=written + 1, max_tokens=written + 1, ghost=ghost
     )
     opening: float = again.ghost["segments"][0]["ttft_ms"]
     return again.seconds * 1000 - opening
@@ -97,23 +98,23 @@ async def restart_ms(client: Client, prompt: str) -> float:
 
 async def sample(client: Client, tokenizer: ChatTokenizer, length: int, kv: str, rng: Random) -> Sample | None:
     """One handoff with its comparisons; None if the engine got its cache in another way than asked."""
-    prompt = fit(tokenizer, length, rng)
+    prompt, written = fit(tokenizer, length, rng), WRITTEN[length]
     if kv == "prefix_cache":  # the other replica has read the same prompt: an answer that was there and came back
-        await moved(client, prompt, "prefix_cache")
-    answer = await moved(client, prompt, kv)
+        await moved(client, prompt, "prefix_cache", written)
+    answer = await moved(client, prompt, kv, written)
     segment = answer.ghost["segments"][1]
     if segment["kv_mode"] != kv:
         return None
     return {
         "stall": segment["stall_ms"],
-        "prefill": await bare_prefill_ms(client, prompt, answer),
-        "restart": await restart_ms(client, prompt),
+        "prefill": await bare_prefill_ms(client, prompt, answer, written),
+        "restart": await restart_ms(client, prompt, written),
     }
 
 
 async def measure(url: str) -> dict[str, Any]:
     rng = Random(SEED)
-    samples: dict[tuple[str, int], list[Sample]] = {(kv, n): [] for kv in KV_MODES for n in LENGTHS}
+    samples: dict[tuple[str, int], list[Sample]] = {(kv, n): [] for kv in KV_MODES for n in WRITTEN}
     missed, tokenizer = 0, ChatTokenizer(str(ROOT / "models" / MODEL))
     async with Client(url, 1) as client:
         for turn in range(N):
