@@ -100,6 +100,11 @@ async def measure(url: str) -> dict[str, Any]:
     return summarise(asked, answers)
 
 
+def parts(answer: Answer) -> list[str]:
+    """What each segment wrote."""
+    return [f"{s['model']} ({s['reason']}): {answer.text[slice(*s['characters'])]}" for s in answer.ghost["segments"]]
+
+
 def summarise(asked: list[questions.Question], answers: dict[str, list[Answer]]) -> dict[str, Any]:
     """The figures, flat."""
     right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
@@ -130,6 +135,11 @@ def summarise(asked: list[questions.Question], answers: dict[str, list[Answer]])
         "cloud_completion_tokens": sum(u["completion_tokens"] for u in used),
         "cloud_usage_estimated": sum(u["estimated"] for u in used),
         "failures": sum(s["reason"] == "failure" for s in segments),
+        "wrong": [
+            {"prompt": q.prompt, "answer": q.answer, "parts": parts(a)}
+            for q, a, fine in zip(asked, answers["ghost"], right["ghost"], strict=True)
+            if not fine
+        ],
         "n": N,
         "seed": SEED,
     }

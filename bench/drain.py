@@ -1,12 +1,13 @@
 """Is any stream cut when a deployment is scaled down, or everything is deployed anew, under running answers?
 
-    make bench NAME=drain [SEED=1] [STREAMS=100] [TOKENS=200]
+    make bench NAME=drain [SEED=1] [STREAMS=24] [TOKENS=1500]
 
 Each stream is first written without trouble. Then STREAMS of them run while Serve takes one of two replicas of each
 model away, and again while it is given another configuration, which replaces every replica of every deployment.
 """
 
 import asyncio
+import os
 import statistics
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,6 +20,8 @@ from bench.service import DASHBOARD, ROOT, running, write
 from ghostrouter.cli.serve import authorization
 
 CONFIG = "bench/failover.yaml"
+STREAMS = int(os.environ.get("STREAMS", "24"))
+TOKENS = int(os.environ.get("TOKENS", "1500"))
 BEGUN_S = 3.0
 
 
@@ -73,7 +76,7 @@ def figures(name: str, calm: list[Stream], moved: list[Stream]) -> dict[str, Any
 
 
 async def measure(url: str) -> dict[str, Any]:
-    bodies = list(asked())
+    bodies = list(asked(STREAMS, TOKENS))
     calm = await read_all(url, bodies)
     scaled = await during(url, bodies, scale_down)
     await put(lambda app: None)

@@ -101,17 +101,17 @@ class Stream:
                     self.complete = self.complete or choice["finish_reason"] is not None
 
 
-def asked() -> Iterator[dict[str, Any]]:
+def asked(streams: int = STREAMS, tokens: int = TOKENS) -> Iterator[dict[str, Any]]:
     """Requests: both models, greedy and sampled, long enough to be hit."""
     rng = random.Random(SEED)
-    for i, question in enumerate(questions.sample("test", SEED, STREAMS)):
+    for i, question in enumerate(questions.sample("test", SEED, streams)):
         yield {
             "model": MODELS[i % 2],
             "messages": [{"role": "user", "content": question.prompt}],
             "stream": True,
             "logprobs": True,
-            "min_tokens": TOKENS,
-            "max_tokens": TOKENS,
+            "min_tokens": tokens,
+            "max_tokens": tokens,
             "seed": rng.randrange(1 << 31),
             "temperature": (0, 1)[i // 2 % 2],
         }

@@ -14,7 +14,9 @@ import statistics
 from random import Random
 from typing import Any
 
-from bench.service import Answer, Client, running, write
+from bench.service import ROOT, Answer, Client, running, write
+from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.types import Message
 from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -36,14 +38,14 @@ def prompt_of(length: int, rng: Random) -> str:
     return " ".join(words)
 
 
-async def fit(client: Client, length: int, rng: Random) -> str:
+def fit(tokenizer: ChatTokenizer, length: int, rng: Random) -> str:
     """A prompt that makes, with its template and WRITTEN tokens of answer, a prefix of about `length` tokens."""
     words = prompt_of(length, rng).split()
     low, high = 1, len(words)
     while low < high:
         middle = (low + high + 1) // 2
-        answer = await client.ask([{"role": "user", "content": " ".join(words[:middle])}], model=MODEL, max_tokens=1)
-        if answer.prompt_tokens + WRITTEN <= length:
+        prompt = tokenizer.encode_chat((Message("user", " ".join(words[:middle])),))
+        if len(prompt) + WRITTEN <= length:
             low = middle
         else:
             high = middle - 1
@@ -93,9 +95,9 @@ async def restart_ms(client: Client, prompt: str) -> float:
     return again.seconds * 1000 - opening
 
 
-async def sample(client: Client, length: int, kv: str, rng: Random) -> Sample | None:
+async def sample(client: Client, tokenizer: ChatTokenizer, length: int, kv: str, rng: Random) -> Sample | None:
     """One handoff with its comparisons; None if the engine got its cache in another way than asked."""
-    prompt = await fit(client, length, rng)
+    prompt = fit(tokenizer, length, rng)
     if kv == "prefix_cache":  # the other replica has read the same prompt: an answer that was there and came back
         await moved(client, prompt, "prefix_cache")
     answer = await moved(client, prompt, kv)
@@ -112,11 +114,11 @@ async def sample(client: Client, length: int, kv: str, rng: Random) -> Sample | 
 async def measure(url: str) -> dict[str, Any]:
     rng = Random(SEED)
     samples: dict[tuple[str, int], list[Sample]] = {(kv, n): [] for kv in KV_MODES for n in LENGTHS}
-    missed = 0
+    missed, tokenizer = 0, ChatTokenizer(str(ROOT / "models" / MODEL))
     async with Client(url, 1) as client:
         for turn in range(N):
             for kv, length in samples:
-                taken = await sample(client, length, kv, rng)
+                taken = await sample(client, tokenizer, length, kv, rng)
                 missed += taken is None
                 if taken and turn:  # the first turn warms up
                     samples[kv, length].append(taken)

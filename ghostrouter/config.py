@@ -191,7 +191,11 @@ class FrameLimits(_Section):
     """How tokens leave an engine replica."""
 
     hold_tokens: int = Field(default=32, ge=0, description="held at most while risk is raised")
-    hold_s: float = Field(default=0.5, ge=0, description="and at most for so long")
+    hold_s: float = Field(
+        default=3.0,
+        ge=0,
+        description="and at most for so long; below `telemetry.timeout_s` what is merely slow lets wrong tokens out",
+    )
     frames_per_s: float = Field(
         default=250, gt=0, description="of all its segments together; more go into larger frames"
     )
@@ -202,7 +206,9 @@ class Telemetry(_Section):
 
     shards: int = Field(default=1, ge=1, le=64)
     flush_interval_s: float = Field(default=0.02, ge=0, description="while no token waits for a verdict")
-    timeout_s: float = Field(default=1.0, gt=0, description="a shard that takes longer is counted as down")
+    timeout_s: float = Field(
+        default=2.0, gt=0, description="a shard that takes longer is counted as down, and what waits for it is let go"
+    )
     frames: FrameLimits = FrameLimits()
 
 
