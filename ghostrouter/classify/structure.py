@@ -30,7 +30,16 @@ NAMES = ("image", "tools", "code", "math")
 def structure(prompt: str, image: bool = False, tools: bool = False) -> Structure:
     """The structure of a prompt."""
     head = prompt[:_MOST]
-    return Structure(image, tools, bool(_CODE.search(head)), bool(_MATH.search(head)), estimate_tokens(prompt))
+    return Structure(image, tools, _is_code(head), _is_math(head), estimate_tokens(prompt))
+
+
+def _is_code(text: str) -> bool:
+    """What no match can do without is looked for first: that takes a tenth of the time."""
+    return "```" in text or ("    " in text and _CODE.search(text) is not None)
+
+
+def _is_math(text: str) -> bool:
+    return ("$$" in text or "\\" in text or not text.isascii()) and _MATH.search(text) is not None
 
 
 def estimate_tokens(text: str) -> int:
