@@ -24,8 +24,9 @@ from ghostrouter.cli.serve import authorization
 RATE = float(os.environ.get("RATE", "50"))
 PHASE_S = float(os.environ.get("PHASE_S", "6"))
 CONFIG = os.environ.get("CONFIG", "serve_config.yaml")
-# What layer 2 labels, and what no rule knows before the second change. Each is asked with a number, so that none is in
-# the cache of embeddings.
+# What layer 2 labels, and what no rule knows before the second change. There are so many of each: people repeat
+# themselves, and an encoder on two cores has no 50 new prompts a second.
+VARIANTS = 20
 BY_MEANING = "Tell me about the life of Mira Voss, visitor number {}."
 BY_RULE = "quagga {}"
 QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
@@ -61,7 +62,7 @@ async def load(http: httpx.AsyncClient, until: asyncio.Event) -> list[Reply]:
     while not until.is_set():
         number = len(sent)
         kind, prompt = ("rule", BY_RULE) if number % 2 else ("meaning", BY_MEANING)
-        sent.append(asyncio.create_task(preview(http, kind, prompt.format(number))))
+        sent.append(asyncio.create_task(preview(http, kind, prompt.format(number // 2 % VARIANTS))))
         await asyncio.sleep(max(0.0, began_s + (number + 1) / RATE - time.monotonic()))
     return list(await asyncio.gather(*sent))
 
@@ -118,7 +119,8 @@ async def measure(url: str) -> dict[str, Any]:
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http, Client(url, 1) as client:
         await client.ask([{"role": "user", "content": QUESTION}], model="ghost/auto")
         for prompt in (BY_MEANING, BY_RULE):
-            await preview(http, "warm", prompt.format("zero"))
+            for number in range(VARIANTS):
+                await preview(http, "warm", prompt.format(number))
         tasks = asyncio.create_task(load(http, until)), asyncio.create_task(chat(client, until))
         at_s, status = await changes(http)
         until.set()
