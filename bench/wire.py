@@ -4,7 +4,8 @@
 
 `vllm serve` with ghost-cloud is an OpenAI-compatible cloud; LiteLLM's proxy in front of it speaks Anthropic's and
 Gemini's protocols. Every adapter asks the same questions, greedily; what it reads has to be what a plain HTTP call
-without streaming gets from vLLM. ghost-cloud knows no tools: those are left to the contract suite.
+without streaming gets from vLLM. ghost-cloud knows no tools: those are left to the contract suite. LiteLLM's Gemini
+streams end with a usage of zero tokens (it asks its upstream for none): not believed, but counted, marked estimated.
 """
 
 import asyncio

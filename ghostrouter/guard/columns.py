@@ -15,14 +15,19 @@ _BYTES = 5  # of a group
 _LEFT = 4
 
 
-def end(text: bytes, begin: int) -> int:
-    """Up to where no group of a row begins a card (four groups, Luhn) or an Aadhaar (three, Verhoeff); 0 for no row."""
+def end(text: bytes, begin: int, number: bytes) -> int:
+    """Up to where no group of a row begins a card (four groups, Luhn) or an Aadhaar (three, Verhoeff); 0 for no row.
+
+    `number` are the digits of the first groups.
+    """
+    luhn, outer, inner = _tables()
+    a, b, c = int(number[:4]), int(number[4:8]), int(number[8:12])
+    if DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0:
+        return 0
     row = _ROW.match(text, begin)
     if row is None:
         return 0
-    luhn, outer, inner = _tables()
     at, last = begin, row.end() - _LEFT * _BYTES
-    a, b, c = int(text[at : at + 4]), int(text[at + 5 : at + 9]), int(text[at + 10 : at + 14])
     while at < last:
         d = int(text[at + 15 : at + 19])
         if DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0 or (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0:

@@ -3,27 +3,29 @@
 import ipaddress
 import re
 import string
+from functools import cache
 
-from ghostrouter.guard.shape import CJK, WIDE, WORD, Shape, all_of, digits, free, trimmed
+from ghostrouter.guard.shape import CJK, WIDE, WORD, WORD_BYTES, Shape, all_of, digits, free, trimmed
 
 _DOUBLE = re.compile(rb"@\d(?:\.\d)?x\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
 _AT = rf"@(?:(?:[A-Za-z0-9-]|{WIDE}){{1,63}}\.){{1,6}}(?:[A-Za-z]|{WIDE}){{2,24}}+(?:--?[a-z0-9]{{1,20}})?"
 _LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(
     (*range(0xC3, 0xD5), *range(0x80, 0xC0))
 )
-_CALLING = (b"(", b"[")
+_GOES_ON = WORD_BYTES | frozenset(b"([")
+_COLON = ord(":")
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
 def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """From the @ back to where the local part begins."""
     text, (at, end) = match.string, match.span()
-    after = text[end : end + 1]
-    if after in _CALLING or WORD.match(text, end) or (text.find(b"x.", at, end) > 0 and _DOUBLE.search(match[0])):
+    after = text[end] if end < len(text) else 0
+    if after in _GOES_ON or (text.find(b"x.", at, end) > 0 and _DOUBLE.search(match[0])):
         return None
     before = text[at - _LOCAL if at > _LOCAL else 0 : at]
     begin = at - len(before) + len(before.rstrip(_LOCAL_BYTES))
-    if after == b":" and text[begin:at] == b"git":
+    if after == _COLON and text[begin:at] == b"git":
         return None
     while begin < at and (text[begin] in b"'-+.%" or 0x80 <= text[begin] < 0xC0):
         begin += 1
@@ -43,6 +45,7 @@ _NUMBERING = {
 }  # fmt: skip
 
 
+@cache  # at most a thousand
 def _numbering(number: str) -> tuple[int, int]:
     return next((_NUMBERING[number[:n]] for n in (1, 2, 3) if number[:n] in _NUMBERING), (9, 15))
 

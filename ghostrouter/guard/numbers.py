@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from ghostrouter.guard import columns
 from ghostrouter.guard.checksums import luhn, mod11_10, mod97, weighted
-from ghostrouter.guard.shape import WORD, Shape
+from ghostrouter.guard.shape import WORD, WORD_BYTES, Shape
 
 # ISO/IEC 7812: the first digits of the networks' cards, and how many there are in all.
 _NETWORKS = tuple(
@@ -18,29 +18,26 @@ _NETWORKS = tuple(
 )  # fmt: skip
 
 
-_WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(
-    range(0xC3, 0xD5)
-)
 _DIGIT_BYTES = frozenset(b"0123456789")
 
 
 def _free(text: bytes, begin: int, end: int) -> bool:
     """Whether a number is no part of something longer: of a word, a decimal, a range."""
     after = text[end : end + 2]
-    if after and (after[0] in _WORD_BYTES or (len(after) > 1 and after[0] in b".," and after[1] in _DIGIT_BYTES)):
+    if after and (after[0] in WORD_BYTES or (len(after) > 1 and after[0] in b".," and after[1] in _DIGIT_BYTES)):
         return False
     if not begin:
         return True
     last = text[begin - 1]
     return not (
-        last in _WORD_BYTES or last in b"-+" or (last in b".," and begin > 1 and text[begin - 2] in _DIGIT_BYTES)
+        last in WORD_BYTES or last in b"-+" or (last in b".," and begin > 1 and text[begin - 2] in _DIGIT_BYTES)
     )
 
 
 def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     number = match[0].translate(None, b" -")
     if not luhn(number):
-        at = columns.end(match.string, match.start())
+        at = columns.end(match.string, match.start(), number)
         return (at, at) if at else None
     if not any(start.match(number) and len(number) in lengths for start, lengths in _NETWORKS):
         return None

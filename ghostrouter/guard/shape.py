@@ -15,6 +15,9 @@ WIDE = r"[\xc3-\xd4][\x80-\xbf]"
 CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
 # What would go on with a word; Chinese or Japanese around a number does not.
 WORD = re.compile(rb"[A-Za-z0-9_\xc3-\xd4]")
+WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(
+    range(0xC3, 0xD5)
+)
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def trimmed(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return (begin, end) if end - begin > 6 else None
 
 
+_NO_DIGITS = bytes(b for b in range(256) if b not in b"0123456789")
+
+
 def digits(text: bytes) -> bytes:
     """Only the digits."""
-    return re.sub(rb"\D+", b"", text)
+    return text.translate(None, _NO_DIGITS)
