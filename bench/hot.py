@@ -2,7 +2,7 @@
 
     make bench NAME=hot [RATE=50] [PHASE_S=6]
 
-Previews come at a fixed rate whatever the service does; beside them one chat answer after the other is written. Serve
+Previews come at a fixed rate whatever the service does; beside them a chat answer is written every three seconds. Serve
 is handed another `user_config` three times: another threshold, another rule, and one that is wrong. A change has taken
 effect when nothing that is asked later is decided as before: `effect_s` is counted from before the change is sent.
 """
@@ -10,6 +10,7 @@ effect when nothing that is asked later is decided as before: `effect_s` is coun
 import asyncio
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ CONFIG = os.environ.get("CONFIG", "serve_config.yaml")
 # What layer 2 labels, and what no rule knows before the second change. There are so many of each: people repeat
 # themselves, and an encoder on two cores has no 50 new prompts a second.
 VARIANTS = 20
+CHAT_EVERY_S = 3.0
 BY_MEANING = "Tell me about the life of Mira Voss, visitor number {}."
 BY_RULE = "quagga {}"
 QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
@@ -78,6 +80,9 @@ async def chat(client: Client, until: asyncio.Event) -> tuple[int, list[str]]:
                 errors.append("empty answer")
         except (httpx.HTTPError, RuntimeError) as error:
             errors.append(repr(error))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CHAT_EVERY_S):
+                await until.wait()
     return written, errors
 
 
@@ -138,7 +143,7 @@ def summarise(
     threshold, rule, wrong, end = at_s
     before = {r.task for r in replies if r.kind == "meaning" and r.asked_s + r.took_s < threshold}
     changing = [r.took_s for r in replies if any(s - 0.5 <= r.asked_s < s + 2 for s in (threshold, rule, wrong))]
-    kept = [r for r in replies if wrong <= r.asked_s < end]
+    kept = [r for r in replies if wrong <= r.asked_s and r.asked_s + r.took_s < end]
     return {
         "requests": len(replies) + written,
         "errors": len(errors),
