@@ -68,8 +68,7 @@ def figures(name: str, calm: list[Stream], moved: list[Stream]) -> dict[str, Any
         f"{name}_lost_tokens": sum(lost for lost, _ in losses),
         f"{name}_duplicated_tokens": sum(more for _, more in losses),
         f"{name}_streams_cut": sum(s.connections > 1 for s in moved),
-        f"{name}_drained": reasons.count("drain"),
-        f"{name}_other_moves": len(reasons) - reasons.count("drain") - len(moved),
+        f"{name}_moves": {r: reasons.count(r) for r in sorted(set(reasons) - {"plan"})},
         f"{name}_pause_p50_s": statistics.median(max(s.pauses_s) for s in moved),
         f"{name}_errors": sorted({e for s in moved for e in s.errors}),
     }

@@ -5,17 +5,9 @@ from random import Random
 
 from ray.serve.request_router import PendingRequest, RequestRouter, RunningReplica
 
+from deployments import leaving
 from ghostrouter.policy.replicas import rank
 from ghostrouter.types import SegmentRequest
-
-# The replicas that take requests, by deployment; of all deployments that this process calls.
-_RUNNING: dict[str, frozenset[str]] = {}
-
-
-def is_leaving(deployment: str, replica: str) -> bool:
-    """Whether a replica takes no more requests, while another one does."""
-    running = _RUNNING.get(deployment, frozenset())
-    return bool(running) and replica not in running
 
 
 class AffinityRouter(RequestRouter):
@@ -35,7 +27,7 @@ class AffinityRouter(RequestRouter):
     def update_replicas(self, replicas: Sequence[RunningReplica]) -> None:
         """Serve calls this whenever a replica comes or goes."""
         super().update_replicas(list(replicas))
-        _RUNNING[self._deployment_id.name] = frozenset(r.replica_id.unique_id for r in replicas)
+        leaving.tell(self._deployment_id.name, (r.replica_id.unique_id for r in replicas))
 
     def initialize_state(self, **kwargs: object) -> None:
         """Serve calls this once."""

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator, Mapping
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.affinity import is_leaving
 from deployments.calls import in_time
+from deployments.leaving import is_leaving
 from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
