@@ -4,7 +4,8 @@ A detector never sees the future, so feeding it tokens one by one, in chunks or 
 scores. Offline evaluation and serving both call `scan`.
 """
 
-from typing import NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -48,15 +49,26 @@ class Detector(Protocol):
         ...
 
 
+def walk(
+    step: Callable[[State, Tick], npt.NDArray[Any]], state: State, signals: Floats, into: npt.NDArray[Any]
+) -> None:
+    """Feed signals of the shape (segments, tokens, columns) position by position to `step`, which advances the state of
+    the segments that have one; `into`, of shape (segments, tokens, ...), takes what it returns.
+
+    Where the signals are NaN `into` and the state stay as they are.
+    """
+    for t in range(signals.shape[1]):
+        present = ~np.isnan(signals[:, t, 0])
+        part = state[present]
+        into[present, t] = step(part, Tick(*signals[present, t].T))
+        state[present] = part
+
+
 def scan(detector: Detector, state: State, signals: Floats) -> Floats:
     """Scores of the shape (segments, tokens) for signals of the shape (segments, tokens, columns).
 
     Where the signals are NaN the score is NaN and the state stays as it is.
     """
     scores = np.full(signals.shape[:2], np.nan, dtype=np.float32)
-    for t in range(signals.shape[1]):
-        present = ~np.isnan(signals[:, t, 0])
-        part = state[present]
-        scores[present, t] = detector.step(part, Tick(*signals[present, t].T))
-        state[present] = part
+    walk(detector.step, state, signals, scores)
     return scores

@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from ghostrouter.detect.detector import Floats, Tick
+from ghostrouter.detect.detector import Floats, walk
 from ghostrouter.detect.hazard import Hazard, Tree, Weights
 from ghostrouter.detect.rolling import NAMES, TEXT, Rolling
 from ghostrouter.errors import TraceInvalid
@@ -37,11 +37,7 @@ def features(traces: Sequence[Trace]) -> Floats:
     signals, rolling = padded(traces), Rolling()
     state = np.zeros((len(traces), rolling.width))
     out = np.full((*signals.shape[:2], len(NAMES)), np.nan, dtype=np.float32)
-    for t in range(signals.shape[1]):
-        present = ~np.isnan(signals[:, t, 0])
-        part = state[present]
-        out[present, t] = rolling.features(part, Tick(*signals[present, t].T))
-        state[present] = part
+    walk(rolling.features, state, signals, out)
     return out
 
 
@@ -105,11 +101,7 @@ def log_odds(weights: Weights, traces: Sequence[Trace]) -> Array:
     hazard, signals = Hazard(weights), padded(traces)
     state = np.zeros((len(traces), hazard.width))
     out = np.full(signals.shape[:2], np.nan)
-    for t in range(signals.shape[1]):
-        present = ~np.isnan(signals[:, t, 0])
-        part = state[present]
-        out[present, t] = hazard.log_odds(part, Tick(*signals[present, t].T))
-        state[present] = part
+    walk(hazard.log_odds, state, signals, out)
     return out
 
 
