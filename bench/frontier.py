@@ -215,8 +215,9 @@ async def measure(url: str) -> dict[str, Any]:
                 await recalibrate(CONFIG, files)
                 curves[name] = []
                 for usd in worths:
-                    wishes = {"quality_usd": usd, "max_handoffs": 60}
-                    answers = await client.ask_all(prompts, model="ghost/auto", temperature=0, ghost=wishes)
+                    answers = await client.ask_all(
+                        prompts, model="ghost/auto", temperature=0, ghost={"quality_usd": usd}
+                    )
                     curves[name].append(outcome(asked, answers))
                     print(f"  {name} at {usd} USD: {curves[name][-1]}", flush=True)
     return summarise(asked, own, small, large, curves)

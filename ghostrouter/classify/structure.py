@@ -34,7 +34,7 @@ def structure(prompt: str, image: bool = False, tools: bool = False) -> Structur
 
 
 def _is_code(text: str) -> bool:
-    """What no match can do without is looked for first: that takes a tenth of the time."""
+    """What no match can do without is looked for first: a plain search is faster than an expression."""
     return "```" in text or ("    " in text and _CODE.search(text) is not None)
 
 
