@@ -6,10 +6,10 @@ from typing import Any
 
 import re2
 
-from ghostrouter.guard import contact, credentials, numbers, openings
+from ghostrouter.guard import cards, contact, credentials, ibans, ids, openings
 from ghostrouter.guard.shape import Shape
 
-SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *numbers.SHAPES)
+SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
 # No shape matches more bytes than that, other than those which swallow what follows.
 LONGEST = 2048
 _LOOK = 1200  # bytes at a place by which the shapes there are told apart
