@@ -32,11 +32,15 @@ def _token(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Something drawn at random, and no words with dashes between them."""
     rest = match.string[match.start() : min(match.end(), match.start() + _LOOK)]
     longest = max(_RUN.findall(rest), key=len, default=b"")
-    digits = len(_DIGIT.findall(rest))
+    digits = _digits(rest)
     mixed = not longest.islower() and not longest.isupper() and not longest.isdigit()
     drawn = (digits >= 2 and len(longest) >= 10) or (len(longest) >= 16 and mixed) or len(longest) >= 20 or digits >= 6
     begin, end = match.span()
     return (begin, end) if drawn and not _is_blank(rest) else (min(end, begin + _LOOK),) * 2
+
+
+def _digits(token: bytes) -> int:
+    return len(token) - len(token.translate(None, b"0123456789"))
 
 
 def _is_blank(token: bytes) -> bool:
@@ -139,7 +143,7 @@ def _key(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if _NAME_PATH.fullmatch(value) or _is_blank(value) or not _DIGIT.search(value) or not _LETTER.search(value):
         return None
     longest = max(_RUN.findall(value), key=len, default=b"")
-    return (begin, end) if len(longest) >= 12 or (len(value) >= 24 and len(_DIGIT.findall(value)) >= 4) else None
+    return (begin, end) if len(longest) >= 12 or (len(value) >= 24 and _digits(value) >= 4) else None
 
 
 def _assigned(names: str, given: str = _GIVEN, value: str = _VALUE, least: int = 4) -> tuple[str, str]:
