@@ -7,8 +7,8 @@ from ghostrouter.guard.checksums import luhn, mod11_10, verhoeff, weighted
 
 _NINE, _A, _X = b"9AX"
 _XYZ = bytes.maketrans(b"XYZ", b"012")
-_ODD = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23), strict=True))  # fmt: skip
-_EVEN = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*range(10), *range(26)), strict=True))
+_ODD: dict[int, int] = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23), strict=True))  # fmt: skip
+_EVEN: dict[int, int] = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*range(10), *range(26)), strict=True))
 _NRIC = {b"S": b"JZIHGFEDCBA", b"T": b"JZIHGFEDCBA", b"F": b"XWUTRQPNMLK", b"G": b"XWUTRQPNMLK", b"M": b"KLJNPQRTUWX"}
 
 

@@ -1,7 +1,7 @@
 """From a pattern to its beginnings: what a text may end with that could still become a match.
 
-The patterns are those of `ghostrouter.guard.scan.SHAPES`: literals, escapes, classes, groups, alternatives and quantifiers.
-Nothing else is understood. Of each pattern are made, for RE2: the pattern itself; one that matches every non-empty
+The patterns are those of `scan.SHAPES`: literals, escapes, classes, groups, alternatives and quantifiers. Nothing else
+is understood. Of each pattern are made, for RE2: the pattern itself; one that matches every non-empty
 prefix of what it matches, itself included, so that "could this still grow into a match" is asked in linear time; and
 one that reads text in which all bytes of a kind are the same.
 """

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
 from ghostrouter.guard.engine import ALL, ANYWHERE
 from ghostrouter.guard.here import Here
-from ghostrouter.guard.shape import Shape
+from ghostrouter.guard.repeats import Found, Repeats
+from ghostrouter.guard.shape import LONGEST, Shape
 
 SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
-# No shape matches more bytes than that, other than those which swallow what follows.
-LONGEST = 2048
 _INNER = 0xC0  # the bits that tell a character's later bytes: 10......
 _ASCII = 0x7F
-
-
-# Private text: from where to where, and what it looks like.
-Found = tuple[int, int, Shape]
 
 
 class Scanner:
@@ -30,21 +25,27 @@ class Scanner:
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
         """The private texts whose shapes begin from `at` on and before `before`, and where to look on.
 
-        What is before `floor` has left. What swallows what follows is the last.
+        What is before `floor` has left. What swallows what follows, if something does, is the last.
         """
         found: list[Found] = []
-        end, find, look = len(text), self._find, self.look
+        end, find, look, seen, looks = len(text), self._find, self.look, Repeats(text, before), 0
         while at < before:
             begin = find(ANYWHERE, text, at, end)[0][0]
             if begin < 0 or begin >= before:
                 break
+            if begin >= seen.until:
+                on = seen.again(begin, at, floor, looks, found)
+                if on >= 0:
+                    at, floor = on, max(floor, found[-1][1]) if found else floor
+                    continue
             one, at = look(text, begin, floor)
+            looks += 1
             if one:
                 found.append(one)
                 floor = one[1]
                 if floor > at:
                     at = floor
-                if one[2].swallows:
+                if one[2].swallows and _swallows(text, one):
                     break
         return found, at
 
@@ -79,6 +80,13 @@ class Scanner:
             if self._goes_on(ALL, text, begin, end)[0][0] >= 0:
                 return begin
         return end
+
+
+def _swallows(text: bytes, found: Found) -> bool:
+    """Whether what follows belongs to it, or may."""
+    _, end, shape = found
+    rest = shape.rest.match(text, end, end + 2)
+    return end + 1 >= len(text) or (rest is not None and rest.end() > end)
 
 
 def _whole_characters(text: bytes, begin: int, end: int) -> tuple[int, int]:

@@ -9,6 +9,9 @@ from functools import cached_property
 # begins before it.
 Accept = Callable[["re.Match[bytes]"], "tuple[int, int] | None"]
 
+# No shape matches more bytes than that, other than those which swallow what follows.
+LONGEST = 2048
+
 # A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
 # Japanese, Korean.
 WIDE = r"[\xc3-\xd4][\x80-\xbf]"
@@ -29,7 +32,7 @@ class Shape:
     """A pattern over UTF-8 bytes, and a closer look at what it finds.
 
     The pattern is read by RE2 (to search) and by `re` (to look closer, at one place): so that this is linear, too, its
-    repetitions are bounded or possessive. What it matches is never longer than `scan.LONGEST`, unless it `swallows`:
+    repetitions are bounded or possessive. What it matches is never longer than `LONGEST`, unless it `swallows`:
     then all that follows and looks like that belongs to it.
 
     `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state
