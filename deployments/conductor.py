@@ -183,7 +183,7 @@ class Conductor:
         """Open the next segment, its engine's KV cache prepared as far as that pays."""
         source, replica = session.current, warming.replica(following.model)
         if source.reason in ("handoff", "hand_back") and source.stall_s is not None:
-            self._switching.observe(source.model, len(source.tokens), source.stall_s)
+            self._switching.observe(source)
         changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
         prepared: KvMode | None = None
         if replica:

@@ -99,7 +99,7 @@ class SegmentWriter:
                 fresh, now_s = inbox.take(), self._clock()
                 for token in fresh:
                     hold.admit(token, now_s)
-                self._watcher.report(watch, fresh, urgent=bool(hold.waiting))
+                self._watcher.report(watch, fresh, urgent=bool(hold.waiting) or _may_part(request, fresh))
                 verdict = watch.take_verdict()
                 end = self._judge(verdict, request, hold, inbox.usage) if verdict else None
                 if end is None:  # what an end holds is the seam's to keep or drop, however long it has waited
@@ -174,6 +174,11 @@ class SegmentWriter:
     def _count_running(self, change: int) -> None:
         self._running += change
         self._emit(metrics.RUNNING, self._running, model=self._watcher.model)
+
+
+def _may_part(request: SegmentRequest, tokens: Sequence[Token]) -> bool:
+    """Whether the answer may be handed back behind one of the tokens: what is written after it is thrown away."""
+    return request.may_hand_back and any(t.step_start for t in tokens)
 
 
 def _is_known(token: Token) -> bool:
