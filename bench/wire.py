@@ -174,42 +174,47 @@ async def _whole(url: str, asked: list[str], wanted: list[str]) -> dict[str, Any
 
 
 async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
-    """A named function, its arguments guided by the schema: each protocol, streaming and not."""
+    """A function that has to be called, its arguments guided by the schema: each protocol, streaming and not."""
     found: dict[str, Any] = {}
     body = {"tools": [{"type": "function", "function": TOOL}], "max_tokens": 120}
-    body["tool_choice"] = {"type": "function", "function": {"name": TOOL["name"]}}
-    wanted = [_called(await _plain(messages=_user(prompt), **body)) for prompt in asked]
-    found["tools_fit_upstream"] = sum(w is not None for w in wanted)
+    named = {"type": "function", "function": {"name": TOOL["name"]}}
+    wanted = {}
+    for choice in (named, "required"):
+        told = [await _plain(messages=_user(prompt), tool_choice=choice, **body) for prompt in asked]
+        wanted[choice == named] = [_called(t) for t in told]
     for name in MODELS:
+        # Of Gemini's "ANY of these functions" LiteLLM makes OpenAI's "required".
+        right = wanted[name != "gemini"]
+        found[f"{name}_tools_fit_upstream"] = sum(map(bool, right))
         for stream, how in ((True, "streamed"), (False, "whole")):
             calls, error = [], ""
             for prompt in asked:
                 try:
-                    calls.append(_called(await _ours(url, name, prompt, stream, **body)))
+                    calls.append(_called(await _ours(url, name, prompt, stream, tool_choice=named, **body)))
                 except httpx.HTTPError as failure:
                     error = str(failure)
-                    calls.append(None)
-            found[f"{name}_tools_{how}_fit"] = sum(c is not None for c in calls)
-            found[f"{name}_tools_{how}_same"] = sum(
-                c is not None and c == w for c, w in zip(calls, wanted, strict=True)
-            )
+                    calls.append([])
+            found[f"{name}_tools_{how}_fit"] = sum(map(bool, calls))
+            found[f"{name}_tools_{how}_same"] = sum(c == w for c, w in zip(calls, right, strict=True))
             if error:
                 found[f"{name}_tools_{how}_error"] = error
     return found
 
 
-def _called(message: dict[str, Any]) -> dict[str, Any] | None:
-    """The arguments of the one call that a message makes; None if that is not what it is, or they do not fit."""
-    calls = message.get("tool_calls") or []
-    if len(calls) != 1 or calls[0]["function"]["name"] != TOOL["name"]:
-        return None
-    try:
-        arguments: dict[str, Any] = json.loads(calls[0]["function"]["arguments"])
-    except ValueError:
-        return None
+def _called(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The arguments of the calls that a message makes; none if it makes others, or some do not fit the schema."""
     properties = TOOL["parameters"]["properties"]
-    fits = arguments.keys() == properties.keys() and all(v in properties[k]["enum"] for k, v in arguments.items())
-    return arguments if fits else None
+    called = []
+    for call in message.get("tool_calls") or ():
+        try:
+            arguments: dict[str, Any] = json.loads(call["function"]["arguments"])
+        except ValueError:
+            return []
+        fits = arguments.keys() == properties.keys() and all(v in properties[k]["enum"] for k, v in arguments.items())
+        if call["function"]["name"] != TOOL["name"] or not fits:
+            return []
+        called.append(arguments)
+    return called
 
 
 def _user(prompt: str) -> list[dict[str, str]]:
