@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
+from ghostrouter.config_speculative import mistake
 from ghostrouter.types import Price, Trust
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -53,6 +54,13 @@ class LocalModel(_Section):
     exact_entropy: bool = Field(
         default=True, description="entropies over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )
+
+    @model_validator(mode="after")
+    def _speculates_properly(self) -> Self:
+        wanted = self.engine_kwargs.get("speculative_config")
+        if wanted is not None and (wrong := mistake(wanted)):
+            raise ValueError(f"engine_kwargs.speculative_config of {self.name}: {wrong}")
+        return self
 
     @property
     def speculates(self) -> bool:
