@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from deployments.engine_arguments import engine_arguments, environment
-from ghostrouter.config import LocalModel
+from ghostrouter.config import GraphConfig, LocalModel
+from tests.shipped import ROOT
 
 
 def model(**fields: Any) -> LocalModel:
@@ -46,3 +48,12 @@ def test_the_model_that_guesses_is_found_from_anywhere(
     of_hub = {**wanted, "model": "yuhuili/EAGLE-Qwen3-8B"}
     found = engine_arguments(model(engine_kwargs={"speculative_config": of_hub}))["speculative_config"]
     assert found == of_hub, "passed on as it is"
+
+
+def test_the_example_reaches_vllm_as_it_is() -> None:
+    document = yaml.safe_load((ROOT / "examples" / "speculative.yaml").read_text())
+    args = document["applications"][0]["args"]
+    for row, model in zip(args["models"], GraphConfig.parse(args).models, strict=True):
+        found = engine_arguments(model)
+        assert found["speculative_config"] == row["engine_kwargs"]["speculative_config"]
+        assert "logits_processors" not in found
