@@ -49,7 +49,7 @@ SMALL, LARGE = "ghost-small", "ghost-large"
 WORTHS_USD = (2e-5, 4e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 ABLATION_WORTHS_USD = (4e-5, 3e-4, 1e-2)
 RIVALS = ("first_of_step", "window")
-ABLATIONS = ("no_rollback", "onset_rollback", "no_hand_back", "level_only", "hazard")
+ABLATIONS = ("no_rollback", "onset_rollback", "no_hand_back", "level_only")
 RANDOM_SHARES = (0.1, 0.25, 0.5)
 RANDOM_RUN_TOKENS = 12
 
@@ -122,7 +122,7 @@ def shipped() -> dict[str, str]:
     return {name: str(ROOT / "models" / name / "calibration.json") for name in (SMALL, LARGE)}
 
 
-def fit_to(traces: Sequence[Trace], detector: str | None = None) -> Calibration:
+def fit_to(traces: Sequence[Trace], detector: str) -> Calibration:
     """What `ghostrouter calibrate` makes of small's traces."""
     return fit(SMALL, traces, FALSE_ALARMS_PER_1000, f"{TRAIN} validation questions, forced view", detector).calibration
 
@@ -131,13 +131,13 @@ def calibrations() -> tuple[dict[str, Calibration], dict[str, dict[str, Calibrat
     """Ours by model; and by policy what is in their place: the rivals, and ours with something else or without it."""
     recorder = Recorder(ROOT / "models" / SMALL)
     traces = [as_trace(line) for line in recorder.forced(questions.sample("validation", 1, TRAIN))]
-    ours = {SMALL: fit_to(traces), LARGE: Calibration.load(Path(shipped()[LARGE]))}
+    served = Calibration.load(Path(shipped()[SMALL])).hazard.name
+    ours = {SMALL: fit_to(traces, served), LARGE: Calibration.load(Path(shipped()[LARGE]))}
     changed = {
         **{name: {SMALL: fit_to(traces, name)} for name in RIVALS},
         "no_rollback": {SMALL: ours[SMALL].model_copy(update={"rollback": "alarm"})},
         "onset_rollback": {SMALL: ours[SMALL].model_copy(update={"rollback": "onset"})},
         "level_only": {SMALL: fit_to(traces, "level")},
-        "hazard": {SMALL: fit_to(traces, "hazard")},
         "no_hand_back": {LARGE: ours[LARGE].model_copy(update={"calm_tokens": 1_000_000})},
     }
     return ours, {name: ours | change for name, change in changed.items()}
