@@ -42,14 +42,6 @@ class Thresholds(NamedTuple):
     hand_off_at: float
     hand_back_below: float
 
-    @property
-    def may_hand_off(self) -> bool:
-        return self.hand_off_at != math.inf
-
-    @property
-    def may_hand_back(self) -> bool:
-        return self.hand_back_below != -math.inf
-
 
 class Switching:
     """Decides by value where prices differ, by calibration where there is nothing to weigh.

@@ -69,7 +69,7 @@ def test_the_answer_goes_back_where_the_cheap_model_is_likely_to_do_well(
 ) -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(share), recall=recall), "large": LARGE})
     limits = switching.thresholds(session(Worth(0.003), "large"), MODELS, "large", RULES)
-    assert limits.may_hand_back is back
+    assert (limits.hand_back_below != -math.inf) is back
 
 
 def test_no_handoff_beyond_the_budget_of_the_request() -> None:
@@ -77,7 +77,8 @@ def test_no_handoff_beyond_the_budget_of_the_request() -> None:
     worst_usd = 50 * 0.1e-6 + 150 * 1e-6 + 100 * 10e-6
     for budget_usd, allowed in ((worst_usd * 1.001, True), (worst_usd * 0.999, False)):
         s = session(Worth(0.01), budget_usd=budget_usd)
-        assert switching.thresholds(s, MODELS, "small", RULES).may_hand_off is allowed
+        hand_off_at = switching.thresholds(s, MODELS, "small", RULES).hand_off_at
+        assert (hand_off_at != math.inf) is allowed
 
 
 def test_steps_that_went_wrong_and_steps_that_did_not() -> None:
