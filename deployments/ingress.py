@@ -48,8 +48,10 @@ from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.policy.tiers import Promotions
 from ghostrouter.replay import prompts
 from ghostrouter.replay.answers import AnswerRedactor
+from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Opening, Outcome
-from ghostrouter.replay.session import Ask, Growth, Segment, Session
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Growth, Session
 from ghostrouter.routing import live, preview
 from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
 from ghostrouter.types import Plan, Prompt, Sampling

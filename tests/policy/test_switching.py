@@ -8,7 +8,8 @@ import pytest
 
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Known, Switching, steps
-from ghostrouter.replay.session import Ask, Session
+from ghostrouter.replay.ask import Ask
+from ghostrouter.replay.session import Session
 from ghostrouter.types import Message, Plan, Price, Sampling, SegmentEnd, Verdict, Wishes, Worth
 from tests.make import frames, tokens
 
