@@ -94,8 +94,8 @@ async def test_a_thousand_prompts_are_decided_alike_in_preview_call_and_command(
     firsts: set[str] = set()
     for prompt in prompts:
         call = chat_request.from_wire(asked(prompt))
-        previewed = await service.ingress.preview(call)
-        opened = await service.ingress.open(call, "me", Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
+        previewed = await service.ingress.planner.preview(call)
+        opened = await service.ingress.planner.open(call, "me", Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
         told = offline(prompt)
         assert list(opened.session.plan.models) == previewed["plan"] == told["plan"], prompt
         for key in ("classification", "plan_reason", "propensity", "shadow_plan", "candidates", "learned"):
