@@ -1,6 +1,5 @@
 """Where requests come in and tokens stream out."""
 
-import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -45,8 +44,6 @@ from ghostrouter.routing.decider import Models
 from ghostrouter.types import Prompt
 
 _BREAKERS_TIMEOUT_S = 5.0
-
-log = logging.getLogger("ray.serve")
 
 
 class Ingress:
