@@ -14,8 +14,8 @@ from deployments.classifier import Classifier
 from deployments.ingress import Ingress
 from ghostrouter.api import chat_request
 from ghostrouter.api.chat_response import Head
+from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import Encode, Layers
-from ghostrouter.classify.layers import builtin_examples
 from ghostrouter.cli.decider import decider
 from ghostrouter.config import GraphConfig
 from ghostrouter.learn.router import LearnedRouter
