@@ -6,7 +6,11 @@ All policies answer the same held-out questions through the same service, in one
 alone are enough for (routing whole questions, judging whole answers) is computed from those, with the threshold that is
 best on these very questions. The curves of policies that switch in mid-answer come from several worths of a right
 answer; other detectors than ours, and ours with something taken away, are put in place by handing telemetry other
-calibrations, live. All of them are fitted to the same traces, as `ghostrouter calibrate` does it.
+calibrations, live. All of them are fitted to the same traces, as `ghostrouter calibrate` does it. An ablation that
+takes away what ours does not have was measured with ours already and is not asked again.
+
+`area_ghost_less_<policy>_low` and `_high`: in 95% of the resamples of the questions ours is ahead by something between
+them. Ours has as many points there as the policy: an ablation is measured at fewer worths.
 """
 
 import asyncio
@@ -15,17 +19,17 @@ import os
 import random
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib import pyplot
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
+from bench.curves import Alone, Curve, Floats, Point, Written, area, area_lost, gap_recovered, swept, switched
 from bench.service import ROOT, Answer, Client, recalibrate, running, write
 from ghostrouter.classify.encoder import sentence_encoder
 from ghostrouter.detect.calibration import Calibration
@@ -45,23 +49,15 @@ SMALL, LARGE = "ghost-small", "ghost-large"
 WORTHS_USD = (2e-5, 4e-5, 1e-4, 3e-4, 1e-3, 1e-2)
 ABLATION_WORTHS_USD = (4e-5, 3e-4, 1e-2)
 RIVALS = ("first_of_step", "window")
-ABLATIONS = ("no_rollback", "no_hand_back", "level_only")
+ABLATIONS = ("no_rollback", "onset_rollback", "no_hand_back", "level_only", "hazard")
 RANDOM_SHARES = (0.1, 0.25, 0.5)
 RANDOM_RUN_TOKENS = 12
-
-Floats = npt.NDArray[np.float64]
-
-
-class Point(NamedTuple):
-    """What a policy gave at one setting: share of tokens by the large model, share of right answers."""
-
-    share: float
-    accuracy: float
 
 
 class Outcome(NamedTuple):
     """What came of all questions at one setting."""
 
+    written: Written
     point: Point
     dropped_share: float
     handoffs: float
@@ -69,46 +65,30 @@ class Outcome(NamedTuple):
 
 def outcome(asked: Sequence[questions.Question], answers: Sequence[Answer]) -> Outcome:
     """Of answers that were written through the graph. Tokens that a rollback dropped count as written."""
-    segments = [s for a in answers for s in a.ghost["segments"]]
-    written = {SMALL: 0, LARGE: 0}
-    for a in answers:
-        dropped = [s["rollback_tokens"] for s in a.ghost["segments"][1:]] + [0]
-        for segment, more in zip(a.ghost["segments"], dropped, strict=True):
-            written[segment["model"]] += segment["tokens"] + more
-    total = sum(written.values())
-    right = statistics.fmean(questions.is_correct(q, a.text) for q, a in zip(asked, answers, strict=True))
+    tokens = {SMALL: np.zeros(len(answers)), LARGE: np.zeros(len(answers))}
+    dropped = 0
+    for i, answer in enumerate(answers):
+        segments = answer.ghost["segments"]
+        more = [s["rollback_tokens"] for s in segments[1:]] + [0]
+        for segment, extra in zip(segments, more, strict=True):
+            tokens[segment["model"]][i] += segment["tokens"] + extra
+        dropped += sum(more)
+    written = Written(tokens[SMALL], tokens[LARGE], correct(asked, answers))
     return Outcome(
-        Point(written[LARGE] / total, right),
-        sum(s["rollback_tokens"] for s in segments) / total,
+        written,
+        written.point(np.arange(len(answers))),
+        dropped / float((written.small + written.large).sum()),
         statistics.fmean(a.ghost["handoffs"] for a in answers),
     )
 
 
-def sweep(scores: Floats, small: "Alone", large: "Alone", *, cascade: bool) -> list[Point]:
-    """Whole questions to large, those of the highest score first. A cascade has paid for small's answer before."""
-    points = []
-    for count in range(len(scores) + 1):
-        chosen = np.zeros(len(scores), bool)
-        chosen[np.argsort(-scores, kind="stable")[:count]] = True
-        of_large = large.tokens[chosen].sum()
-        of_small = small.tokens.sum() if cascade else small.tokens[~chosen].sum()
-        right = np.where(chosen, large.right, small.right).mean()
-        points.append(Point(float(of_large / (of_large + of_small)), float(right)))
-    return points
-
-
-class Alone(NamedTuple):
-    """One model's own answers: tokens and correctness by question."""
-
-    tokens: Floats
-    right: npt.NDArray[np.bool_]
+def correct(asked: Sequence[questions.Question], answers: Sequence[Answer]) -> Floats:
+    """1 for a right answer, 0 for a wrong one."""
+    return np.array([questions.is_correct(q, a.text) for q, a in zip(asked, answers, strict=True)], float)
 
 
 def alone(asked: Sequence[questions.Question], answers: Sequence[Answer]) -> Alone:
-    return Alone(
-        np.array([a.completion_tokens for a in answers], float),
-        np.array([questions.is_correct(q, a.text) for q, a in zip(asked, answers, strict=True)]),
-    )
+    return Alone(np.array([a.completion_tokens for a in answers], float), correct(asked, answers))
 
 
 def entropies(answer: Answer, vocabulary: int) -> list[float]:
@@ -116,11 +96,11 @@ def entropies(answer: Answer, vocabulary: int) -> list[float]:
     return [bounds([t["logprob"] for t in entry["top_logprobs"]], vocabulary).upper_nats for entry in answer.logprobs]
 
 
-def query_scores(asked: Sequence[questions.Question], small_right: npt.NDArray[np.bool_]) -> Floats:
+def query_scores(asked: Sequence[questions.Question], small_right: Floats) -> Floats:
     """How likely small is wrong by the question alone: logistic regression on embeddings, cross-validated."""
     embeddings = sentence_encoder("all-MiniLM-L6-v2")([q.prompt for q in asked])[:, -1]
     regression = LogisticRegression(max_iter=1000)
-    scores: Floats = cross_val_predict(regression, embeddings, ~small_right, cv=5, method="predict_proba")[:, 1]
+    scores: Floats = cross_val_predict(regression, embeddings, small_right == 0, cv=5, method="predict_proba")[:, 1]
     return scores
 
 
@@ -137,24 +117,6 @@ def random_script(rng: random.Random, tokens: int, share: float) -> list[dict[st
     return script
 
 
-def area(points: Sequence[Point], small: float, large: float) -> float:
-    """Under the curve of the best accuracy at each share or below it, from small alone to large alone."""
-    best, corners = small, [(0.0, small)]
-    for point in sorted(points):
-        best = max(best, point.accuracy)
-        corners.append((point.share, best))
-    corners.append((1.0, max(best, large)))
-    x, y = zip(*corners, strict=True)
-    return float(np.trapezoid(y, x))
-
-
-def gap_recovered(points: Sequence[Point], share: float, small: float, large: float) -> float:
-    """Of the gap in accuracy at a share of large tokens, between the points that were measured."""
-    known = sorted([Point(0.0, small), *points, Point(1.0, large)])
-    accuracy = float(np.interp(share, [p.share for p in known], [p.accuracy for p in known]))
-    return (accuracy - small) / (large - small)
-
-
 def shipped() -> dict[str, str]:
     """The calibration files of the shipped models."""
     return {name: str(ROOT / "models" / name / "calibration.json") for name in (SMALL, LARGE)}
@@ -165,26 +127,20 @@ def fit_to(traces: Sequence[Trace], detector: str | None = None) -> Calibration:
     return fit(SMALL, traces, FALSE_ALARMS_PER_1000, f"{TRAIN} validation questions, forced view", detector).calibration
 
 
-def calibrations(folder: Path) -> Iterator[tuple[str, Sequence[float], dict[str, str]]]:
-    """What telemetry is given, by policy, and the worths to try: ours, the rivals, and ours without something."""
+def calibrations() -> tuple[dict[str, Calibration], dict[str, dict[str, Calibration]]]:
+    """Ours by model; and by policy what is in their place: the rivals, and ours with something else or without it."""
     recorder = Recorder(ROOT / "models" / SMALL)
     traces = [as_trace(line) for line in recorder.forced(questions.sample("validation", 1, TRAIN))]
-    ours = fit_to(traces)
-    fitted = {
-        "ghost": ours,
-        **{name: fit_to(traces, name) for name in RIVALS},
-        # Risk is raised no sooner than it leads to a handoff, so the answer is never taken back behind that token.
-        "no_rollback": ours.model_copy(update={"warm_risk": ours.handoff_risk, "quiet_risk": ours.handoff_risk}),
-        "level_only": fit_to(traces, "level"),
+    ours = {SMALL: fit_to(traces), LARGE: Calibration.load(Path(shipped()[LARGE]))}
+    changed = {
+        **{name: {SMALL: fit_to(traces, name)} for name in RIVALS},
+        "no_rollback": {SMALL: ours[SMALL].model_copy(update={"rollback": "alarm"})},
+        "onset_rollback": {SMALL: ours[SMALL].model_copy(update={"rollback": "onset"})},
+        "level_only": {SMALL: fit_to(traces, "level")},
+        "hazard": {SMALL: fit_to(traces, "hazard")},
+        "no_hand_back": {LARGE: ours[LARGE].model_copy(update={"calm_tokens": 1_000_000})},
     }
-    for name, calibration in fitted.items():
-        path = folder / f"{name}.json"
-        calibration.save(path)
-        yield name, ABLATION_WORTHS_USD if name in ABLATIONS else WORTHS_USD, shipped() | {SMALL: str(path)}
-    path = folder / "no_hand_back.json"
-    large = Calibration.load(ROOT / shipped()[LARGE])
-    large.model_copy(update={"calm_tokens": 1_000_000}).save(path)
-    yield "no_hand_back", ABLATION_WORTHS_USD, shipped() | {LARGE: str(path)}
+    return ours, {name: ours | change for name, change in changed.items()}
 
 
 async def scripted(client: Client, prompts: Sequence[str], tokens: Floats, share: float) -> list[Answer]:
@@ -197,30 +153,53 @@ async def scripted(client: Client, prompts: Sequence[str], tokens: Floats, share
     )
 
 
+class Asker:
+    """Asks all questions at several worths, judged by other calibrations."""
+
+    def __init__(self, client: Client, asked: Sequence[questions.Question], folder: Path) -> None:
+        self._client = client
+        self._asked = asked
+        self._folder = folder
+
+    async def curve(
+        self, name: str, worths_usd: Sequence[float], judges: Mapping[str, Calibration]
+    ) -> dict[float, Outcome]:
+        """What comes of it, by worth."""
+        files = {model: str(self._folder / f"{name}.{model}.json") for model in judges}
+        for model, calibration in judges.items():
+            calibration.save(Path(files[model]))
+        await recalibrate(CONFIG, files)
+        prompts, found = [q.prompt for q in self._asked], {}
+        for usd in worths_usd:
+            answers = await self._client.ask_all(prompts, model="ghost/auto", temperature=0, ghost={"quality_usd": usd})
+            found[usd] = outcome(self._asked, answers)
+            print(f"  {name} at {usd} USD: {found[usd].point}", flush=True)
+        return found
+
+
 async def measure(url: str) -> dict[str, Any]:
     asked = questions.sample("test", SEED, N)
     prompts = [q.prompt for q in asked]
-    curves: dict[str, list[Outcome]] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        fitted = list(calibrations(Path(folder)))
-        async with Client(url, CONCURRENCY) as client:
-            own = await client.ask_all(prompts, model=SMALL, temperature=0, logprobs=True, top_logprobs=20)
-            small = alone(asked, own)
-            large = alone(asked, await client.ask_all(prompts, model=LARGE, temperature=0))
-            print(f"  small {small.right.mean():.3f}, large {large.right.mean():.3f}", flush=True)
-            curves["random"] = [
-                outcome(asked, await scripted(client, prompts, large.tokens, share)) for share in RANDOM_SHARES
-            ]
-            for name, worths, files in fitted:
-                await recalibrate(CONFIG, files)
-                curves[name] = []
-                for usd in worths:
-                    answers = await client.ask_all(
-                        prompts, model="ghost/auto", temperature=0, ghost={"quality_usd": usd}
-                    )
-                    curves[name].append(outcome(asked, answers))
-                    print(f"  {name} at {usd} USD: {curves[name][-1]}", flush=True)
-    return summarise(asked, own, small, large, curves)
+    ours, others = calibrations()
+    async with Client(url, CONCURRENCY) as client:
+        own = await client.ask_all(prompts, model=SMALL, temperature=0, logprobs=True, top_logprobs=20)
+        small = alone(asked, own)
+        large = alone(asked, await client.ask_all(prompts, model=LARGE, temperature=0))
+        print(f"  small {small.right.mean():.3f}, large {large.right.mean():.3f}", flush=True)
+        random_runs = [outcome(asked, await scripted(client, prompts, large.tokens, share)) for share in RANDOM_SHARES]
+        with tempfile.TemporaryDirectory() as folder:
+            asker = Asker(client, asked, Path(folder))
+            curves = {"ghost": await asker.curve("ghost", WORTHS_USD, ours)}
+            for name, judges in others.items():
+                worths = ABLATION_WORTHS_USD if name in ABLATIONS else WORTHS_USD
+                if judges == ours:
+                    curves[name] = {usd: curves["ghost"][usd] for usd in worths}
+                else:
+                    curves[name] = await asker.curve(name, worths, judges)
+    return summarise(asked, own, small, large, random_runs, curves) | {
+        "detector": ours[SMALL].hazard.name,
+        "rollback": ours[SMALL].rollback,
+    }
 
 
 def summarise(
@@ -228,20 +207,26 @@ def summarise(
     written: Sequence[Answer],
     small: Alone,
     large: Alone,
-    curves: dict[str, list[Outcome]],
+    random_runs: Sequence[Outcome],
+    found: Mapping[str, Mapping[float, Outcome]],
 ) -> dict[str, Any]:
     """The figures, flat, and the curves; draws them too."""
     vocabulary = json.loads((ROOT / "models" / SMALL / "config.json").read_text())["vocab_size"]
     of_token = [entropies(a, vocabulary) for a in written]
-    points = {name: [o.point for o in outcomes] for name, outcomes in curves.items()}
-    points["query"] = sweep(query_scores(asked, small.right), small, large, cascade=False)
-    points["cascade_max"] = sweep(np.array([max(e) for e in of_token]), small, large, cascade=True)
-    points["cascade_mean"] = sweep(np.array([statistics.fmean(e) for e in of_token]), small, large, cascade=True)
+    curves: dict[str, Curve] = {
+        "random": switched([o.written for o in random_runs]),
+        **{name: switched([o.written for o in outcomes.values()]) for name, outcomes in found.items()},
+        "query": swept(query_scores(asked, small.right), small, large, cascade=False),
+        "cascade_max": swept(np.array([max(e) for e in of_token]), small, large, cascade=True),
+        "cascade_mean": swept(np.array([statistics.fmean(e) for e in of_token]), small, large, cascade=True),
+    }
+    points = {name: curve(np.arange(len(asked))) for name, curve in curves.items()}
     low, high = float(small.right.mean()), float(large.right.mean())
     draw({name: found for name, found in points.items() if name not in ABLATIONS}, low, high)
-    middle = min(curves["ghost"], key=lambda o: abs(o.point.share - 0.25))
+    middle = min(found["ghost"].values(), key=lambda o: abs(o.point.share - 0.25))
     return {
-        **{f"area_{name}": area(found, low, high) for name, found in points.items()},
+        **{f"area_{name}": area(of, low, high) for name, of in points.items()},
+        **lead(curves, switched([found["ghost"][usd].written for usd in ABLATION_WORTHS_USD]), small, large),
         "gap_recovered_at_25pct": gap_recovered(points["ghost"], 0.25, low, high),
         "gap_recovered_at_10pct": gap_recovered(points["ghost"], 0.10, low, high),
         "wasted_tokens_share": middle.dropped_share,
@@ -251,8 +236,21 @@ def summarise(
         "worths_usd": list(WORTHS_USD),
         "n": len(asked),
         "seed": SEED,
-        **{f"curve_{name}": found for name, found in points.items()},
+        **{f"curve_{name}": of for name, of in points.items()},
     }
+
+
+def lead(curves: Mapping[str, Curve], ours_at_few: Curve, small: Alone, large: Alone) -> dict[str, float]:
+    """By how much the area of ours is ahead of each policy, with intervals."""
+    everything, low, high = np.arange(len(small.right)), float(small.right.mean()), float(large.right.mean())
+    found = {"area_ghost_at_ablation_worths": area(ours_at_few(everything), low, high)}
+    for name, curve in curves.items():
+        if name != "ghost":
+            ours = ours_at_few if name in ABLATIONS else curves["ghost"]
+            key = f"area_ghost_less_{name}"
+            found[key] = area(ours(everything), low, high) - area(curve(everything), low, high)
+            found[f"{key}_low"], found[f"{key}_high"] = area_lost(ours, curve, small, large)
+    return found
 
 
 def draw(points: dict[str, list[Point]], small: float, large: float) -> None:

@@ -23,17 +23,19 @@ class _Refused(click.ClickException):
 @click.option("--model", required=True, help="the model the calibration is for; other models' traces are refused")
 @click.option("--traces", "path", required=True, type=_FILE, help="labelled traces, see docs/traces.md")
 @click.option("--false-alarms-per-1000", default=12.0, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option("--detector", help="calibrate this one instead of training: level, first_of_step, window, ...")
+@click.option("--detector", help="take this one whatever the traces say: hazard (learned), level, window, ...")
 @click.option("--out", type=_FILE, help="default: MODEL.calibration.json")
 def calibrate(model: str, path: Path, false_alarms_per_1000: float, detector: str | None, out: Path | None) -> None:
     """Fit the detector and its thresholds to labelled traces, and say what they buy."""
+    from ghostrouter.detect.choose import LEARNED
     from ghostrouter.detect.fit import fit  # scikit-learn: a second to import
     from ghostrouter.detect.unlearned import UNLEARNED
     from ghostrouter.errors import TraceInvalid
     from ghostrouter.traces.read import read
 
-    if detector is not None and detector not in UNLEARNED:
-        raise click.BadParameter(f"there is no {detector}; there are {', '.join(UNLEARNED)}", param_hint="--detector")
+    names = (LEARNED, *UNLEARNED)
+    if detector is not None and detector not in names:
+        raise click.BadParameter(f"there is no {detector}; there are {', '.join(names)}", param_hint="--detector")
     try:
         traces = read(path)
         if others := sorted({t.model for t in traces} - {model}):

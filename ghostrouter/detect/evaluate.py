@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from ghostrouter.detect import learn
 from ghostrouter.detect.detector import Detector, Floats, scan
-from ghostrouter.detect.fit import WINDOW_TOKENS
+from ghostrouter.detect.rollback import WINDOW_TOKENS
 from ghostrouter.detect.table import Contender, contenders
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.traces.trace import Trace, padded, padded_labels

@@ -40,7 +40,7 @@ def test_calibrate_names_the_detectors_there_are(tmp_path: Path) -> None:
     args = ["calibrate", "--model", "m", "--traces", str(write(tmp_path / "t.jsonl")), "--detector", "mood"]
     done = CliRunner().invoke(main, args)
     assert done.exit_code == 2
-    assert "there is no mood; there are level, slope," in done.output
+    assert "there is no mood; there are hazard, level, slope," in done.output
 
 
 def test_calibrate_refuses_traces_of_another_model(tmp_path: Path) -> None:

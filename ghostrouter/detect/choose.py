@@ -1,0 +1,71 @@
+"""What of a calibration earns its place: the learned detector, and rolling back to the onset. The traces decide."""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ghostrouter.detect import learn
+from ghostrouter.detect.hazard import Weights
+from ghostrouter.detect.resample import Ranking, interval
+from ghostrouter.detect.rollback import Rollback
+from ghostrouter.detect.unlearned import UNLEARNED
+from ghostrouter.traces.trace import Trace, padded_labels
+
+LEARNED: Final = "hazard"
+
+Array = npt.NDArray[np.float64]
+
+
+class Chosen(NamedTuple):
+    """A detector, the log-odds it gave each token without having seen its group, and why it was chosen."""
+
+    weights: Weights
+    raw: Array
+    reason: str
+
+
+def detector(traces: Sequence[Trace], wanted: str | None) -> Chosen:
+    """The learned one where it beats the best of UNLEARNED by more than chance, else that one; or the one wanted.
+
+    What counts is the area under the ROC curve for "this token is an onset", the learned one not having seen the group:
+    the difference must be above zero in 97.5% of the resamples of the groups.
+
+    Raises:
+        TraceInvalid: there is nothing to learn from.
+    """
+    if wanted is not None and wanted != LEARNED:
+        return _unlearned(wanted, traces, "asked for")
+    weights, raw = learn.train(traces), learn.cross_log_odds(traces)
+    if wanted == LEARNED:
+        return Chosen(weights, raw, "asked for")
+    if not weights.trees:
+        return Chosen(weights, raw, f"fewer than {learn.ENOUGH_ONSETS} onsets: too few to learn from")
+    labels = padded_labels(traces)
+    learned = Ranking(raw, labels)
+    others = {name: Ranking(learn.log_odds(Weights(detector=name), traces), labels) for name in UNLEARNED}
+    every = np.ones(len(traces))
+    best = max(others, key=lambda name: others[name].auroc(every))
+    ahead = interval(lambda w: learned.auroc(w) - others[best].auroc(w), [t.group for t in traces])
+    areas = f"onset AUROC {learned.auroc(every):.5f} learned, {others[best].auroc(every):.5f} {best}; ahead by {ahead}"
+    if ahead.low > 0:
+        return Chosen(weights, raw, areas)
+    return _unlearned(best, traces, areas)
+
+
+def _unlearned(name: str, traces: Sequence[Trace], reason: str) -> Chosen:
+    weights = Weights(detector=name)
+    return Chosen(weights, learn.log_odds(weights, traces), reason)
+
+
+def to_onset(found: Rollback) -> tuple[bool, str]:
+    """Whether to roll back to the onset: where that is nearer than the alarm by more than chance. And why."""
+    if not found.alarms:
+        return False, "nothing alarms"
+    words = (
+        f"{found.alarms} alarms; tokens per alarm left in wrongly or thrown away: "
+        f"{found.wrong_left_alarm + found.right_dropped_alarm:.3f} cut at the alarm, "
+        f"{found.wrong_left_onset + found.right_dropped_onset:.3f} at the onset; nearer by {found.nearer}"
+    )
+    return found.nearer.low > 0, words
