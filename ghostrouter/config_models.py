@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, model_validator
 
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
 from ghostrouter.config_section import NAME, Section
+from ghostrouter.config_speculative import mistake
 from ghostrouter.types import Price, Trust
 
 # A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
@@ -49,6 +50,13 @@ class LocalModel(Section):
     exact_entropy: bool = Field(
         default=True, description="entropies over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )
+
+    @model_validator(mode="after")
+    def _speculates_properly(self) -> Self:
+        wanted = self.engine_kwargs.get("speculative_config")
+        if wanted is not None and (wrong := mistake(wanted)):
+            raise ValueError(f"engine_kwargs.speculative_config of {self.name}: {wrong}")
+        return self
 
     @property
     def speculates(self) -> bool:

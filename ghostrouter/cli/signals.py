@@ -59,12 +59,13 @@ def traces() -> None:
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--out", required=True, type=_FILE)
 @click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(1))
-def record(path: Path, model: str, url: str, out: Path, max_tokens: int) -> None:
+@click.option("--text-only", is_flag=True, help="record the text alone; so is done where no log-probabilities are told")
+def record(path: Path, model: str, url: str, out: Path, max_tokens: int, text_only: bool) -> None:
     """Ask the running service, and label each answer with the first token that leaves the right one."""
     from ghostrouter.traces.record import record_file
 
     try:
-        count = record_file(path, out, url, model, max_tokens)
+        count = record_file(path, out, url, model, max_tokens, text_only)
     except GhostRouterError as error:
         raise _Refused(error) from error
     click.echo(f"{out}: {count} traces")

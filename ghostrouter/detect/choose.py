@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from ghostrouter.detect import learn
 from ghostrouter.detect.hazard import Weights
+from ghostrouter.detect.operating import Operating
 from ghostrouter.detect.resample import Ranking, interval
 from ghostrouter.detect.rollback import Rollback
 from ghostrouter.detect.unlearned import UNLEARNED
@@ -26,11 +27,12 @@ class Chosen(NamedTuple):
     reason: str
 
 
-def detector(traces: Sequence[Trace], wanted: str | None) -> Chosen:
+def detector(traces: Sequence[Trace], wanted: str | None, false_alarms_per_1000: float) -> Chosen:
     """The learned one where it beats the best of UNLEARNED by more than chance, else that one; or the one wanted.
 
-    What counts is the area under the ROC curve for "this token is an onset", the learned one not having seen the group:
-    the difference must be above zero in 97.5% of the resamples of the groups.
+    What counts is what serving gets: the share of onsets that alarm at the very token, at the rate of false alarms
+    asked for, the learned one not having seen the group. The difference must be above zero in 97.5% of the resamples of
+    the groups. The areas under the ROC curve for "this token is an onset" are told beside it.
 
     Raises:
         TraceInvalid: there is nothing to learn from.
@@ -42,16 +44,33 @@ def detector(traces: Sequence[Trace], wanted: str | None) -> Chosen:
         return Chosen(weights, raw, "asked for")
     if not weights.trees:
         return Chosen(weights, raw, f"fewer than {learn.ENOUGH_ONSETS} onsets: too few to learn from")
-    labels = padded_labels(traces)
-    learned = Ranking(raw, labels)
-    others = {name: Ranking(learn.log_odds(Weights(detector=name), traces), labels) for name in UNLEARNED}
-    every = np.ones(len(traces))
-    best = max(others, key=lambda name: others[name].auroc(every))
-    ahead = interval(lambda w: learned.auroc(w) - others[best].auroc(w), [t.group for t in traces])
-    areas = f"onset AUROC {learned.auroc(every):.5f} learned, {others[best].auroc(every):.5f} {best}; ahead by {ahead}"
-    if ahead.low > 0:
-        return Chosen(weights, raw, areas)
-    return _unlearned(best, traces, areas)
+    learned = _Figures(traces, raw, false_alarms_per_1000)
+    others = {
+        name: _Figures(traces, learn.log_odds(Weights(detector=name), traces), false_alarms_per_1000)
+        for name in UNLEARNED
+    }
+    best = max(others, key=lambda name: others[name].all)
+    groups = [t.group for t in traces]
+    found = interval(lambda w: learned.recall(w) - others[best].recall(w), groups)
+    areas = interval(lambda w: learned.auroc(w) - others[best].auroc(w), groups)
+    words = f"learned {learned}, {best} {others[best]}; learned less {best}: found {found}, AUROC {areas}"
+    if found.low > 0:
+        return Chosen(weights, raw, words)
+    return _unlearned(best, traces, words)
+
+
+class _Figures:
+    """How good a detector is, at any weights of the traces; `all`: on all of them, what decides first."""
+
+    def __init__(self, traces: Sequence[Trace], raw: Array, false_alarms_per_1000: float) -> None:
+        scores = [r[: len(t.signals)] for r, t in zip(raw, traces, strict=True)]
+        self.recall = Operating(traces, scores, false_alarms_per_1000 / 1000).recall
+        self.auroc = Ranking(raw, padded_labels(traces)).auroc
+        every = np.ones(len(traces))
+        self.all = self.recall(every), self.auroc(every)
+
+    def __str__(self) -> str:
+        return f"finds {self.all[0]:.4f} of the onsets at once (AUROC {self.all[1]:.5f})"
 
 
 def _unlearned(name: str, traces: Sequence[Trace], reason: str) -> Chosen:

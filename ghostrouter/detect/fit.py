@@ -66,7 +66,7 @@ def fit(
     Raises:
         TraceInvalid: there is nothing to learn from.
     """
-    weights, raw, why = choose.detector(traces, detector)
+    weights, raw, why = choose.detector(traces, detector, false_alarms_per_1000)
     labels = padded_labels(traces)
     counts = ~np.isnan(labels)
     slope, bias = learn.platt(raw[counts], labels[counts] == 1)

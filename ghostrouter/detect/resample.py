@@ -21,7 +21,7 @@ class Interval(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:+.5f} [{self.low:+.5f}, {self.high:+.5f}]"
+        return f"{self.value:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
 
 def interval(figure: Callable[[Weights], float], groups: Sequence[str], seed: int = 0) -> Interval:

@@ -49,6 +49,6 @@ def test_a_clear_lead_is_told_from_none() -> None:
     lead = area(ours(EVERY), 0.5, 1.0) - area(worse(EVERY), 0.5, 1.0)
     assert 0 < low < lead < high
     # The same share, and right answers to other questions: sometimes the one is ahead, sometimes the other.
-    one, other = (written(0.1, 1.0)._replace(right=np.asarray(wrong != EVERY % 4, dtype=float)) for wrong in (0, 2))
+    one, other = (written(0.1, 1.0)._replace(right=np.where(wrong == EVERY % 4, 0.0, 1.0)) for wrong in (0, 2))
     low, high = area_lost(switched([one]), switched([other]), SMALL, LARGE)
     assert low < 0 < high
