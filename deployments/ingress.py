@@ -323,7 +323,7 @@ class Ingress:
         if label and session.segments:
             first = session.segments[0]
             level = self._promotions.observe(label.task, first.ttft_s, _confidence(first), now_s)
-            if label.task in self._decider.config.router.tiers:
+            if self._promotions.has_targets:
                 self._emit(metrics.PROMOTION, level, task=label.task)
 
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
