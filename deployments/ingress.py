@@ -1,13 +1,11 @@
 """Where requests come in and tokens stream out."""
 
 import logging
-import math
 import secrets
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from itertools import zip_longest
 from types import MappingProxyType
 from typing import Any
 
@@ -44,12 +42,13 @@ from ghostrouter.policy import plan, switch
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.retry import Retry
+from ghostrouter.policy.sightings import Watch, sightings
 from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.policy.tiers import Promotions
 from ghostrouter.replay import prompts
 from ghostrouter.replay.answers import AnswerRedactor
 from ghostrouter.replay.journal import Opening, Outcome
-from ghostrouter.replay.session import Ask, Growth, Segment, Session
+from ghostrouter.replay.session import Ask, Growth, Session
 from ghostrouter.routing import live, preview
 from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
 from ghostrouter.types import Plan, Prompt, Sampling
@@ -77,7 +76,7 @@ class Ingress:
         self._models = Models.load(config)
         self._decider = Decider(config, self._models)
         self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
-        self._promotions = Promotions(config.router.promotion)
+        self._watch = Watch(secrets.token_hex(8), self._observed, Promotions(config.router.promotion))
         self._refused_change = ""
         self.redaction = config.redaction.mode
         self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
@@ -89,7 +88,7 @@ class Ingress:
         self._replay = replay
         self._recorder = Recorder(replay, config.journal.patience_s)
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
-        self.events = Events(events, config.journal.patience_s, self._emit)
+        self.events = Events(events, config.journal.patience_s, self._emit, self._watch)
         self.jobs = Jobs(self.kept, self.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
@@ -123,7 +122,7 @@ class Ingress:
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
             return
         if config.router.promotion != self._decider.config.router.promotion:
-            self._promotions = Promotions(config.router.promotion)
+            self._watch.promotions = Promotions(config.router.promotion)
         self._decider, self._refused_change = decider, ""
         self._emit(metrics.CHANGES, 1, outcome="taken")
 
@@ -195,7 +194,7 @@ class Ingress:
         began_s, decider = time.monotonic(), self._decider
         label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
-        present = Present(self._observed, self._promotions.levels, labelled_s)
+        present = Present(self._observed, self._watch.promotions.levels, labelled_s)
         decided = decider.decide(call, label, learned, CALLING.get().caller, present, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
@@ -313,18 +312,10 @@ class Ingress:
 
     def _learn(self, session: Session, failed: bool, now_s: float) -> None:
         """What an answer tells of its models and of the tier it began with."""
-        for segment, after in zip_longest(session.segments, session.segments[1:]):
-            if after.reason in ("failure", "shed") if after else failed:
-                self._observed.failed(segment.model, now_s)
-            elif segment.ttft_s is not None and segment.first_token_at_s and segment.last_token_at_s:
-                rest_s = segment.last_token_at_s - segment.first_token_at_s
-                self._observed.answered(segment.model, segment.ttft_s, segment.generated_tokens, rest_s, now_s)
-        label = session.plan.classification
-        if label and session.segments:
-            first = session.segments[0]
-            level = self._promotions.observe(label.task, first.ttft_s, _confidence(first), now_s)
-            if self._promotions.has_targets:
-                self._emit(metrics.PROMOTION, level, task=label.task)
+        self._watch.saw(sightings(session, failed), now_s)
+        label, promotions = session.plan.classification, self._watch.promotions
+        if label and promotions.has_targets:
+            self._emit(metrics.PROMOTION, promotions.levels.get(label.task, 0), task=label.task)
 
     def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
         session, now_s = opened.session, time.monotonic()
@@ -340,12 +331,6 @@ class Ingress:
             opened.log.end(outcome, record, error)
         if not moved:  # who goes on with it records it
             self.events.post(Event.trace(opened.opening.owner, time.time(), record))
-
-
-def _confidence(segment: Segment) -> float | None:
-    """The geometric mean of its tokens' probabilities; None where the engine tells none."""
-    told = [t.logprob for t in segment.tokens if t.rank]
-    return math.exp(sum(told) / len(told)) if told else None
 
 
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:

@@ -72,8 +72,8 @@ class Tier(_Section):
 
 
 class Promotion(_Section):
-    """When a task moves a row up its tier table for a while, or without one a model up its route, because its answers miss
-    a target. Off without targets."""
+    """When a task moves a row up its tier table for a while, or without one a model up its route, because its answers
+    miss a target. Off without targets."""
 
     first_token_s: float | None = Field(default=None, gt=0, description="a first token after that misses the target")
     confidence: float | None = Field(
