@@ -72,7 +72,7 @@ class Ingress:
         self._recorder = Recorder(replay, config.journal.patience_s)
         self.planner = Planner(config, self._models, classifier, self._guarded, self._recorder, self._emit)
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
-        self.events = Events(events, config.journal.patience_s, self._emit)
+        self.events = Events(events, config.journal.patience_s, self._emit, self.planner.watch)
         self.jobs = Jobs(self.kept, self.planner.open, self.run, self.events, config.adapters(), config.events)
         rules = config.sessions
         self._conductor = Conductor(
@@ -94,9 +94,9 @@ class Ingress:
         bouncer = Middleware(Bouncer, door=self._door, desk=self._desk, redaction=self._config.redaction.mode)
         return http.app(self, self._config.sessions.max_body_bytes, bouncer)
 
-    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""
-        self.planner.reconfigure(user_config)
+        await self.planner.reconfigure(user_config)
 
     async def ready(self) -> bool:
         """Whether an answer could be given: some model of the default route is ready, or in the cloud."""

@@ -1,5 +1,6 @@
 """From a call to a session that can be run: classify, decide, reserve, open."""
 
+import asyncio
 import logging
 import secrets
 import time
@@ -20,8 +21,9 @@ from ghostrouter.config import GraphConfig
 from ghostrouter.errors import BudgetExceeded, ConfigError, InvalidRequest
 from ghostrouter.events import metrics
 from ghostrouter.guard.discretion import Discretion
-from ghostrouter.policy import experience, plan
+from ghostrouter.policy import plan
 from ghostrouter.policy.observed import Observed
+from ghostrouter.policy.sightings import Watch, sightings
 from ghostrouter.policy.tiers import Promotions
 from ghostrouter.replay import prompts
 from ghostrouter.replay.ask import Ask
@@ -35,7 +37,7 @@ log = logging.getLogger("ray.serve")
 
 
 class Planner:
-    """Decides by the configuration that is in force, and by what the answers of this ingress have told."""
+    """Decides by the configuration that is in force, and by what the ingresses have seen of answers (`watch`)."""
 
     def __init__(
         self,
@@ -55,21 +57,22 @@ class Planner:
         self._recorder = recorder
         self._emit = emit
         self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
-        self._promotions = Promotions(config.router.promotion)
+        self.watch = Watch(secrets.token_hex(8), self._observed, Promotions(config.router.promotion))
 
-    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
-        by the log, a metric and `GET /v1/status`: Serve would end a replica whose `reconfigure` raises."""
+        by the log, a metric and `GET /v1/status`: Serve would end a replica whose `reconfigure` raises. Meanwhile the
+        one before decides: rules take a tenth of a second to get ready."""
         try:
             config = live.changed(self._config, user_config)
-            decider = Decider(config, self._models)
+            decider = await asyncio.to_thread(Decider, config, self._models)
         except ConfigError as error:
             self._refused_change = str(error)
             self._emit(metrics.CHANGES, 1, outcome="refused")
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
             return
         if config.router.promotion != self._decider.config.router.promotion:
-            self._promotions = Promotions(config.router.promotion)
+            self.watch.promotions = Promotions(config.router.promotion)
         self._decider, self._refused_change = decider, ""
         self._emit(metrics.CHANGES, 1, outcome="taken")
 
@@ -125,17 +128,17 @@ class Planner:
     def end(self, session: Session, failed: bool, now_s: float) -> None:
         """It is over: what it tells counts for what is decided next."""
         self._observed.end(session.plan.models[0])
-        level = experience.learn(session, failed, self._observed, self._promotions, now_s)
-        label = session.plan.classification
-        if label and label.task in self._decider.config.router.tiers:
-            self._emit(metrics.PROMOTION, level, task=label.task)
+        self.watch.saw(sightings(session, failed), now_s)
+        label, promotions = session.plan.classification, self.watch.promotions
+        if label and promotions.has_targets:
+            self._emit(metrics.PROMOTION, promotions.levels.get(label.task, 0), task=label.task)
 
     async def _decide(self, call: ChatCall) -> Decided:
         """The decision for a call: of a preview and of a call to be answered alike."""
         began_s, decider = time.monotonic(), self._decider
         label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
-        present = Present(self._observed, self._promotions.levels, labelled_s)
+        present = Present(self._observed, self.watch.promotions.levels, labelled_s)
         decided = decider.decide(call, label, learned, CALLING.get().caller, present, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 

@@ -69,7 +69,8 @@ class Tier(Section):
 
 
 class Promotion(Section):
-    """When a task moves a row up its tier table for a while, because its answers miss a target. Off without targets."""
+    """When a task moves a row up its tier table for a while, or without one a model up its route, because its answers
+    miss a target. Off without targets."""
 
     first_token_s: float | None = Field(default=None, gt=0, description="a first token after that misses the target")
     confidence: float | None = Field(
@@ -78,7 +79,7 @@ class Promotion(Section):
     breaches: int = Field(default=3, ge=1, description="so many misses in a row move it up")
     healthy: int = Field(default=10, ge=1, description="so many answers in a row that keep it move it down again")
     hold_s: float = Field(default=60.0, ge=0, description="but not before it has stayed so long")
-    most: int = Field(default=2, ge=1, description="rows up, at most")
+    most: int = Field(default=2, ge=1, description="rows or models up, at most")
 
 
 class LowConfidence(Section):

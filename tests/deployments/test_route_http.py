@@ -113,19 +113,19 @@ async def test_a_rule_changes_while_it_serves_and_a_wrong_one_does_not() -> None
 
     assert await plan() == ["small", "large"]
     before = (await service.get("/v1/status")).json["configuration"]
-    service.ingress.reconfigure({"routes": zebra})
+    await service.ingress.reconfigure({"routes": zebra})
     assert await plan() == ["large"]
     assert "ghost/zoo" in [m["id"] for m in (await service.get("/v1/models")).json["data"]]
     after = (await service.get("/v1/status")).json["configuration"]
     assert (before["refused"], after["refused"]) == (None, None)
     assert before["version"] != after["version"]
     wrong = {**zebra, "zoo": {"models": ["large"], "rules": ["(zebra"]}}
-    service.ingress.reconfigure({"routes": wrong})
+    await service.ingress.reconfigure({"routes": wrong})
     told = (await service.get("/v1/status")).json["configuration"]
     assert told["version"] == after["version"]
     assert "routes.zoo.rules: '(zebra' is no regular expression" in told["refused"]
     assert await plan() == ["large"]
-    service.ingress.reconfigure({})
+    await service.ingress.reconfigure({})
     assert (await service.get("/v1/status")).json["configuration"] == before
     assert await plan() == ["small", "large"]
 
