@@ -143,4 +143,4 @@ async def test_an_ingress_learns_from_the_answers_of_another() -> None:
     assert both.first_token_s != own.first_token_s
     await here.post(CHAT, BODY)
     await here.ingress.events.settled()
-    assert here.ingress.planner.watch.tell().heard == there.ingress._watch.tell().heard + 1
+    assert here.ingress.planner.watch.tell().heard == there.ingress.planner.watch.tell().heard + 1
