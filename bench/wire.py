@@ -4,25 +4,25 @@
 
 `vllm serve` with ghost-cloud is an OpenAI-compatible cloud; LiteLLM's proxy in front of it speaks Anthropic's and
 Gemini's protocols. Every adapter asks the same questions, greedily; what it reads has to be what a plain HTTP call
-without streaming gets from vLLM. ghost-cloud knows no tools: those are left to the contract suite. LiteLLM's Gemini
-streams end with a usage of zero tokens (it asks its upstream for none): not believed, but counted, marked estimated.
+without streaming gets from vLLM. Adapters always stream; `whole` is our own API asked without streaming, with each
+protocol behind it. ghost-cloud has never seen a tool: that its calls fit the schema is vLLM's guided decoding, that
+they come through in one piece is what is measured. LiteLLM's Gemini streams end with a usage of zero tokens (it asks
+its upstream for none): not believed, but counted, marked estimated.
 """
 
 import asyncio
+import json
 import os
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 import yaml
 
 from bench.cloud import cloud
 from bench.peers import LITELLM, python_of
-from bench.service import ROOT, START_S, write
+from bench.service import ROOT, running, server, write
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import GhostRouterError
@@ -38,6 +38,24 @@ MODELS = {
     "anthropic": {"provider": "anthropic", "base_url": f"http://127.0.0.1:{PORT}"},
     "gemini": {"provider": "gemini", "base_url": f"http://127.0.0.1:{PORT}/v1beta"},
 }
+# Nothing in it that a model which knows no JSON could go on with for ever.
+TOOL: dict[str, Any] = {
+    "name": "look_up",
+    "description": "Looks up a person.",
+    "parameters": {
+        "type": "object",
+        "properties": {
+            "town": {"type": "string", "enum": ["Udine", "Elvas", "Pellow"]},
+            "year": {"type": "integer", "enum": [1813, 1826, 1880]},
+        },
+        "required": ["town", "year"],
+        "additionalProperties": False,
+    },
+}
+GUIDED = (
+    *("--enable-auto-tool-choice", "--tool-call-parser", "hermes"),
+    *("--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}'),
+)
 
 
 @contextmanager
@@ -46,33 +64,12 @@ def proxy(upstream: str) -> Iterator[None]:
     python = python_of("litellm", LITELLM)
     config = ROOT / "logs" / "bench-wire.yaml"
     config.parent.mkdir(exist_ok=True)
-    params = {"model": "openai/ghost-cloud", "api_base": upstream, "api_key": "none"}
+    params = {"model": "hosted_vllm/ghost-cloud", "api_base": upstream, "api_key": "none"}
     config.write_text(yaml.safe_dump({"model_list": [{"model_name": "ghost-cloud", "litellm_params": params}]}))
     command = [str(python.with_name("litellm")), "--config", str(config), "--host", "127.0.0.1", "--port", str(PORT)]
-    environment = {**os.environ, "LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
-    log = Path(config).with_suffix(".log")
-    with log.open("wb") as out, _start(command, environment, out) as child:
-        try:
-            deadline = time.monotonic() + START_S
-            while not _is_up():
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the proxy did not start; see {log}")
-                time.sleep(1)
-            yield
-        finally:
-            child.terminate()
-            child.wait(60)
-
-
-def _start(command: list[str], environment: dict[str, str], out: BinaryIO) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)  # noqa: S603
-
-
-def _is_up() -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{PORT}/health/liveliness", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    environment = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
+    with server(command, f"http://127.0.0.1:{PORT}/health/liveliness", "bench-wire", environment):
+        yield
 
 
 async def _ask(
@@ -89,18 +86,13 @@ async def _ask(
     return text, end, frames
 
 
-async def _plain(prompt: str) -> str:
-    """What vLLM says without streaming, asked by nothing of ours."""
-    body = {
-        "model": "ghost-cloud",
-        "messages": [{"role": "user", "content": prompt}],
-        "max_tokens": 300,
-        "temperature": 0,
-    }
+async def _plain(**body: Any) -> dict[str, Any]:
+    """vLLM's message without streaming, asked by nothing of ours."""
     async with httpx.AsyncClient(timeout=120) as client:
-        answer = await client.post("http://127.0.0.1:8111/v1/chat/completions", json=body)
-    told: str = answer.raise_for_status().json()["choices"][0]["message"]["content"]
-    return told
+        asked = {"model": "ghost-cloud", "temperature": 0, **body}
+        answer = await client.post("http://127.0.0.1:8111/v1/chat/completions", json=asked)
+    message: dict[str, Any] = answer.raise_for_status().json()["choices"][0]["message"]
+    return message
 
 
 async def _lane(name: str, asked: list[str], wanted: list[str]) -> dict[str, Any]:
@@ -124,19 +116,95 @@ async def _lane(name: str, asked: list[str], wanted: list[str]) -> dict[str, Any
     return {f"{name}_{k}": v for k, v in counts.items()} | ({f"{name}_error": error} if error else {})
 
 
-async def measure() -> dict[str, Any]:
+async def _ours(url: str, name: str, prompt: str, stream: bool, **body: Any) -> dict[str, Any]:
+    """The message that our own API gives, put together again if it was streamed: text, and one tool call's parts."""
+    asked = {"model": name, "messages": _user(prompt), "temperature": 0, "stream": stream, **body}
+    async with httpx.AsyncClient(base_url=url, timeout=120) as client:
+        answer = (await client.post("/v1/chat/completions", json=asked)).raise_for_status()
+    if not stream:
+        told: dict[str, Any] = answer.json()["choices"][0]["message"]
+        return told
+    message: dict[str, Any] = {"content": "", "tool_calls": []}
+    for line in answer.text.splitlines():
+        event = json.loads(line.removeprefix("data: ")) if line.startswith("data: {") else {}
+        if "error" in event:
+            raise httpx.HTTPError(event["error"]["message"])
+        for choice in event.get("choices", ()):
+            message["content"] += choice["delta"].get("content") or ""
+            for part in choice["delta"].get("tool_calls") or ():
+                if part["index"] == len(message["tool_calls"]):
+                    message["tool_calls"].append({"function": {"name": "", "arguments": ""}})
+                function = message["tool_calls"][part["index"]]["function"]
+                function["name"] += part["function"].get("name") or ""
+                function["arguments"] += part["function"].get("arguments") or ""
+    return message
+
+
+async def _whole(url: str, asked: list[str], wanted: list[str]) -> dict[str, Any]:
+    """Our own API without streaming, a model of each protocol behind it."""
+    found = {}
+    for name in MODELS:
+        got = [await _ours(url, name, prompt, False, max_tokens=300) for prompt in asked]
+        found[f"{name}_whole_same"] = sum(g["content"] == text for g, text in zip(got, wanted, strict=True))
+    return found
+
+
+async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
+    """A named function, its arguments guided by the schema: each protocol, streaming and not."""
+    found: dict[str, Any] = {}
+    body = {"tools": [{"type": "function", "function": TOOL}], "max_tokens": 120}
+    body["tool_choice"] = {"type": "function", "function": {"name": TOOL["name"]}}
+    wanted = [_called(await _plain(messages=_user(prompt), **body)) for prompt in asked]
+    found["tools_fit_upstream"] = sum(w is not None for w in wanted)
+    for name in MODELS:
+        for stream, how in ((True, "streamed"), (False, "whole")):
+            calls, error = [], ""
+            for prompt in asked:
+                try:
+                    calls.append(_called(await _ours(url, name, prompt, stream, **body)))
+                except httpx.HTTPError as failure:
+                    error = str(failure)
+                    calls.append(None)
+            found[f"{name}_tools_{how}_fit"] = sum(c is not None for c in calls)
+            found[f"{name}_tools_{how}_same"] = sum(
+                c is not None and c == w for c, w in zip(calls, wanted, strict=True)
+            )
+            if error:
+                found[f"{name}_tools_{how}_error"] = error
+    return found
+
+
+def _called(message: dict[str, Any]) -> dict[str, Any] | None:
+    """The arguments of the one call that a message makes; None if that is not what it is, or they do not fit."""
+    calls = message.get("tool_calls") or []
+    if len(calls) != 1 or calls[0]["function"]["name"] != TOOL["name"]:
+        return None
+    try:
+        arguments: dict[str, Any] = json.loads(calls[0]["function"]["arguments"])
+    except ValueError:
+        return None
+    properties = TOOL["parameters"]["properties"]
+    fits = arguments.keys() == properties.keys() and all(v in properties[k]["enum"] for k, v in arguments.items())
+    return arguments if fits else None
+
+
+def _user(prompt: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": prompt}]
+
+
+async def measure(url: str) -> dict[str, Any]:
     asked = [q.prompt for q in questions.sample("test", 5, N)]
-    wanted = [await _plain(p) for p in asked]
+    wanted = [(await _plain(messages=_user(p), max_tokens=300))["content"] for p in asked]
     found: dict[str, Any] = {}
     for name in MODELS:
         found |= await _lane(name, asked, wanted)
-    return {**found, "n": N}
+    return {**found, **await _whole(url, asked, wanted), **await _tools(url, asked), "n": N}
 
 
 def main() -> None:
     os.environ |= {"ANTHROPIC_API_KEY": KEY, "GEMINI_API_KEY": KEY}
-    with cloud() as upstream, proxy(upstream):
-        write("wire", asyncio.run(measure()))
+    with cloud(*GUIDED) as upstream, proxy(upstream), running("bench/wire.yaml", "http://127.0.0.1:8113") as url:
+        write("wire", asyncio.run(measure(url)))
 
 
 if __name__ == "__main__":

@@ -29,7 +29,8 @@ from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Switching
 from ghostrouter.policy.value import cost_usd
 from ghostrouter.replay.seam import Seam
-from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
+from ghostrouter.replay.segment import OpenReason, Segment
+from ghostrouter.replay.session import Delta, Session
 from ghostrouter.types import Frame, KvMode, Price, Prompt, SegmentRequest
 
 # A replica of ours that has failed needs no time to recover: another one takes over.
@@ -183,7 +184,7 @@ class Conductor:
         """Open the next segment, its engine's KV cache prepared as far as that pays."""
         source, replica = session.current, warming.replica(following.model)
         if source.reason in ("handoff", "hand_back") and source.stall_s is not None:
-            self._switching.observe(source.model, len(source.tokens), source.stall_s)
+            self._switching.observe(source)
         changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
         prepared: KvMode | None = None
         if replica:
@@ -232,7 +233,10 @@ class Conductor:
         target = switch.cheaper(models, current.model) if back else switch.stronger(models, current.model)
         if target is None:  # the verdict came although the request forbade it
             raise NothingCanAnswer(f"{current.model} gave up the answer and the plan has no model for it")
-        return _Next(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", verdict.onset)
+        onset = verdict.onset
+        if back and onset is not None:  # what the better model has written meanwhile is paid for: the whole steps of it
+            onset = current.last_step(onset)
+        return _Next(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", onset)
 
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:
         models, current = session.plan.models, session.current.model

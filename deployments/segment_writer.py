@@ -99,9 +99,9 @@ class SegmentWriter:
                 fresh, now_s = inbox.take(), self._clock()
                 for token in fresh:
                     hold.admit(token, now_s)
-                self._watcher.report(watch, fresh, urgent=bool(hold.waiting))
+                self._watcher.report(watch, fresh, urgent=bool(hold.waiting) or _may_part(request, fresh))
                 verdict = watch.take_verdict()
-                end = self._judge(verdict, request, hold, inbox.usage) if verdict else None
+                end = self._judge(verdict, request, hold, inbox) if verdict else None
                 if end is None:  # what an end holds is the seam's to keep or drop, however long it has waited
                     hold.expire(now_s)
                     if inbox.finish and not hold.waiting:
@@ -137,13 +137,16 @@ class SegmentWriter:
         return min((x for x in (hold.patience_s(now_s), frame_s) if x is not None), default=None)
 
     @staticmethod
-    def _judge(verdict: Verdict, request: SegmentRequest, hold: HoldBack, usage: Usage | None) -> SegmentEnd | None:
-        """Act on a verdict: end the segment, or let tokens go."""
+    def _judge(verdict: Verdict, request: SegmentRequest, hold: HoldBack, inbox: _Inbox) -> SegmentEnd | None:
+        """Act on a verdict: end the segment, or let tokens go. An answer that is all there is not handed back."""
         if verdict.action == "handoff" and request.may_hand_off:
-            return SegmentEnd("handoff", hold.waiting, verdict, usage)
+            return SegmentEnd("handoff", hold.waiting, verdict, inbox.usage)
         if verdict.action == "hand_back" and request.may_hand_back:
-            return SegmentEnd("hand_back", hold.waiting, verdict, usage)
-        hold.judge(verdict)
+            if not inbox.finish:
+                return SegmentEnd("hand_back", hold.waiting, verdict, inbox.usage)
+            hold.let_go()
+        else:
+            hold.judge(verdict)
         return None
 
     @staticmethod
@@ -174,6 +177,11 @@ class SegmentWriter:
     def _count_running(self, change: int) -> None:
         self._running += change
         self._emit(metrics.RUNNING, self._running, model=self._watcher.model)
+
+
+def _may_part(request: SegmentRequest, tokens: Sequence[Token]) -> bool:
+    """Whether the answer may be handed back behind one of the tokens: what is written after it is thrown away."""
+    return request.may_hand_back and any(t.step_start for t in tokens)
 
 
 def _is_known(token: Token) -> bool:

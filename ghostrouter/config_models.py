@@ -4,33 +4,29 @@ import os
 from collections.abc import Mapping
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
+from ghostrouter.config_section import NAME, Section
 from ghostrouter.config_speculative import mistake
 from ghostrouter.types import Price, Trust
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 # A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
 CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class SamplingDefaults(_Section):
+class SamplingDefaults(Section):
     """What a request gets that does not say otherwise."""
 
     temperature: float = Field(default=1.0, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
 
 
-class LocalModel(_Section):
+class LocalModel(Section):
     """A model that runs here, on replicas of its own."""
 
-    name: str = Field(pattern=_NAME, description="the name clients ask for")
+    name: str = Field(pattern=NAME, description="the name clients ask for")
     source: str = Field(description="a folder (relative to the working directory) or a model id of a hub")
     calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
     sampling: SamplingDefaults = SamplingDefaults()
@@ -82,7 +78,7 @@ class LocalModel(_Section):
         return count if isinstance(count, int) else 1 if count is None else 100  # "auto" means up to a hundred
 
 
-class CloudModel(_Section):
+class CloudModel(Section):
     """A model behind somebody else's API.
 
     With a `provider` of the catalogue (`ghostrouter models` shows it) all that is known of it is filled in; what is
@@ -126,7 +122,10 @@ class CloudModel(_Section):
     reasons: bool = Field(default=False, description="whether it reasons before it answers")
     reasoning_field: str | None = Field(default=None, description="where its events carry reasoning text")
     seed_field: str | None = Field(default="seed", description="what it calls a seed; null: it takes none")
-    stream_usage: StreamUsage = Field(default="asked", description="whether its streams tell what they used")
+    stream_usage: StreamUsage = Field(
+        default="asked",
+        description="when its streams tell usage: asked to, at the end or (always) in every event; given: unasked",
+    )
     max_tokens_field: str = Field(default="max_tokens", description="what it calls the limit of an answer")
     echo_tokens: int | None = Field(
         default=None,
@@ -149,7 +148,7 @@ class CloudModel(_Section):
         return self.echo_tokens
 
 
-class Providers(_Section):
+class Providers(Section):
     """Models of the catalogue, without a word about them elsewhere."""
 
     discover: bool = Field(default=True, description="offer the models of every provider whose key is set")
@@ -160,7 +159,7 @@ class Providers(_Section):
     )
 
 
-class Breakers(_Section):
+class Breakers(Section):
     """When a model of the cloud is left alone for a while."""
 
     window_s: float = Field(default=60.0, gt=0, description="calls older than that do not count")

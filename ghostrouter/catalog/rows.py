@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["openai", "anthropic", "gemini"]
 Continues = Literal["prefix", "assistant", "instruct", "none"]
-StreamUsage = Literal["asked", "given", "none"]
+# When a stream tells what it used: asked to, at its end or with every event; unasked; never.
+StreamUsage = Literal["asked", "always", "given", "none"]
 
 
 class _Row(BaseModel):

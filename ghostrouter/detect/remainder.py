@@ -18,6 +18,11 @@ class Remainder(BaseModel):
     beta: float = Field(gt=0)
     tokens_per_step: float = Field(gt=0)
 
+    @property
+    def failures(self) -> float:
+        """How many failed steps what is known of all answers is worth, against those of one answer."""
+        return self.alpha
+
     def step_hazard(self, failed_steps: float = 0, clean_steps: float = 0) -> float:
         """The probability that the model goes wrong in its next step.
 

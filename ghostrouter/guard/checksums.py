@@ -1,6 +1,7 @@
 """Check digits of cards, bank accounts and national ids. Every function takes the bare characters."""
 
 from collections.abc import Sequence
+from functools import cache
 from operator import mul
 
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
@@ -37,22 +38,39 @@ def mod97(iban: bytes) -> bool:
     return int("".join(map(_BASE36.__getitem__, (iban[4:] + iban[:4]).upper()))) % 97 == 1
 
 
-def weighted(digits: str, weights: Sequence[int]) -> int:
-    """The sum of the digits by their weights."""
-    return sum(map(mul, map(int, digits), weights))
+def weighted(digits: bytes, weights: Sequence[int]) -> int:
+    """The sum of the digits by their weights, as far as both go."""
+    return sum(map(mul, digits.translate(_PLAIN), weights))
 
 
-def verhoeff_product(digits: str, place: int) -> int:
-    """India's Aadhaar: the product that has to be zero; of a number's part with `place` digits behind it, its factor."""
+def verhoeff(digits: bytes) -> bool:
+    """Of twelve digits, India's Aadhaar."""
+    _, outer, inner = groups_of_four()
+    a, b, c = int(digits[:4]), int(digits[4:8]), int(digits[8:])
+    return DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0
+
+
+@cache
+def groups_of_four() -> tuple[list[int], list[int], list[int]]:
+    """Of every group of four digits: its part of Luhn's sum, and of Verhoeff's product as the first or last and as the
+    second of three."""
+    groups = [f"{n:04}".encode() for n in range(10_000)]
+    outer, inner = ([_verhoeff_product(group, place) for group in groups] for place in (0, 4))
+    return [luhn_sum(group) for group in groups], outer, inner
+
+
+def _verhoeff_product(digits: bytes, place: int) -> int:
+    """The product that has to be zero; of a number's part with `place` digits behind it, its factor."""
     product = 0
-    for i, digit in enumerate(reversed(digits), place):
-        product = DIHEDRAL[product][_TURN[i % 8][int(digit)]]
+    for i, digit in enumerate(reversed(digits.translate(_PLAIN)), place):
+        product = DIHEDRAL[product][_TURN[i % 8][digit]]
     return product
 
 
-def mod11_10(digits: str) -> bool:
+def mod11_10(digits: bytes) -> bool:
     """ISO/IEC 7064, MOD 11,10: Germany's tax id."""
+    *body, check = digits.translate(_PLAIN)
     product = 10
-    for digit in digits[:-1]:
-        product = 2 * ((int(digit) + product) % 10 or 10) % 11
-    return (11 - product) % 10 == int(digits[-1])
+    for digit in body:
+        product = 2 * ((digit + product) % 10 or 10) % 11
+    return (11 - product) % 10 == check

@@ -1,12 +1,11 @@
 """Tables of numbers: rows of groups of four digits, in which every group might begin a card's number and none does.
 
-Looked at group by group by the general way, such a row is the dearest of all texts.
+Looked at group by group by the general way, such a row would be the dearest of all texts.
 """
 
 import re
-from functools import cache
 
-from ghostrouter.guard.checksums import DIHEDRAL, luhn_sum, verhoeff_product
+from ghostrouter.guard.checksums import DIHEDRAL, groups_of_four
 
 # A group that begins with a zero may begin a telephone number.
 _ROW = re.compile(rb"(?:[1-9]\d{3} ){5,16}(?=[1-9]\d{3}\b)")
@@ -20,7 +19,7 @@ def end(text: bytes, begin: int, number: bytes) -> int:
 
     `number` are the digits of the first groups.
     """
-    luhn, outer, inner = _tables()
+    luhn, outer, inner = groups_of_four()
     a, b, c = int(number[:4]), int(number[4:8]), int(number[8:12])
     if DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0:
         return 0
@@ -35,18 +34,3 @@ def end(text: bytes, begin: int, number: bytes) -> int:
         at += _BYTES
         a, b, c = b, c, d
     return at if at > begin else 0
-
-
-def verhoeff(digits: str) -> bool:
-    """Whether twelve digits are an Aadhaar."""
-    _, outer, inner = _tables()
-    a, b, c = int(digits[:4]), int(digits[4:8]), int(digits[8:])
-    return DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0
-
-
-@cache
-def _tables() -> tuple[list[int], list[int], list[int]]:
-    """Of every group: its part of Luhn's sum, and of Verhoeff's product as the first or last and as the second of three."""
-    groups = [f"{n:04}" for n in range(10_000)]
-    outer, inner = ([verhoeff_product(group, place) for group in groups] for place in (0, 4))
-    return [luhn_sum(group.encode()) for group in groups], outer, inner

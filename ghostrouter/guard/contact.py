@@ -24,7 +24,10 @@ def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if after in _GOES_ON or (text.find(b"x.", at, end) > 0 and _DOUBLE.search(match[0])):
         return None
     before = text[at - _LOCAL if at > _LOCAL else 0 : at]
-    begin = at - len(before) + len(before.rstrip(_LOCAL_BYTES))
+    local = len(before) - len(before.rstrip(_LOCAL_BYTES))
+    if not local:
+        return None
+    begin = at - local
     if after == _COLON and text[begin:at] == b"git":
         return None
     while begin < at and (text[begin] in b"'-+.%" or 0x80 <= text[begin] < 0xC0):
@@ -46,26 +49,28 @@ _NUMBERING = {
 
 
 @cache  # at most a thousand
-def _numbering(number: str) -> tuple[int, int]:
-    return next((_NUMBERING[number[:n]] for n in (1, 2, 3) if number[:n] in _NUMBERING), (9, 15))
+def _numbering(number: bytes) -> tuple[int, int]:
+    start = number.decode()
+    return next((_NUMBERING[start[:n]] for n in (1, 2, 3) if start[:n] in _NUMBERING), (9, 15))
 
 
 def _international(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """As many groups as the country's numbers have; a zero in brackets after the country code does not count."""
     text, (begin, end) = match.string, match.span()
-    if begin and WORD.match(text, begin - 1):
+    if begin and text[begin - 1] in WORD_BYTES:
         return None
-    least, most = _numbering(digits(match[1])[:3].decode())
-    while True:
-        count = len(digits(text[match.start(1) : end].replace(b"(0)", b"")))
-        if count < least:
-            return None
-        if count <= most and not WORD.match(text, end):
+    first = match.start(1)
+    number = digits(match[1])
+    least, most = _numbering(number[:3])
+    count = len(number) - text.count(b"(0)", first, end)
+    while count >= least:
+        if count <= most and (end == len(text) or text[end] not in WORD_BYTES):
             return begin, end
-        cut = max(text.rfind(s, begin + 2, end) for s in (b" ", b"-", b"."))
-        if cut < 0:
+        end = max(text.rfind(s, begin + 2, end) for s in (b" ", b"-", b"."))
+        if end < 0:
             return None
-        end = cut
+        count = len(digits(text[first:end])) - text.count(b"(0)", first, end)
+    return None
 
 
 def _zeros(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -101,9 +106,12 @@ _VERSION = re.compile(
     rb"(?:\b(?:versions?|release|ver|rev|build|firmware|driver|oid|section|chapter|kapitel|assembly|v)|chrome)\Z",
     re.IGNORECASE,
 )
-_COMPARED = (b"<", b">", b"~", b"^", b"=")
-# Of no one in particular: this machine, every machine, and masks of networks.
-_NOBODY = re.compile(rb"127\.|0\.0\.0\.0|255\.")
+_VERSION_ENDS = b"nservdlyNSERVDLY"
+_COMPARED = b"<>~^="
+_BEFORE_VALUE = b" ._:='\"\\-"
+_BYTE = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+# Four bytes of no one in particular: not this machine, every machine, nor a mask of networks.
+_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)(?:%b\.){3}%b\Z" % (_BYTE, _BYTE))
 
 
 def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -111,18 +119,21 @@ def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
     after = text[end : end + 2]
     if after[:1] == b"." and after[1:].isdigit():
         return end, end
-    if WORD.match(text, end) or (after[:1] == b"-" and after[1:].isalpha()):
+    if (after and after[0] in WORD_BYTES) or (after[:1] == b"-" and after[1:].isalpha()):
         return None
-    if any(int(part) > 255 or (part[:1] == b"0" and len(part) > 1) for part in match[0].split(b".")):
+    if not _SOMEBODY.match(match[0]):
         return None
-    before = text[max(0, begin - 24) : begin]
+    before = text[begin - 24 if begin > 24 else 0 : begin]
     last = before[-1:]
-    if last in (b".", b"-") or (last == b"/" and before[-2:-1].isalnum()) or _NOBODY.match(match[0]):
+    if last in (b".", b"-") or (last == b"/" and before[-2:-1].isalnum()):
         return None
     if last == b"=" and not before[-2:-1].isalpha() and before[-2:-1] not in (b"_", b" "):
         return None
-    said = before.rstrip(b" ._:='\"\\-")
-    return None if said.endswith(_COMPARED) or _VERSION.search(said) else (begin, end)
+    said = before.rstrip(_BEFORE_VALUE)
+    if not said:
+        return begin, end
+    compared = said[-1] in _COMPARED or (said[-1] in _VERSION_ENDS and _VERSION.search(said))
+    return None if compared else (begin, end)
 
 
 _ROUTED = re.compile(

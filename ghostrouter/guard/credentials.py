@@ -25,18 +25,22 @@ _PREFIXES = (
     "sb_secret_", "glsa_", "glc_", "nfp_", "fm[12]_", "fo1_", "pscale_[a-z]{2,6}_", "HRKU-", "ops_eyJ", "AGE-SECRET-KEY-1", "key-",
     "EAA", "ya29\\.", "1//0", "LTAI", "AKID", "SG\\.[A-Za-z0-9_-]{22}\\.", "tskey-[a-z]{3,8}-", "rnd_", "vercel_", "phx_", "phc_", "re_",
 )  # fmt: skip
-_RANDOM = r"[A-Za-z0-9_-]{14,}+"
+_RANDOM = r"[A-Za-z0-9_-]{14,1000}+"  # what is longer is swallowed
 
 
 def _token(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Something drawn at random, and no words with dashes between them."""
     rest = match.string[match.start() : min(match.end(), match.start() + _LOOK)]
     longest = max(_RUN.findall(rest), key=len, default=b"")
-    digits = len(_DIGIT.findall(rest))
+    digits = _digits(rest)
     mixed = not longest.islower() and not longest.isupper() and not longest.isdigit()
     drawn = (digits >= 2 and len(longest) >= 10) or (len(longest) >= 16 and mixed) or len(longest) >= 20 or digits >= 6
     begin, end = match.span()
     return (begin, end) if drawn and not _is_blank(rest) else (min(end, begin + _LOOK),) * 2
+
+
+def _digits(token: bytes) -> int:
+    return len(token) - len(token.translate(None, b"0123456789"))
 
 
 def _is_blank(token: bytes) -> bool:
@@ -130,16 +134,18 @@ def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return (begin, end) if told else None
 
 
+_LONG_RUN = re.compile(rb"[A-Za-z0-9+/]{12}")
+
+
 def _key(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    text, (begin, end) = match.string, match.span("value")
-    end -= len(text[begin:end]) - len(text[begin:end].rstrip(b".,:!?)]}|"))
-    value = text[begin:end]
-    if len(value) < 12 or _INSERTED.match(value) or text[end : end + 1] in (b"(", b"[") or b"(" in value:
+    text, begin = match.string, match.start("value")
+    value = match["value"].rstrip(_CLOSING)
+    end, digits = begin + len(value), _digits(value)
+    if len(value) < 12 or not digits or _INSERTED.match(value) or text[end : end + 1] in _CALLING or b"(" in value:
         return None
-    if _NAME_PATH.fullmatch(value) or _is_blank(value) or not _DIGIT.search(value) or not _LETTER.search(value):
+    if not _LETTER.search(value) or _NAME_PATH.fullmatch(value) or _is_blank(value):
         return None
-    longest = max(_RUN.findall(value), key=len, default=b"")
-    return (begin, end) if len(longest) >= 12 or (len(value) >= 24 and len(_DIGIT.findall(value)) >= 4) else None
+    return (begin, end) if _LONG_RUN.search(value) or (len(value) >= 24 and digits >= 4) else None
 
 
 def _assigned(names: str, given: str = _GIVEN, value: str = _VALUE, least: int = 4) -> tuple[str, str]:
@@ -196,7 +202,7 @@ _ANY_PREFIX = rf"\b(?:{'|'.join(_PREFIXES)})"
 
 SHAPES = (
     Shape("PRIVATE_KEY", _PEM, all_of, rb"[A-Za-z0-9+/=\s\\\"'>|,-]*+", _BEGIN),
-    Shape("JWT", r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+", _jwt, rb"(?:\.?[A-Za-z0-9_-])*+", r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]"),
+    Shape("JWT", r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+", _jwt, rb"(?:\.?[A-Za-z0-9_-]++)*+", r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]"),
     Shape("API_KEY", rf"{_ANY_PREFIX}{_RANDOM}", _token, rb"[A-Za-z0-9_-]*+", rf"{_ANY_PREFIX}[A-Za-z0-9_-]{{14}}"),
     *(Shape("API_KEY", pattern, _fixed) for pattern in _FIXED),
     Shape("API_KEY", rf"{_WEBHOOK}([A-Za-z0-9/_-]{{20,120}}+)", _inside, start=_WEBHOOK),

@@ -1,12 +1,15 @@
 """From a pattern to its beginnings: what a text may end with that could still become a match.
 
-The patterns are those of `ghostrouter.guard.shapes`: literals, escapes, classes, groups, alternatives and quantifiers.
-Nothing else is understood. Of each pattern two are made, for RE2: the pattern itself, and one that matches every
-non-empty prefix of what it matches, itself included. So "could this still grow into a match" is asked in linear time.
+The patterns are those of `scan.SHAPES`: literals, escapes, classes, groups, alternatives and quantifiers. Nothing else
+is understood. Of each pattern are made, for RE2: the pattern itself; one that matches every non-empty
+prefix of what it matches, itself included, so that "could this still grow into a match" is asked in linear time; and
+one that reads text in which all bytes of a kind are the same.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Union
 
 _ATOM = re.compile(r"\\x[0-9a-f]{2}|\\.|\[(?:\\x[0-9a-f]{2}|\\.|[^\]\\])+\]|[^\\\[\](){}|*+?]")
@@ -39,6 +42,30 @@ def whole(pattern: str) -> str:
 def beginnings(pattern: str) -> str:
     """What matches every non-empty prefix of a match."""
     return _begins(_parse(pattern))
+
+
+def possible(pattern: str, kinds: Sequence[bytes]) -> str:
+    """What may begin a match or holds one, in a text in which the first byte of a kind stands for all of its bytes."""
+    choice = _alike(_parse(pattern), kinds)
+    return rf"(?:{_whole(choice)}|{_begins(choice)}\z)"
+
+
+def _alike(choice: _Choice, kinds: Sequence[bytes]) -> _Choice:
+    def alike(item: _Item) -> _Item:
+        if isinstance(item.what, _Choice):
+            return replace(item, what=_alike(item.what, kinds))
+        if item.what == _WORD_EDGE:
+            return item
+        standing = (chr(kind[0]) for kind in kinds if not _bytes_of(item.what).isdisjoint(kind))
+        return replace(item, what=_Choice(tuple((_Item(what, 1, 1),) for what in (item.what, *standing))))
+
+    return replace(choice, ways=tuple(tuple(map(alike, way)) for way in choice.ways))
+
+
+@cache
+def _bytes_of(atom: str) -> frozenset[int]:
+    found = re.compile(atom.encode("ascii"), re.DOTALL).match
+    return frozenset(byte for byte in range(256) if found(bytes((byte,))))
 
 
 def _parse(pattern: str) -> _Choice:

@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 
-from ghostrouter.guard.scan import LONGEST, Found, Scanner, scanner
-from ghostrouter.guard.shape import Shape
+from ghostrouter.guard.repeats import Found
+from ghostrouter.guard.scan import Scanner, scanner
+from ghostrouter.guard.shape import LONGEST, Shape
 from ghostrouter.guard.vault import Vault
 
 _CONTEXT = 64  # bytes before the held text that a closer look may want to see
@@ -67,12 +68,11 @@ class Redactor:
         return b"".join(out).decode("utf-8", "surrogatepass")
 
     def _take_out(self, found: list[Found], out: list[bytes]) -> None:
-        text, at, counts, placeholder = self._text, self._at, self.counts, self.vault.placeholder
+        text, at, placeholder = self._text, self._at, self.vault.placeholder
         for begin, end, shape in found:
-            out.append(text[at:begin])
-            out.append(placeholder(shape.kind, text[begin:end]))
-            counts[shape.kind] += 1
+            out += text[at:begin], placeholder(shape.kind, text[begin:end])
             at = end
+        self.counts.update(shape.kind for _, _, shape in found)
         self._at = at
         if found[-1][2].swallows:
             self._swallowing = found[-1][2]

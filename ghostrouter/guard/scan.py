@@ -2,64 +2,50 @@
 
 import functools
 from collections.abc import Sequence
-from typing import Any
 
-import re2
+from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
+from ghostrouter.guard.engine import ALL, ANYWHERE
+from ghostrouter.guard.here import Here
+from ghostrouter.guard.repeats import Found, Repeats
+from ghostrouter.guard.shape import LONGEST, Shape
 
-from ghostrouter.guard import contact, credentials, numbers, openings
-from ghostrouter.guard.shape import Shape
-
-SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *numbers.SHAPES)
-# No shape matches more bytes than that, other than those which swallow what follows.
-LONGEST = 2048
-_LOOK = 1200  # bytes at a place by which the shapes there are told apart
+SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
 _INNER = 0xC0  # the bits that tell a character's later bytes: 10......
-_SIGNS = b"!#$%&()*+-./:;<=>?@[]^`{|}~\"'\\"
-_FEW = 4
 _ASCII = 0x7F
-_ANYWHERE, _ALL = re2._Anchor.UNANCHORED, re2._Anchor.ANCHOR_BOTH
-_MEMORY = 64 << 20  # for RE2's automata
-
-
-# Private text: from where to where, and what it looks like.
-Found = tuple[int, int, Shape]
 
 
 class Scanner:
     """Looks for all shapes at the same time. Every call is linear in the bytes it looks at."""
 
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
-        whole = [openings.whole(s.core or s.pattern) for s in shapes]
-        begun = [openings.beginnings(s.pattern) for s in shapes]
-        # Not the public methods: their match objects double the price of a find.
-        self._find = _compile("|".join(openings.whole(s.start or s.core or s.pattern) for s in shapes))._regexp.Match
-        self._goes_on = _compile("|".join(begun))._regexp.Match
-        self._shapes = tuple(shapes)
-        here = re2.Set.MatchSet(_options())
-        for pattern in whole:
-            here.Add(pattern.encode("ascii"))
-        here.Compile()
-        self._here = here._set.Match
-        self._rare = _rare(self._shapes, begun)
+        self._find = engine.compiled(openings.whole(s.start or s.core or s.pattern) for s in shapes)
+        self._goes_on = engine.compiled(openings.beginnings(s.pattern) for s in shapes)
+        self._here = Here(shapes)
 
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
         """The private texts whose shapes begin from `at` on and before `before`, and where to look on.
 
-        What is before `floor` has left. What swallows what follows is the last.
+        What is before `floor` has left. What swallows what follows, if something does, is the last.
         """
         found: list[Found] = []
-        end, find, look = len(text), self._find, self.look
+        end, find, look, seen, looks = len(text), self._find, self.look, Repeats(text, before), 0
         while at < before:
-            begin = find(_ANYWHERE, text, at, end)[0][0]
+            begin = find(ANYWHERE, text, at, end)[0][0]
             if begin < 0 or begin >= before:
                 break
+            if begin >= seen.until:
+                on = seen.again(begin, at, floor, looks, found)
+                if on >= 0:
+                    at, floor = on, max(floor, found[-1][1]) if found else floor
+                    continue
             one, at = look(text, begin, floor)
+            looks += 1
             if one:
                 found.append(one)
                 floor = one[1]
                 if floor > at:
                     at = floor
-                if one[2].swallows:
+                if one[2].swallows and _swallows(text, one):
                     break
         return found, at
 
@@ -67,10 +53,9 @@ class Scanner:
         """What begins here, of several what reaches furthest; and where to look on."""
         best: Found | None = None
         on = at + 1
-        shapes = self._rare.get(text[at]) or [self._shapes[i] for i in self._here(text[at : at + _LOOK])]
-        for shape in shapes:
-            match = shape.near.match(text, at)
-            span = shape.accept(match) if match else None
+        for near, accept, shape in self._here(text, at):
+            match = near(text, at)
+            span = accept(match) if match else None
             if span is None:
                 continue
             begin, end = span
@@ -92,9 +77,16 @@ class Scanner:
         """
         end = len(text)
         for begin in range(max(at, end - LONGEST), end):
-            if self._goes_on(_ALL, text, begin, end)[0][0] >= 0:
+            if self._goes_on(ALL, text, begin, end)[0][0] >= 0:
                 return begin
         return end
+
+
+def _swallows(text: bytes, found: Found) -> bool:
+    """Whether what follows belongs to it, or may."""
+    _, end, shape = found
+    rest = shape.rest.match(text, end, end + 2)
+    return end + 1 >= len(text) or (rest is not None and rest.end() > end)
 
 
 def _whole_characters(text: bytes, begin: int, end: int) -> tuple[int, int]:
@@ -105,26 +97,6 @@ def _whole_characters(text: bytes, begin: int, end: int) -> tuple[int, int]:
     while end < last and text[end] & _INNER == 0x80:
         end += 1
     return begin, end
-
-
-def _rare(shapes: Sequence[Shape], begun: Sequence[str]) -> dict[int, tuple[Shape, ...]]:
-    """The bytes that few shapes begin with, and those shapes: trying each is quicker than asking which it may be."""
-    begins = [_compile(b if not s.core else openings.beginnings(s.core)) for s, b in zip(shapes, begun, strict=True)]
-    found = {c: tuple(s for s, r in zip(shapes, begins, strict=True) if r.fullmatch(bytes((c,)))) for c in _SIGNS}
-    return {c: some for c, some in found.items() if len(some) <= _FEW}
-
-
-def _compile(pattern: str) -> Any:
-    return re2.compile(pattern.encode("ascii"), _options())
-
-
-def _options() -> Any:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.max_mem = _MEMORY
-    options.never_capture = True
-    options.log_errors = False
-    return options
 
 
 @functools.cache

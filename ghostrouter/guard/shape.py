@@ -9,12 +9,19 @@ from functools import cached_property
 # begins before it.
 Accept = Callable[["re.Match[bytes]"], "tuple[int, int] | None"]
 
+# No shape matches more bytes than that, other than those which swallow what follows.
+LONGEST = 2048
+
 # A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
 # Japanese, Korean.
 WIDE = r"[\xc3-\xd4][\x80-\xbf]"
 CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
 # What would go on with a word; Chinese or Japanese around a number does not.
-WORD = re.compile(rb"[A-Za-z0-9_\xc3-\xd4]")
+_WORD = r"[A-Za-z0-9_\xc3-\xd4]"
+WORD = re.compile(_WORD.encode())
+# Around a number that is no part of something longer: of a word, a decimal, a range.
+_APART = rf"(?<!{_WORD})(?<![+-])(?<![0-9][.,])", rf"(?!{_WORD}|[.,][0-9])"
+_BEFORE, _AFTER = (re.compile(edge.encode()) for edge in _APART)
 WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(
     range(0xC3, 0xD5)
 )
@@ -25,12 +32,12 @@ class Shape:
     """A pattern over UTF-8 bytes, and a closer look at what it finds.
 
     The pattern is read by RE2 (to search) and by `re` (to look closer, at one place): so that this is linear, too, its
-    repetitions are bounded or possessive. What it matches is never longer than `scan.LONGEST`, unless it `swallows`:
+    repetitions are bounded or possessive. What it matches is never longer than `LONGEST`, unless it `swallows`:
     then all that follows and looks like that belongs to it.
 
     `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state
     for every number of characters that may be left. `core` is the part of the pattern that is looked for, "" for all of
-    it; the closer look then has to find what goes before.
+    it; the closer look then has to find what goes before. What is `apart` is no part of something longer.
     """
 
     kind: str
@@ -39,11 +46,13 @@ class Shape:
     swallows: bytes = b""
     start: str = ""
     core: str = ""
+    apart: bool = False
 
     @cached_property
     def near(self) -> "re.Pattern[bytes]":
         """For `re`."""
-        return re.compile((self.core or self.pattern).encode("ascii"))
+        pattern = self.core or self.pattern
+        return re.compile((rf"{_APART[0]}(?>{pattern}){_APART[1]}" if self.apart else pattern).encode("ascii"))
 
     @cached_property
     def rest(self) -> "re.Pattern[bytes]":
@@ -67,6 +76,12 @@ def trimmed(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if WORD.match(text, end):
         end = max(text.rfind(b" ", begin, end), text.rfind(b",", begin, end))
     return (begin, end) if end - begin > 6 else None
+
+
+def apart(match: "re.Match[bytes]") -> bool:
+    """Whether a number is no part of something longer."""
+    begin, end = match.span()
+    return _BEFORE.match(match.string, begin) is not None and _AFTER.match(match.string, end) is not None
 
 
 _NO_DIGITS = bytes(b for b in range(256) if b not in b"0123456789")

@@ -13,7 +13,7 @@ class Vault:
 
     def __init__(self) -> None:
         self._placeholders: dict[tuple[str, bytes], bytes] = {}
-        self._texts: dict[str, str] = {}
+        self._texts: dict[str, bytes] = {}  # made when needed
         self._numbers: Counter[str] = Counter()
 
     def placeholder(self, kind: str, text: bytes) -> bytes:
@@ -22,10 +22,7 @@ class Vault:
         made = self._placeholders.get(key)
         if made is None:
             self._numbers[kind] += 1
-            name = f"[{kind}_{self._numbers[kind]}]"
-            made = self._placeholders[key] = name.encode()
-            if len(text) < _KEY_BYTES:
-                self._texts[name] = text.decode("utf-8", "replace")
+            made = self._placeholders[key] = b"[%b_%d]" % (kind.encode(), self._numbers[kind])
         return made
 
     def __len__(self) -> int:
@@ -37,7 +34,13 @@ class Vault:
 
     def restore(self, text: str) -> str:
         """With the texts where their placeholders are; unknown ones stay."""
-        return _PLACEHOLDER.sub(lambda m: self._texts.get(m[0], m[0]), text) if self._texts else text
+        if len(self._texts) < len(self._placeholders):
+            self._texts = {made.decode(): key[1] for key, made in self._placeholders.items()}
+        return _PLACEHOLDER.sub(self._text_of, text) if self._texts else text
+
+    def _text_of(self, placeholder: "re.Match[str]") -> str:
+        text = self._texts.get(placeholder[0], b"")
+        return text.decode("utf-8", "replace") if 0 < len(text) < _KEY_BYTES else placeholder[0]
 
 
 class Restorer:

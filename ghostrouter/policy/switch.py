@@ -57,7 +57,7 @@ class Change:
     """What a change of model is expected to involve.
 
     `prefix_tokens` have to be read by the target, `run_tokens` are what it writes before the next change, and the
-    caller waits `stall_s`.
+    caller waits `stall_s`. Before it hears of the change, the source writes `late_tokens` that nobody wants.
     """
 
     source: Price
@@ -65,11 +65,12 @@ class Change:
     prefix_tokens: int
     run_tokens: float
     stall_s: float
+    late_tokens: float = 0.0
 
     def extra_usd(self, worth: Worth) -> float:
         """What the change costs beyond staying; negative where it saves money."""
         going = price_usd(self.target, self.prefix_tokens, self.run_tokens) + self.stall_s * worth.second_usd
-        return going - price_usd(self.source, 0, self.run_tokens)
+        return going - price_usd(self.source, 0, self.run_tokens - self.late_tokens)
 
 
 def hand_off_at(change: Change, worth: Worth) -> float:
@@ -86,6 +87,7 @@ def is_worth_handing_back(change: Change, worth: Worth, hazard: float, recall: f
     It goes wrong in the run with the probability `hazard`; then either the answer moves forth again, which costs
     another stall and reading, or, with the probability 1 - `recall`, nobody notices and the answer is lost.
     """
-    again_usd = change.stall_s * worth.second_usd + price_usd(change.source, change.prefix_tokens, 0)
+    prefix_tokens = change.prefix_tokens + change.run_tokens
+    again_usd = change.stall_s * worth.second_usd + price_usd(change.source, prefix_tokens, 0)
     danger_usd = hazard * (recall * again_usd + (1 - recall) * worth.quality_usd)
     return change.extra_usd(worth) + danger_usd < 0

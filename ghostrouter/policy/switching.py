@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from ghostrouter.policy import switch
 from ghostrouter.policy.value import price_usd
+from ghostrouter.replay.segment import Segment
 from ghostrouter.replay.session import Session
 from ghostrouter.types import Price, Worth
 
@@ -21,6 +22,9 @@ class Remainder(Protocol):
 
     @property
     def tokens_per_step(self) -> float: ...
+
+    @property
+    def failures(self) -> float: ...
 
     def hazard(self, tokens: float, failed_steps: float = 0, clean_steps: float = 0) -> float: ...
 
@@ -42,31 +46,31 @@ class Thresholds(NamedTuple):
     hand_off_at: float
     hand_back_below: float
 
-    @property
-    def may_hand_off(self) -> bool:
-        return self.hand_off_at != math.inf
-
-    @property
-    def may_hand_back(self) -> bool:
-        return self.hand_back_below != -math.inf
-
 
 class Switching:
     """Decides by value where prices differ, by calibration where there is nothing to weigh.
 
-    Learns from all sessions how many tokens a model writes after a handoff to it and how long that takes to begin: both
-    are averages that forget, a half of what they know in about 13 segments.
+    Learns from all sessions how many tokens a model writes after a handoff to it, how long that takes to begin, and how
+    many of them come too late to be wanted: averages that forget, a half of what they know in about 13 segments.
     """
 
     def __init__(self, models: Mapping[str, Known]) -> None:
         self._models = models
         self._run_tokens: dict[str, float] = {}
         self._stall_s: dict[str, float] = {}
+        self._late_tokens: dict[str, float] = {}
 
-    def observe(self, model: str, run_tokens: int, stall_s: float) -> None:
-        """Learn from a segment that a handoff opened and that has ended."""
-        _average(self._run_tokens, model, run_tokens)
-        _average(self._stall_s, model, stall_s)
+    def observe(self, segment: Segment) -> None:
+        """Learn from a segment that a handoff opened and that has ended, for the session goes on elsewhere.
+
+        What counts is what was paid for, not what was kept.
+        """
+        written = segment.used.completion_tokens
+        _average(self._run_tokens, segment.model, written)
+        if segment.stall_s is not None:
+            _average(self._stall_s, segment.model, segment.stall_s)
+        if segment.end is not None and segment.end.reason == "hand_back":
+            _average(self._late_tokens, segment.model, written - len(segment.tokens))
 
     def thresholds(
         self,
@@ -116,7 +120,7 @@ class Switching:
             return True
         failed, clean = steps(session, cheaper)
         left = session.ask.sampling.max_tokens - session.kept_tokens
-        run_tokens = min(left, known.remainder.tokens_per_step / known.remainder.step_hazard(failed, clean))
+        run_tokens = min(left, _run_tokens(session, cheaper, known.remainder))
         change = self._change(current, cheaper, prefix_tokens, run_tokens)
         if change is None or change.target == change.source:
             return True
@@ -131,7 +135,8 @@ class Switching:
         if target is None or a is None or b is None:
             return None
         run = self._run_tokens.get(target, _RUN_TOKENS) if run_tokens is None else run_tokens
-        return switch.Change(a.price, b.price, prefix_tokens, run, self._stall_s.get(target, _STALL_S))
+        late = self._late_tokens.get(source, 0.0)
+        return switch.Change(a.price, b.price, prefix_tokens, run, self._stall_s.get(target, _STALL_S), late)
 
 
 def steps(session: Session, model: str) -> tuple[int, int]:
@@ -140,9 +145,25 @@ def steps(session: Session, model: str) -> tuple[int, int]:
     for segment in session.segments:
         if segment.model == model:
             wrong = segment.end is not None and segment.end.reason == "handoff"
+            begun = segment.tokens[0].step_start if segment.tokens else False
             failed += wrong
-            clean += sum(t.step_start for t in segment.tokens) + (0 if wrong else 1)
-    return failed, clean
+            clean += sum(t.step_start for t in segment.tokens) + (not begun) - wrong
+    return failed, max(0, clean)
+
+
+def _run_tokens(session: Session, model: str, remainder: Remainder) -> float:
+    """How many tokens the model is likely to write before it goes wrong.
+
+    How often it does per token is taken to be gamma-distributed over answers: what all answers tell counts as much as
+    `remainder.failures`, what this one has shown as what it is.
+    """
+    usual = remainder.tokens_per_step / remainder.step_hazard()
+    written = failed = 0
+    for segment in session.segments:
+        if segment.model == model:
+            written += len(segment.tokens)
+            failed += segment.end is not None and segment.end.reason == "handoff"
+    return (remainder.failures * usual + written) / (remainder.failures + failed)
 
 
 def _average(averages: dict[str, float], key: str, value: float) -> None:

@@ -61,6 +61,8 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     }
     if model.stream_usage == "asked":
         body["stream_options"] = {"include_usage": True}
+    if model.stream_usage == "always":  # then it is known of calls that are cut off, too
+        body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
     if model.temperature:
         body |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
     if model.seed_field:

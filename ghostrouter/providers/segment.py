@@ -41,6 +41,7 @@ class CloudSegment:
     ) -> None:
         self._read = ADAPTERS[model.kind].read_event
         self._tells_usage = model.stream_usage != "none"
+        self._tells_on = model.stream_usage == "always"
         self._vocab_tokens = model.vocab_tokens
         self._prompt = prompt
         self._alternatives = sampling.top_logprobs
@@ -64,6 +65,10 @@ class CloudSegment:
     def of(cls, model: CloudModel, request: SegmentRequest, prompt: CloudPrompt, now_s: float) -> "CloudSegment":
         """The segment that a request asks for."""
         return cls(model, prompt, request.sampling, request.scripted_end, now_s)
+
+    @property
+    def _told(self) -> bool:
+        return self._usage is not None and self._usage.completion_tokens > 0
 
     @property
     def usage(self) -> Usage:
@@ -90,7 +95,7 @@ class CloudSegment:
             tokens = self._within_limit(tokens)
         else:
             tokens = []
-        if self.finish and (chunk.done or not self._tells_usage or (self._usage and self._usage.completion_tokens)):
+        if self.finish and (chunk.done or not self._tells_usage or (self._told and not self._tells_on)):
             self.over = True
         if chunk.done and not self.finish:
             raise SegmentFailed("the provider ended the stream without a finish reason")

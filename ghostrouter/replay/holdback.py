@@ -54,6 +54,12 @@ class HoldBack:
         for _ in range(min(covered - first, len(self._waiting))):
             self._ready.append(self._waiting.popleft()[0])
 
+    def let_go(self) -> None:
+        """Let go of all that waits."""
+        self._raised = False
+        self._ready += self.waiting
+        self._waiting.clear()
+
     def expire(self, now_s: float) -> None:
         """Let go of tokens that have waited too long, or that are too many."""
         while self._waiting and (len(self._waiting) > self._max_tokens or now_s - self._waiting[0][1] >= self._max_s):

@@ -10,7 +10,8 @@ from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, 
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
-from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
+from ghostrouter.replay.ask import Ask, ScriptedHandoff
+from ghostrouter.replay.session import Session
 from ghostrouter.types import (
     Action,
     EndReason,
@@ -108,6 +109,17 @@ async def test_and_back_again() -> None:
     run = Run({"small": small, "large": hands_off("b", "Y", "hand_back")})
     assert await run.text() == "abc"
     assert [r for _, r, _ in run.written] == ["plan", "handoff", "hand_back"]
+
+
+async def test_the_whole_steps_that_were_written_meanwhile_stay_when_an_answer_goes_back() -> None:
+    late = tuple(t._replace(step_start=t.text == " ") for t in tokens("B. C. D"))
+
+    def back(request: SegmentRequest) -> Iterable[Frame]:
+        end = SegmentEnd("hand_back", late, Verdict(request.key, 1, "hand_back", 0.0, 0))
+        return frames(request.key, "", end)
+
+    run = Run({"small": once(hands_off("a", "X"), writes(" E.")), "large": back})
+    assert await run.text() == "aB. C. E."
 
 
 async def test_what_verdicts_may_do_is_told_to_the_engine() -> None:

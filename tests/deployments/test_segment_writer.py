@@ -5,16 +5,17 @@ from contextlib import aclosing
 
 import pytest
 
-from deployments.segment_writer import SegmentWriter
+from deployments.segment_writer import SegmentWriter, _Inbox
 from deployments.token_source import TokenSource
 from deployments.watcher import Observe, Watcher
 from ghostrouter import config
 from ghostrouter.detect.monitor import Monitor, Reply
+from ghostrouter.replay.holdback import HoldBack
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.batch import SignalBatch
-from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
+from ghostrouter.types import FinishReason, Frame, Sampling, SegmentKey, SegmentRequest, Verdict
 from tests.deployments.fakes import Engine, Meter, Shard
-from tests.make import calibration
+from tests.make import calibration, tokens
 from tests.shipped import MODELS
 
 TOKENIZER = ChatTokenizer(str(MODELS / "ghost-small"))
@@ -121,6 +122,18 @@ async def test_a_handoff_at_the_very_end_still_counts() -> None:
     frames = await Replica(Engine(written("abC"))).frames()
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "handoff"
+
+
+@pytest.mark.parametrize("finish", [None, "stop"])
+def test_an_answer_that_is_all_there_is_not_handed_back(finish: FinishReason | None) -> None:
+    inbox, hold = _Inbox(), HoldBack(lambda token, index: index > 0, 10, 5.0)
+    inbox.finish = finish
+    for token in tokens("abc"):
+        hold.admit(token, 0.0)
+    request = SegmentRequest(SegmentKey("s", 0), "m", (), 0, Sampling(max_tokens=9), hand_back_below=0.5)
+    end = SegmentWriter._judge(Verdict(request.key, 1, "hand_back", 0.0, 1), request, hold, inbox)
+    assert (end is None) == (finish is not None)
+    assert len(hold.waiting) == (0 if finish else 2)
 
 
 async def test_where_no_handoff_is_allowed_everything_leaves_in_time() -> None:

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Known, Switching, steps
-from ghostrouter.replay.session import Ask, Session
-from ghostrouter.types import Message, Plan, Price, Sampling, SegmentEnd, Verdict, Wishes, Worth
+from ghostrouter.policy.switching import Known, Switching, Thresholds, steps
+from ghostrouter.replay.ask import Ask
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Session
+from ghostrouter.types import Message, Plan, Price, Sampling, SegmentEnd, SegmentKey, Verdict, Wishes, Worth
 from tests.make import frames, tokens
 
 MODELS = ("small", "large")
@@ -22,6 +24,7 @@ class Often:
     """Goes wrong in a share of its steps of eight tokens, whatever it has done."""
 
     tokens_per_step = 8.0
+    failures = 0.3
 
     def __init__(self, share: float) -> None:
         self._share = share
@@ -38,6 +41,10 @@ def session(worth: Worth | None = None, model: str = "small", **wanted: Any) -> 
     s = Session("s", ask, Plan(MODELS, ""), 0.0)
     s.open(model, tuple(range(50)), 0.0)
     return s
+
+
+def may_hand_back(limits: Thresholds) -> bool:
+    return limits.hand_back_below != -math.inf
 
 
 def test_where_nothing_is_to_be_weighed_the_calibrations_decide() -> None:
@@ -59,7 +66,7 @@ def test_long_runs_of_the_dear_model_raise_the_threshold() -> None:
     switching = Switching({"small": SMALL, "large": LARGE})
     before = switching.thresholds(session(Worth(0.01)), MODELS, "small", RULES).hand_off_at
     for _ in range(100):
-        switching.observe("large", 60, 0.1)
+        switching.observe(handed_back(written=60, kept=60))
     assert switching.thresholds(session(Worth(0.01)), MODELS, "small", RULES).hand_off_at > 2 * before
 
 
@@ -69,7 +76,43 @@ def test_the_answer_goes_back_where_the_cheap_model_is_likely_to_do_well(
 ) -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(share), recall=recall), "large": LARGE})
     limits = switching.thresholds(session(Worth(0.003), "large"), MODELS, "large", RULES)
-    assert limits.may_hand_back is back
+    assert may_hand_back(limits) is back
+
+
+def handed_back(written: int, kept: int) -> Segment:
+    """A segment of the large model that cost `written` tokens, of which `kept` were of use."""
+    end = SegmentEnd("hand_back", verdict=Verdict(SegmentKey("s", 1), kept, "hand_back", 0.0, kept))
+    segment = Segment(SegmentKey("s", 1), "large", "handoff", 0.0, 0.0, end=end, first_token_at_s=0.1)
+    segment.generated_tokens, segment.tokens = written, list(tokens("x" * kept))
+    return segment
+
+
+def handed_off(index: int, kept: int) -> Segment:
+    """A segment of the small model that went wrong after so many tokens."""
+    key = SegmentKey("s", index)
+    end = SegmentEnd("handoff", verdict=Verdict(key, kept, "handoff", 0.9, kept))
+    return Segment(key, "small", "handoff", 0.0, 0.0, end=end, tokens=list(tokens("x" * kept)))
+
+
+@pytest.mark.parametrize(("written", "back"), [((30,), True), ((3,), False), ((30, 40), True), ((12, 3, 3), False)])
+def test_where_the_cheap_model_does_not_get_far_in_this_answer_it_is_left_alone(
+    written: tuple[int, ...], back: bool
+) -> None:
+    switching = Switching({"small": replace(SMALL, remainder=Often(0.5), recall=1.0), "large": LARGE})
+    s = session(Worth(0.01))
+    s.segments = [handed_off(i, count) for i, count in enumerate(written)]
+    s.open("large", tuple(range(150)), 0.0)
+    limits = switching.thresholds(s, MODELS, "large", replace(RULES, max_handoffs=20))
+    assert may_hand_back(limits) is back
+
+
+def test_what_comes_too_late_to_be_wanted_counts_against_handing_back() -> None:
+    switching = Switching({"small": replace(SMALL, remainder=Often(0.5), recall=1.0), "large": LARGE})
+    s = session(Worth(0.01), "large")
+    assert may_hand_back(switching.thresholds(s, MODELS, "large", RULES))
+    for _ in range(20):
+        switching.observe(handed_back(written=60, kept=20))
+    assert not may_hand_back(switching.thresholds(s, MODELS, "large", RULES))
 
 
 def test_no_handoff_beyond_the_budget_of_the_request() -> None:
@@ -77,7 +120,8 @@ def test_no_handoff_beyond_the_budget_of_the_request() -> None:
     worst_usd = 50 * 0.1e-6 + 150 * 1e-6 + 100 * 10e-6
     for budget_usd, allowed in ((worst_usd * 1.001, True), (worst_usd * 0.999, False)):
         s = session(Worth(0.01), budget_usd=budget_usd)
-        assert switching.thresholds(s, MODELS, "small", RULES).may_hand_off is allowed
+        hand_off_at = switching.thresholds(s, MODELS, "small", RULES).hand_off_at
+        assert (hand_off_at != math.inf) is allowed
 
 
 def test_steps_that_went_wrong_and_steps_that_did_not() -> None:

@@ -17,6 +17,7 @@ def segment(
     scripted_end: int | None = None,
     continues: str = "instruct",
     calibration: str | None = None,
+    usage: str = "none",
     **sampling: Any,
 ) -> CloudSegment:
     row = {
@@ -25,7 +26,7 @@ def segment(
         "model": "m",
         "context_tokens": 99,
         "continues": continues,
-        "stream_usage": "none",
+        "stream_usage": usage,
         "calibration": calibration,
     }
     model = CloudModel.model_validate(row)
@@ -35,6 +36,27 @@ def segment(
 
 def event(content: str, finish: str | None = None, logprobs: Any = None) -> str:
     return json.dumps({"choices": [{"delta": {"content": content}, "finish_reason": finish, "logprobs": logprobs}]})
+
+
+def told(event: str, prompt: int, completion: int, cached: int | None = None) -> str:
+    usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion}
+    if cached is not None:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached}
+    return json.dumps(json.loads(event) | {"usage": usage})
+
+
+def test_usage_told_with_every_event_holds_for_a_call_that_is_cut_off() -> None:
+    s = segment(usage="always")
+    s.push(told(event("Mira"), 20, 1), 0)
+    s.push(told(event(" was"), 20, 2), 0)
+    assert (s.usage.prompt_tokens, s.usage.completion_tokens, s.usage.estimated) == (20, 2, False)
+    s.push(told(event(".", "stop"), 20, 3), 0)
+    still_open = not s.over
+    s.push(told(json.dumps({"choices": []}), 20, 3, 16), 0)
+    s.push("[DONE]", 0)
+    assert still_open, "the last event tells what was cached"
+    assert s.usage.cached_tokens == 16
+    assert s.over
 
 
 def test_what_is_known_of_a_token_without_log_probabilities() -> None:
