@@ -23,7 +23,7 @@ from bench.handoff import percentile
 from bench.service import write
 from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import Encode, sentence_encoder
-from ghostrouter.classify.layers import LayeredClassifier, RuleLayer
+from ghostrouter.classify.layers import LayeredClassifier, RuleLayer, ready_rules
 from ghostrouter.config import Classify
 from ghostrouter.config_router import Router
 
@@ -62,6 +62,7 @@ def by_rules(prompts: list[str]) -> dict[str, float]:
     work_s: list[float] = []
     again_s: list[float] = []
     for _ in range(ROUNDS):
+        ready_rules.cache_clear()
         layer = RuleLayer({}, Router(), False)
         for prompt in prompts:
             _, seconds, worked = timed(partial(layer.by_rules, prompt))
@@ -81,6 +82,7 @@ def measure() -> dict[str, Any]:
     labelled, unseen = read(PROMPTS), read(HELD_OUT)
     speed = by_rules([p for p, _ in labelled + unseen])
     encode = sentence_encoder("all-MiniLM-L6-v2", threads=1)
+    ready_rules.cache_clear()
     layers = LayeredClassifier({}, Classify(), Router(), encode)
     encode(["warm"])
     rules_s: list[float] = []

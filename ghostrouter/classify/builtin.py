@@ -21,6 +21,7 @@ _VECTORS = Path(__file__).with_name("builtin_vectors.npz")
 _DEPTHS = 2
 _SAME = 0.99
 _STRIDE = 271
+_LONG = 1_000
 
 Keys = npt.NDArray[np.uint64]
 
@@ -33,10 +34,10 @@ def builtin_examples() -> Mapping[str, list[str]]:
 
 
 def usual_prompts() -> Iterator[str]:
-    """Prompts as they may come, short and long: the examples, and as many texts of ten of them each."""
+    """Prompts as they may come, short and long: the examples, and a thousand texts of ten of them each."""
     texts = [t for utterances in builtin_examples().values() for t in utterances]
     yield from texts
-    for i in range(len(texts)):
+    for i in range(_LONG):
         yield " ".join(texts[(i + j * _STRIDE) % len(texts)] for j in range(10))
 
 

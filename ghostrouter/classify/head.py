@@ -15,7 +15,9 @@ from ghostrouter.classify.ngrams import Ngrams
 
 Array = npt.NDArray[np.float32]
 
-_RIDGE = 0.3
+# Of the examples that ship 88% are labelled right when left out with these, 86 to 88% with half or twice as much.
+_RIDGE = 1.0
+_PIECES = 2.0
 _CONSTANT = 0.05
 _DEPTHS = 2
 """The last ones: what a prompt wants is seen in its form as much as in its meaning."""
@@ -32,13 +34,13 @@ class Head:
         self._ngrams = Ngrams(texts)
         pieces = self._ngrams.matrix()
         wanted = np.eye(tasks)[of]
-        alike = vectors @ vectors.T + (pieces @ pieces.T).toarray() + _CONSTANT
+        alike = vectors @ vectors.T + _PIECES * (pieces @ pieces.T).toarray() + _CONSTANT
         share = np.bincount(of, minlength=tasks)[of] * tasks / len(of)
         solved = np.linalg.inv(alike + _RIDGE * np.diag(share))
         dual = solved @ wanted
         self.left_out: Array = (wanted - dual / np.diag(solved)[:, None]).astype(np.float32)
         self._by_vector: Array = (vectors.T @ dual).astype(np.float32)
-        self._by_piece: Array = (pieces.T @ dual).astype(np.float32)
+        self._by_piece: Array = (_PIECES * (pieces.T @ dual)).astype(np.float32)
         self._constant: Array = (_CONSTANT * dual.sum(0)).astype(np.float32)
 
     def scores(self, text: str, layers: Layers) -> Array:

@@ -2,18 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ghostrouter.classify import rules, structure
 from ghostrouter.classify.builtin import builtin_examples, shipped_or, usual_prompts
 from ghostrouter.classify.encoder import Encode, Layers
-from ghostrouter.classify.rules import Rules
+from ghostrouter.classify.rules import Rule, Rules
 from ghostrouter.classify.semantic import Semantic
 from ghostrouter.config import Classify, Route
 from ghostrouter.config_router import Router
 from ghostrouter.types import Classification
 
 ABSTAINED = Classification("default", "none", 0.0, "no rule and no example is close")
+
+
+@lru_cache(maxsize=4)
+def ready_rules(by_task: tuple[tuple[str, tuple[str, ...]], ...], more: tuple[Rule, ...]) -> Rules:
+    """Rules that have read what is usual: made once where several ask for the same ones or something else changes.
+
+    Raises:
+        ConfigError: a rule is wrong.
+    """
+    return Rules(dict(by_task), more, usual_prompts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,7 @@ class RuleLayer:
         more = rules.read(Path(router.l1.file)) if router.l1.file else []
         if router.l1.builtin:
             more += rules.read(rules.BUILTIN)
-        self._rules = Rules({task: route.rules for task, route in routes.items()}, more, usual_prompts())
+        self._rules = ready_rules(tuple((task, tuple(route.rules)) for task, route in routes.items()), tuple(more))
         self._routed = {*routes, *router.tiers}
         self._own_examples = any(route.examples for route in routes.values())
         self._has_meaning = has_meaning

@@ -26,6 +26,7 @@ from tests.deployments.in_process import Answer, Service
 from tests.shipped import MODELS, ROOT
 
 PROMPTS = [p for ps in yaml.safe_load((ROOT / "bench" / "classify_prompts.yaml").read_text()).values() for p in ps]
+EXAMPLES = [t for texts in builtin_examples().values() for t in texts[::10]]
 
 
 class Routed(Service):
@@ -63,7 +64,7 @@ def encode(texts: Sequence[str]) -> Layers:
 
 def learned(folder: Path) -> str:
     """The file of a router that has learned something from the examples."""
-    prompts = tuple(t for texts in builtin_examples().values() for t in texts)
+    prompts = tuple(EXAMPLES)
     good = np.array([[len(p) < 40, len(p) % 3 > 0] for p in prompts], dtype=float)
     path = folder / "router.safetensors"
     rows = Rows(prompts, ("",) * len(prompts), ("small", "large"), good)
@@ -73,9 +74,8 @@ def learned(folder: Path) -> str:
 
 def thousand() -> list[str]:
     """A thousand different prompts, long and short."""
-    examples = [t for texts in builtin_examples().values() for t in texts]
     mixed = [f"{a} {b}" for a, b in zip(PROMPTS, reversed(PROMPTS), strict=True)]
-    return list(dict.fromkeys([*PROMPTS, *examples, *mixed, *(f"{p} {i}" for i in range(9) for p in PROMPTS)]))[:1000]
+    return list(dict.fromkeys([*PROMPTS, *EXAMPLES, *mixed, *(f"{p} {i}" for i in range(9) for p in PROMPTS)]))[:1000]
 
 
 @pytest.mark.parametrize("mode", ["shadow", "serve"])
