@@ -35,6 +35,8 @@ from ghostrouter.types import Frame, KvMode, Price, Prompt, SegmentRequest
 
 # A replica of ours that has failed needs no time to recover: another one takes over.
 _AT_ONCE = Retry(base_s=0.0, most_s=1.0)
+# Tokens behind a cut that tell whether it is one between words.
+_SEEN_BEHIND = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +236,9 @@ class Conductor:
         if target is None:  # the verdict came although the request forbade it
             raise NothingCanAnswer(f"{current.model} gave up the answer and the plan has no model for it")
         onset = verdict.onset
-        if back and onset is not None:  # what the better model has written meanwhile is paid for: the whole steps of it
-            onset = current.last_step(onset)
+        if back and onset is not None:
+            # What the better model has written meanwhile is paid for. The seam wants to see what comes behind a cut.
+            onset = max(onset, len(current.tokens) - _SEEN_BEHIND)
         return _Next(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", onset)
 
     def _after_failure(self, session: Session, failed: list[str], failure: SegmentFailed) -> _Next:

@@ -202,7 +202,7 @@ _ANY_PREFIX = rf"\b(?:{'|'.join(_PREFIXES)})"
 
 SHAPES = (
     Shape("PRIVATE_KEY", _PEM, all_of, rb"[A-Za-z0-9+/=\s\\\"'>|,-]*+", _BEGIN),
-    Shape("JWT", r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+", _jwt, rb"(?:\.?[A-Za-z0-9_-]++)*+", r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]"),
+    Shape("JWT", r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+", _jwt, rb"(?:\.?[A-Za-z0-9_-]++)*+", r"\beyJ[A-Za-z0-9_-]{8}[A-Za-z0-9_-]*\.[A-Za-z0-9_-]"),
     Shape("API_KEY", rf"{_ANY_PREFIX}{_RANDOM}", _token, rb"[A-Za-z0-9_-]*+", rf"{_ANY_PREFIX}[A-Za-z0-9_-]{{14}}"),
     *(Shape("API_KEY", pattern, _fixed) for pattern in _FIXED),
     Shape("API_KEY", rf"{_WEBHOOK}([A-Za-z0-9/_-]{{20,120}}+)", _inside, start=_WEBHOOK),
