@@ -11,16 +11,12 @@ and the right answer does not have it twice.
 import asyncio
 import os
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
-
-from bench.service import ROOT, START_S, Answer, Client, running, write
+from bench.service import Answer, Client, running, server, write
 from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -49,31 +45,8 @@ def cloud(*more: str) -> Iterator[str]:
     }
     url = f"http://127.0.0.1:{CLOUD_PORT}"
     print("starting the cloud (vLLM with models/ghost-cloud) ...", flush=True)
-    log = ROOT / "logs" / "bench-cloud.log"
-    log.parent.mkdir(exist_ok=True)
-    with (
-        log.open("wb") as out,
-        subprocess.Popen(  # noqa: S603
-            command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
-        ) as child,
-    ):
-        try:
-            deadline = time.monotonic() + START_S
-            while not _is_up(url):
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"vllm did not start; see {log}")
-                time.sleep(1)
-            yield f"{url}/v1"
-        finally:
-            child.terminate()
-            child.wait(120)
-
-
-def _is_up(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    with server(command, f"{url}/health", "bench-cloud", environment):
+        yield f"{url}/v1"
 
 
 def duplicated(question: questions.Question, answer: Answer) -> int:

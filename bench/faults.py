@@ -25,9 +25,10 @@ from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
+from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
-from ghostrouter.replay.session import Ask, Session
+from ghostrouter.replay.session import Session
 from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentRequest
 
 FAULTS = {

@@ -18,6 +18,7 @@ import httpx
 import yaml
 
 from bench.handoff import percentile
+from bench.plain_http import PlainClient
 from bench.service import DASHBOARD, ROOT, Client, running, write
 from ghostrouter.cli import reload
 from ghostrouter.cli.serve import authorization
@@ -47,17 +48,16 @@ class Reply:
     error: str = ""
 
 
-async def preview(http: httpx.AsyncClient, kind: str, prompt: str) -> Reply:
+async def preview(http: PlainClient, kind: str, prompt: str) -> Reply:
     began_s = time.monotonic()
     try:
-        answer = await http.post("/v1/route", json={"query": prompt})
-        found = answer.raise_for_status().json()["classification"]
-    except (httpx.HTTPError, KeyError) as error:
+        found = (await http.post("/v1/route", {"query": prompt}))["classification"]
+    except (OSError, KeyError) as error:
         return Reply(kind, began_s, time.monotonic() - began_s, error=repr(error))
     return Reply(kind, began_s, time.monotonic() - began_s, found["task"], found["layer"], found["reason"])
 
 
-async def load(http: httpx.AsyncClient, until: asyncio.Event) -> list[Reply]:
+async def load(http: PlainClient, until: asyncio.Event) -> list[Reply]:
     """Both kinds in turn, RATE a second, open loop."""
     sent: list[asyncio.Task[Reply]] = []
     began_s = time.monotonic()
@@ -120,16 +120,17 @@ async def changes(http: httpx.AsyncClient) -> tuple[list[float], dict[str, Any]]
 
 async def measure(url: str) -> dict[str, Any]:
     until = asyncio.Event()
-    limits = httpx.Limits(max_connections=200)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as http, Client(url, 1) as client:
+    plain = PlainClient(url, timeout_s=60)
+    async with httpx.AsyncClient(base_url=url, timeout=60) as http, Client(url, 1) as client:
         await client.ask([{"role": "user", "content": QUESTION}], model="ghost/auto")
         for prompt in (BY_MEANING, BY_RULE):
             for number in range(VARIANTS):
-                await preview(http, "warm", prompt.format(number))
-        tasks = asyncio.create_task(load(http, until)), asyncio.create_task(chat(client, until))
+                await preview(plain, "warm", prompt.format(number))
+        tasks = asyncio.create_task(load(plain, until)), asyncio.create_task(chat(client, until))
         at_s, status = await changes(http)
         until.set()
         replies, (written, chat_errors) = await asyncio.gather(*tasks)
+    plain.close()
     return summarise(replies, written, chat_errors, at_s, status)
 
 

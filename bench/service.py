@@ -42,27 +42,44 @@ class Answer:
 def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000") -> Iterator[str]:
     """The service's URL. One that answers already is used, unless GHOSTROUTER_URL names another."""
     url = os.environ.get("GHOSTROUTER_URL", url)
-    if _healthy(url):
+    health = f"{url}/healthz"
+    if _answers(health):
         yield url
         return
     print(f"starting the service ({config}) ...", flush=True)
-    command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", config]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as child:  # noqa: S603
+    with server([str(Path(sys.executable).with_name("ghostrouter")), "serve", config], health, "bench-service"):
+        yield url
+
+
+@contextmanager
+def server(command: list[str], health: str, name: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
+    """A process that serves HTTP, from when `health` is answered with 200 until it is ended. It logs to logs/NAME.log.
+
+    Raises:
+        RuntimeError: it ended, or was silent for START_S.
+    """
+    log = ROOT / "logs" / f"{name}.log"
+    log.parent.mkdir(exist_ok=True)
+    whole = {**os.environ, **(environment or {})}
+    with (
+        log.open("wb") as out,
+        subprocess.Popen(command, cwd=ROOT, env=whole, stdout=out, stderr=subprocess.STDOUT) as child,  # noqa: S603
+    ):
         try:
             deadline = time.monotonic() + START_S
-            while not _healthy(url):
+            while not _answers(health):
                 if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the service did not start; run `ghostrouter serve {config}` to see why")
+                    raise RuntimeError(f"{command[0]} did not start; see {log}")
                 time.sleep(1)
-            yield url
+            yield
         finally:
             child.terminate()
             child.wait(120)
 
 
-def _healthy(url: str) -> bool:
+def _answers(health: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=5).status_code == httpx.codes.OK
+        return httpx.get(health, timeout=5).status_code == httpx.codes.OK
     except httpx.HTTPError:
         return False
 

@@ -2,9 +2,10 @@
 
     make bench NAME=signals [SEED=1] [N=400] [TRAIN=2000] [MODEL=ghost-small]
 
-Detectors are set up on validation questions (the forced view of `models.traces`) and measured on what the model writes
-by itself for held-out test questions. `ablation` has a row for the learned detector with every signal, and for each one
-left out. Needs no service.
+Detectors are set up on validation questions (the forced view of `models.traces`), without those about people whom the
+test asks for, and measured on what the model writes by itself for held-out test questions. `ablation` has a row for the
+learned detector with every signal, and for each one left out; `rollback` a row per detector: where its alarms and
+onsets lie. Needs no service.
 """
 
 import os
@@ -17,7 +18,9 @@ from bench.service import write
 from ghostrouter.detect.ablation import Data, ablate
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import scan
-from ghostrouter.detect.evaluate import compare
+from ghostrouter.detect.evaluate import compare, strangers
+from ghostrouter.detect.fit import FALSE_ALARMS_PER_1000
+from ghostrouter.detect.late import cuts
 from ghostrouter.traces.read import as_trace
 from ghostrouter.traces.trace import Trace, padded
 from models import questions
@@ -51,9 +54,11 @@ def main() -> None:
     )
     exact = Data(*([as_trace(line) for line in half] for half in lines))
     bounded = Data(*([as_trace(line.model_copy(update={"entropies": None})) for line in half] for half in lines))
+    exact, bounded = (data._replace(train=strangers(data.train, data.test)) for data in (exact, bounded))
     result: dict[str, Any] = compare(exact.test, exact.train)
+    late = cuts(exact.test, exact.train, FALSE_ALARMS_PER_1000)
     more = {"step_us_32_segments": step_us(list(exact.test)), "model": MODEL, "seed": SEED, "train": TRAIN}
-    write("signals", result | more | {"ablation": ablate(exact, bounded)})
+    write("signals", result | more | {"ablation": ablate(exact, bounded), "rollback": late})
 
 
 if __name__ == "__main__":

@@ -13,19 +13,16 @@ its upstream for none): not believed, but counted, marked estimated.
 import asyncio
 import json
 import os
-import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import httpx
 import yaml
 
 from bench.cloud import cloud
 from bench.peers import LITELLM, python_of
-from bench.service import ROOT, START_S, running, write
+from bench.service import ROOT, running, server, write
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import GhostRouterError
@@ -70,30 +67,9 @@ def proxy(upstream: str) -> Iterator[None]:
     params = {"model": "hosted_vllm/ghost-cloud", "api_base": upstream, "api_key": "none"}
     config.write_text(yaml.safe_dump({"model_list": [{"model_name": "ghost-cloud", "litellm_params": params}]}))
     command = [str(python.with_name("litellm")), "--config", str(config), "--host", "127.0.0.1", "--port", str(PORT)]
-    environment = {**os.environ, "LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
-    log = Path(config).with_suffix(".log")
-    with log.open("wb") as out, _start(command, environment, out) as child:
-        try:
-            deadline = time.monotonic() + START_S
-            while not _is_up():
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"the proxy did not start; see {log}")
-                time.sleep(1)
-            yield
-        finally:
-            child.terminate()
-            child.wait(60)
-
-
-def _start(command: list[str], environment: dict[str, str], out: BinaryIO) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(command, env=environment, stdout=out, stderr=subprocess.STDOUT)  # noqa: S603
-
-
-def _is_up() -> bool:
-    try:
-        return httpx.get(f"http://127.0.0.1:{PORT}/health/liveliness", timeout=5).status_code == httpx.codes.OK
-    except httpx.HTTPError:
-        return False
+    environment = {"LITELLM_MASTER_KEY": KEY, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "PYTHONPATH": ""}
+    with server(command, f"http://127.0.0.1:{PORT}/health/liveliness", "bench-wire", environment):
+        yield
 
 
 async def _ask(

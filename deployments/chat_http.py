@@ -26,7 +26,7 @@ async def answer(router: Router, call: ChatCall, owner: str) -> Response:
     head = chat_response.Head(
         f"{chat_response.ID_PREFIX}{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
     )
-    opened = await router.open(call, owner, head, kept=call.stream)
+    opened = await router.planner.open(call, owner, head, kept=call.stream)
     if call.stream:
         return _streamed(router, opened)
     whole = await _whole(router, opened)

@@ -78,7 +78,7 @@ class Classifier:
         found = layers.by_rules(prompt, image, tools)
         if self._encode is None or layers.settles(found):
             return found or Label(ABSTAINED)
-        return layers.by_meaning(await self._vectors(prompt), found)
+        return layers.by_meaning(prompt, await self._vectors(prompt), found)
 
     async def probabilities(self, prompt: str) -> dict[str, float]:
         """Per model the learned router's probability of a good answer; none where there is no learned router."""

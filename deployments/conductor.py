@@ -29,7 +29,8 @@ from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Switching
 from ghostrouter.policy.value import cost_usd
 from ghostrouter.replay.seam import Seam
-from ghostrouter.replay.session import Delta, OpenReason, Segment, Session
+from ghostrouter.replay.segment import OpenReason, Segment
+from ghostrouter.replay.session import Delta, Session
 from ghostrouter.types import Frame, KvMode, Price, Prompt, SegmentRequest
 
 # A replica of ours that has failed needs no time to recover: another one takes over.

@@ -4,6 +4,7 @@ from typing import Any
 
 from deployments.exact_entropy import ASKED
 from ghostrouter.config import LocalModel
+from ghostrouter.config_speculative import located
 
 
 def engine_arguments(model: LocalModel) -> dict[str, Any]:
@@ -16,7 +17,9 @@ def engine_arguments(model: LocalModel) -> dict[str, Any]:
         arguments["logits_processors"] = ["deployments.keyed_sampler:KeyedSampler"]
     if model.exact_entropy:
         arguments["worker_extension_cls"] = "deployments.exact_entropy.EntropyWorker"
-    return arguments | model.engine_kwargs
+    wanted = model.engine_kwargs.get("speculative_config")
+    told = {"speculative_config": located(wanted)} if wanted else {}
+    return arguments | model.engine_kwargs | told
 
 
 def environment(model: LocalModel) -> dict[str, str]:

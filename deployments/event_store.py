@@ -15,6 +15,7 @@ from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
 from ghostrouter.events.spool import Spool
 from ghostrouter.events.store import Store
+from ghostrouter.policy.sightings import NOTHING, Board, Heard, Told
 
 _SPOOL = "events.spool.jsonl"
 _SWEEP_EVERY_S = 60.0
@@ -48,13 +49,15 @@ class EventStore:
         spool = Spool(settings.path / _SPOOL, settings.max_spool_bytes)
         self._writer = EventWriter(self.store, spool, settings.retry_s, self._tidy, self._emit)
         self._changing = asyncio.Lock()
+        self._board = Board()
         self._waiters: dict[str, asyncio.Event] = {}
         self._sweep_at_s = 0.0
 
-    async def write(self, rows: Sequence[Row]) -> bool:
-        """Take rows; they can be read from now on and are written soon."""
+    async def write(self, rows: Sequence[Row], told: Told = NOTHING) -> Heard:
+        """Take rows; they can be read from now on and are written soon. What an ingress saw of its models comes along,
+        what the others saw goes back."""
         self._writer.take(rows)
-        return True
+        return self._board.exchange(told)
 
     async def open_job(self, job: Job) -> Job | StoreFailed:
         """The job for a call: the one there is already, or this one, which is written down before it is returned."""

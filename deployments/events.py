@@ -1,6 +1,7 @@
 """The ingress' side of the event store: rows go to it in batches, questions are answered or refused in words."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from deployments.calls import Unanswered, answer, in_time
 from ghostrouter.errors import JobNotFound, StoreFailed, TraceNotFound
 from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
+from ghostrouter.policy.sightings import NOTHING, Heard, Watch
 
 _TIMEOUT_S = 5.0
 _RETRY_S = 1.0
@@ -19,18 +21,22 @@ _KEPT = 10_000
 
 
 class Events:
-    """Nothing here is waited for longer than a few seconds, and nothing at all while an answer is written.
+    """Nothing here is waited for longer than a few seconds, and nothing at all while an answer is written. With each
+    batch the ingress tells what its `watch` saw, and hears what others did.
 
     Methods that ask raise StoreFailed when the store cannot tell.
     """
 
-    def __init__(self, store: DeploymentHandle, patience_s: float, emit: metrics.Emit) -> None:
+    def __init__(
+        self, store: DeploymentHandle, patience_s: float, emit: metrics.Emit, watch: Watch | None = None
+    ) -> None:
         self._store = store
         self._write, self._find, self._open_job, self._end_job = (
             store.options(method_name=name) for name in ("write", "find", "open_job", "end_job")
         )
         self._patience_s = patience_s
         self._emit = emit
+        self._watch = watch
         self._waiting: deque[Row] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._down = False
@@ -111,12 +117,15 @@ class Events:
     async def _flush(self) -> None:
         while self._waiting:
             batch: Sequence[Row] = list(self._waiting)
-            taken = await in_time(self._write.remote(batch), _TIMEOUT_S)
-            if taken is None:
+            told = self._watch.tell() if self._watch else NOTHING
+            heard: Heard | None = await in_time(self._write.remote(batch, told), _TIMEOUT_S)
+            if heard is None:
                 self._down = True
                 await asyncio.sleep(_RETRY_S)
                 continue
             self._down = False
+            if self._watch:
+                self._watch.hear(heard, time.monotonic())
             # Rows may have been given up at this end meanwhile; those of the batch are gone whichever way.
             sent = {id(row) for row in batch}
             while self._waiting and id(self._waiting[0]) in sent:

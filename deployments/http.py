@@ -65,14 +65,16 @@ class _Api:
 
     async def status(self, request: Request) -> Response:
         models, breakers = await self._router.status(), await self._router.breakers()
-        return JSONResponse({"models": models, "breakers": breakers, "configuration": self._router.configuration()})
+        return JSONResponse(
+            {"models": models, "breakers": breakers, "configuration": self._router.planner.configuration()}
+        )
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.models()]})
+        return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._router.planner.names()]})
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._router.models():
+        if name not in self._router.planner.names():
             raise HTTPException(404, f"The model `{name}` does not exist.")
         return JSONResponse(_model_card(name))
 
@@ -98,7 +100,7 @@ class _Api:
 
     async def route(self, request: Request) -> Response:
         call = chat_request.from_wire(route.chat_body(await self.json(request)))
-        return JSONResponse(await self._router.preview(call))
+        return JSONResponse(await self._router.planner.preview(call))
 
     async def responses(self, request: Request) -> Response:
         asked = responses_request.from_wire(await self.json(request))

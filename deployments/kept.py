@@ -12,8 +12,9 @@ from deployments.opened import Opened
 from deployments.recorder import Recorder, SessionLog
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.replay.answers import AnswerRedactor
+from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Record, Refusal
-from ghostrouter.replay.session import Ask, Growth
+from ghostrouter.replay.session import Growth
 from ghostrouter.types import Prompt
 
 _FOLLOW_EVERY_S = 0.05

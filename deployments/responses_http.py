@@ -26,7 +26,7 @@ log = logging.getLogger("ray.serve")
 async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
     """The answer to a call, in the form it asks for."""
     head = responses_object.head(asked, f"{responses_object.ID_PREFIX}{uuid.uuid4().hex}", int(time.time()))
-    opened = await router.open(asked.call, owner, head, kept=asked.store)
+    opened = await router.planner.open(asked.call, owner, head, kept=asked.store)
     headers = opened.headers
     if asked.background:
         router.kept.start(opened)

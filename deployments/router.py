@@ -7,13 +7,18 @@ from deployments.events import Events
 from deployments.jobs import Jobs
 from deployments.kept import Kept
 from deployments.opened import Opened
-from ghostrouter.api.chat_request import ChatCall
+from deployments.planner import Planner
 from ghostrouter.guard.modes import Mode
 from ghostrouter.replay.session import Growth
 
 
 class Router(Protocol):
     """What answers."""
+
+    @property
+    def planner(self) -> Planner:
+        """What decides about calls, and opens sessions."""
+        ...
 
     @property
     def kept(self) -> Kept:
@@ -35,10 +40,6 @@ class Router(Protocol):
         """How much is redacted of a call that says nothing of it."""
         ...
 
-    def models(self) -> list[str]:
-        """The names a client may ask for."""
-        ...
-
     async def ready(self) -> bool:
         """Whether an answer could be given."""
         ...
@@ -49,18 +50,6 @@ class Router(Protocol):
 
     async def breakers(self) -> dict[str, Any]:
         """How the breakers of the cloud's models stand, by model; each names its provider."""
-        ...
-
-    def configuration(self) -> dict[str, Any]:
-        """Which configuration is in force, and why a later one was refused."""
-        ...
-
-    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> Opened:
-        """Plan a session. Raises RequestError."""
-        ...
-
-    async def preview(self, call: ChatCall) -> dict[str, Any]:
-        """What `open` would decide. Raises RequestError."""
         ...
 
     def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from ghostrouter import config_file
 from ghostrouter.catalog import discover
@@ -18,6 +18,7 @@ from ghostrouter.config_file import nearest
 from ghostrouter.config_guard import Access, Budgets, Redaction
 from ghostrouter.config_models import CLOUD_NAME, Breakers, CloudModel, LocalModel, Providers, SamplingDefaults
 from ghostrouter.config_router import Classify, Override, Route, Router
+from ghostrouter.config_section import Section
 from ghostrouter.config_serving import Events, FrameLimits, Journal, Sessions, Telemetry
 from ghostrouter.errors import ConfigError
 from ghostrouter.types import Worth
@@ -29,11 +30,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class GraphConfig(_Section):
+class GraphConfig(Section):
     """All of GhostRouter: the `args` of the application in serve_config.yaml."""
 
     models: tuple[LocalModel, ...] = Field(min_length=1)

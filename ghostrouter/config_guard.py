@@ -1,25 +1,19 @@
 """The part of the configuration that says who may call, what may be spent and what may leave."""
 
 import os
-from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from ghostrouter.config_section import NAME, Database, Section
 from ghostrouter.errors import ConfigError
 from ghostrouter.guard.access import Caller, digest
 from ghostrouter.guard.budget import Scope, Window
 from ghostrouter.guard.modes import Mode
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Limits(_Section):
+class Limits(Section):
     """What a key may use; what is not said is not limited."""
 
     requests_per_minute: int | None = Field(
@@ -29,10 +23,10 @@ class Limits(_Section):
     max_body_bytes: int | None = Field(default=None, ge=1_000, description="where less than sessions.max_body_bytes")
 
 
-class Key(_Section):
+class Key(Section):
     """A key, known by its SHA-256 in hexadecimal or by the environment variable that holds it."""
 
-    name: str = Field(pattern=_NAME, description="what budgets, metrics and the event store call it")
+    name: str = Field(pattern=NAME, description="what budgets, metrics and the event store call it")
     sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="printf %s KEY | sha256sum")
     env: str | None = Field(default=None, description="the environment variable that holds the key")
     team: str = Field(default="", description="whose budgets it shares")
@@ -50,7 +44,7 @@ class Key(_Section):
         return self
 
 
-class Access(_Section):
+class Access(Section):
     """Who may call. Without keys everybody may, unlimited."""
 
     keys: tuple[Key, ...] = ()
@@ -73,7 +67,7 @@ class Access(_Section):
         )  # fmt: skip
 
 
-class BudgetLimit(_Section):
+class BudgetLimit(Section):
     """No more than so much in a window of the calendar."""
 
     scope: Scope
@@ -84,18 +78,14 @@ class BudgetLimit(_Section):
     usd: float = Field(ge=0)
 
 
-class Budgets(_Section):
+class Budgets(Database):
     """What may be spent. A call reserves its worst case, and settles what it has cost."""
+
+    KEY = "budgets"
 
     limits: tuple[BudgetLimit, ...] = ()
     time_zone: str = Field(default="UTC", description="whose midnight ends a window, such as Europe/Berlin")
     lease_s: float = Field(default=60.0, gt=1, description="a call whose process is gone for so long is settled")
-    folder: str | None = Field(
-        default=None,
-        description="for SQLite; default: GHOSTROUTER_STATE_DIR, else `state` in the working directory",
-    )
-    url: str | None = Field(default=None, description="a database of its own, such as postgresql+psycopg://host/name")
-    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
 
     @field_validator("time_zone")
     @classmethod
@@ -106,26 +96,8 @@ class Budgets(_Section):
             raise ValueError(f"no such time zone: {name}") from None
         return name
 
-    @property
-    def database(self) -> str:
-        """The URL of the database; its folder is made.
 
-        Raises:
-            ConfigError: the variable that should hold it is not set.
-        """
-        if self.url_env:
-            url = os.environ.get(self.url_env)
-            if not url:
-                raise ConfigError(f"budgets.url_env: the environment variable {self.url_env} is not set")
-            return url
-        if self.url:
-            return self.url
-        folder = Path(self.folder or os.environ.get("GHOSTROUTER_STATE_DIR", "state")).resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        return f"sqlite:///{folder / 'budgets.sqlite'}"
-
-
-class Redaction(_Section):
+class Redaction(Section):
     """What is taken out of what leaves."""
 
     mode: Mode = Field(

@@ -2,34 +2,31 @@
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
+from ghostrouter.config_section import NAME, Section
+from ghostrouter.config_speculative import mistake
 from ghostrouter.types import Price, Trust
 
-_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 # A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
 CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class SamplingDefaults(_Section):
+class SamplingDefaults(Section):
     """What a request gets that does not say otherwise."""
 
     temperature: float = Field(default=1.0, ge=0, le=2)
     top_p: float = Field(default=1.0, gt=0, le=1)
 
 
-class LocalModel(_Section):
+class LocalModel(Section):
     """A model that runs here, on replicas of its own."""
 
-    name: str = Field(pattern=_NAME, description="the name clients ask for")
+    name: str = Field(pattern=NAME, description="the name clients ask for")
     source: str = Field(description="a folder (relative to the working directory) or a model id of a hub")
     calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
     sampling: SamplingDefaults = SamplingDefaults()
@@ -54,6 +51,13 @@ class LocalModel(_Section):
         default=True, description="entropies over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )
 
+    @model_validator(mode="after")
+    def _speculates_properly(self) -> Self:
+        wanted = self.engine_kwargs.get("speculative_config")
+        if wanted is not None and (wrong := mistake(wanted)):
+            raise ValueError(f"engine_kwargs.speculative_config of {self.name}: {wrong}")
+        return self
+
     @property
     def speculates(self) -> bool:
         """Whether it decodes speculatively: its answers have to be greedy, and drafts tell of doubt."""
@@ -74,7 +78,7 @@ class LocalModel(_Section):
         return count if isinstance(count, int) else 1 if count is None else 100  # "auto" means up to a hundred
 
 
-class CloudModel(_Section):
+class CloudModel(Section):
     """A model behind somebody else's API.
 
     With a `provider` of the catalogue (`ghostrouter models` shows it) all that is known of it is filled in; what is
@@ -144,7 +148,7 @@ class CloudModel(_Section):
         return self.echo_tokens
 
 
-class Providers(_Section):
+class Providers(Section):
     """Models of the catalogue, without a word about them elsewhere."""
 
     discover: bool = Field(default=True, description="offer the models of every provider whose key is set")
@@ -155,7 +159,7 @@ class Providers(_Section):
     )
 
 
-class Breakers(_Section):
+class Breakers(Section):
     """When a model of the cloud is left alone for a while."""
 
     window_s: float = Field(default=60.0, gt=0, description="calls older than that do not count")

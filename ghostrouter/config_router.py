@@ -2,16 +2,13 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from ghostrouter.config_section import Section
 from ghostrouter.types import Worth
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class Route(_Section):
+class Route(Section):
     """Which models answer a task, cheapest first: an answer begins with the first and may move along."""
 
     models: tuple[str, ...] = Field(min_length=1)
@@ -19,7 +16,7 @@ class Route(_Section):
     examples: tuple[str, ...] = Field(default=(), description="utterances; the most similar one's route wins")
 
 
-class Classify(_Section):
+class Classify(Section):
     """How a prompt becomes a task."""
 
     encoder: str | None = Field(
@@ -32,14 +29,14 @@ class Classify(_Section):
     )
 
 
-class RulesLayer(_Section):
+class RulesLayer(Section):
     """Layer 1."""
 
     builtin: bool = Field(default=True, description="the rules that ship with it, after your own")
     file: str | None = Field(default=None, description="a YAML list of rules: task with pattern, words or structure")
 
 
-class SemanticLayer(_Section):
+class SemanticLayer(Section):
     """Layer 2."""
 
     builtin: bool = Field(default=True, description="the examples that ship with it, beside those of the routes")
@@ -54,7 +51,7 @@ class SemanticLayer(_Section):
     batch_wait_s: float = Field(default=0.002, ge=0, description="how long a batch waits for more")
 
 
-class Learned(_Section):
+class Learned(Section):
     """A router made by `ghostrouter train router`."""
 
     path: str | None = Field(default=None, description="its file")
@@ -63,7 +60,7 @@ class Learned(_Section):
     )
 
 
-class Tier(_Section):
+class Tier(Section):
     """A row of the tier table: up to so many tokens and such a complexity, these models."""
 
     tokens: int | None = Field(default=None, ge=0, description="prompts up to that; null: any")
@@ -71,8 +68,9 @@ class Tier(_Section):
     models: tuple[str, ...] = Field(min_length=1, description="cheapest first")
 
 
-class Promotion(_Section):
-    """When a task moves a row up its tier table for a while, because its answers miss a target. Off without targets."""
+class Promotion(Section):
+    """When a task moves a row up its tier table for a while, or without one a model up its route, because its answers
+    miss a target. Off without targets."""
 
     first_token_s: float | None = Field(default=None, gt=0, description="a first token after that misses the target")
     confidence: float | None = Field(
@@ -81,10 +79,10 @@ class Promotion(_Section):
     breaches: int = Field(default=3, ge=1, description="so many misses in a row move it up")
     healthy: int = Field(default=10, ge=1, description="so many answers in a row that keep it move it down again")
     hold_s: float = Field(default=60.0, ge=0, description="but not before it has stayed so long")
-    most: int = Field(default=2, ge=1, description="rows up, at most")
+    most: int = Field(default=2, ge=1, description="rows or models up, at most")
 
 
-class LowConfidence(_Section):
+class LowConfidence(Section):
     """What is done when the classifier is unsure of the task."""
 
     below: float = Field(default=0.0, ge=0, le=1, description="unsure is a confidence below that; 0: nothing is done")
@@ -97,7 +95,7 @@ class LowConfidence(_Section):
     )
 
 
-class Exploration(_Section):
+class Exploration(Section):
     """Now and then another model of the plan begins, so that it is known how good it would have been."""
 
     share: float = Field(default=0.0, ge=0, le=0.2, description="of the prompts; the same prompt always alike")
@@ -105,7 +103,7 @@ class Exploration(_Section):
     salt: str = Field(default="", description="another salt, other prompts")
 
 
-class Router(_Section):
+class Router(Section):
     """Before the first token."""
 
     l1: RulesLayer = RulesLayer()
@@ -120,7 +118,7 @@ class Router(_Section):
     exploration: Exploration = Exploration()
 
 
-class Override(_Section):
+class Override(Section):
     """What is different for some callers. Where several fit, a key's comes before its project's, then team's, then
     organisation's; models must be allowed by all of them."""
 

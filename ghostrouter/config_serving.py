@@ -1,18 +1,11 @@
 """The part of the configuration that says how answers are written, watched and kept."""
 
-import os
-from pathlib import Path
+from pydantic import Field
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from ghostrouter.errors import ConfigError
+from ghostrouter.config_section import Database, Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
-
-
-class FrameLimits(_Section):
+class FrameLimits(Section):
     """How tokens leave an engine replica."""
 
     hold_tokens: int = Field(default=32, ge=0, description="held at most while risk is raised")
@@ -26,7 +19,7 @@ class FrameLimits(_Section):
     )
 
 
-class Telemetry(_Section):
+class Telemetry(Section):
     """How signals travel and when verdicts may act."""
 
     shards: int = Field(default=1, ge=1, le=64)
@@ -37,7 +30,7 @@ class Telemetry(_Section):
     frames: FrameLimits = FrameLimits()
 
 
-class Sessions(_Section):
+class Sessions(Section):
     """What one request may use."""
 
     max_handoffs: int = Field(default=12, ge=0)
@@ -58,7 +51,7 @@ class Sessions(_Section):
     traces_kept: int = Field(default=10_000, ge=0, description="in the event store; the oldest go first")
 
 
-class Journal(_Section):
+class Journal(Section):
     """What is kept, in memory, so that a stream can be resumed."""
 
     keep_s: float = Field(default=3600.0, ge=0, description="after the last token; then resuming is answered with 410")
@@ -69,39 +62,12 @@ class Journal(_Section):
     patience_s: float = Field(default=0.25, ge=0, description="a token waits at most so long to be written down")
 
 
-class Events(_Section):
-    """Where traces, feedback and jobs are kept: in a database that survives a restart."""
+class Events(Database):
+    """Where traces, feedback and jobs are kept."""
 
-    folder: str | None = Field(
-        default=None,
-        description="for SQLite, and for what waits while the database is down; default: GHOSTROUTER_STATE_DIR, else "
-        "`state` in the working directory",
-    )
-    url: str | None = Field(
-        default=None,
-        description="a database of its own, such as postgresql+psycopg://host/name; default: SQLite in the folder",
-    )
-    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
+    KEY = "events"
+
     jobs_keep_s: float = Field(default=86_400.0, gt=0, description="a job's result is kept so long")
     max_jobs: int = Field(default=10_000, ge=1, description="of all callers; the oldest finished ones go first")
     max_spool_bytes: int = Field(default=256_000_000, ge=0, description="of what waits while the database is down")
     retry_s: float = Field(default=5.0, gt=0, description="a database that is down is tried again after so long")
-
-    @property
-    def path(self) -> Path:
-        """The folder."""
-        return Path(self.folder or os.environ.get("GHOSTROUTER_STATE_DIR", "state")).resolve()
-
-    @property
-    def database(self) -> str:
-        """The URL of the database.
-
-        Raises:
-            ConfigError: the variable that should hold it is not set.
-        """
-        if self.url_env:
-            url = os.environ.get(self.url_env)
-            if not url:
-                raise ConfigError(f"events.url_env: the environment variable {self.url_env} is not set")
-            return url
-        return self.url or f"sqlite:///{self.path / 'events.sqlite'}"

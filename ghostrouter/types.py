@@ -150,8 +150,8 @@ class SegmentKey(NamedTuple):
 class Verdict:
     """What telemetry says of a segment after its first `position` tokens.
 
-    `onset` is the index (within the segment) of the first token to give up: where the trouble began for
-    `handoff`, the first token after the step boundary for `hand_back`.
+    `onset` is the index (within the segment) of the first token to give up: where the trouble began, or what alarmed,
+    for `handoff`, the first token after the step boundary for `hand_back`. With `warm` it is what may be given up yet.
     """
 
     key: SegmentKey

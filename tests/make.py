@@ -36,6 +36,7 @@ def calibration(model: str = "m", **changes: object) -> Calibration:
         quiet_risk=0.1,
         quiet_tokens=2,
         calm_tokens=2,
+        rollback="onset",
         screen=Screen(entropy_nats=0.8),
         fitted_on="nothing, for tests",
     ).model_copy(update=changes)

@@ -7,7 +7,11 @@ from ghostrouter.errors import ConfigError
 
 ARGS: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}
 
-GUESSES = {"name": "m", "source": "x", "engine_kwargs": {"speculative_config": {"method": "ngram"}}}
+GUESSES = {
+    "name": "m",
+    "source": "x",
+    "engine_kwargs": {"speculative_config": {"method": "ngram", "num_speculative_tokens": 4}},
+}
 CLOUD: dict[str, Any] = {
     "name": "c",
     "base_url": "https://api.example/v1",
@@ -51,6 +55,30 @@ def test_speculative_decoding_is_for_greedy_answers() -> None:
     beside = {"name": "n", "source": "x", "sampling": {"temperature": 0.6}}
     with pytest.raises(ConfigError, match=r"has to be 0, and that of n is not"):
         GraphConfig.parse({**ARGS, "models": [greedy, beside]})
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        ("ngram", "has to be a mapping"),
+        ({"num_speculative_tokens": 4}, "method is missing"),
+        ({"method": "egale", "num_speculative_tokens": 4}, "there is no egale, did you mean eagle?"),
+        ({"method": "ngram"}, "num_speculative_tokens"),
+        ({"method": "ngram", "num_speculative_tokens": 0}, "num_speculative_tokens"),
+        (
+            {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_min": 5, "prompt_lookup_max": 4},
+            "is 5, more",
+        ),
+        ({"method": "draft_model", "num_speculative_tokens": 4}, "model: draft_model needs one"),
+        ({"method": "eagle", "modle": "x", "num_speculative_tokens": 4}, "model: eagle needs one"),
+    ],
+)
+def test_a_wrong_speculative_config_is_told_at_load(wanted: Any, words: str) -> None:
+    row = {**GUESSES, "sampling": {"temperature": 0}, "engine_kwargs": {"speculative_config": wanted}}
+    with pytest.raises(ConfigError) as refusal:
+        GraphConfig.parse({**ARGS, "models": [row]})
+    assert "engine_kwargs.speculative_config of m: " in str(refusal.value)
+    assert words in str(refusal.value)
 
 
 @pytest.mark.parametrize(

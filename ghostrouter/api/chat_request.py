@@ -10,7 +10,7 @@ from ghostrouter.api import chat_features
 from ghostrouter.api.body import Body, SampledBody, parse
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
-from ghostrouter.replay.session import ScriptedHandoff
+from ghostrouter.replay.ask import ScriptedHandoff
 from ghostrouter.types import ANY_TERMS, NO_FEATURES, NO_WISHES, Features, Message, Terms, Wishes
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.

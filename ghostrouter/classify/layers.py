@@ -2,21 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from ghostrouter.classify import rules, structure
+from ghostrouter.classify.builtin import builtin_examples, shipped_or, usual_prompts
 from ghostrouter.classify.encoder import Encode, Layers
-from ghostrouter.classify.rules import Rules
+from ghostrouter.classify.rules import Rule, Rules
 from ghostrouter.classify.semantic import Semantic
 from ghostrouter.config import Classify, Route
 from ghostrouter.config_router import Router
 from ghostrouter.types import Classification
 
 ABSTAINED = Classification("default", "none", 0.0, "no rule and no example is close")
+
+
+@lru_cache(maxsize=4)
+def ready_rules(by_task: tuple[tuple[str, tuple[str, ...]], ...], more: tuple[Rule, ...]) -> Rules:
+    """Rules that have read what is usual: made once where several ask for the same ones or something else changes.
+
+    Raises:
+        ConfigError: a rule is wrong.
+    """
+    return Rules(dict(by_task), more, usual_prompts())
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +46,7 @@ class RuleLayer:
         more = rules.read(Path(router.l1.file)) if router.l1.file else []
         if router.l1.builtin:
             more += rules.read(rules.BUILTIN)
-        self._rules = Rules({task: route.rules for task, route in routes.items()}, more)
+        self._rules = ready_rules(tuple((task, tuple(route.rules)) for task, route in routes.items()), tuple(more))
         self._routed = {*routes, *router.tiers}
         self._own_examples = any(route.examples for route in routes.values())
         self._has_meaning = has_meaning
@@ -72,18 +80,17 @@ class LayeredClassifier:
             self._semantic = Semantic(
                 examples(routes, router.l2.builtin),
                 settings.threshold if fixed is None else fixed,
-                lambda texts: encode(texts)[:, -1],
+                shipped_or(encode),
                 fixed=fixed is not None,
             )
 
-    def by_meaning(self, layers: Layers, ruled: Label | None = None) -> Label:
-        """What layer 2 says of a prompt's vectors (depths, dimensions), after what layer 1 said without settling it;
-        `default` when both abstain."""
+    def by_meaning(self, prompt: str, layers: Layers, ruled: Label | None = None) -> Label:
+        """What layer 2 says of a prompt with its vectors (depths, dimensions), after what layer 1 said without settling
+        it; `default` when both abstain."""
         if self._semantic is None:
             return ruled or Label(ABSTAINED)
-        vector = layers[-1]
-        found = self._semantic.classify_embedded(vector)
-        nearest = tuple(self._semantic.nearest(vector))
+        found = self._semantic.classify_embedded(prompt, layers)
+        nearest = tuple(self._semantic.nearest(layers))
         if ruled and not (found and self._rules.is_routed(found.task)):
             return Label(ruled.classification, nearest)
         return Label(found or ABSTAINED, nearest)
@@ -96,10 +103,3 @@ def examples(routes: Mapping[str, Route], builtin: bool) -> dict[str, list[str]]
         for task, utterances in builtin_examples().items():
             found.setdefault(task, []).extend(utterances)
     return found
-
-
-def builtin_examples() -> dict[str, list[str]]:
-    """The examples that ship."""
-    text = files("ghostrouter.classify").joinpath("builtin_examples.yaml").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = yaml.safe_load(text)
-    return loaded

@@ -2,7 +2,7 @@
 
 RE2 looks for the words that the rules cannot match without, all of them in one pass; only the rules whose words are
 there are tried. (All rules as one automaton is as fast on prompts it has seen, but five times slower on new ones: it is
-built as it goes.)
+built as it goes. For that reason what people usually say is read once at the start.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -36,9 +36,14 @@ class Rule:
 
 
 class Rules:
-    """The first rule that matches wins. Of a long prompt the beginning and the end are read: there it is said."""
+    """The first rule that matches wins. Of a long prompt the beginning and the end are read: there it is said.
 
-    def __init__(self, by_task: Mapping[str, Sequence[str]], more: Iterable[Rule] = ()) -> None:
+    `usual` are prompts as they may come: where they lead the automata are built before the first one comes.
+    """
+
+    def __init__(
+        self, by_task: Mapping[str, Sequence[str]], more: Iterable[Rule] = (), usual: Iterable[str] = ()
+    ) -> None:
         own = (Rule(task, rule, where=f"routes.{task}.rules") for task, rules in by_task.items() for rule in rules)
         self._rules = [*own, *more]
         self._filter = re2.Filter()
@@ -52,17 +57,21 @@ class Rules:
         if self._patterns:
             self._filter.Compile()
         self._structural = [(number, rule.structure) for number, rule in enumerate(self._rules) if rule.structure]
+        self._says = [
+            Classification(rule.task, "rules", 1.0, rule.reason or f"matches {rule.pattern!r}") for rule in self._rules
+        ]
+        for prompt in usual:
+            self.classify(prompt)
 
     def classify(self, prompt: str, seen: Structure | None = None) -> Classification | None:
         """The task of a prompt, None when no rule matches."""
         text = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n{prompt[-_TAIL:]}"
         seen = seen or structure.structure(prompt)
-        matched = [self._patterns[i] for i in self._filter.Match(text) or ()] if self._patterns else []
-        matched += [number for number, name in self._structural if seen.has(name)]
-        if not matched:
-            return None
-        rule = self._rules[min(matched)]
-        return Classification(rule.task, "rules", 1.0, rule.reason or f"matches {rule.pattern!r}")
+        matched = self._filter.Match(text) if self._patterns else None
+        first = self._patterns[min(matched)] if matched else len(self._rules)
+        if seen.names:
+            first = min([first, *(number for number, name in self._structural if name in seen.names)])
+        return self._says[first] if first < len(self._says) else None
 
 
 def read(path: Path) -> list[Rule]:

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 
 _CODE = re.compile(r"```|^ {4,}\S.*[;{}()=]", re.MULTILINE)
-_MATH = re.compile(r"\$\$|\\\[|\\(?:frac|int|sum|sqrt|lim)\b|[∫√∑π≤≥]")
+_LATEX = re.compile(r"\\\[|\\(?:frac|int|sum|sqrt|lim)\b")
+_SYMBOLS = "∫√∑π≤≥"
 _MOST = 20_000
 
 
@@ -18,9 +19,12 @@ class Structure:
     math: bool = False
     tokens: int = 0
 
-    def has(self, name: str) -> bool:
-        """Whether a structural rule of that name matches."""
-        return name in NAMES and bool(getattr(self, name))
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The structural rules that match."""
+        if not (self.image or self.tools or self.code or self.math):
+            return ()
+        return tuple(name for name in NAMES if getattr(self, name))
 
 
 NAMES = ("image", "tools", "code", "math")
@@ -39,7 +43,9 @@ def _is_code(text: str) -> bool:
 
 
 def _is_math(text: str) -> bool:
-    return ("$$" in text or "\\" in text or not text.isascii()) and _MATH.search(text) is not None
+    if "$$" in text or ("\\" in text and _LATEX.search(text) is not None):
+        return True
+    return not text.isascii() and any(symbol in text for symbol in _SYMBOLS)
 
 
 def estimate_tokens(text: str) -> int:

@@ -44,7 +44,7 @@ def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> De
             return label or Label(ABSTAINED), {}
         vectors = encode([prompt])
         if not layers.settles(label):
-            label = layers.by_meaning(vectors[0], label)
+            label = layers.by_meaning(prompt, vectors[0], label)
         learned = router.probabilities(view([prompt], vectors))[0] if router else ()
         return label or Label(ABSTAINED), dict(zip(router.models if router else (), map(float, learned), strict=True))
 

@@ -23,17 +23,19 @@ class _Refused(click.ClickException):
 @click.option("--model", required=True, help="the model the calibration is for; other models' traces are refused")
 @click.option("--traces", "path", required=True, type=_FILE, help="labelled traces, see docs/traces.md")
 @click.option("--false-alarms-per-1000", default=12.0, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option("--detector", help="calibrate this one instead of training: level, first_of_step, window, ...")
+@click.option("--detector", help="take this one whatever the traces say: hazard (learned), level, window, ...")
 @click.option("--out", type=_FILE, help="default: MODEL.calibration.json")
 def calibrate(model: str, path: Path, false_alarms_per_1000: float, detector: str | None, out: Path | None) -> None:
     """Fit the detector and its thresholds to labelled traces, and say what they buy."""
+    from ghostrouter.detect.choose import LEARNED
     from ghostrouter.detect.fit import fit  # scikit-learn: a second to import
     from ghostrouter.detect.unlearned import UNLEARNED
     from ghostrouter.errors import TraceInvalid
     from ghostrouter.traces.read import read
 
-    if detector is not None and detector not in UNLEARNED:
-        raise click.BadParameter(f"there is no {detector}; there are {', '.join(UNLEARNED)}", param_hint="--detector")
+    names = (LEARNED, *UNLEARNED)
+    if detector is not None and detector not in names:
+        raise click.BadParameter(f"there is no {detector}; there are {', '.join(names)}", param_hint="--detector")
     try:
         traces = read(path)
         if others := sorted({t.model for t in traces} - {model}):
@@ -57,12 +59,13 @@ def traces() -> None:
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--out", required=True, type=_FILE)
 @click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(1))
-def record(path: Path, model: str, url: str, out: Path, max_tokens: int) -> None:
+@click.option("--text-only", is_flag=True, help="record the text alone; so is done where no log-probabilities are told")
+def record(path: Path, model: str, url: str, out: Path, max_tokens: int, text_only: bool) -> None:
     """Ask the running service, and label each answer with the first token that leaves the right one."""
     from ghostrouter.traces.record import record_file
 
     try:
-        count = record_file(path, out, url, model, max_tokens)
+        count = record_file(path, out, url, model, max_tokens, text_only)
     except GhostRouterError as error:
         raise _Refused(error) from error
     click.echo(f"{out}: {count} traces")

@@ -13,8 +13,8 @@ from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector, Floats
 from ghostrouter.detect.evaluate import Scores, measure, scores
 from ghostrouter.detect.rolling import NAMES, TEXT
-from ghostrouter.detect.slope import Slope
 from ghostrouter.detect.table import half_way_nats
+from ghostrouter.detect.unlearned import UNLEARNED
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace, padded, padded_labels
 
@@ -35,7 +35,7 @@ def _scored(make: Callable[[Sequence[Trace]], Detector]) -> Callable[[Sequence[T
 
 
 EXTRAS: Mapping[str, Callable[[Sequence[Trace], Sequence[Trace]], Floats]] = {
-    "slope": _scored(lambda _: Slope(8)),
+    "slope": _scored(lambda _: UNLEARNED["slope"]),
     "cusum": _scored(lambda train: Cusum(half_way_nats(train))),
     "draft_acceptance": lambda _, traces: padded(traces)[:, :, _DRAFTS],
 }

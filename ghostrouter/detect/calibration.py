@@ -1,8 +1,9 @@
 """The calibration file of a model: what its signals mean and where its thresholds lie."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,7 +43,9 @@ class Calibration(BaseModel):
     tokens below `quiet_risk`; the gap between the two is the hysteresis. At `handoff_risk` the answer is handed off. A
     segment is calm enough to be handed back at a step boundary after `calm_tokens` tokens below `quiet_risk`.
     `remainder` says how likely the model is to go wrong in what it would write next, which is what a hand-back to it
-    depends on, together with the `recall` of what does; `alarms` is what drift is measured against.
+    depends on, together with the `recall` of what does; `alarms` is what drift is measured against. At a handoff the
+    answer is taken back to where risk rose (`rollback` is `onset`) or to the token that alarmed (`alarm`); `reasons`
+    say with figures why that and the detector were chosen.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,10 +57,12 @@ class Calibration(BaseModel):
     quiet_risk: float = Field(ge=0, le=1)
     quiet_tokens: int = Field(ge=1)
     calm_tokens: int = Field(ge=0)
+    rollback: Literal["onset", "alarm"] = "alarm"
     screen: Screen
     remainder: Remainder | None = None
     recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm")
     alarms: AlarmRate | None = None
+    reasons: Mapping[str, str] = Field(default={}, description="of `detector` and `rollback`: in words and figures")
     fitted_on: str = Field(description="the traces behind these numbers, in words")
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ghostrouter.detect.detector import Floats, State, Tick
+from ghostrouter.detect.window import push
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,5 @@ class WindowDoubt:
         return self.window_tokens + 1
 
     def step(self, state: State, tick: Tick) -> Floats:
-        window, filled = state[:, :-1], state[:, -1]
-        window[:, :-1] = window[:, 1:]
-        window[:, -1] = tick.entropy_nats
-        np.minimum(filled + 1, self.window_tokens, out=filled)
+        window, filled = push(state, tick.entropy_nats)
         return np.asarray(window.sum(1) / filled, dtype=np.float32)

@@ -1,6 +1,6 @@
 """How good detectors are on labelled traces."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,8 +8,10 @@ import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from ghostrouter.detect import learn
+from ghostrouter.detect.choose import LEARNED
 from ghostrouter.detect.detector import Detector, Floats, scan
-from ghostrouter.detect.fit import WINDOW_TOKENS
+from ghostrouter.detect.resample import Ranking, interval
+from ghostrouter.detect.rollback import WINDOW_TOKENS
 from ghostrouter.detect.table import Contender, contenders
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.traces.trace import Trace, padded, padded_labels
@@ -29,31 +31,67 @@ def scores(detector: Detector, traces: Sequence[Trace]) -> Floats:
 def compare(traces: Sequence[Trace], train: Sequence[Trace] | None = None) -> dict[str, Any]:
     """Flat figures: `<detector>_<metric>`, and the plain metric for the best learned one by onset AUROC.
 
-    Without `train` every trace is scored by detectors set up on other groups.
+    Without `train` every trace is scored by detectors set up on other groups. Of `train` what belongs to a group of
+    `traces` is left out. `learned_less_unlearned` is the difference in onset AUROC between the learned detector and the
+    best unlearned one, `_low` and `_high` its interval over resampled groups.
 
     Raises:
         TraceInvalid: the traces are all right or all wrong, or too few.
     """
+    train = None if train is None else strangers(train, traces)
     wrong = np.array([t.onset is not None for t in traces])
     labels = padded_labels(traces)
     if not (labels == 1).any() or not (labels == 0).any():
         raise TraceInvalid("to evaluate, some tokens must be right and some wrong")
     out: dict[str, Any] = {}
     best: tuple[float, str] = (-1.0, "")
-    for contender in contenders():
+    rankings: dict[str, Ranking] = {}
+    field = contenders(all(t.text_only for t in traces))
+    for contender in field:
         found = _scored(contender, traces, train)
+        if contender.kind in ("learned", "unlearned"):
+            rankings[contender.name] = Ranking(found, labels)
         figures = measure(found, labels, wrong, cumulative=contender.sums)
         out |= {f"{contender.name}_{k}": v for k, v in figures.items()}
         if contender.kind in ("learned", "unlearned"):
             best = max(best, (figures["onset_auroc"], contender.name))
-    return {"best": best[1]} | _headline(out, best[1]) | out | {"n": len(traces), "wrong_answers": int(wrong.sum())}
+    ahead = _ahead(rankings, field, [t.group for t in traces])
+    counts = {
+        "n": len(traces),
+        "wrong_answers": int(wrong.sum()),
+        "trained_on": len(traces if train is None else train),
+    }
+    return {"best": best[1]} | _headline(out, best[1], field) | ahead | out | counts
 
 
-def _headline(figures: dict[str, Any], best: str) -> dict[str, Any]:
+def strangers(train: Sequence[Trace], traces: Sequence[Trace]) -> list[Trace]:
+    """Those of `train` of which no group is among `traces`.
+
+    Raises:
+        TraceInvalid: there are none.
+    """
+    known = {t.group for t in traces}
+    if found := [t for t in train if t.group not in known]:
+        return found
+    raise TraceInvalid("every trace to learn from belongs to a group that is measured")
+
+
+def _ahead(rankings: Mapping[str, Ranking], field: Sequence[Contender], groups: Sequence[str]) -> dict[str, float]:
+    """By how much the learned detector is ahead of the best unlearned one."""
+    every = np.ones(len(groups))
+    others = [c.name for c in field if c.kind == "unlearned"]
+    best = max((rankings[name] for name in others), key=lambda r: r.auroc(every))
+    learned = rankings[LEARNED]
+    ahead = interval(lambda w: learned.auroc(w) - best.auroc(w), groups)
+    name = "learned_less_unlearned"
+    return {name: ahead.value, f"{name}_low": ahead.low, f"{name}_high": ahead.high}
+
+
+def _headline(figures: dict[str, Any], best: str, field: Sequence[Contender]) -> dict[str, Any]:
     """The figures of the best detector, the baselines beside them."""
     names = [k.removeprefix(f"{best}_") for k in figures if k.startswith(f"{best}_")]
-    others = [c.name for c in contenders() if c.kind == "unlearned"]
-    learned = [c.name for c in contenders() if c.kind == "learned"]
+    others = [c.name for c in field if c.kind == "unlearned"]
+    learned = [c.name for c in field if c.kind == "learned"]
     ceiling = max(figures[f"{o}_onset_auroc"] for o in others)
     return {name: figures[f"{best}_{name}"] for name in names} | {
         "position_baseline_auroc": max(figures["position_onset_auroc"], figures["position_early_onset_auroc"]),

@@ -8,16 +8,14 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import betaln
 
-from ghostrouter.detect import conformal, learn
+from ghostrouter.detect import choose, conformal, learn
 from ghostrouter.detect.calibration import AlarmRate, Calibration, Screen
-from ghostrouter.detect.hazard import Weights
 from ghostrouter.detect.remainder import Remainder
+from ghostrouter.detect.rollback import WINDOW_TOKENS, Levels, rollback
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace, padded_labels
 
 FALSE_ALARMS_PER_1000 = 12.0
-WINDOW_TOKENS = 16
-"""An alarm belongs to an onset if it comes in the onset's step or within so many tokens of it."""
 _ENTROPY, _STEP_START = COLUMNS.index("entropy_nats"), COLUMNS.index("step_start")
 _QUIET_TOKENS = 4
 _CALM_TOKENS = 2
@@ -43,55 +41,64 @@ class Fit:
     false_alarms: float
 
     def __str__(self) -> str:
+        c = self.calibration
         delay = "-" if self.delay_tokens is None else f"{self.delay_tokens:g}"
-        if self.calibration.handoff_risk > 1:
-            return "too few traces to promise so few false alarms: it will never alarm"
-        return (
-            f"risk {self.calibration.handoff_risk:.4f} and above alarms; recall {self.recall:.3f}, "
+        buys = (
+            f"risk {c.handoff_risk:.4f} and above alarms; recall {self.recall:.3f}, "
             f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
         )
+        if c.handoff_risk > 1:
+            buys = "too few traces to promise so few false alarms: it will never alarm"
+        taken = {"detector": c.hazard.name, "rollback": f"to the {c.rollback}"}
+        return "\n".join([buys, *(f"  {what}: {taken[what]} ({why})" for what, why in c.reasons.items())])
 
 
 def fit(
     model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str, detector: str | None = None
 ) -> Fit:
-    """Train the hazard, calibrate it on cross-fitted log-odds and set the thresholds.
+    """Choose a detector, calibrate it on log-odds of traces it has not seen, set the thresholds, choose the rollback.
 
-    With `detector`, one of `UNLEARNED`, nothing is trained: its score is calibrated.
+    `detector` is `hazard` or one of `UNLEARNED`; None takes what earns its place (`choose.detector`). Nothing is
+    trained for an unlearned one: its score is calibrated.
     `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it. The
     screen lets pass 0.2% of the tokens that would raise risk.
 
     Raises:
         TraceInvalid: there is nothing to learn from.
     """
-    weights = Weights(detector=detector) if detector else learn.train(traces)
-    raw = learn.log_odds(weights, traces) if detector else learn.cross_log_odds(traces)
+    weights, raw, why = choose.detector(traces, detector, false_alarms_per_1000)
     labels = padded_labels(traces)
     counts = ~np.isnan(labels)
     slope, bias = learn.platt(raw[counts], labels[counts] == 1)
-    weights = weights.model_copy(update={"slope": slope, "bias": bias})
     risks = 1 / (1 + np.exp(-np.clip(bias + slope * raw, -60, 60)))
     by_trace = [r[: len(t.signals)] for r, t in zip(risks, traces, strict=True)]
-    at = max(_LEAST_RISK, conformal.threshold(traces, by_trace, false_alarms_per_1000 / 1000))
-    warm = min(1.0, at) / 2
-    recall, delay = recall_and_delay(traces, by_trace, at)
+    levels = thresholds(traces, by_trace, false_alarms_per_1000)
+    recall, delay = recall_and_delay(traces, by_trace, levels.handoff_risk)
+    to_onset, why_there = choose.to_onset(rollback(traces, by_trace, levels))
     calibration = Calibration(
         model=model,
-        hazard=weights,
-        warm_risk=warm,
-        handoff_risk=at,
-        quiet_risk=warm / 2,
-        quiet_tokens=_QUIET_TOKENS,
+        hazard=weights.model_copy(update={"slope": slope, "bias": bias}),
+        **levels._asdict(),
         calm_tokens=_CALM_TOKENS,
-        screen=Screen(entropy_nats=_screen_nats(traces, by_trace, warm)),
+        rollback="onset" if to_onset else "alarm",
+        screen=Screen(entropy_nats=_screen_nats(traces, by_trace, levels.warm_risk)),
         remainder=remainder(traces),
         recall=recall,
-        alarms=alarm_rate(traces, by_trace, at),
+        alarms=alarm_rate(traces, by_trace, levels.handoff_risk),
+        reasons={"detector": why, "rollback": why_there},
         fitted_on=fitted_on,
     )
+    at = levels.handoff_risk
     faithful = sum(int((t.labels == 0).sum()) for t in traces)
     false = sum(int((conformal.step_peaks(t, r) >= at).sum()) for t, r in zip(traces, by_trace, strict=True))
     return Fit(calibration, recall, delay, false / faithful)
+
+
+def thresholds(traces: Sequence[Trace], risks: Sequence[Array], false_alarms_per_1000: float) -> Levels:
+    """Those of a calibration that keeps to a rate of false alarms."""
+    at = max(_LEAST_RISK, conformal.threshold(traces, risks, false_alarms_per_1000 / 1000))
+    warm = min(1.0, at) / 2
+    return Levels(warm_risk=warm, handoff_risk=at, quiet_risk=warm / 2, quiet_tokens=_QUIET_TOKENS)
 
 
 def _screen_nats(traces: Sequence[Trace], risks: Sequence[Array], warm_risk: float) -> float:

@@ -55,6 +55,11 @@ class Weights(BaseModel):
     detector: str | None = Field(default=None, pattern=f"^({'|'.join(UNLEARNED)})$")
     trees: tuple[Tree, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Of the detector: `hazard` if it was learned."""
+        return "hazard" if self.trees else self.detector or self.feature
+
 
 class Forest:
     """Trees as arrays of shape (trees, nodes), walked all at once."""

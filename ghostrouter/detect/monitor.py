@@ -9,6 +9,7 @@ import numpy as np
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import Floats, State, scan
 from ghostrouter.detect.drift import Drift, DriftWatch
+from ghostrouter.detect.onset import Trouble
 from ghostrouter.detect.screen import ScreenTable
 from ghostrouter.signals.batch import COLUMNS, SignalBatch, Watched
 from ghostrouter.types import Action, SegmentKey, Verdict
@@ -23,8 +24,7 @@ class _Row:
     state: State
     seen_at_s: float
     position: int = 0
-    onset: int | None = None
-    quiet_run: int = 0
+    trouble: Trouble = field(default_factory=Trouble)
     calm_run: int = 0
     alarmed: bool = False
     counted: int = 0
@@ -135,8 +135,9 @@ class Monitor:
         if row.verdict is not None:
             return row.verdict
         last = float(risks[-1]) if len(risks) else 0.0
-        action: Action = "continue" if row.onset is None else "warm"
-        return Verdict(segment.key, row.position, action, last, row.onset)
+        onset = row.trouble.onset
+        action: Action = "continue" if onset is None else "warm"
+        return Verdict(segment.key, row.position, action, last, onset if calibration.rollback == "onset" else None)
 
     def _advance(self, c: Calibration, row: _Row, segment: Watched, risk: float, step_start: bool) -> None:
         """Take one token into account; sets the row's verdict when it is time to switch."""
@@ -148,16 +149,9 @@ class Monitor:
             row.verdict = Verdict(segment.key, here + 1, "hand_back", risk, here)
             return
         row.calm_run = row.calm_run + 1 if risk < calm_below else 0
-        warm_from = min(c.warm_risk, hand_off_at)
         if hand_off_at == math.inf:
             return  # no risk leads anywhere, so none is raised
-        if risk >= warm_from:
-            row.quiet_run = 0
-            if row.onset is None:
-                row.onset = here
-        elif row.onset is not None and risk < min(c.quiet_risk, warm_from):
-            row.quiet_run += 1
-            if row.quiet_run >= c.quiet_tokens:
-                row.onset = None
+        row.trouble.push(here, risk, min(c.warm_risk, hand_off_at), c.quiet_risk, c.quiet_tokens)
         if risk >= hand_off_at:
-            row.verdict = Verdict(segment.key, here + 1, "handoff", risk, here if row.onset is None else row.onset)
+            begun = row.trouble.onset if c.rollback == "onset" else None
+            row.verdict = Verdict(segment.key, here + 1, "handoff", risk, here if begun is None else begun)

@@ -1,7 +1,7 @@
 """The detectors that are compared, by name."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -36,8 +36,15 @@ class Contender:
     sums: bool = False
 
 
-def contenders() -> tuple[Contender, ...]:
-    """All of them, baselines first."""
+def contenders(text: bool = False) -> tuple[Contender, ...]:
+    """All of them, baselines first. With `text` nothing else is known: what sees the text alone is like any other."""
+    found = _all()
+    if not text:
+        return found
+    return tuple(replace(c, kind="unlearned") if c.name == "text_only" else c for c in found if c.name != "text_hazard")
+
+
+def _all() -> tuple[Contender, ...]:
     return (
         Contender("position", "baseline", lambda _: Position()),
         Contender("position_early", "baseline", lambda _: Position(-1.0)),

@@ -79,7 +79,9 @@ CLOUD_TOKENS = Metric(
 )
 
 CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuration while it serves.", ("outcome",))
-PROMOTION = Metric("ghost_promotion_rows", "gauge", "Rows that a task is up its tier table at present.", ("task",))
+PROMOTION = Metric(
+    "ghost_promotion_rows", "gauge", "Rows of its tier table, or models of its route, that a task is up.", ("task",)
+)
 REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
 
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

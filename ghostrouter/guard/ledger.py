@@ -7,6 +7,7 @@ PostgreSQL's by row locks taken in one order. Methods block; call them from a th
 import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
@@ -65,6 +66,8 @@ class Ledger:
         self._queue = f"{self._engine.url.database}.lock" if is_sqlite and self._engine.url.database else ""
         self._insert: Any = sqlite.insert if is_sqlite else postgresql.insert
         if is_sqlite:
+            if self._engine.url.database:
+                Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
             event.listen(self._engine, "connect", _prepare)
             event.listen(self._engine, "begin", _begin)
         _META.create_all(self._engine)

@@ -27,7 +27,7 @@ _WISHES = ("auto", "economy", "balanced", "quality")
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What an operator has set: routes and tiers by task, what an answer is worth, and rows that tasks are promoted."""
+    """What an operator has set: routes and tiers by task, what an answer is worth, and how far tasks are promoted."""
 
     routes: Mapping[str, tuple[str, ...]]
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
@@ -107,22 +107,24 @@ def decide(
         PromptTooLong: the prompt fits into no model of the plan.
     """
     names, reason = listed(asked, [*candidates, *ineligible], table)
+    left = names[: promoted_by(asked, table)]
     considered = tuple(_consider(name, candidates, table.worth, ineligible) for name in names)
     able = [c.name for c in considered if not c.refused]
     if not able:
         _refuse(considered, candidates, reason)
     ladder = tuple(able)
+    able.sort(key=left.__contains__)
     if asked.one_tokenizer:
         able = [n for n in able if candidates[n].tokenizer == candidates[able[0]].tokenizer]
     scores = {c.name: c.score for c in considered}
     if task_of(asked, table.routes) and all(candidates[n].quality is not None for n in able):
-        first = max(able, key=lambda n: (scores[n], -able.index(n)))
+        first = max(able, key=lambda n: (n not in left, scores[n], -able.index(n)))
         able = [first, *(n for n in able if n != first)]
         reason += ", the most valuable first"
     if asked.model == "ghost/quality":
         able = able[::-1]
     elif asked.model == "ghost/economy":
-        able.sort(key=lambda n: Option(n, candidates[n]).way.price_usd)
+        able.sort(key=lambda n: (n in left, Option(n, candidates[n]).way.price_usd))
     if asked.safer and needs_task(asked.model):
         if asked.model != "ghost/quality" and not reason.startswith("tier"):
             able = [able[-1], *able[:-1]]
@@ -178,10 +180,23 @@ def listed(asked: Asked, models: Collection[str], table: Table) -> tuple[tuple[s
     wanted = label.task if label and label.task in table.tiers else task
     rows = table.tiers.get(wanted)
     if not rows:
-        return table.routes[task], f"route {task}"
-    up = table.promoted.get(wanted, 0)
+        up = promoted_by(asked, table)
+        return table.routes[task], f"route {task}" + (f", promoted by {up}" if up else "")
+    up = table.promoted.get(label.task if label else wanted, 0)
     number, row = tiers.pick(rows, asked.tokens, asked.complexity, up + asked.safer)
     return row.models, f"tier {number + 1} of {wanted}" + (f", promoted by {up}" if up else "")
+
+
+def promoted_by(asked: Asked, table: Table) -> int:
+    """How many models at the beginning of a route without tiers are left to the end, as its task is promoted. The last
+    one stays; who asks for quality begins with it anyway."""
+    task, label = task_of(asked, table.routes), asked.classification
+    wanted = label.task if label else task
+    if task is None or wanted is None or asked.model == "ghost/quality":
+        return 0
+    if table.tiers.get(wanted) or table.tiers.get(task):
+        return 0
+    return min(table.promoted.get(wanted, 0), len(table.routes[task]) - 1)
 
 
 def _consider(

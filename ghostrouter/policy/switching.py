@@ -7,7 +7,8 @@ from typing import NamedTuple, Protocol
 
 from ghostrouter.policy import switch
 from ghostrouter.policy.value import price_usd
-from ghostrouter.replay.session import Segment, Session
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Session
 from ghostrouter.types import Price, Worth
 
 _FORGET = 0.95
@@ -44,14 +45,6 @@ class Thresholds(NamedTuple):
 
     hand_off_at: float
     hand_back_below: float
-
-    @property
-    def may_hand_off(self) -> bool:
-        return self.hand_off_at != math.inf
-
-    @property
-    def may_hand_back(self) -> bool:
-        return self.hand_back_below != -math.inf
 
 
 class Switching:

@@ -47,17 +47,22 @@ class Hysteresis:
 
 
 class Promotions:
-    """How far each task of a tier table is promoted, after the answers it got."""
+    """How far each task is promoted, after the answers it got: rows of its tier table, or models of its route."""
 
     def __init__(self, targets: Targets) -> None:
         self.targets = targets
         self._rule = Hysteresis(targets.breaches, targets.healthy, targets.hold_s, targets.most)
         self._states: dict[str, Promotion] = {}
 
+    @property
+    def has_targets(self) -> bool:
+        """Whether anything can be promoted."""
+        return self.targets.first_token_s is not None or self.targets.confidence is not None
+
     def observe(self, task: str, first_token_s: float | None, confidence: float | None, now_s: float) -> int:
         """Count an answer, and tell how many rows up its task is now. What is None is not known of it."""
         late, sure = self.targets.first_token_s, self.targets.confidence
-        if late is None and sure is None:
+        if not self.has_targets:
             return 0
         breached = bool(late is not None and first_token_s is not None and first_token_s > late) or bool(
             sure is not None and confidence is not None and confidence < sure

@@ -9,9 +9,10 @@ from ghostrouter.types import Token, Verdict
 class HoldBack:
     """Decides which tokens of a segment may leave now.
 
-    While `is_risky` finds nothing and no verdict has raised the risk, a token leaves at once. A risky token
+    While `is_risky` finds nothing and no verdict has named an onset, a token leaves at once. A risky token
     and all after it wait until a verdict covers them, at most `max_s` seconds and `max_tokens` tokens: then
-    the oldest leave, verdict or not (`expire`). `is_risky` sees the token and its index within the segment.
+    the oldest leave, verdict or not (`expire`). Behind an onset all wait, as the answer may be taken back to it.
+    `is_risky` sees the token and its index within the segment.
     """
 
     def __init__(self, is_risky: Callable[[Token, int], bool], max_tokens: int, max_s: float) -> None:
@@ -22,6 +23,7 @@ class HoldBack:
         self._waiting: deque[tuple[Token, float]] = deque()
         self._admitted = 0
         self._raised = False
+        self._onset = False
         self.expired_tokens = 0
 
     @property
@@ -38,7 +40,7 @@ class HoldBack:
         """Take in the next token of the segment."""
         risky = self._is_risky(token, self._admitted)
         self._admitted += 1
-        if self._raised or self._waiting or risky:
+        if self._onset or self._waiting or risky:
             self._waiting.append((token, now_s))
         else:
             self._ready.append(token)
@@ -46,6 +48,7 @@ class HoldBack:
     def judge(self, verdict: Verdict) -> None:
         """Let go of what a `continue` or `warm` verdict covers: all up to its position, or up to its onset."""
         self._raised = verdict.action == "warm"
+        self._onset = self._raised and verdict.onset is not None
         covered = verdict.position if verdict.onset is None else min(verdict.position, verdict.onset)
         first = self._admitted - len(self._waiting)
         for _ in range(min(covered - first, len(self._waiting))):

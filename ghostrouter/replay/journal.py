@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ghostrouter.errors import GhostRouterError, NothingCanAnswer, SessionCancelled, SessionExpired, SessionNotFound
-from ghostrouter.replay.session import Ask, Growth, Session
+from ghostrouter.replay.ask import Ask
+from ghostrouter.replay.session import Growth, Session
 from ghostrouter.types import Plan
 
 Outcome = Literal["running", "complete", "failed", "disconnected", "cancelled"]

@@ -15,7 +15,7 @@ from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.option import EXPECTED_ANSWER_TOKENS
 from ghostrouter.policy.value import price_usd
 from ghostrouter.replay import prompts, tokenizers
-from ghostrouter.replay.session import Ask
+from ghostrouter.replay.ask import Ask
 from ghostrouter.types import Classification, Message, Shadow, Worth
 
 UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))

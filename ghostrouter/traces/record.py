@@ -1,18 +1,14 @@
 """Labelled traces from a running service: questions with answers in, trace lines out."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ghostrouter.errors import TraceInvalid
+from ghostrouter.traces.ask import Answer, Asker
 from ghostrouter.traces.line import Line
-
-_TOP = 20
-_TIMEOUT_S = 300.0
 
 
 class Question(BaseModel):
@@ -49,14 +45,17 @@ def read_questions(path: Path) -> list[Question]:
     return out
 
 
-def to_line(question: Question, model: str, entries: Sequence[dict[str, Any]], cut: bool) -> Line:
-    """A line from OpenAI's `logprobs.content` of a whole answer; `cut`: it ended at its token limit.
+def to_line(question: Question, model: str, answer: Answer) -> Line:
+    """A line from a whole answer; `text_only` where its model tells no log-probabilities.
 
     Raises:
-        TraceInvalid: the answer came without log-probabilities.
+        TraceInvalid: the answer is empty, or some of its tokens came without log-probabilities.
     """
+    if answer.entries is None:
+        return _of_text(question, model, answer)
+    entries = answer.entries
     if not entries or not all(e.get("top_logprobs") for e in entries):
-        raise TraceInvalid(f"{model} gives no log-probabilities; a trace needs them")
+        raise TraceInvalid(f"{model} gives no log-probabilities for {question.prompt[:60]!r}: record it as text only")
     tokens = tuple(str(e["token"]) for e in entries)
     return Line(
         prompt=question.prompt,
@@ -67,7 +66,20 @@ def to_line(question: Question, model: str, entries: Sequence[dict[str, Any]], c
         ),
         entropies=tuple(e["entropy_nats"] for e in entries) if all("entropy_nats" in e for e in entries) else None,
         logprobs=tuple(min(0.0, float(e["logprob"])) for e in entries),
-        first_wrong=first_wrong(tokens, question.answer, cut),
+        first_wrong=first_wrong(tokens, question.answer, answer.cut),
+        group=question.group or question.prompt,
+    )
+
+
+def _of_text(question: Question, model: str, answer: Answer) -> Line:
+    if not answer.pieces:
+        raise TraceInvalid(f"{model} gives an empty answer to {question.prompt[:60]!r}")
+    return Line(
+        prompt=question.prompt,
+        model=model,
+        tokens=answer.pieces,
+        text_only=True,
+        first_wrong=first_wrong(answer.pieces, question.answer, answer.cut),
         group=question.group or question.prompt,
     )
 
@@ -85,35 +97,18 @@ def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
     return None if cut or written == answer else len(tokens) - 1
 
 
-def record_file(questions: Path, out: Path, url: str, model: str, max_tokens: int) -> int:
+def record_file(questions: Path, out: Path, url: str, model: str, max_tokens: int, text_only: bool = False) -> int:
     """Ask every question, one after the other, and write a line for each; returns how many.
+
+    A model that tells no log-probabilities, or any with `text_only`, gives lines of text alone.
 
     Raises:
         TraceInvalid: the questions cannot be read, or the service does not answer them.
     """
     asked = read_questions(questions)
-    with httpx.Client(base_url=url, timeout=_TIMEOUT_S) as client, out.open("w", encoding="utf-8") as file:
+    with httpx.Client(base_url=url) as client, out.open("w", encoding="utf-8") as file:
+        asker = Asker(client, model, max_tokens, text_only)
         for question in asked:
-            choice = _ask(client, question, model, max_tokens)
-            entries = (choice.get("logprobs") or {}).get("content") or []
-            line = to_line(question, model, entries, choice.get("finish_reason") == "length")
+            line = to_line(question, model, asker.ask(question.prompt))
             file.write(line.model_dump_json(exclude_unset=True) + "\n")
     return len(asked)
-
-
-def _ask(client: httpx.Client, question: Question, model: str, max_tokens: int) -> dict[str, Any]:
-    body = {
-        "model": model,
-        "messages": [{"role": "user", "content": question.prompt}],
-        "temperature": 0,
-        "max_tokens": max_tokens,
-        "logprobs": True,
-        "top_logprobs": _TOP,
-    }
-    try:
-        response = client.post("/v1/chat/completions", json=body)
-        response.raise_for_status()
-        choice: dict[str, Any] = response.json()["choices"][0]
-    except (httpx.HTTPError, json.JSONDecodeError, KeyError, IndexError) as error:
-        raise TraceInvalid(f"{client.base_url}: {error}") from error
-    return choice

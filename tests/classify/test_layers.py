@@ -1,3 +1,4 @@
+import random
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -6,10 +7,11 @@ import pytest
 import re2
 import yaml
 
-from ghostrouter.classify import rules
+from ghostrouter.classify import builtin, ngrams, rules
 from ghostrouter.classify.encoder import Layers, cached, sentence_encoder
+from ghostrouter.classify.head import Head
 from ghostrouter.classify.rules import Rules
-from ghostrouter.classify.semantic import Embeddings, Semantic
+from ghostrouter.classify.semantic import Semantic
 from ghostrouter.classify.structure import structure
 from ghostrouter.errors import ConfigError
 from tests.shipped import ROOT
@@ -28,10 +30,10 @@ def test_a_broken_rule_is_named() -> None:
         Rules({"math": ["("]})
 
 
-def letters(texts: Sequence[str]) -> Embeddings:
-    """Texts as unit vectors of letter counts."""
-    counts = np.array([[t.count(c) for c in "abc"] for t in texts], dtype=np.float32) + 1e-6
-    vectors: Embeddings = counts / np.linalg.norm(counts, axis=1, keepdims=True)
+def letters(texts: Sequence[str]) -> Layers:
+    """Texts as unit vectors of letter counts, of one depth."""
+    counts = np.array([[[t.count(c) for c in "abc"]] for t in texts], dtype=np.float32) + 1e-6
+    vectors: Layers = counts / np.linalg.norm(counts, axis=2, keepdims=True)
     return vectors
 
 
@@ -40,6 +42,7 @@ def test_the_closest_example_decides_or_nothing() -> None:
     found = semantic.classify("bb")
     assert found is not None
     assert (found.task, found.layer) == ("y", "semantic")
+    assert 0.8 <= found.confidence <= 1
     assert semantic.classify("ccc") is None
     assert Semantic({}, 0.5, letters).classify("a") is None
 
@@ -48,7 +51,7 @@ def test_the_closest_example_decides_or_nothing() -> None:
 def test_the_bundled_encoder_knows_meanings() -> None:
     encode = sentence_encoder("all-MiniLM-L6-v2")
     examples = {"code": ["Write a Python function."], "cooking": ["How do I bake bread?"]}
-    semantic = Semantic(examples, 0.2, lambda texts: encode(texts)[:, -1])
+    semantic = Semantic(examples, 0.2, encode)
     found = semantic.classify("Please write a function in Rust that sorts a list.")
     assert found is not None
     assert found.task == "code"
@@ -158,12 +161,68 @@ def test_looking_for_words_first_changes_no_decision() -> None:
     found = Rules({}, shipped)
     written = yaml.safe_load((ROOT / "bench" / "classify_prompts.yaml").read_text())
     prompts = [p for task in written.values() for p in task]
-    for prompt in [*prompts, *(p.upper() for p in prompts), "", " ".join(prompts[:30])]:
+    draw = random.Random(6)
+    mixed = [" ".join(draw.choices(" ".join(prompts).split(), k=draw.randint(1, 60))) for _ in range(300)]
+    for prompt in [*mixed, *prompts, *(p.upper() for p in prompts), "", " ".join(prompts[:30])]:
         seen = structure(prompt)
         one_by_one = (
             r.task
             for r in shipped
-            if (r.pattern and re2.search(f"(?i){r.pattern}", prompt)) or (r.structure and seen.has(r.structure))
+            if (r.pattern and re2.search(f"(?i){r.pattern}", prompt)) or (r.structure in seen.names)
         )
         told = found.classify(prompt, seen)
         assert (told.task if told else None) == next(one_by_one, None), prompt
+
+
+def test_reading_what_is_usual_first_changes_no_decision() -> None:
+    shipped = rules.read(rules.BUILTIN)
+    fresh, ready = Rules({}, shipped), Rules({}, shipped, builtin.usual_prompts())
+    written = yaml.safe_load((ROOT / "bench" / "classify_held_out.yaml").read_text())
+    for prompt in [p for task in written.values() for p in task]:
+        assert fresh.classify(prompt) == ready.classify(prompt)
+
+
+def test_a_rule_that_ships_labels_no_example_of_another_task() -> None:
+    found = Rules({}, rules.read(rules.BUILTIN))
+    told = [(task, found.classify(t), t) for task, texts in builtin.builtin_examples().items() for t in texts]
+    assert [(task, text) for task, label, text in told if label and label.task != task] == []
+
+
+def test_every_example_ships_with_its_vector() -> None:
+    texts = [t for utterances in builtin.builtin_examples().values() for t in utterances]
+    assert len(set(texts)) == len(texts)
+    assert set(builtin.keys(texts).tolist()) == set(builtin.shipped())
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_vectors_that_ship_are_taken_where_the_encoder_is_theirs() -> None:
+    plain = sentence_encoder(builtin.ENCODER)
+    asked: list[str] = []
+
+    def encode(texts: Sequence[str]) -> Layers:
+        asked.extend(texts)
+        return plain(texts)
+
+    texts = ["What can I do for you, my friend?", *builtin.builtin_examples()["math"][:3]]
+    taken, made = builtin.shipped_or(encode)(texts), plain(texts)[:, -2:]
+    assert sorted(asked) == sorted(texts[:2])
+    assert np.allclose(taken, made, atol=0.02)
+
+
+def test_another_encoder_is_asked_for_everything() -> None:
+    texts = builtin.builtin_examples()["math"][:3]
+    assert builtin.shipped_or(letters)(texts).tolist() == letters(texts).tolist()
+
+
+def test_an_example_that_is_left_out_is_scored_as_if_it_were_none() -> None:
+    texts, of = ["aaa", "aab", "aabb", "bbb", "bba"], np.array([0, 0, 0, 1, 1])
+    whole = Head(texts, letters(texts), of, 2)
+    assert whole.left_out.argmax(1).tolist()[:2] == [0, 0]
+    assert whole.scores("aaa", letters(["aaa"])[0])[0] > whole.left_out[0, 0]
+    assert whole.scores("aaa", letters(["aaa"])[0])[0] > 0.5 > whole.scores("aaa", letters(["aaa"])[0])[1]
+
+
+def test_pieces_of_a_long_text_are_those_of_its_beginning_and_end() -> None:
+    assert ngrams.features("x " * 250 + "middle " * 100 + "y " * 100) == ngrams.features("x " * 250 + "\n" + "y " * 100)
+    assert ngrams.features("") == []
+    assert ngrams.Ngrams(["", "ab"]).matrix().shape == (2, ngrams.SIZE)

@@ -21,7 +21,8 @@ from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
-from ghostrouter.replay.session import Ask, Session
+from ghostrouter.replay.ask import Ask
+from ghostrouter.replay.session import Session
 from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Price, Sampling, SegmentEnd, SegmentRequest, Usage
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
 from tests.make import tokens

@@ -128,3 +128,19 @@ async def test_an_answer_in_one_piece_is_not_kept() -> None:
     answer = await service.post(CHAT, {**BODY, "stream": False})
     assert answer.json["choices"][0]["message"]["content"] == ANSWER
     assert (await service.post(CHAT, last_event_id=f"{answer.headers['x-request-id']}:0")).status == 404
+
+
+async def test_an_ingress_learns_from_the_answers_of_another() -> None:
+    here = Service()
+    there = Service(beside=here)
+    await here.post(CHAT, BODY)
+    await here.ingress.events.settled()
+    assert there.ingress.planner._observed.seen("small").first_token_s is None
+    await there.post(CHAT, BODY)
+    await there.ingress.events.settled()
+    own, both = (s.ingress.planner._observed.seen("small") for s in (here, there))
+    assert own.first_token_s is not None and both.first_token_s is not None
+    assert both.first_token_s != own.first_token_s
+    await here.post(CHAT, BODY)
+    await here.ingress.events.settled()
+    assert here.ingress.planner.watch.tell().heard == there.ingress.planner.watch.tell().heard + 1

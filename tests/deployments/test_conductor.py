@@ -10,7 +10,8 @@ from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, 
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
-from ghostrouter.replay.session import Ask, ScriptedHandoff, Session
+from ghostrouter.replay.ask import Ask, ScriptedHandoff
+from ghostrouter.replay.session import Session
 from ghostrouter.types import (
     Action,
     EndReason,

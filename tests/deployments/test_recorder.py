@@ -6,8 +6,10 @@ import pytest
 
 from deployments.recorder import Recorder, SessionLog
 from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved
+from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Answer, Entry, Grown, Journal, Opening
-from ghostrouter.replay.session import Ask, Growth, Segment
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Growth
 from ghostrouter.types import Message, Plan, Sampling, SegmentKey
 from tests.deployments.fakes import Handle
 from tests.make import tokens

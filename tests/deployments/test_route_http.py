@@ -14,8 +14,8 @@ from deployments.classifier import Classifier
 from deployments.ingress import Ingress
 from ghostrouter.api import chat_request
 from ghostrouter.api.chat_response import Head
+from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import Encode, Layers
-from ghostrouter.classify.layers import builtin_examples
 from ghostrouter.cli.decider import decider
 from ghostrouter.config import GraphConfig
 from ghostrouter.learn.router import LearnedRouter
@@ -26,6 +26,7 @@ from tests.deployments.in_process import Answer, Service
 from tests.shipped import MODELS, ROOT
 
 PROMPTS = [p for ps in yaml.safe_load((ROOT / "bench" / "classify_prompts.yaml").read_text()).values() for p in ps]
+EXAMPLES = [t for texts in builtin_examples().values() for t in texts[::10]]
 
 
 class Routed(Service):
@@ -63,7 +64,7 @@ def encode(texts: Sequence[str]) -> Layers:
 
 def learned(folder: Path) -> str:
     """The file of a router that has learned something from the examples."""
-    prompts = tuple(t for texts in builtin_examples().values() for t in texts)
+    prompts = tuple(EXAMPLES)
     good = np.array([[len(p) < 40, len(p) % 3 > 0] for p in prompts], dtype=float)
     path = folder / "router.safetensors"
     rows = Rows(prompts, ("",) * len(prompts), ("small", "large"), good)
@@ -73,9 +74,8 @@ def learned(folder: Path) -> str:
 
 def thousand() -> list[str]:
     """A thousand different prompts, long and short."""
-    examples = [t for texts in builtin_examples().values() for t in texts]
     mixed = [f"{a} {b}" for a, b in zip(PROMPTS, reversed(PROMPTS), strict=True)]
-    return list(dict.fromkeys([*PROMPTS, *examples, *mixed, *(f"{p} {i}" for i in range(9) for p in PROMPTS)]))[:1000]
+    return list(dict.fromkeys([*PROMPTS, *EXAMPLES, *mixed, *(f"{p} {i}" for i in range(9) for p in PROMPTS)]))[:1000]
 
 
 @pytest.mark.parametrize("mode", ["shadow", "serve"])
@@ -94,8 +94,8 @@ async def test_a_thousand_prompts_are_decided_alike_in_preview_call_and_command(
     firsts: set[str] = set()
     for prompt in prompts:
         call = chat_request.from_wire(asked(prompt))
-        previewed = await service.ingress.preview(call)
-        opened = await service.ingress.open(call, "me", Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
+        previewed = await service.ingress.planner.preview(call)
+        opened = await service.ingress.planner.open(call, "me", Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
         told = offline(prompt)
         assert list(opened.session.plan.models) == previewed["plan"] == told["plan"], prompt
         for key in ("classification", "plan_reason", "propensity", "shadow_plan", "candidates", "learned"):
@@ -113,19 +113,19 @@ async def test_a_rule_changes_while_it_serves_and_a_wrong_one_does_not() -> None
 
     assert await plan() == ["small", "large"]
     before = (await service.get("/v1/status")).json["configuration"]
-    service.ingress.reconfigure({"routes": zebra})
+    await service.ingress.reconfigure({"routes": zebra})
     assert await plan() == ["large"]
     assert "ghost/zoo" in [m["id"] for m in (await service.get("/v1/models")).json["data"]]
     after = (await service.get("/v1/status")).json["configuration"]
     assert (before["refused"], after["refused"]) == (None, None)
     assert before["version"] != after["version"]
     wrong = {**zebra, "zoo": {"models": ["large"], "rules": ["(zebra"]}}
-    service.ingress.reconfigure({"routes": wrong})
+    await service.ingress.reconfigure({"routes": wrong})
     told = (await service.get("/v1/status")).json["configuration"]
     assert told["version"] == after["version"]
     assert "routes.zoo.rules: '(zebra' is no regular expression" in told["refused"]
     assert await plan() == ["large"]
-    service.ingress.reconfigure({})
+    await service.ingress.reconfigure({})
     assert (await service.get("/v1/status")).json["configuration"] == before
     assert await plan() == ["small", "large"]
 

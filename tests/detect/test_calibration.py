@@ -160,3 +160,52 @@ def test_a_bad_file_is_named(tmp_path: Path, content: str | None) -> None:
         path.write_text(content)
     with pytest.raises(ConfigError, match=r"c\.json"):
         Calibration.load(path)
+
+
+def test_the_learned_detector_is_taken_where_it_beats_the_others() -> None:
+    """Every wrong token is a digit behind a word; how unsure the model is says nothing."""
+    rng = np.random.default_rng(0)
+    told = [kinded(rng, str(i)) for i in range(120)]
+    made = fit("m", told, false_alarms_per_1000=20, fitted_on="made up").calibration
+    assert made.hazard.name == "hazard"
+    assert "learned" in made.reasons["detector"]
+
+
+def kinded(rng: np.random.Generator, group: str) -> Trace:
+    """A trace whose wrong tokens are told by their kind alone."""
+    made = trace(rng, 0.05, group)
+    for name in ("entropy_nats", "top_logprob", "margin"):
+        made.signals[:, COLUMNS.index(name)] = -rng.random(40) if name == "top_logprob" else rng.random(40)
+    made.signals[:, COLUMNS.index("kind")] = np.where(made.labels == 1, 1, 3)
+    return made
+
+
+def test_an_unlearned_detector_is_taken_where_nothing_beats_it(fitted: Fit) -> None:
+    """All there is to know is in the probability of the favourite."""
+    made = fitted.calibration
+    assert made.hazard.name in ("level", "doubt", "margin")
+    assert "learned" in made.reasons["detector"]
+    assert made.hazard.name in str(fitted)
+
+
+def test_the_learned_detector_can_be_asked_for() -> None:
+    made = fit("m", traces(100), false_alarms_per_1000=5, fitted_on="made up", detector="hazard").calibration
+    assert (made.hazard.name, made.reasons["detector"]) == ("hazard", "asked for")
+
+
+def test_alarms_that_come_at_once_are_where_the_answer_is_cut(fitted: Fit) -> None:
+    assert fitted.calibration.rollback == "alarm"
+    assert "alarms" in fitted.calibration.reasons["rollback"]
+
+
+def test_late_alarms_are_cut_at_the_onset() -> None:
+    """From the first wrong token on the entropy is a little higher; what alarms is a window's mean."""
+    rng = np.random.default_rng(0)
+    late = []
+    for i in range(200):
+        wrong = np.arange(40) >= (rng.integers(10, 30) if i % 2 else 40)
+        entropy = np.abs(rng.normal(np.where(wrong, 0.8, 0.3), 0.3))
+        tokens = [token(entropy_nats=e, step_start=t == 0) for t, e in enumerate(entropy)]
+        late.append(Trace("m", str(i), matrix(tokens), ((int(wrong.argmax()), 40),) if wrong.any() else ()))
+    made = fit("m", late, false_alarms_per_1000=2, fitted_on="made up", detector="window").calibration
+    assert made.rollback == "onset", made.reasons

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,19 @@ def test_nothing_to_tell_apart() -> None:
         compare(traces(5, 0.0))
     with pytest.raises(TraceInvalid, match="one group"):
         compare(traces(1, 0.5))
+
+
+def test_groups_that_are_measured_are_not_learned_from() -> None:
+    known, fresh = traces(40), traces(60, seed=1)
+    renamed = [replace(t, group=f"other {i}") for i, t in enumerate(fresh)]
+    assert compare(known, [*renamed, *fresh[:30]])["trained_on"] == 60
+    with pytest.raises(TraceInvalid, match="every trace to learn from"):
+        compare(known, fresh[:40])
+
+
+def test_the_lead_of_the_learned_detector_has_an_interval() -> None:
+    found = compare(traces(60))
+    assert found["learned_less_unlearned_low"] <= found["learned_less_unlearned"]
+    assert found["learned_less_unlearned"] <= found["learned_less_unlearned_high"]
+    lead = found["hazard_onset_auroc"] - found["unlearned_onset_auroc"]
+    assert found["learned_less_unlearned"] == pytest.approx(lead)

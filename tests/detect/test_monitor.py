@@ -46,6 +46,21 @@ def test_verdicts(entropies: tuple[float, ...], action: str, onset: int | None) 
     assert (verdict.action, verdict.onset) == (action, onset)
 
 
+@pytest.mark.parametrize(
+    ("entropies", "action", "onset"),
+    [
+        ((CALM, RAISED), "warm", None),  # a target is prepared, and nothing has to wait
+        ((CALM, RAISED, RAISED, HIGH), "handoff", 3),
+    ],
+)
+def test_where_the_onset_earns_nothing_only_the_alarm_goes(
+    entropies: tuple[float, ...], action: str, onset: int | None
+) -> None:
+    monitor = Monitor({"m": calibration(rollback="alarm")})
+    verdict = monitor.observe(batch([token(entropy_nats=e) for e in entropies]), 0.0).verdicts[0]
+    assert (verdict.action, verdict.onset) == (action, onset)
+
+
 def test_no_handoff_where_none_is_allowed() -> None:
     assert judge(CALM, HIGH, off=False).action == "continue"
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -84,6 +85,48 @@ def test_tokens_and_complexity_choose_the_tier(
 ) -> None:
     table = Table(ROUTES, TIERS, promoted={"code": promoted})
     assert decide(Asked(AUTO, label("code"), tokens, complexity), MORE, table).plan.models == models
+
+
+THREE = {n: Candidate(1000, 10, price=Price(p, p)) for n, p in (("a", 1.0), ("b", 3.0), ("c", 2.0))}
+CHAIN = {"default": ("a", "b", "c"), "code": ("a", "b")}
+
+
+@pytest.mark.parametrize(
+    ("asked", "promoted", "models", "reason"),
+    [
+        (Asked(AUTO, label("code")), {}, ("a", "b"), "route code"),
+        (Asked(AUTO, label("code")), {"code": 1}, ("b", "a"), "route code, promoted by 1"),
+        (Asked(AUTO, label("code")), {"code": 2}, ("b", "a"), "route code, promoted by 1"),
+        (Asked(AUTO, label("code")), {"default": 1, "x": 2}, ("a", "b"), "route code"),
+        (Asked(AUTO, label("x")), {"x": 1}, ("b", "c", "a"), "route default, promoted by 1"),
+        (Asked(AUTO, label("x")), {"x": 2}, ("c", "a", "b"), "route default, promoted by 2"),
+        (Asked("ghost/quality", label("x")), {"x": 1}, ("c", "b", "a"), "route default"),
+        (Asked("ghost/economy", label("x")), {}, ("a", "c", "b"), "route default"),
+        (Asked("ghost/economy", label("x")), {"x": 1}, ("c", "b", "a"), "route default, promoted by 1"),
+        (Asked("a"), {"default": 1}, ("a",), "requested by name"),
+    ],
+)
+def test_a_task_without_tiers_is_promoted_along_its_route(
+    asked: Asked, promoted: dict[str, int], models: tuple[str, ...], reason: str
+) -> None:
+    decision = decide(asked, THREE, Table(CHAIN, promoted=promoted))
+    assert (decision.plan.models, decision.plan.reason) == (models, reason)
+    assert [c.name for c in decision.considered] == sorted(models)  # told in the order of the route
+
+
+def test_a_task_that_goes_by_the_tiers_of_the_default_route_is_promoted_in_them() -> None:
+    table = Table(CHAIN, {"default": (Tier(models=("a",)), Tier(models=("b",)))}, promoted={"x": 1})
+    assert decide(Asked(AUTO, label("x")), THREE, table).plan.reason == "tier 2 of default, promoted by 1"
+    assert decide(Asked(AUTO, label("y")), THREE, table).plan.reason == "tier 1 of default"
+
+
+def test_promotion_leaves_the_ladder_and_goes_before_value() -> None:
+    good = {n: replace(c, quality=q) for (n, c), q in zip(THREE.items(), (0.9, 0.5, 0.7), strict=True)}
+    plan = decide(Asked(AUTO, label("x")), good, Table(CHAIN, promoted={"x": 1})).plan
+    assert plan.models == ("c", "b", "a")
+    assert plan.ladder == ("a", "b", "c")
+    refused = {**THREE, "b": replace(THREE["b"], refused="is open"), "c": replace(THREE["c"], refused="is open")}
+    assert decide(Asked(AUTO, label("x")), refused, Table(CHAIN, promoted={"x": 1})).plan.models == ("a",)
 
 
 def test_a_task_can_be_asked_for_by_name_and_wishes_change_the_order() -> None:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Known, Switching, steps
-from ghostrouter.replay.session import Ask, Segment, Session
+from ghostrouter.policy.switching import Known, Switching, Thresholds, steps
+from ghostrouter.replay.ask import Ask
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Session
 from ghostrouter.types import Message, Plan, Price, Sampling, SegmentEnd, SegmentKey, Verdict, Wishes, Worth
 from tests.make import frames, tokens
 
@@ -41,6 +43,10 @@ def session(worth: Worth | None = None, model: str = "small", **wanted: Any) -> 
     return s
 
 
+def may_hand_back(limits: Thresholds) -> bool:
+    return limits.hand_back_below != -math.inf
+
+
 def test_where_nothing_is_to_be_weighed_the_calibrations_decide() -> None:
     for s, known in ((session(), {"small": SMALL, "large": LARGE}), (session(Worth(0.01)), {})):
         off, back = Switching(known).thresholds(s, MODELS, "small", RULES)
@@ -70,7 +76,7 @@ def test_the_answer_goes_back_where_the_cheap_model_is_likely_to_do_well(
 ) -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(share), recall=recall), "large": LARGE})
     limits = switching.thresholds(session(Worth(0.003), "large"), MODELS, "large", RULES)
-    assert limits.may_hand_back is back
+    assert may_hand_back(limits) is back
 
 
 def handed_back(written: int, kept: int) -> Segment:
@@ -96,16 +102,17 @@ def test_where_the_cheap_model_does_not_get_far_in_this_answer_it_is_left_alone(
     s = session(Worth(0.01))
     s.segments = [handed_off(i, count) for i, count in enumerate(written)]
     s.open("large", tuple(range(150)), 0.0)
-    assert switching.thresholds(s, MODELS, "large", replace(RULES, max_handoffs=20)).may_hand_back is back
+    limits = switching.thresholds(s, MODELS, "large", replace(RULES, max_handoffs=20))
+    assert may_hand_back(limits) is back
 
 
 def test_what_comes_too_late_to_be_wanted_counts_against_handing_back() -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(0.5), recall=1.0), "large": LARGE})
     s = session(Worth(0.01), "large")
-    assert switching.thresholds(s, MODELS, "large", RULES).may_hand_back
+    assert may_hand_back(switching.thresholds(s, MODELS, "large", RULES))
     for _ in range(20):
         switching.observe(handed_back(written=60, kept=20))
-    assert not switching.thresholds(s, MODELS, "large", RULES).may_hand_back
+    assert not may_hand_back(switching.thresholds(s, MODELS, "large", RULES))
 
 
 def test_no_handoff_beyond_the_budget_of_the_request() -> None:
@@ -113,7 +120,8 @@ def test_no_handoff_beyond_the_budget_of_the_request() -> None:
     worst_usd = 50 * 0.1e-6 + 150 * 1e-6 + 100 * 10e-6
     for budget_usd, allowed in ((worst_usd * 1.001, True), (worst_usd * 0.999, False)):
         s = session(Worth(0.01), budget_usd=budget_usd)
-        assert switching.thresholds(s, MODELS, "small", RULES).may_hand_off is allowed
+        hand_off_at = switching.thresholds(s, MODELS, "small", RULES).hand_off_at
+        assert (hand_off_at != math.inf) is allowed
 
 
 def test_steps_that_went_wrong_and_steps_that_did_not() -> None:

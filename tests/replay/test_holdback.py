@@ -66,6 +66,14 @@ def test_a_warm_verdict_holds_tokens_that_looked_calm() -> None:
     assert (texts(hold.release()), texts(hold.waiting)) == ("a", "b")
 
 
+def test_raised_risk_without_an_onset_holds_nothing() -> None:
+    hold = holdback()
+    admit(hold, "!a")
+    hold.judge(verdict("warm", 2))
+    admit(hold, "b")
+    assert (hold.raised, texts(hold.release()), texts(hold.waiting)) == (True, "!ab", "")
+
+
 def test_patience_ends() -> None:
     hold = holdback(max_s=1.0)
     admit(hold, "!", now_s=5.0)

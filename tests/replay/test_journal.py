@@ -3,8 +3,10 @@ from typing import Any
 import pytest
 
 from ghostrouter.errors import SessionExpired, SessionNotFound
+from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Ending, Grown, Journal, Opening
-from ghostrouter.replay.session import Ask, Growth, Segment
+from ghostrouter.replay.segment import Segment
+from ghostrouter.replay.session import Growth
 from ghostrouter.types import Message, Plan, Sampling, SegmentKey
 from tests.make import tokens
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghostrouter.replay.ask import Ask, ScriptedHandoff
 from ghostrouter.replay.seam import Seam, rollback_point
-from ghostrouter.replay.session import Ask, Delta, Growth, ScriptedHandoff, Session
+from ghostrouter.replay.session import Delta, Growth, Session
 from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import frames, tokens
 

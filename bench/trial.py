@@ -1,0 +1,125 @@
+"""What the frontier is measured on: the shipped models and their questions, or one's own.
+
+With CONFIG, QUESTIONS and TRACES in the environment it is one's own: a configuration for `ghostrouter serve` whose
+default route begins with the small and ends with the large model, the large one with a price; held-out questions as
+JSON lines of `prompt` and either `answer` (an answer is right if it is that text, blanks aside) or `pattern` (if it is
+found in it; RE2); and labelled traces of the small model (docs/traces.md), of other questions than those.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import re2
+
+from bench.service import ROOT
+from ghostrouter.config import CloudModel, LocalModel, ServeFile
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.errors import ConfigError
+from ghostrouter.traces.read import as_trace, read
+from ghostrouter.traces.trace import Trace
+from models import questions
+from models.traces import Recorder
+
+_SHIPPED = "bench/frontier.yaml"
+
+
+class Right(Protocol):
+    """Whether a text is a right answer."""
+
+    def __call__(self, text: str) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question, and what counts as an answer."""
+
+    prompt: str
+    is_right: Right
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """`token_usd` is what a token of the large model costs; `calibrations` are those there are, by model.
+
+    `name` is that of the results.
+    """
+
+    name: str
+    config: str
+    url: str
+    small: str
+    large: str
+    token_usd: float
+    calibrations: Mapping[str, Calibration]
+    asked: Sequence[Asked]
+    traces: Sequence[Trace]
+
+
+def from_environment(n: int, seed: int, train: int) -> Trial:
+    """The trial that the environment asks for, of at most `n` questions; shipped ones are drawn by `seed`, and `train`
+    others make the traces.
+
+    Raises:
+        ConfigError: something of it is missing, or not as it should be.
+    """
+    config = os.environ.get("CONFIG")
+    if config is None:
+        drawn = questions.sample("test", seed, n)
+        asked = [Asked(q.prompt, partial(questions.is_correct, q)) for q in drawn]
+        forced = Recorder(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
+        return _trial("frontier", _SHIPPED, asked, [as_trace(line) for line in forced])
+    paths = [os.environ.get(name) for name in ("QUESTIONS", "TRACES")]
+    if not all(paths):
+        raise ConfigError("with CONFIG, QUESTIONS=held-out.jsonl and TRACES=small.jsonl are needed; see bench/trial.py")
+    held_out, traces = (Path(p or "") for p in paths)
+    return _trial("frontier_own", config, read_questions(held_out)[:n], read(traces))
+
+
+def read_questions(path: Path) -> list[Asked]:
+    """Questions as JSON lines.
+
+    Raises:
+        ConfigError: the file cannot be read, is empty or has a wrong line; the message names it.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
+    asked = []
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                found = json.loads(line)
+                asked.append(Asked(str(found["prompt"]), _check(found)))
+            except (ValueError, KeyError, TypeError, re2.error) as error:
+                raise ConfigError(f"{path}:{number}: `prompt` and `answer` or `pattern` are needed: {error}") from error
+    if not asked:
+        raise ConfigError(f"{path}: the file is empty")
+    return asked
+
+
+def _check(found: Mapping[str, str]) -> Right:
+    if "pattern" in found:
+        pattern = re2.compile(found["pattern"])
+        return lambda text: pattern.search(text) is not None
+    wanted = found["answer"].split()
+    return lambda text: text.split() == wanted
+
+
+def _trial(name: str, config: str, asked: Sequence[Asked], traces: Sequence[Trace]) -> Trial:
+    file = ServeFile.load(ROOT / config)
+    graph = file.graphs[0]
+    small, large = (graph.routes["default"].models[i] for i in (0, -1))
+    models: list[LocalModel | CloudModel] = [*graph.models, *graph.cloud]
+    price = next(m.price.completion_usd_per_mtok for m in models if m.name == large)
+    if small == large or not price:
+        raise ConfigError(f"{config}: the default route needs two models, and the last one a price")
+    judged = [m for m in graph.models if m.calibration and m.name in (small, large)]
+    calibrations = {m.name: Calibration.load(ROOT / str(m.calibration)) for m in judged}
+    url = f"http://{file.host}:{file.port}"
+    return Trial(name, config, url, small, large, price / 1e6, calibrations, asked, traces)

@@ -1,0 +1,56 @@
+"""A prompt as the pieces of words in it: what an encoder of English misses in other languages and in odd spellings."""
+
+import re
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+SIZE = 1 << 13
+"""Pieces are hashed into so many features."""
+_HEAD, _TAIL = 500, 200
+_PIECES = (2, 3, 4)
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+Array = npt.NDArray[np.float32]
+
+
+def features(text: str) -> list[int]:
+    """Which features a text has, sorted: its words, pairs of words, the first ones, and pieces of two to four
+    characters. Of a long text the beginning and the end are looked at."""
+    read = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
+    tokens = _TOKEN.findall(read.lower())
+    found = {f"={t}" for t in tokens} | {f"{a}_{b}" for a, b in pairwise(tokens)} | {f"^{t}" for t in tokens[:1]}
+    for token in set(tokens):
+        padded = f" {token} "
+        found |= {padded[i : i + n] for n in _PIECES for i in range(len(padded) - n + 1)}
+    return sorted({zlib.crc32(f.encode()) % SIZE for f in found})
+
+
+class Ngrams:
+    """Unit vectors of texts in which a feature counts the more, the fewer of the texts it was made from have it."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._features = [features(t) for t in texts]
+        seen = np.bincount([i for found in self._features for i in found], minlength=SIZE)
+        self._weights: Array = np.log((1 + len(texts)) / (1 + seen)).astype(np.float32)
+
+    def matrix(self) -> sparse.csr_array:
+        """The texts it was made from, of shape (texts, SIZE)."""
+        rows = [self._values(found) for found in self._features]
+        ends = np.cumsum([0, *map(len, self._features)])
+        columns = [i for found in self._features for i in found]
+        return sparse.csr_array((np.concatenate([*rows, np.zeros(0)]), columns, ends), (len(rows), SIZE))
+
+    def of(self, text: str) -> tuple[list[int], Array]:
+        """A text as the features it has and their values."""
+        found = features(text)
+        return found, self._values(found)
+
+    def _values(self, found: list[int]) -> Array:
+        weights = self._weights[found]
+        length = float(np.sqrt(weights @ weights))
+        return weights / length if length else weights

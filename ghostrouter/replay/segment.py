@@ -1,0 +1,83 @@
+"""The part of an answer that one engine wrote."""
+
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token, Usage
+
+OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
+
+
+@dataclass(slots=True)
+class Segment:
+    """What one engine wrote, and how it came to write it. Times are on the conductor's clock."""
+
+    key: SegmentKey
+    model: str
+    reason: OpenReason
+    opened_at_s: float
+    stalled_since_s: float
+    continuation: Continuation | None = None
+    detail: str = ""
+    rollback_tokens: int = 0
+    instruction_tokens: int = 0
+    replica: str = ""
+    prepared: KvMode | None = None
+    cached_tokens: int = 0
+    first_token_at_s: float | None = None
+    last_token_at_s: float | None = None
+    tokens: list[Token] = field(default_factory=list)
+    settled: int = 0
+    end: SegmentEnd | None = None
+    prompt_tokens: int = 0
+    generated_tokens: int = 0
+    is_cloud: bool = False
+    usage: Usage | None = None
+    cost_usd: float | None = None
+
+    @property
+    def used(self) -> Usage:
+        """What it used: as its provider says, or as counted here; of a cloud model that is an estimate."""
+        if self.usage is not None:
+            return self.usage
+        cached = min(self.cached_tokens, self.prompt_tokens)
+        return Usage(self.prompt_tokens, self.generated_tokens, cached, estimated=self.is_cloud)
+
+    @property
+    def text(self) -> str:
+        return "".join(t.text for t in self.tokens)
+
+    def last_step(self, at: int) -> int:
+        """Where the last of its steps begins, from token `at` on; `at` if none does."""
+        return next((i for i in range(len(self.tokens) - 1, at, -1) if self.tokens[i].step_start), at)
+
+    @property
+    def kv_mode(self) -> KvMode:
+        """How the cache came about: as prepared, if the engine did find something there."""
+        if not self.cached_tokens:
+            return "recompute"
+        return self.prepared or "prefix_cache"
+
+    @property
+    def ttft_s(self) -> float | None:
+        """From opening the segment to its first token."""
+        return None if self.first_token_at_s is None else self.first_token_at_s - self.opened_at_s
+
+    @property
+    def stall_s(self) -> float | None:
+        """From the last token kept of the segment before to the first of this one; None for the first segment."""
+        if self.first_token_at_s is None or self.reason == "plan":
+            return None
+        return self.first_token_at_s - self.stalled_since_s
+
+    def moved(self, tokens: list[Token], later_s: float) -> "Segment":
+        """A copy with these tokens, its times on a clock that is `later_s` ahead."""
+        first, last = self.first_token_at_s, self.last_token_at_s
+        return replace(
+            self,
+            tokens=tokens,
+            opened_at_s=self.opened_at_s + later_s,
+            stalled_since_s=self.stalled_since_s + later_s,
+            first_token_at_s=None if first is None else first + later_s,
+            last_token_at_s=None if last is None else last + later_s,
+        )

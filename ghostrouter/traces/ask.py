@@ -1,0 +1,116 @@
+"""Asks a running service for answers: with log-probabilities, or for nothing but the text, piece by piece."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import httpx
+
+from ghostrouter.errors import TraceInvalid
+
+_PATH = "/v1/chat/completions"
+_TOP = 20
+_TIMEOUT_S = 300.0
+# What a model of the cloud may be refused for (`policy.eligibility`), and what is not asked of it then.
+TOO_MUCH = {
+    "gives no log-probabilities": ("logprobs", "top_logprobs"),
+    "lets nobody set its sampling": ("temperature",),
+}
+
+
+class Answer(NamedTuple):
+    """A whole answer: OpenAI's `logprobs.content`, or None where that is not asked for, and then its text as it came.
+
+    `cut`: it ended at its token limit.
+    """
+
+    entries: tuple[dict[str, Any], ...] | None
+    pieces: tuple[str, ...]
+    cut: bool
+
+
+class Asker:
+    """One model of a service. What it turns out to refuse is not asked of it again."""
+
+    def __init__(self, client: httpx.Client, model: str, max_tokens: int, text_only: bool = False) -> None:
+        self._client = client
+        self._wanted: dict[str, Any] = {"temperature": 0, "logprobs": True, "top_logprobs": _TOP}
+        self._model = model
+        self._max_tokens = max_tokens
+        if text_only:
+            self._spare("gives no log-probabilities")
+
+    def ask(self, prompt: str) -> Answer:
+        """The answer to a prompt.
+
+        Raises:
+            TraceInvalid: the service gives none.
+        """
+        messages = [{"role": "user", "content": prompt}]
+        while True:
+            body = {"model": self._model, "messages": messages, "max_tokens": self._max_tokens, **self._wanted}
+            try:
+                return self._whole(body) if "logprobs" in body else self._streamed(body)
+            except _Refused as refused:
+                if not self._spare(str(refused)):
+                    raise TraceInvalid(f"{self._client.base_url}: {refused}") from refused
+            except (httpx.HTTPError, json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+                raise TraceInvalid(f"{self._client.base_url}: {error}") from error
+
+    def _spare(self, words: str) -> bool:
+        """Not to ask again for what the words are about; whether any of it was asked for."""
+        names = {name for why, names in TOO_MUCH.items() if why in words for name in names}
+        asked = names & set(self._wanted)
+        self._wanted = {name: value for name, value in self._wanted.items() if name not in asked}
+        return bool(asked)
+
+    def _whole(self, body: dict[str, Any]) -> Answer:
+        response = self._client.post(_PATH, json=body, timeout=_TIMEOUT_S)
+        if response.status_code != httpx.codes.OK:
+            raise _Refused(response)
+        choice = response.json()["choices"][0]
+        entries = (choice.get("logprobs") or {}).get("content") or ()
+        return Answer(tuple(entries), (), choice.get("finish_reason") == "length")
+
+    def _streamed(self, body: dict[str, Any]) -> Answer:
+        """The text in the pieces in which it comes: that is how a model is judged that tells nothing else."""
+        pieces, finish = [], None
+        with self._client.stream("POST", _PATH, json=body | {"stream": True}, timeout=_TIMEOUT_S) as response:
+            if response.status_code != httpx.codes.OK:
+                response.read()
+                raise _Refused(response)
+            for choice in _choices(response.iter_lines()):
+                if text := choice["delta"].get("content"):
+                    pieces.append(text)
+                finish = choice.get("finish_reason") or finish
+        if finish is None:
+            raise TraceInvalid(f"{self._client.base_url}: an answer broke off")
+        return Answer(None, tuple(pieces), finish == "length")
+
+
+class _Refused(Exception):
+    """The service has answered with an error."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        super().__init__(_message(response.text) or f"HTTP {response.status_code}")
+
+
+def _choices(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Those of a stream's events.
+
+    Raises:
+        TraceInvalid: one of them is an error.
+    """
+    for line in lines:
+        if line.startswith("data: {"):
+            event = json.loads(line.removeprefix("data: "))
+            if "error" in event:
+                raise TraceInvalid(f"the service broke off: {event['error']['message']}")
+            yield from event["choices"]
+
+
+def _message(body: str) -> str:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return ""

@@ -1,0 +1,29 @@
+import numpy as np
+
+from ghostrouter.detect.late import cuts
+from ghostrouter.signals.batch import matrix
+from ghostrouter.traces.trace import Trace
+from tests.make import token
+
+
+def drifting(n: int, seed: int) -> list[Trace]:
+    """Half of the answers go wrong somewhere, and are a little less certain from there on."""
+    rng = np.random.default_rng(seed)
+    out = []
+    for i in range(n):
+        wrong = np.arange(40) >= (rng.integers(10, 30) if i % 2 else 40)
+        entropy = np.abs(rng.normal(np.where(wrong, 0.8, 0.3), 0.3))
+        tokens = [token(entropy_nats=e, step_start=t == 0) for t, e in enumerate(entropy)]
+        spans = ((int(wrong.argmax()), 40),) if wrong.any() else ()
+        out.append(Trace("m", f"{seed}/{i}", matrix(tokens), spans))
+    return out
+
+
+def test_a_window_alarms_late_and_its_onset_is_nearer() -> None:
+    rows = cuts(drifting(100, 1), drifting(100, 0), false_alarms_per_1000=2)
+    window = rows["window"]
+    assert window["delay_tokens"] is not None
+    assert window["delay_tokens"] > 3
+    assert window["distance_onset"] < window["distance_alarm"]  # type: ignore[operator]
+    assert window["nearer_low"] > 0  # type: ignore[operator]
+    assert {"hazard", "cusum", "text_only"} < set(rows)
