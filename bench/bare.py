@@ -12,8 +12,9 @@ from deployments.engine_arguments import engine_arguments
 from deployments.local_engine import VllmEngine
 from deployments.token_source import TokenSource
 from ghostrouter.config import LocalModel
+from ghostrouter.conversation import Message
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Message, Sampling, SegmentKey, SegmentRequest, Token
+from ghostrouter.types import Sampling, SegmentKey, SegmentRequest, Token
 
 _numbers = count()
 

@@ -19,9 +19,10 @@ from bench.service import write
 from bench.upstream import Provider, serving
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import Breakers, CloudModel, Sessions
+from ghostrouter.conversation import Message
 from ghostrouter.errors import ProviderBusy, SegmentFailed
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling, SegmentKey, SegmentRequest
+from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
 CALLERS = 100
 SETTINGS = Breakers(min_calls=5, open_s=1.0)

@@ -21,6 +21,7 @@ from deployments.cloud_pool import CloudPool
 from deployments.conductor import Conductor
 from deployments.engine_pool import EnginePool
 from ghostrouter.config import Breakers, CloudModel, Sessions
+from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
@@ -29,7 +30,7 @@ from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 from ghostrouter.replay.session import Session
-from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentRequest
+from ghostrouter.types import Frame, Plan, Sampling, SegmentRequest
 
 FAULTS = {
     "cut": "connection cut after 40 of 60",

@@ -17,8 +17,8 @@ from random import Random
 from typing import Any
 
 from bench.service import ROOT, Answer, Client, running, write
+from ghostrouter.conversation import Message
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Message
 from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))

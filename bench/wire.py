@@ -25,9 +25,10 @@ from bench.peers import LITELLM, python_of
 from bench.service import ROOT, running, server, write
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.conversation import Message
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling, SegmentEnd, SegmentKey, SegmentRequest
+from ghostrouter.types import Sampling, SegmentEnd, SegmentKey, SegmentRequest
 from models import questions
 
 N = int(os.environ.get("N", "10"))

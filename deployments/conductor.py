@@ -23,6 +23,7 @@ from ghostrouter.errors import (
     SegmentShed,
 )
 from ghostrouter.events import metrics
+from ghostrouter.money import Price
 from ghostrouter.policy import switch, wishes
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
@@ -31,7 +32,7 @@ from ghostrouter.policy.value import cost_usd
 from ghostrouter.replay.seam import Seam
 from ghostrouter.replay.segment import OpenReason, Segment
 from ghostrouter.replay.session import Delta, Session
-from ghostrouter.types import Frame, KvMode, Price, Prompt, SegmentRequest
+from ghostrouter.types import Frame, KvMode, Prompt, SegmentRequest
 
 # A replica of ours that has failed needs no time to recover: another one takes over.
 _AT_ONCE = Retry(base_s=0.0, most_s=1.0)

@@ -12,8 +12,9 @@ from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.guard.budget import Scope, nano
 from ghostrouter.guard.discretion import Behalf, redact_prompt
 from ghostrouter.guard.vault import Restorer, Vault
+from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd
-from ghostrouter.types import CloudPrompt, Frame, Prompt, SegmentRequest, Token, Usage
+from ghostrouter.types import CloudPrompt, Frame, Prompt, SegmentRequest, Token
 
 _TOKENS_PER_MESSAGE = 16
 

@@ -10,8 +10,9 @@ from deployments.watcher import Unwatched, Watcher
 from ghostrouter import config
 from ghostrouter.detect.screen import LocalScreen
 from ghostrouter.events import metrics
+from ghostrouter.money import Usage
 from ghostrouter.replay.holdback import HoldBack
-from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Usage, Verdict
+from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from ghostrouter.config_router import Classify, Override, Route, Router
 from ghostrouter.config_section import Section
 from ghostrouter.config_serving import Events, FrameLimits, Journal, Sessions, Telemetry
 from ghostrouter.errors import ConfigError
-from ghostrouter.types import Worth
+from ghostrouter.money import Worth
 
 __all__ = [
     "CLOUD_NAME", "Access", "Breakers", "Budgets", "Classify", "CloudModel", "Events", "FrameLimits", "GraphConfig",

@@ -10,7 +10,8 @@ from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
 from ghostrouter.config_section import NAME, Section
 from ghostrouter.config_speculative import mistake
-from ghostrouter.types import Price, Trust
+from ghostrouter.money import Price
+from ghostrouter.terms import Trust
 
 # A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
 CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"

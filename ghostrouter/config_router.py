@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from ghostrouter.config_section import Section
-from ghostrouter.types import Worth
+from ghostrouter.money import Worth
 
 
 class Route(Section):

@@ -38,7 +38,7 @@ GhostRouterError
 All of them survive pickling: they cross processes.
 """
 
-from ghostrouter.types import Usage
+from ghostrouter.money import Usage
 
 
 class GhostRouterError(Exception):

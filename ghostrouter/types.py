@@ -2,42 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
+
+from ghostrouter.conversation import NO_FEATURES, Features, Message
+from ghostrouter.money import Usage
 
 KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
 Action = Literal["continue", "warm", "handoff", "hand_back"]
-Trust = Literal["untrusted", "standard", "trusted"]
-TRUST_TIERS: tuple[Trust, ...] = ("untrusted", "standard", "trusted")
-
-
-@dataclass(frozen=True, slots=True)
-class Price:
-    """US dollars per million tokens, and per request.
-
-    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the
-    answer, where no price is named for them.
-    """
-
-    prompt_usd_per_mtok: float = 0.0
-    completion_usd_per_mtok: float = 0.0
-    cached_usd_per_mtok: float | None = None
-    reasoning_usd_per_mtok: float | None = None
-    request_usd: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What one call of a model used, in tokens. `estimated`: counted here, because the provider did not say.
-
-    `cached_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the `completion_tokens`.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-    estimated: bool = False
 
 
 class ToolCallPart(NamedTuple):
@@ -56,39 +28,6 @@ class ReasoningPart(NamedTuple):
 
 
 Aside = ToolCallPart | ReasoningPart
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """What the caller pays for: dollars for a right answer rather than a wrong one, and per second not waited."""
-
-    quality_usd: float
-    second_usd: float = 0.0
-
-
-# off: the first model writes all of it. failure_only: another one goes on only where one has failed.
-SwitchMode = Literal["auto", "failure_only", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class Wishes:
-    """What one request wants of the routing, beyond the model it names. For what is None the service's rules hold.
-
-    `allow` names the only models that may write, if it names any. No model is begun with, and no handoff made, that
-    could exceed `budget_usd` if the answer became as long as it may. With `interactive` somebody is there to be asked
-    when the task is unclear.
-    """
-
-    preset: str | None = None
-    quality_usd: float | None = None
-    max_handoffs: int | None = None
-    budget_usd: float | None = None
-    allow: tuple[str, ...] = ()
-    switch: SwitchMode = "auto"
-    interactive: bool = False
-
-
-NO_WISHES = Wishes()
 
 
 class Token(NamedTuple):
@@ -159,94 +98,6 @@ class Verdict:
     action: Action
     risk: float
     onset: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Image:
-    """A picture in a message: an address, or a `data:` URL with its bytes."""
-
-    url: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A call of a tool that a model has asked for; `arguments` are JSON, as the model wrote it."""
-
-    id: str
-    name: str
-    arguments: str
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation. `content` is its text.
-
-    `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`;
-    one of role `tool` answers the call `tool_call_id`.
-    """
-
-    role: str
-    content: str
-    parts: tuple[str | Image, ...] = ()
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Tool:
-    """A function that a model may call; `parameters` is a JSON schema."""
-
-    name: str
-    description: str
-    parameters: dict[str, Any]
-    strict: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Schema:
-    """What an answer has to be: JSON of this schema."""
-
-    name: str
-    schema: dict[str, Any]
-    strict: bool | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Features:
-    """What a call asks for that not every model can do. `tool_choice`: auto, none, required or a tool's name."""
-
-    tools: tuple[Tool, ...] = ()
-    tool_choice: str = "auto"
-    parallel_tool_calls: bool | None = None
-    schema: Schema | None = None
-    reasoning_effort: str | None = None
-    json_object: bool = False
-
-    @property
-    def binds(self) -> bool:
-        """Whether an answer that has begun cannot change its model: what it may be is not only text."""
-        return bool(self.tools) or self.schema is not None or self.json_object
-
-
-NO_FEATURES = Features()
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not.
-
-    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those.
-    """
-
-    trust: Trust = "untrusted"
-    regions: tuple[str, ...] = ()
-    repeatable: bool = False
-    intent: str = ""
-    tags: tuple[str, ...] = ()
-
-
-ANY_TERMS = Terms()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ import torch
 from tqdm import tqdm
 from transformers import AutoModelForCausalLM
 
+from ghostrouter.conversation import Message
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.decode import PieceDecoder
 from ghostrouter.signals.drafts import acceptances
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.traces.line import Line
-from ghostrouter.types import Message
 from models import questions
 
 TOP = 20

@@ -7,8 +7,9 @@ import time
 
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.conversation import Message
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling, SegmentKey, SegmentRequest
+from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
 
 async def main(url: str, calls: int, connections: int) -> None:

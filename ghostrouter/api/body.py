@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import KvMode, SwitchMode, Terms, Trust, Wishes
+from ghostrouter.terms import SwitchMode, Terms, Trust, Wishes
+from ghostrouter.types import KvMode
 
 
 class Body(BaseModel):

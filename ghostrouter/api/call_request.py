@@ -12,8 +12,8 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from ghostrouter.api.body import Body, Ghost, SampledBody, parse
 from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
 from ghostrouter.api.chat_request import ChatCall, to_call
+from ghostrouter.conversation import Message
 from ghostrouter.errors import CallNotPermitted, InvalidRequest
-from ghostrouter.types import Message
 
 SCHEMA_VERSION = "1.0.0"
 ACKNOWLEDGEMENTS = ("I_UNDERSTAND_AND_ACCEPT_RISK", "INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED")

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from ghostrouter.api.body import Body
-from ghostrouter.types import Features, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 
 _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]

@@ -8,10 +8,11 @@ from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
 from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.replay.ask import ScriptedHandoff
-from ghostrouter.types import ANY_TERMS, NO_FEATURES, NO_WISHES, Features, Message, Terms, Wishes
+from ghostrouter.terms import ANY_TERMS, NO_WISHES, Terms, Wishes
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.
 _IGNORED = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ghostrouter.types import Token, Usage
+from ghostrouter.money import Usage
+from ghostrouter.types import Token
 
 ID_PREFIX = "chatcmpl-"
 

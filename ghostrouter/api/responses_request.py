@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ghostrouter.api.body import Body, SampledBody, parse
 from ghostrouter.api.chat_request import ChatCall, to_call
+from ghostrouter.conversation import Message
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import Message
 
 # Accepted and without effect here: they describe the caller, OpenAI's caches, or tools nobody can give.
 _IGNORED = (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from ghostrouter.catalog.rows import Model, Provider, listings, model, providers
-from ghostrouter.types import Price
+from ghostrouter.money import Price
 
 _CONTEXT_TOKENS_UNKNOWN = 8192
 

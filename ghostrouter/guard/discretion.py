@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from ghostrouter.conversation import Message
 from ghostrouter.errors import CallNotPermitted, InvalidRequest, NotPermitted
 from ghostrouter.guard.access import Caller
 from ghostrouter.guard.modes import MODES, Mode
 from ghostrouter.guard.redactor import Redactor
 from ghostrouter.guard.vault import Vault
-from ghostrouter.types import CloudPrompt, Message, Trust
+from ghostrouter.terms import Trust
+from ghostrouter.types import CloudPrompt
 
 # What has to be said to switch it off, as in the call API.
 ACKNOWLEDGEMENTS = frozenset({"INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED", "I_UNDERSTAND_AND_ACCEPT_RISK"})

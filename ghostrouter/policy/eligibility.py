@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ghostrouter.config import CloudModel, LocalModel
-from ghostrouter.types import ANY_TERMS, NO_FEATURES, TRUST_TIERS, Features, Image, Message, Terms
+from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
+from ghostrouter.terms import ANY_TERMS, TRUST_TIERS, Terms
 
 
 @dataclass(frozen=True, slots=True)

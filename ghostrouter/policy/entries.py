@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
-from ghostrouter.types import Price
+from ghostrouter.money import Price
 
 
 @dataclass(frozen=True, slots=True)

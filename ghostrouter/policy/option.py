@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from ghostrouter.money import Price
 from ghostrouter.policy.value import Way, price_usd
-from ghostrouter.types import Price
 
 EXPECTED_ANSWER_TOKENS = 256
 _FREE = Price()

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 
 from ghostrouter.config_router import Override
 from ghostrouter.guard.access import Caller
+from ghostrouter.money import Worth
 from ghostrouter.policy.plan import Table
-from ghostrouter.types import Worth
 
 SCOPES = ("organisation", "team", "project", "key")
 """From what holds for many to what holds for one: the later takes precedence."""

@@ -9,11 +9,12 @@ from types import MappingProxyType
 
 from ghostrouter.config_router import Exploration, Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
+from ghostrouter.money import Worth
 from ghostrouter.policy import tiers
 from ghostrouter.policy.filters import FILTERS
 from ghostrouter.policy.option import Candidate, Option
 from ghostrouter.policy.scorers import SCORERS
-from ghostrouter.types import Classification, Plan, Worth
+from ghostrouter.types import Classification, Plan
 
 __all__ = ["AUTO", "Asked", "Candidate", "Considered", "Decision", "Table", "decide", "make_plan", "names", "task_of"]
 

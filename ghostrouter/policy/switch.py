@@ -4,8 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ghostrouter.money import Price, Worth
 from ghostrouter.policy.value import price_usd
-from ghostrouter.types import Price, Worth
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ghostrouter.types import Price, Usage, Worth
+from ghostrouter.money import Price, Usage, Worth
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ghostrouter.errors import InvalidRequest
+from ghostrouter.money import Worth
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.types import Plan, Wishes, Worth
+from ghostrouter.terms import Wishes
+from ghostrouter.types import Plan
 
 BALANCED = "balanced"
 

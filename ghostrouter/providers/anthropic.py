@@ -9,12 +9,13 @@ from itertools import groupby
 from typing import Any
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderBusy, ProviderRefused, SegmentFailed
+from ghostrouter.money import Usage as TokenUsage
 from ghostrouter.providers.chunk import Chunk, Written
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens, unspaced
-from ghostrouter.types import CloudPrompt, Features, FinishReason, Image, Message, ReasoningPart, Sampling, ToolCallPart
-from ghostrouter.types import Usage as TokenUsage
+from ghostrouter.types import CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
 
 HEADERS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
 _FINISH: Mapping[str, FinishReason] = {

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ghostrouter.types import Aside, FinishReason, Usage
+from ghostrouter.money import Usage
+from ghostrouter.types import Aside, FinishReason
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,22 +9,13 @@ from itertools import groupby
 from typing import Any
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
+from ghostrouter.money import Usage
 from ghostrouter.providers.chunk import Chunk, Written
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens
-from ghostrouter.types import (
-    Aside,
-    CloudPrompt,
-    Features,
-    FinishReason,
-    Image,
-    Message,
-    ReasoningPart,
-    Sampling,
-    ToolCallPart,
-    Usage,
-)
+from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
 
 HEADERS: Mapping[str, str] = {}
 _FINISH: Mapping[str, FinishReason] = {"STOP": "stop", "MAX_TOKENS": "length"}

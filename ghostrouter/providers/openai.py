@@ -9,21 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
+from ghostrouter.money import Usage
 from ghostrouter.providers.chunk import Chunk, Written
 from ghostrouter.providers.failure import error_kind, safe
-from ghostrouter.types import (
-    Aside,
-    CloudPrompt,
-    Features,
-    FinishReason,
-    Image,
-    Message,
-    ReasoningPart,
-    Sampling,
-    ToolCallPart,
-    Usage,
-)
+from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
 
 PATH = "/chat/completions"
 DONE = "[DONE]"

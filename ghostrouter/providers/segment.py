@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
+from ghostrouter.money import Usage
 from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.chunk import Written, merged
 from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
@@ -21,7 +22,6 @@ from ghostrouter.types import (
     SegmentRequest,
     Token,
     ToolCallPart,
-    Usage,
 )
 
 NO_ID = -1

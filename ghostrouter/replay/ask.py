@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.guard.discretion import NOBODY, Behalf
-from ghostrouter.types import NO_FEATURES, NO_WISHES, Features, KvMode, Message, Sampling, Wishes, Worth
+from ghostrouter.money import Worth
+from ghostrouter.terms import NO_WISHES, Wishes
+from ghostrouter.types import KvMode, Sampling
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ import json
 from collections.abc import Sequence
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
-from ghostrouter.types import NO_FEATURES, CloudPrompt, Features, Image, Message
+from ghostrouter.types import CloudPrompt
 
 # Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
 _BYTES_PER_TOKEN = 3

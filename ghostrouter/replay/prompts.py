@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.continuation import cloud_prompt, most_instruction_tokens
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import NO_FEATURES, Features, Message, Prompt
+from ghostrouter.types import Prompt
 
 
 @dataclass(frozen=True, slots=True)

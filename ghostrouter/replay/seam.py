@@ -6,11 +6,12 @@ from functools import partial
 from types import MappingProxyType
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.boundary import safe_keep
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import NO_FEATURES, CloudPrompt, Continuation, Features, Message, Token
+from ghostrouter.types import CloudPrompt, Continuation, Token
 
 _NO_CLOUD: Mapping[str, CloudModel] = MappingProxyType({})
 

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token, Usage
+from ghostrouter.money import Usage
+from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token
 
 OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
 

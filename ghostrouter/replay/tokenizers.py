@@ -11,8 +11,8 @@ from transformers import PreTrainedTokenizerFast
 from transformers.utils import cached_file
 
 from ghostrouter.config import LocalModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import ConfigError, InvalidRequest
-from ghostrouter.types import Message
 
 
 class ChatTokenizer:

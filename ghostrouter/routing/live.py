@@ -13,7 +13,7 @@ from ghostrouter.config import Classify, GraphConfig, Override, Route, Router
 from ghostrouter.config_file import nearest
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
-from ghostrouter.types import Worth
+from ghostrouter.money import Worth
 
 SECTIONS = ("routes", "classify", "router", "presets", "overrides")
 DEPLOYMENTS = ("Classifier", "Ingress")

@@ -4,9 +4,11 @@ import pytest
 
 from ghostrouter.api import asides
 from ghostrouter.api.chat_request import from_wire
+from ghostrouter.conversation import Image
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.providers.segment import _plain
-from ghostrouter.types import Image, ReasoningPart, Terms, Token, ToolCallPart
+from ghostrouter.terms import Terms
+from ghostrouter.types import ReasoningPart, Token, ToolCallPart
 
 USER = {"role": "user", "content": "Who was Mira?"}
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}, "strict": True}}

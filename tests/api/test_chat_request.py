@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from ghostrouter.api.chat_request import from_wire
+from ghostrouter.conversation import Message
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import Message
 
 ASKED = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from ghostrouter.api.responses_request import from_wire
+from ghostrouter.conversation import Message
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.types import Message
 
 ASKED = {"model": "m", "input": "hi"}
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deployments.conductor import Conductor
+from ghostrouter.conversation import Message
 from ghostrouter.errors import (
     AnswerRefused,
     DeadlineExceeded,
@@ -17,13 +18,14 @@ from ghostrouter.errors import (
     ProviderRejected,
     SegmentFailed,
 )
+from ghostrouter.money import Price, Usage
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.session import Session
-from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Price, Sampling, SegmentEnd, SegmentRequest, Usage
+from ghostrouter.types import CloudPrompt, Frame, Plan, Sampling, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
 from tests.make import tokens
 

@@ -6,24 +6,14 @@ from dataclasses import replace
 import pytest
 
 from deployments.conductor import Conductor
+from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.ask import Ask, ScriptedHandoff
 from ghostrouter.replay.session import Session
-from ghostrouter.types import (
-    Action,
-    EndReason,
-    Frame,
-    Message,
-    Plan,
-    Sampling,
-    SegmentEnd,
-    SegmentRequest,
-    Token,
-    Verdict,
-)
+from ghostrouter.types import Action, EndReason, Frame, Plan, Sampling, SegmentEnd, SegmentRequest, Token, Verdict
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
 from tests.make import KEY, frames, tokens
 

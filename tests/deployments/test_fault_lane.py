@@ -9,8 +9,9 @@ import pytest
 from bench.faults import ATTEMPTS, Damage, Lane, damage, row
 from bench.upstream import ANSWER, TOKENS, Provider, serving
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import ConfigError, SegmentFailed
-from ghostrouter.types import CloudPrompt, Message, Sampling, SegmentKey, SegmentRequest
+from ghostrouter.types import CloudPrompt, Sampling, SegmentKey, SegmentRequest
 
 SOUND = Damage(completed=True, lost_tokens=0, duplicated_tokens=0)
 # How long a stream may be silent where it is to fall silent, and where only a slow machine could make it so.

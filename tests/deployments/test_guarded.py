@@ -18,7 +18,8 @@ from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
 from ghostrouter.events.metrics import Metric
 from ghostrouter.guard.access import digest
-from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token, Usage
+from ghostrouter.money import Usage
+from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token
 from tests.deployments.fakes import Handle
 from tests.deployments.in_process import Answer, Service
 from tests.make import tokens

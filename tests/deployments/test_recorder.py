@@ -5,12 +5,13 @@ from typing import Any
 import pytest
 
 from deployments.recorder import Recorder, SessionLog
+from ghostrouter.conversation import Message
 from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Answer, Entry, Grown, Journal, Opening
 from ghostrouter.replay.segment import Segment
 from ghostrouter.replay.session import Growth
-from ghostrouter.types import Message, Plan, Sampling, SegmentKey
+from ghostrouter.types import Plan, Sampling, SegmentKey
 from tests.deployments.fakes import Handle
 from tests.make import tokens
 

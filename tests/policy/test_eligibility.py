@@ -3,10 +3,11 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools, why_not
 from ghostrouter.policy.plan import Candidate, make_plan
-from ghostrouter.types import Features, Image, Message, Schema, Terms, Tool, ToolCall
+from ghostrouter.terms import Terms
 
 LOCAL = LocalModel(name="near", source="x", regions=("eu",))
 GUESSES = LOCAL.model_copy(update={"engine_kwargs": {"speculative_config": {"method": "ngram"}}})

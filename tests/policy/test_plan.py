@@ -5,9 +5,10 @@ import pytest
 
 from ghostrouter.config_router import Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
+from ghostrouter.money import Price, Worth
 from ghostrouter.policy.plan import AUTO, Asked, Candidate, Table, decide, make_plan
 from ghostrouter.policy.tiers import Hysteresis, Promotion, levels
-from ghostrouter.types import Classification, Price, Worth
+from ghostrouter.types import Classification
 
 ROUTES = {"default": ("small", "large"), "code": ("large",)}
 ROOM = {"small": Candidate(100, 10), "large": Candidate(1000, 10)}

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from ghostrouter.money import Price, Worth
 from ghostrouter.policy import switch
-from ghostrouter.types import Price, Worth
 
 MODELS = ("small", "mid", "large")
 RULES = switch.SwitchRules(max_handoffs=4, hand_back=True)

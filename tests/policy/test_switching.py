@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from ghostrouter.conversation import Message
+from ghostrouter.money import Price, Worth
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Known, Switching, Thresholds, steps
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.segment import Segment
 from ghostrouter.replay.session import Session
-from ghostrouter.types import Message, Plan, Price, Sampling, SegmentEnd, SegmentKey, Verdict, Wishes, Worth
+from ghostrouter.terms import Wishes
+from ghostrouter.types import Plan, Sampling, SegmentEnd, SegmentKey, Verdict
 from tests.make import frames, tokens
 
 MODELS = ("small", "large")

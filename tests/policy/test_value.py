@@ -2,8 +2,8 @@
 
 import pytest
 
+from ghostrouter.money import Price, Worth
 from ghostrouter.policy.value import Way, price_usd, value
-from ghostrouter.types import Price, Worth
 
 
 def test_the_terms_add_up() -> None:

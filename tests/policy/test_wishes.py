@@ -3,9 +3,11 @@
 import pytest
 
 from ghostrouter.errors import InvalidRequest
+from ghostrouter.money import Worth
 from ghostrouter.policy import wishes
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.types import Plan, Wishes, Worth
+from ghostrouter.terms import Wishes
+from ghostrouter.types import Plan
 
 PLAN = Plan(("small", "mid", "large"), "route default")
 WORST = {"small": 0.001, "mid": 0.01, "large": 0.1}

@@ -13,24 +13,11 @@ import pytest
 from deployments.cloud_pool import CloudPool
 from ghostrouter.catalog.rows import Provider, providers
 from ghostrouter.config import Breakers, CloudModel, Sessions
+from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import ConfigError, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.money import Usage
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import (
-    Features,
-    Frame,
-    Image,
-    Message,
-    ReasoningPart,
-    Sampling,
-    Schema,
-    SegmentKey,
-    SegmentRequest,
-    Token,
-    Tool,
-    ToolCall,
-    ToolCallPart,
-    Usage,
-)
+from ghostrouter.types import Frame, ReasoningPart, Sampling, SegmentKey, SegmentRequest, Token, ToolCallPart
 from tests.providers import recorded
 
 KEY = "planted-key-7f3a91"

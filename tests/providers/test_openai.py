@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.providers.chunk import Chunk, Written
 from ghostrouter.providers.openai import read_event, to_wire
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling
+from ghostrouter.types import Sampling
 
 ASKED = (Message("user", "Who?"),)
 

@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.providers.segment import CloudSegment
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Message, Sampling
+from ghostrouter.types import Sampling
 
 ASKED = (Message("user", "Who?"),)
 

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.continuation import cloud_prompt, estimate_tokens, most_instruction_tokens
 from ghostrouter.replay.language import detect, instruction
-from ghostrouter.types import Message
 
 ASKED = (Message("system", "Be brief."), Message("user", "Who was Mira Voss and where did she live?"))
 

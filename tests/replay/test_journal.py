@@ -2,12 +2,13 @@ from typing import Any
 
 import pytest
 
+from ghostrouter.conversation import Message
 from ghostrouter.errors import SessionExpired, SessionNotFound
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Ending, Grown, Journal, Opening
 from ghostrouter.replay.segment import Segment
 from ghostrouter.replay.session import Growth
-from ghostrouter.types import Message, Plan, Sampling, SegmentKey
+from ghostrouter.types import Plan, Sampling, SegmentKey
 from tests.make import tokens
 
 ASK = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming=True)

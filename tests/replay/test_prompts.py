@@ -1,7 +1,8 @@
 from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.conversation import Message
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.prompts import first_prompts
-from ghostrouter.types import CloudPrompt, Message
+from ghostrouter.types import CloudPrompt
 from tests.shipped import MODELS
 
 LOCAL = tokenizers.load([LocalModel(name=n, source=str(MODELS / n)) for n in ("ghost-small", "ghost-large")])

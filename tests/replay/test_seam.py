@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.conversation import Message
 from ghostrouter.errors import ConfigError, SeamRefused
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.seam import Piece, Seam, SeamRequest, plan_seam, rollback_point
 from ghostrouter.signals.decode import PieceDecoder
-from ghostrouter.types import Message
 from tests.shipped import MODELS
 
 NAMES = ("ghost-small", "ghost-large", "ghost-cloud")

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghostrouter.conversation import Message
 from ghostrouter.replay.ask import Ask, ScriptedHandoff
 from ghostrouter.replay.seam import Seam, rollback_point
 from ghostrouter.replay.session import Delta, Growth, Session
-from ghostrouter.types import CloudPrompt, Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
+from ghostrouter.types import CloudPrompt, Frame, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import frames, tokens
 
 ASK = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming=True)

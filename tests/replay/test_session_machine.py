@@ -9,12 +9,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from ghostrouter.conversation import Message
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.journal import Ending, Grown, Journal, Opening
 from ghostrouter.replay.seam import Seam, rollback_point
 from ghostrouter.replay.segment import OpenReason
 from ghostrouter.replay.session import Delta, Session
-from ghostrouter.types import Frame, Message, Plan, Sampling, SegmentEnd, SegmentKey
+from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import tokens
 
 MAX_TOKENS = 60

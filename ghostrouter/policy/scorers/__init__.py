@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
 from ghostrouter.policy.scorers.price import price
 from ghostrouter.policy.scorers.quality import quality
 from ghostrouter.policy.scorers.wait import wait
-from ghostrouter.types import Worth
 
 Scorer = Callable[[Option, Worth], float]
 

@@ -1,8 +1,8 @@
 """What the call is expected to cost."""
 
+from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
 from ghostrouter.policy.value import value
-from ghostrouter.types import Worth
 
 
 def price(option: Option, worth: Worth) -> float:

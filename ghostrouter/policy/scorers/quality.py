@@ -1,8 +1,8 @@
 """A right answer is worth something; a model is right with some probability."""
 
+from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
 from ghostrouter.policy.value import value
-from ghostrouter.types import Worth
 
 
 def quality(option: Option, worth: Worth) -> float:

@@ -1,8 +1,8 @@
 """How long the caller waits."""
 
+from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
 from ghostrouter.policy.value import value
-from ghostrouter.types import Worth
 
 
 def wait(option: Option, worth: Worth) -> float:
