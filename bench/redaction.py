@@ -114,10 +114,10 @@ def main() -> None:
     pieces = [text[i : i + 4] for i in range(0, 40_000, 4)]
     token_us = cpu_ms(lambda: in_parts(pieces), 2) * 1000 / len(pieces)
     hostile = {h: cpu_ms(partial(redact, (h * (PIECE // len(h.encode()) + 1))[:PIECE])) for h in HOSTILE}
-    worst = max(hostile, key=hostile.__getitem__)
     rng = random.Random(SEED)
     restless = {h: cpu_ms(partial(redact, varied(h, rng)), 2) for h in HOSTILE if vary(h, rng) != h}
-    worst_varied = max(restless, key=restless.__getitem__)
+    worst_repeated, worst_varied = (max(times, key=times.__getitem__) for times in (hostile, restless))
+    worst = max((hostile[worst_repeated], worst_repeated), (restless[worst_varied], f"{worst_varied}, varied"))
     private = found.total() + missed.total()
     figures = {
         "samples": len(samples),
@@ -129,10 +129,10 @@ def main() -> None:
         "mb_per_s": raw / 1e6 / (ms / 1000),
         "mb_per_s_of_near_misses": len(near.encode()) / 1e3 / cpu_ms(lambda: redact(near)),
         "us_per_streamed_token": token_us,
-        "worst_case_ms_per_100kB": hostile[worst],
-        "worst_case": worst,
-        "worst_varied_ms_per_100kB": restless[worst_varied],
-        "worst_varied": worst_varied,
+        "worst_case_ms_per_100kB": worst[0],
+        "worst_case": worst[1],
+        "worst_repeated_ms_per_100kB": hostile[worst_repeated],
+        "worst_repeated": worst_repeated,
         **{f"recall_{k}": found[k] / (found[k] + missed[k]) for k in found if found[k] + missed[k]},
     }
     for key, value in figures.items():
