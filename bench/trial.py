@@ -6,20 +6,21 @@ JSON lines of `prompt` and either `answer` (an answer is right if it is that tex
 found in it; RE2); and labelled traces of the small model (docs/traces.md), of other questions than those.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import re2
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from bench.service import ROOT
 from ghostrouter.config import CloudModel, LocalModel, ServeFile
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import ConfigError
+from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.read import as_trace, read
 from ghostrouter.traces.trace import Trace
 from models import questions
@@ -65,7 +66,7 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
     others make the traces.
 
     Raises:
-        ConfigError: something of it is missing, or not as it should be.
+        GhostRouterError: something of it is missing, or not as it should be.
     """
     config = os.environ.get("CONFIG")
     if config is None:
@@ -77,38 +78,35 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
     if not all(paths):
         raise ConfigError("with CONFIG, QUESTIONS=held-out.jsonl and TRACES=small.jsonl are needed; see bench/trial.py")
     held_out, traces = (Path(p or "") for p in paths)
-    return _trial("frontier_own", config, read_questions(held_out)[:n], read(traces))
+    return _trial("frontier_own", config, [q.asked() for q in read_lines(held_out, HeldOut)[:n]], read(traces))
 
 
-def read_questions(path: Path) -> list[Asked]:
-    """Questions as JSON lines.
+class HeldOut(BaseModel):
+    """A line of QUESTIONS."""
 
-    Raises:
-        ConfigError: the file cannot be read, is empty or has a wrong line; the message names it.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
-    asked = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                found = json.loads(line)
-                asked.append(Asked(str(found["prompt"]), _check(found)))
-            except (ValueError, KeyError, TypeError, re2.error) as error:
-                raise ConfigError(f"{path}:{number}: `prompt` and `answer` or `pattern` are needed: {error}") from error
-    if not asked:
-        raise ConfigError(f"{path}: the file is empty")
-    return asked
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
+    prompt: str
+    answer: str | None = None
+    pattern: str | None = None
 
-def _check(found: Mapping[str, str]) -> Right:
-    if "pattern" in found:
-        pattern = re2.compile(found["pattern"])
-        return lambda text: pattern.search(text) is not None
-    wanted = found["answer"].split()
-    return lambda text: text.split() == wanted
+    @model_validator(mode="after")
+    def _checkable(self) -> Self:
+        if (self.answer is None) == (self.pattern is None):
+            raise ValueError("`answer` or `pattern` is needed, not both")
+        try:
+            re2.compile(self.pattern or "")
+        except re2.error as error:
+            raise ValueError(f"no pattern that RE2 knows: {error}") from error
+        return self
+
+    def asked(self) -> Asked:
+        """The question with its check."""
+        if self.pattern is None:
+            wanted = (self.answer or "").split()
+            return Asked(self.prompt, lambda text: text.split() == wanted)
+        search = re2.compile(self.pattern).search
+        return Asked(self.prompt, lambda text: search(text) is not None)
 
 
 def _trial(name: str, config: str, asked: Sequence[Asked], traces: Sequence[Trace]) -> Trial:

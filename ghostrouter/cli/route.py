@@ -104,6 +104,6 @@ def _decisions(path: Path) -> dict[str, dict[str, Any]]:
 def _json_lines(path: Path) -> list[tuple[int, Any]]:
     try:
         text = path.read_text(encoding="utf-8")
-        return [(n, json.loads(line)) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+        return [(n, json.loads(line)) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
     except (OSError, ValueError) as error:
         raise ConfigError(f"{path}: no JSON lines: {error}") from error

@@ -5,14 +5,13 @@ from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
-from ghostrouter.errors import TraceInvalid
 from ghostrouter.signals.batch import COLUMNS, Floats
 from ghostrouter.signals.entropy import bounds
 from ghostrouter.signals.kind import kind
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.signals.surface import SurfaceTracker
+from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.line import Line
 from ghostrouter.traces.trace import Trace
 
@@ -26,25 +25,7 @@ def read(path: Path) -> list[Trace]:
     Raises:
         TraceInvalid: the file cannot be read, is empty or has a wrong line; the message is `file:line: what`.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TraceInvalid(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
-    traces = [_trace(path, number, text) for number, text in enumerate(lines, 1) if text.strip()]
-    if not traces:
-        raise TraceInvalid(f"{path}:1: the file is empty")
-    return traces
-
-
-def _trace(path: Path, number: int, text: str) -> Trace:
-    try:
-        line = Line.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        what = first["msg"].removeprefix("Value error, ")
-        raise TraceInvalid(f"{path}:{number}: {where}: {what}" if where else f"{path}:{number}: {what}") from error
-    return as_trace(line)
+    return [as_trace(line) for line in read_lines(path, Line)]
 
 
 def as_trace(line: Line) -> Trace:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.traces.ask import Answer, Asker
+from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.line import Line
 
 
@@ -27,22 +28,7 @@ def read_questions(path: Path) -> list[Question]:
     Raises:
         TraceInvalid: the file cannot be read, is empty or has a wrong line; the message names it.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TraceInvalid(f"{path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from error
-    out = []
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                out.append(Question.model_validate_json(line))
-            except ValidationError as error:
-                first = error.errors()[0]
-                where = ".".join(map(str, first["loc"])) or "the line"
-                raise TraceInvalid(f"{path}:{number}: {where}: {first['msg']}") from error
-    if not out:
-        raise TraceInvalid(f"{path}:1: the file is empty")
-    return out
+    return read_lines(path, Question)
 
 
 def to_line(question: Question, model: str, answer: Answer) -> Line:

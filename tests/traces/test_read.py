@@ -139,3 +139,12 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b"\xff\xfe")
     with pytest.raises(TraceInvalid, match="UTF-8"):
         read(tmp_path / "b.jsonl")
+
+
+def test_a_line_ends_where_json_lines_do(tmp_path: Path) -> None:
+    """What Unicode takes for the end of a line may stand in a text."""
+    path = tmp_path / "t.jsonl"
+    path.write_text(
+        '{"prompt": "a\u2028b\u0085", "model": "m", "tokens": ["x"], "entropies": [0.5], "first_wrong": null}\n'
+    )
+    assert [t.group for t in read(path)] == ["a\u2028b\u0085"]
