@@ -4,7 +4,7 @@ python -m ghostrouter.classify.builtin      encodes them anew
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,7 @@ def shipped() -> dict[int, Layers]:
         return dict(zip(stored["keys"].tolist(), vectors, strict=True))
 
 
+@lru_cache(maxsize=2)
 def shipped_or(encode: Encode) -> Encode:
     """The encoder, asked only for what does not ship; for everything, where it is not the one the vectors are of: then
     it says something else of an example."""

@@ -1,6 +1,8 @@
 """Layer 2: the task that a prompt resembles most, learned from example utterances."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +17,20 @@ Embed = Callable[[Sequence[str]], Layers]
 _LEARN_FROM = 4
 _CLOSEST = 5
 _NEAR = 3
+
+
+class _Fitted(NamedTuple):
+    """What is learned from examples: what they say together, and their sentence embeddings (examples, dimensions)."""
+
+    head: Head
+    matrix: Layers
+
+
+@lru_cache(maxsize=2)
+def _fitted(texts: tuple[str, ...], of: tuple[int, ...], tasks: int, embed: Embed) -> _Fitted:
+    """Made once for the same examples: it takes a second, and a live change of something else does not wait for it."""
+    layers = embed(texts)
+    return _Fitted(Head(texts, layers, np.array(of), tasks), layers[:, -1])
 
 
 class Semantic:
@@ -35,10 +51,8 @@ class Semantic:
         self._has_learned: set[str] = set()
         self._head: Head | None = None
         if self._examples:
-            texts = [example for _, example in self._examples]
-            layers = embed(texts)
-            self._matrix = layers[:, -1]
-            self._head = Head(texts, layers, self._of, len(self._tasks))
+            texts = tuple(example for _, example in self._examples)
+            self._head, self._matrix = _fitted(texts, tuple(self._of.tolist()), len(self._tasks), embed)
             if not fixed:
                 learned = self._learned(self._head.left_out)
                 self.thresholds |= learned

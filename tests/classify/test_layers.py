@@ -141,6 +141,19 @@ def test_thresholds_are_learned_from_the_examples_where_there_are_enough() -> No
     assert set(Semantic(many, 0.9, letters).thresholds.values()) == {0.9}
 
 
+def test_another_threshold_needs_no_example_again() -> None:
+    asked: list[str] = []
+
+    def encode(texts: Sequence[str]) -> Layers:
+        asked.extend(texts)
+        return letters(texts)
+
+    lenient, strict = (Semantic({"x": ["aaa", "aab"], "y": ["bbb"]}, t, encode) for t in (0.1, 1.1))
+    assert asked == ["aaa", "aab", "bbb"]
+    assert lenient.classify("ab") is not None
+    assert strict.classify("ab") is None
+
+
 def test_an_encoder_is_asked_once_for_what_it_has_seen() -> None:
     asked: list[str] = []
 
