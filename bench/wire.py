@@ -209,6 +209,8 @@ async def measure(url: str) -> dict[str, Any]:
 
 def main() -> None:
     os.environ |= {"ANTHROPIC_API_KEY": KEY, "GEMINI_API_KEY": KEY}
+    # Calls guided by their schema alone: around a tag, white space would be free, and this model writes it for ever.
+    os.environ["VLLM_ENFORCE_STRICT_TOOL_CALLING"] = "0"
     with cloud(*GUIDED) as upstream, proxy(upstream), running("bench/wire.yaml", "http://127.0.0.1:8113") as url:
         write("wire", asyncio.run(measure(url)))
 
