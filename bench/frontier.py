@@ -103,10 +103,15 @@ def entropies(answer: Answer) -> list[float]:
 
 
 def query_scores(asked: Sequence[Asked], small_right: Floats) -> Floats:
-    """How likely small is wrong by the question alone: logistic regression on embeddings, cross-validated."""
+    """How likely small is wrong by the question alone: logistic regression on embeddings, cross-validated. Where small
+    is hardly ever wrong, or right, there is nothing to learn: all questions are alike."""
+    wrong = small_right == 0
+    folds = int(min(5, wrong.sum(), (~wrong).sum()))
+    if folds < 2:
+        return np.zeros(len(wrong))
     embeddings = sentence_encoder("all-MiniLM-L6-v2")([q.prompt for q in asked])[:, -1]
     regression = LogisticRegression(max_iter=1000)
-    scores: Floats = cross_val_predict(regression, embeddings, small_right == 0, cv=5, method="predict_proba")[:, 1]
+    scores: Floats = cross_val_predict(regression, embeddings, wrong, cv=folds, method="predict_proba")[:, 1]
     return scores
 
 
