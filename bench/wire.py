@@ -7,8 +7,8 @@ Gemini's protocols. Every adapter asks the same questions, greedily; what it rea
 without streaming gets from vLLM. Adapters always stream; `whole` is our own API asked without streaming, with each
 protocol behind it. ghost-cloud has never seen a tool: that its calls fit the schema is vLLM's guided decoding, that
 they come through in one piece is what is measured. Behind Gemini's protocol other arguments come back than vLLM itself
-gives, which fit the schema as well: LiteLLM asks for them differently. Its Gemini streams end with a usage of zero tokens
-(it asks its upstream for none): not believed, but counted, marked estimated.
+gives, which fit the schema as well: LiteLLM asks for them differently. Its Gemini streams end with a usage of zero
+tokens (it asks its upstream for none): not believed, but counted, marked estimated.
 """
 
 import asyncio
