@@ -88,6 +88,6 @@ def test_a_secret_would_be_found(text: str) -> None:
     assert SECRETS.search(text)
 
 
-@pytest.mark.parametrize("text", ["cd /work/checkout", "COPY /home/me/x .", "path: /root/.cache"])
+@pytest.mark.parametrize("text", ["cd /mnt/checkout", "COPY /home/me/x .", "path: /root/.cache"])
 def test_a_path_would_be_found(text: str) -> None:
     assert MACHINE.search(text)
