@@ -1,6 +1,7 @@
 """Numbers of payment cards."""
 
 import re
+from functools import cache
 
 from ghostrouter.guard import columns
 from ghostrouter.guard.checksums import luhn
@@ -15,18 +16,38 @@ _NETWORKS = tuple(
         (rb"5[06-8]|6(?:3|7)|60", (13, 14, 15, 16, 17, 18, 19)),
     )
 )  # fmt: skip
+_SHORTEST = 13
+_FIRST = 4  # digits of the first group
+_GROUPS = b" -"
 
 
 def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    number = match[0].translate(None, b" -")
-    if not luhn(number):
-        at = columns.end(match.string, match.start(), number)
-        return (at, at) if at else None
-    if not any(start.match(number) and len(number) in lengths for start, lengths in _NETWORKS):
-        return None
-    if len(set(number)) < 2 or not apart(match):
-        return None
-    return match.span()
+    """All of it, or as many groups as a card has: others, such as its code, may follow."""
+    text, (begin, end) = match.string, match.span()
+    number = match[0].translate(None, _GROUPS)
+    grouped = len(number) < end - begin
+    at = columns.end(text, begin, _firsts()) if grouped else 0
+    if at:
+        return at, at
+    lengths = _lengths(number[:_FIRST])
+    while len(number) >= _SHORTEST:
+        if len(number) in lengths and luhn(number) and len(set(number)) > 1 and apart(text, begin, end):
+            return begin, end
+        end = max(begin, text.rfind(b" ", begin, end), text.rfind(b"-", begin, end)) if grouped else begin
+        number = text[begin:end].translate(None, _GROUPS)
+    return None
+
+
+@cache  # at most ten thousand
+def _lengths(first: bytes) -> frozenset[int]:
+    """How many digits cards have that begin with these four."""
+    return frozenset(n for start, lengths in _NETWORKS if start.match(first) for n in lengths)
+
+
+@cache
+def _firsts() -> frozenset[int]:
+    """What cards of sixteen digits begin with."""
+    return frozenset(n for n in range(10_000) if 16 in _lengths(b"%04d" % n))
 
 
 _CARD = r"\b(?:[2-68]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{3})?|3\d{3}[ -]?\d{6}[ -]?\d{4,5}|\d{13,19})"

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cache
 from operator import mul
+from typing import NamedTuple
 
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _PLAIN = bytes.maketrans(b"0123456789", bytes(range(10)))
@@ -45,18 +46,32 @@ def weighted(digits: bytes, weights: Sequence[int]) -> int:
 
 def verhoeff(digits: bytes) -> bool:
     """Of twelve digits, India's Aadhaar."""
-    _, outer, inner = groups_of_four()
-    a, b, c = int(digits[:4]), int(digits[4:8]), int(digits[8:])
-    return DIHEDRAL[DIHEDRAL[outer[c]][inner[b]]][outer[a]] == 0
+    groups = groups_of_four()
+    return groups.verhoeff(int(digits[:4]), int(digits[4:8]), int(digits[8:]))
+
+
+class GroupsOfFour(NamedTuple):
+    """What each group of four digits has to do with check digits, by its number."""
+
+    luhn: bytes  # its part of Luhn's sum
+    outer: bytes  # its factor of Verhoeff's product, as the last of three
+    inner: bytes  # as the second
+    wanted: bytes  # what the product of the others has to be, if it is the first
+
+    def verhoeff(self, a: int, b: int, c: int) -> bool:
+        """Whether three groups, one after the other, have the product zero."""
+        return DIHEDRAL[self.outer[c]][self.inner[b]] == self.wanted[a]
 
 
 @cache
-def groups_of_four() -> tuple[list[int], list[int], list[int]]:
-    """Of every group of four digits: its part of Luhn's sum, and of Verhoeff's product as the first or last and as the
-    second of three."""
+def groups_of_four() -> GroupsOfFour:
+    """As bytes: a processor's nearest memory holds them all."""
     groups = [f"{n:04}".encode() for n in range(10_000)]
-    outer, inner = ([_verhoeff_product(group, place) for group in groups] for place in (0, 4))
-    return [luhn_sum(group) for group in groups], outer, inner
+    outer, inner = (bytes(_verhoeff_product(group, place) for group in groups) for place in (0, 4))
+    inverse = [row.index(0) for row in DIHEDRAL]
+    return GroupsOfFour(
+        bytes(luhn_sum(group) % 10 for group in groups), outer, inner, bytes(inverse[factor] for factor in outer)
+    )
 
 
 def _verhoeff_product(digits: bytes, place: int) -> int:

@@ -1,19 +1,20 @@
 """Where somebody can be reached: e-mail, telephone, network and postal addresses."""
 
-import ipaddress
 import re
+import socket
 import string
 from functools import cache
 
-from ghostrouter.guard.shape import CJK, WIDE, WORD, WORD_BYTES, Shape, all_of, digits, free, trimmed
+from ghostrouter.guard.shape import CJK, WIDE, WIDE_BYTES, WORD_BYTES, Shape, all_of, digits, free, in_word, trimmed
 
 _DOUBLE = re.compile(rb"@\d(?:\.\d)?x\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
-_AT = rf"@(?:(?:[A-Za-z0-9-]|{WIDE}){{1,63}}\.){{1,6}}(?:[A-Za-z]|{WIDE}){{2,24}}+(?:--?[a-z0-9]{{1,20}})?"
+_AT = rf"@(?:[A-Za-z0-9{WIDE_BYTES}-]{{1,126}}\.){{1,6}}[A-Za-z{WIDE_BYTES}]{{2,48}}+(?:--?[a-z0-9]{{1,20}})?"
 _LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(
     (*range(0xC3, 0xD5), *range(0x80, 0xC0))
 )
+_DIGITS = string.digits.encode()
 _GOES_ON = WORD_BYTES | frozenset(b"([")
-_COLON = ord(":")
+_ZERO, _NINE, _COLON = b"09:"
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
@@ -21,7 +22,7 @@ def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """From the @ back to where the local part begins."""
     text, (at, end) = match.string, match.span()
     after = text[end] if end < len(text) else 0
-    if after in _GOES_ON or (text.find(b"x.", at, end) > 0 and _DOUBLE.search(match[0])):
+    if after in _GOES_ON or (text[at + 1] <= _NINE and _DOUBLE.search(match[0])):
         return None
     before = text[at - _LOCAL if at > _LOCAL else 0 : at]
     local = len(before) - len(before.rstrip(_LOCAL_BYTES))
@@ -30,7 +31,7 @@ def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     begin = at - local
     if after == _COLON and text[begin:at] == b"git":
         return None
-    while begin < at and (text[begin] in b"'-+.%" or 0x80 <= text[begin] < 0xC0):
+    while begin < at and (text[begin] < _ZERO or 0x80 <= text[begin] < 0xC0):  # signs, and what is left of a letter
         begin += 1
     return (begin, end) if begin < at else None
 
@@ -73,10 +74,18 @@ def _international(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return None
 
 
+_GROUPS = re.compile(rb"[ ./-]")
+
+
 def _zeros(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    grouped = re.search(rb"[ ./-]", match[0])
-    inner = match.string[max(0, match.start() - 2) : match.start()]
-    return _international(match) if grouped and not inner[:1].isdigit() else None
+    """Written in groups, and not behind a point or a comma that a digit stands before."""
+    text, (begin, end) = match.string, match.span()
+    if not _GROUPS.search(text, begin, end) or (begin > 1 and text[begin - 2] in _DIGITS):
+        return None
+    return _international(match)
+
+
+_DATED = re.compile(rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}")
 
 
 def _spoken(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -84,20 +93,17 @@ def _spoken(match: "re.Match[bytes]") -> tuple[int, int] | None:
     begin, end = match.span(1)
     found = match.string[begin:end]
     count = len(digits(found))
-    dated = re.match(rb"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{4}", found)
-    if not 7 <= count <= 15 or dated or WORD.match(match.string, end):
+    if not 7 <= count <= 15 or _DATED.match(found) or in_word(match.string, end):
         return None
     return begin, end
 
 
+_DECIMALS = re.compile(rb"[-.]\d")
+
+
 def _grouped(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span()
-    before, after = text[max(0, begin - 1) : begin], text[end : end + 2]
-    if (
-        before in (b".", b"-", b"/", b"+")
-        or WORD.match(text, end)
-        or (after[:1] in (b"-", b".") and after[1:].isdigit())
-    ):
+    if (begin and text[begin - 1] in b".-/+") or in_word(text, end) or _DECIMALS.match(text, end):
         return None
     return (begin, end) if 9 <= len(digits(match[0])) <= 11 else None
 
@@ -109,25 +115,27 @@ _VERSION = re.compile(
 _VERSION_ENDS = b"nservdlyNSERVDLY"
 _COMPARED = b"<>~^="
 _BEFORE_VALUE = b" ._:='\"\\-"
+_NO_END = WORD_BYTES | frozenset(b".-")
+# Before the four numbers: what they are a part of; or that they are a value, but of no name.
+_BELONGS = re.compile(rb"(?:[.-]|[A-Za-z0-9]/|(?:[^A-Za-z_ ]|^)=)\Z")
+_SAID = 24  # bytes before an address that may say what it is
 _BYTE = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 # Four bytes of no one in particular: not this machine, every machine, nor a mask of networks.
-_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)(?:%b\.){3}%b\Z" % (_BYTE, _BYTE))
+_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)(?:%b\.){3}%b" % (_BYTE, _BYTE))
 
 
 def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span()
-    after = text[end : end + 2]
-    if after[:1] == b"." and after[1:].isdigit():
-        return end, end
-    if (after and after[0] in WORD_BYTES) or (after[:1] == b"-" and after[1:].isalpha()):
+    if end < len(text) and text[end] in _NO_END:
+        after = text[end : end + 2]
+        if after[:1] == b"." and after[1:].isdigit():
+            return end, end
+        if after[0] in WORD_BYTES or (after[:1] == b"-" and after[1:].isalpha()):
+            return None
+    if not _SOMEBODY.fullmatch(text, begin, end):
         return None
-    if not _SOMEBODY.match(match[0]):
-        return None
-    before = text[begin - 24 if begin > 24 else 0 : begin]
-    last = before[-1:]
-    if last in (b".", b"-") or (last == b"/" and before[-2:-1].isalnum()):
-        return None
-    if last == b"=" and not before[-2:-1].isalpha() and before[-2:-1] not in (b"_", b" "):
+    before = text[begin - _SAID if begin > _SAID else 0 : begin]
+    if before and before[-1] in b".-/=" and _BELONGS.search(before):
         return None
     said = before.rstrip(_BEFORE_VALUE)
     if not said:
@@ -143,16 +151,16 @@ _ROUTED = re.compile(
 
 def _ipv6(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span()
-    if begin and (WORD.match(text, begin - 1) or text[begin - 1 : begin] in (b":", b".")):
+    if begin and (text[begin - 1] in WORD_BYTES or text[begin - 1] in b":."):
         return end, end
-    if text[end - 1 : end] == b":" and text[end - 2 : end] != b"::":
+    if text[end - 1] == _COLON != text[end - 2]:
         end -= 1
     found = text[begin:end]
-    if WORD.match(text, end) or not (_ROUTED.match(found) or found.count(b":") == 7):
+    if in_word(text, end) or not (found.count(b":") == 7 or _ROUTED.match(found)):
         return None
     try:
-        ipaddress.IPv6Address(found.decode("ascii"))
-    except ValueError:
+        socket.inet_pton(socket.AF_INET6, found.decode("ascii"))
+    except OSError:
         return None
     return begin, end
 
@@ -189,10 +197,12 @@ _NAMED = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?:[ -](?:{_SMALL}[ ]?){{0,2}}{_CAP}){{
 _HOUSE_SAID = r"(?:,? (?:n\xc2\xba|n\.\xc2\xba|no\.|\xd0\xb4\.) ?|,? )"
 
 
+_A_STREET = re.compile(rb"[Rr]ue|Calle|C/|Rua|ul\.|ulica|[\xd0\xd1]|Av\.|Avda\.|Piazza|Viale|Avenida|Pra|Carrer")
+
+
 def _romance(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Names such as Via, Place or Avenue mean other things, too: those need a town's number."""
-    sure = re.match(rb"[Rr]ue|Calle|C/|Rua|ul\.|ulica|[\xd0\xd1]|Av\.|Avda\.|Piazza|Viale|Avenida|Pra|Carrer", match[0])
-    return trimmed(match) if sure or match[1] else None
+    return trimmed(match) if match[1] or _A_STREET.match(match.string, match.start()) else None
 
 
 _CAPITAL = rf"(?:[A-Z]|{WIDE})"

@@ -5,7 +5,7 @@ Prefixes: the providers' documentation, GitHub's list of secret scanning partner
 
 import re
 
-from ghostrouter.guard.shape import WORD, Accept, Shape, all_of
+from ghostrouter.guard.shape import Accept, Shape, all_of, in_word
 
 _RUN = re.compile(rb"[A-Za-z0-9+/]+")
 _DIGIT = re.compile(rb"\d")
@@ -59,7 +59,7 @@ _FIXED = (
 
 
 def _fixed(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    return None if WORD.match(match.string, match.end()) or _is_blank(match[0]) else match.span()
+    return None if in_word(match.string, match.end()) or _is_blank(match[0]) else match.span()
 
 
 # What may stand before a value: the name's end (or a phrase), then how it is given.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ghostrouter.guard import engine, openings
 from ghostrouter.guard.shape import Accept, Shape
 
-_KEPT = 4096
+_KEPT = 1024  # for each byte that there may be first
 _DIGITS, _SMALL, _CAPITALS = (s.encode() for s in (string.digits, string.ascii_lowercase, string.ascii_uppercase))
 
 # What is looked for closely at a place: `re`'s match, the closer look, the shape.
@@ -24,15 +24,16 @@ class _Table:
 
     def __init__(self, shapes: Sequence[Shape], depth: int, kinds: Sequence[bytes]) -> None:
         self.depth = depth
-        self.same = bytes.maketrans(b"".join(kinds), b"".join(kind[:1] * len(kind) for kind in kinds))
-        self.known: dict[bytes, tuple[Trial, ...]] = {}
+        alike = b"".join(kind[:1] * len(kind) for kind in kinds)
+        self.same = bytes.maketrans(b"".join(kinds), alike) if kinds else None
         self._trials: list[Trial] = [(s.near.match, s.accept, s) for s in shapes]
         self._ask = engine.which(openings.possible(s.core or s.pattern, kinds) for s in shapes)
 
-    def learn(self, look: bytes) -> tuple[Trial, ...]:
-        if len(self.known) >= _KEPT:
-            self.known.clear()
-        trials = self.known[look] = tuple(self._trials[i] for i in sorted(self._ask(look)))
+    def learn(self, first: int, look: bytes, known: dict[bytes, tuple[Trial, ...]]) -> tuple[Trial, ...]:
+        """Of what begins with the byte `first` and looks like `look`, for the next time."""
+        if len(known) >= _KEPT:
+            known.clear()
+        trials = known[look] = tuple(self._trials[i] for i in sorted(self._ask(bytes((first,)) + look[1:])))
         return trials
 
 
@@ -45,14 +46,21 @@ class Here:
             _Table(shapes, 5, (_DIGITS,)),
             _Table(shapes, 20, (_DIGITS, _SMALL, _CAPITALS)),
         )
-        self._tables = [
-            numbers if byte in _DIGITS else words if byte > 0x7F or chr(byte).isalpha() else signs
-            for byte in range(256)
+        self._tables: list[tuple[dict[bytes, tuple[Trial, ...]], int, bytes | None, _Table]] = [
+            ({}, table.depth, table.same, table)
+            for table in (
+                numbers if byte in _DIGITS else words if byte > 0x7F or chr(byte).isalpha() else signs
+                for byte in range(256)
+            )
         ]
 
-    def __call__(self, text: bytes, at: int) -> tuple[Trial, ...]:
+    def trials(self, text: bytes, at: int) -> tuple[Trial, ...]:
         """The shapes, in their order."""
-        table = self._tables[text[at]]
-        look = text[at : at + table.depth].translate(table.same)
-        trials = table.known.get(look)
-        return table.learn(look) if trials is None else trials
+        known, depth, same, table = self._tables[text[at]]
+        look = text[at : at + depth]
+        if same is not None:
+            look = look.translate(same)
+        try:
+            return known[look]
+        except KeyError:
+            return table.learn(text[at], look, known)

@@ -3,7 +3,7 @@
 import re
 
 from ghostrouter.guard.checksums import mod97
-from ghostrouter.guard.shape import WORD, Shape
+from ghostrouter.guard.shape import Shape, in_word
 
 # ISO 13616, the registry: characters of an IBAN by country.
 _IBAN = {
@@ -35,7 +35,7 @@ def _iban(match: "re.Match[bytes]") -> tuple[int, int] | None:
     end = begin + need
     while len(text[begin:end].translate(None, b" -")) < need:
         end += 1
-    return None if WORD.match(text, end) else (begin, end)
+    return None if in_word(text, end) else (begin, end)
 
 
 # What the number of an account begins with in all countries but those named; two letters and two digits do nowhere else,

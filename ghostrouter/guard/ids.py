@@ -41,7 +41,7 @@ def _sin_alone(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Not in a row of more groups of three digits: those are columns of numbers."""
     if len(match[0]) > _SIN_BYTES:
         return match.end(), match.end()
-    return _SIN(match) if apart(match) else None
+    return _SIN(match) if apart(match.string, *match.span()) else None
 
 
 def _said(names: str, number: str) -> str:

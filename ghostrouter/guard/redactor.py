@@ -3,9 +3,8 @@
 import re
 from collections import Counter
 
-from ghostrouter.guard.repeats import Found
 from ghostrouter.guard.scan import Scanner, scanner
-from ghostrouter.guard.shape import LONGEST, Shape
+from ghostrouter.guard.shape import LONGEST, Found, Shape
 from ghostrouter.guard.vault import Vault
 
 _CONTEXT = 64  # bytes before the held text that a closer look may want to see
@@ -38,9 +37,9 @@ class Redactor:
         """What may leave now."""
         return self._advance(text, closed=False)
 
-    def close(self) -> str:
-        """The rest."""
-        return self._advance("", closed=True)
+    def close(self, text: str = "") -> str:
+        """The rest, with the last part of the text."""
+        return self._advance(text, closed=True)
 
     def _advance(self, text: str, closed: bool) -> str:
         self._text += text.encode("utf-8", "surrogatepass")
@@ -68,12 +67,9 @@ class Redactor:
         return b"".join(out).decode("utf-8", "surrogatepass")
 
     def _take_out(self, found: list[Found], out: list[bytes]) -> None:
-        text, at, placeholder = self._text, self._at, self.vault.placeholder
-        for begin, end, shape in found:
-            out += text[at:begin], placeholder(shape.kind, text[begin:end])
-            at = end
-        self.counts.update(shape.kind for _, _, shape in found)
-        self._at = at
+        self.vault.cover(self._text, self._at, found, out)
+        self.counts.update([shape.kind for _, _, shape in found])
+        self._at = found[-1][1]
         if found[-1][2].swallows:
             self._swallowing = found[-1][2]
 
@@ -96,5 +92,4 @@ class Redactor:
 
 def redact(text: str, vault: Vault | None = None) -> str:
     """A whole text."""
-    redactor = Redactor(vault)
-    return redactor.feed(text) + redactor.close()
+    return Redactor(vault).close(text)

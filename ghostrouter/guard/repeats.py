@@ -4,10 +4,7 @@ Where private text, or what almost is, follows closely upon itself, every place 
 and again would be the cheapest way to keep a processor busy.
 """
 
-from ghostrouter.guard.shape import LONGEST, Shape
-
-# Private text: from where to where, and what it looks like.
-Found = tuple[int, int, Shape]
+from ghostrouter.guard.shape import LONGEST, Found
 
 _STRETCH = 1024  # bytes
 _MANY = 16  # looks in a stretch from which on it is worth to remember the next
@@ -22,7 +19,7 @@ class Repeats:
     def __init__(self, text: bytes, before: int) -> None:
         self.until = 0  # where the stretch ends
         self._text, self._before = text, before
-        self._known: dict[tuple[int, bytes], tuple[list[Found], int]] = {}
+        self._known: dict[tuple[int, bytes], tuple[int, int, int, int]] = {}  # which found, from where to where
         self._key: tuple[int, bytes] | None = None
         self._begin = self._count = self._looks = 0
 
@@ -34,15 +31,18 @@ class Repeats:
         """
         origin = self._begin
         if self._key is not None and at - origin <= _STRETCH + LONGEST:
-            self._known[self._key] = [(b - origin, e - origin, s) for b, e, s in found[self._count :]], at - origin
+            self._known[self._key] = self._count, len(found), origin, at
         self._key = self._next(begin, floor) if looks - self._looks >= _MANY else None
-        self._looks, self._begin, self._count, self.until = looks, begin, len(found), begin + _STRETCH
+        self._looks, self._begin, self._count = looks, begin, len(found)
+        self.until = min(begin + _STRETCH, self._before)
         known = self._known.get(self._key) if self._key is not None else None
         if known is None:
             return -1
-        found.extend((b + begin, e + begin, s) for b, e, s in known[0])
+        first, last, origin, end = known
+        by = begin - origin
+        found.extend((b + by, e + by, shape) for b, e, shape in found[first:last])
         self._key, self._looks, self.until = None, looks - _MANY, begin
-        return begin + known[1]
+        return end + by
 
     def _next(self, begin: int, floor: int) -> tuple[int, bytes] | None:
         window = self._text[begin - _CONTEXT : begin + _WINDOW] if begin >= _CONTEXT else b""

@@ -1,13 +1,13 @@
 """Finds private text, and where such text may have begun that is not all there yet."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
 from ghostrouter.guard.engine import ALL, ANYWHERE
-from ghostrouter.guard.here import Here
-from ghostrouter.guard.repeats import Found, Repeats
-from ghostrouter.guard.shape import LONGEST, Shape
+from ghostrouter.guard.here import Here, Trial
+from ghostrouter.guard.repeats import Repeats
+from ghostrouter.guard.shape import LONGEST, Found, Shape
 
 SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
 _INNER = 0xC0  # the bits that tell a character's later bytes: 10......
@@ -20,7 +20,7 @@ class Scanner:
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
         self._find = engine.compiled(openings.whole(s.start or s.core or s.pattern) for s in shapes)
         self._goes_on = engine.compiled(openings.beginnings(s.pattern) for s in shapes)
-        self._here = Here(shapes)
+        self._trials: Callable[[bytes, int], tuple[Trial, ...]] = Here(shapes).trials
 
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
         """The private texts whose shapes begin from `at` on and before `before`, and where to look on.
@@ -31,16 +31,16 @@ class Scanner:
         end, find, look, seen, looks = len(text), self._find, self.look, Repeats(text, before), 0
         while at < before:
             begin = find(ANYWHERE, text, at, end)[0][0]
-            if begin < 0 or begin >= before:
-                break
-            if begin >= seen.until:
+            if not at <= begin < seen.until:
+                if begin < 0 or begin >= before:
+                    break
                 on = seen.again(begin, at, floor, looks, found)
                 if on >= 0:
                     at, floor = on, max(floor, found[-1][1]) if found else floor
                     continue
             one, at = look(text, begin, floor)
             looks += 1
-            if one:
+            if one is not None:
                 found.append(one)
                 floor = one[1]
                 if floor > at:
@@ -53,7 +53,7 @@ class Scanner:
         """What begins here, of several what reaches furthest; and where to look on."""
         best: Found | None = None
         on = at + 1
-        for near, accept, shape in self._here(text, at):
+        for near, accept, shape in self._trials(text, at):
             match = near(text, at)
             span = accept(match) if match else None
             if span is None:

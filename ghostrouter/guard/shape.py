@@ -15,10 +15,10 @@ LONGEST = 2048
 # A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
 # Japanese, Korean.
 WIDE = r"[\xc3-\xd4][\x80-\xbf]"
+WIDE_BYTES = r"\xc3-\xd4\x80-\xbf"  # in a class of others: text is UTF-8, so that it begins no character midway
 CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
 # What would go on with a word; Chinese or Japanese around a number does not.
 _WORD = r"[A-Za-z0-9_\xc3-\xd4]"
-WORD = re.compile(_WORD.encode())
 # Around a number that is no part of something longer: of a word, a decimal, a range.
 _APART = rf"(?<!{_WORD})(?<![+-])(?<![0-9][.,])", rf"(?!{_WORD}|[.,][0-9])"
 _BEFORE, _AFTER = (re.compile(edge.encode()) for edge in _APART)
@@ -60,6 +60,15 @@ class Shape:
         return re.compile(self.swallows)
 
 
+# Private text: from where to where, and what it looks like.
+Found = tuple[int, int, Shape]
+
+
+def in_word(text: bytes, at: int) -> bool:
+    """Whether the byte there, if there is one, is a word's."""
+    return at < len(text) and text[at] in WORD_BYTES
+
+
 def all_of(match: "re.Match[bytes]") -> tuple[int, int]:
     """Everything that was matched."""
     return match.span()
@@ -67,21 +76,20 @@ def all_of(match: "re.Match[bytes]") -> tuple[int, int]:
 
 def free(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """All of it, unless it is a part of something longer."""
-    return None if WORD.match(match.string, match.end()) else match.span()
+    return None if in_word(match.string, match.end()) else match.span()
 
 
 def trimmed(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """All of it, or what ends with a whole word."""
     text, (begin, end) = match.string, match.span()
-    if WORD.match(text, end):
+    if in_word(text, end):
         end = max(text.rfind(b" ", begin, end), text.rfind(b",", begin, end))
     return (begin, end) if end - begin > 6 else None
 
 
-def apart(match: "re.Match[bytes]") -> bool:
+def apart(text: bytes, begin: int, end: int) -> bool:
     """Whether a number is no part of something longer."""
-    begin, end = match.span()
-    return _BEFORE.match(match.string, begin) is not None and _AFTER.match(match.string, end) is not None
+    return _BEFORE.match(text, begin) is not None and _AFTER.match(text, end) is not None
 
 
 _NO_DIGITS = bytes(b for b in range(256) if b not in b"0123456789")

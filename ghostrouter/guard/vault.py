@@ -1,41 +1,60 @@
 """What was taken out of a session, and the placeholders that stand for it."""
 
 import re
-from collections import Counter
+from collections.abc import Iterable
+
+from ghostrouter.guard.shape import Found
 
 _KEY_BYTES = 512
 _PLACEHOLDER = re.compile(r"\[[A-Z_]{2,16}_[0-9]{1,6}\]")
 _BEGUN = re.compile(r"\[(?:[A-Z_]{0,16}|[A-Z_]{2,16}_[0-9]{1,6})\Z")
 
 
+class _Numbered(dict[bytes, bytes]):
+    """The placeholders of the texts of one kind, made when they are first asked for."""
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind.encode()
+
+    def __missing__(self, text: bytes) -> bytes:
+        made = self[text] = b"[%b_%d]" % (self._kind, len(self) + 1)
+        return made
+
+
+class _Kinds(dict[str, _Numbered]):
+    def __missing__(self, kind: str) -> _Numbered:
+        made = self[kind] = _Numbered(kind)
+        return made
+
+
 class Vault:
     """Lives as long as its session, in memory only. The same text has the same placeholder: `[EMAIL_1]`."""
 
     def __init__(self) -> None:
-        self._placeholders: dict[tuple[str, bytes], bytes] = {}
+        self._kinds = _Kinds()
         self._texts: dict[str, bytes] = {}  # made when needed
-        self._numbers: Counter[str] = Counter()
 
-    def placeholder(self, kind: str, text: bytes) -> bytes:
-        """What stands for a text. A very long one is known by its beginning, and never comes back."""
-        key = kind, text[:_KEY_BYTES]
-        made = self._placeholders.get(key)
-        if made is None:
-            self._numbers[kind] += 1
-            made = self._placeholders[key] = b"[%b_%d]" % (kind.encode(), self._numbers[kind])
-        return made
+    def cover(self, text: bytes, at: int, found: Iterable[Found], out: list[bytes]) -> None:
+        """Adds the text from `at` on to `out`, up to the end of the last private one, with what stands for those.
+
+        A very long one is known by its beginning, and never comes back.
+        """
+        kinds = self._kinds
+        for begin, end, shape in found:
+            out += text[at:begin], kinds[shape.kind][text[begin:end][:_KEY_BYTES]]
+            at = end
 
     def __len__(self) -> int:
-        return len(self._placeholders)
+        return sum(map(len, self._kinds.values()))
 
     def counts(self) -> dict[str, int]:
         """How many texts of each kind it holds."""
-        return dict(self._numbers)
+        return {kind: len(texts) for kind, texts in self._kinds.items()}
 
     def restore(self, text: str) -> str:
         """With the texts where their placeholders are; unknown ones stay."""
-        if len(self._texts) < len(self._placeholders):
-            self._texts = {made.decode(): key[1] for key, made in self._placeholders.items()}
+        if len(self._texts) < len(self):
+            self._texts = {made.decode(): of for texts in self._kinds.values() for of, made in texts.items()}
         return _PLACEHOLDER.sub(self._text_of, text) if self._texts else text
 
     def _text_of(self, placeholder: "re.Match[str]") -> str:

@@ -3,6 +3,7 @@
 import random
 import re
 import string
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -10,17 +11,17 @@ from hypothesis import strategies as st
 
 from bench.redaction import HOSTILE, vary
 from bench.redaction_corpus import corpus
-from ghostrouter.guard.here import Here
+from ghostrouter.guard.here import Here, Trial
 from ghostrouter.guard.openings import beginnings
-from ghostrouter.guard.repeats import Found
 from ghostrouter.guard.scan import SHAPES, Scanner, scanner
+from ghostrouter.guard.shape import Found
 
 
 class Patient(Scanner):
     """Looks at every place for every shape."""
 
     def __init__(self) -> None:
-        self._here = _Everything()  # type: ignore[assignment]
+        self._trials = _everything()
 
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
         found: list[Found] = []
@@ -33,18 +34,14 @@ class Patient(Scanner):
         return found, at
 
 
-class _Everything:
+def _everything() -> Callable[[bytes, int], tuple[Trial, ...]]:
     """All shapes, but for those that cannot begin with a byte."""
-
-    def __init__(self) -> None:
-        begins = [re.compile(beginnings(s.core or s.pattern).encode()) for s in SHAPES]
-        self._trials = [
-            tuple((s.near.match, s.accept, s) for s, begin in zip(SHAPES, begins, strict=True) if begin.fullmatch(byte))
-            for byte in (bytes((i,)) for i in range(256))
-        ]
-
-    def __call__(self, text: bytes, at: int) -> object:
-        return self._trials[text[at]]
+    begins = [re.compile(beginnings(s.core or s.pattern).encode()) for s in SHAPES]
+    trials = [
+        tuple((s.near.match, s.accept, s) for s, begin in zip(SHAPES, begins, strict=True) if begin.fullmatch(byte))
+        for byte in (bytes((i,)) for i in range(256))
+    ]
+    return lambda text, at: trials[text[at]]
 
 
 PATIENT = Patient()
@@ -87,9 +84,9 @@ def test_of_text_that_repeats_itself(unit: str) -> None:
 
 
 def test_a_place_is_known_by_all_shapes_that_match_there() -> None:
-    here = Here(SHAPES)
+    trials = Here(SHAPES).trials
     for sample in list(corpus(3))[::3]:
         text = sample.text.encode()[:200]
         for at in range(len(text)):
-            named = {id(shape) for _, _, shape in here(text, at)}
+            named = {id(shape) for _, _, shape in trials(text, at)}
             assert all(id(s) in named for s in SHAPES if s.near.match(text, at))
