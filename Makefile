@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check bench setup models lock schema clean help
+.PHONY: serve test check bench setup models lock schema prices clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,6 +35,9 @@ lock: setup      ## resolve the dependencies again
 
 schema: setup    ## write the JSON schema of the configuration
 	@$(BIN)/ghostrouter schema > docs/config.schema.json
+
+prices: setup    ## compare the catalogue's prices with a public table (fetches it)
+	@$(BIN)/python -m scripts.check_prices
 
 clean:           ## remove what set-up and runs have made
 	rm -rf $(VENV) logs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

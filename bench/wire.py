@@ -6,9 +6,15 @@
 Gemini's protocols. Every adapter asks the same questions, greedily; what it reads has to be what a plain HTTP call
 without streaming gets from vLLM. Adapters always stream; `whole` is our own API asked without streaming, with each
 protocol behind it. ghost-cloud has never seen a tool: that its calls fit the schema is vLLM's guided decoding, that
-they come through in one piece is what is measured. Behind Gemini's protocol other arguments come back than vLLM itself
-gives, which fit the schema as well: LiteLLM asks for them differently. Its Gemini streams end with a usage of zero
-tokens (it asks its upstream for none): not believed, but counted, marked estimated.
+they come through in one piece is what is measured.
+
+Behind Gemini's protocol other arguments come back than vLLM gives where a function is named (`tools_same`). Our adapter
+names it (`functionCallingConfig: {mode: ANY, allowedFunctionNames: [look_up]}`); LiteLLM reads the mode alone and asks
+vLLM with `tool_choice: required`, all else the same. vLLM then guides a list of calls, `[{"name": "look_up",
+"parameters": {...`, instead of the bare arguments, and behind other text a greedy model writes other values; this one
+never ends the list, so that the limit cuts it off. `tools_same_required` compares with what vLLM gives when it is asked
+in that way itself, as far as the calls are whole. LiteLLM does not pass on a seed either; its Gemini streams end with a
+usage of zero tokens (it asks its upstream for none): not believed, but counted, marked estimated.
 """
 
 import asyncio
@@ -33,10 +39,11 @@ from ghostrouter.types import Sampling, SegmentEnd, SegmentKey, SegmentRequest
 from models import questions
 
 N = int(os.environ.get("N", "10"))
+UPSTREAM = "http://127.0.0.1:8111"
 PORT = 8112
 KEY = "sk-bench-only"
 MODELS = {
-    "openai": {"provider": "vllm", "base_url": "http://127.0.0.1:8111/v1"},
+    "openai": {"provider": "vllm", "base_url": f"{UPSTREAM}/v1"},
     "anthropic": {"provider": "anthropic", "base_url": f"http://127.0.0.1:{PORT}"},
     "gemini": {"provider": "gemini", "base_url": f"http://127.0.0.1:{PORT}/v1beta"},
 }
@@ -92,7 +99,7 @@ async def _plain(**body: Any) -> dict[str, Any]:
     """vLLM's message without streaming, asked by nothing of ours."""
     async with httpx.AsyncClient(timeout=120) as client:
         asked = {"model": "ghost-cloud", "temperature": 0, **body}
-        answer = await client.post("http://127.0.0.1:8111/v1/chat/completions", json=asked)
+        answer = await client.post(f"{UPSTREAM}/v1/chat/completions", json=asked)
     message: dict[str, Any] = answer.raise_for_status().json()["choices"][0]["message"]
     return message
 
@@ -159,6 +166,8 @@ async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
     told = [await _plain(messages=_user(prompt), tool_choice=named, **body) for prompt in asked]
     wanted = [_called(t) for t in told]
     found["tools_fit_upstream"] = sum(map(bool, wanted))
+    asked_for = {"tool_choice": "required", **body}
+    listed = [_called(_whole_calls(await _ours(UPSTREAM, "ghost-cloud", p, True, **asked_for))) for p in asked]
     for name in MODELS:
         for stream, how in ((True, "streamed"), (False, "whole")):
             calls, error = [], ""
@@ -170,9 +179,17 @@ async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
                     calls.append([])
             found[f"{name}_tools_{how}_fit"] = sum(map(bool, calls))
             found[f"{name}_tools_{how}_same"] = sum(c == w for c, w in zip(calls, wanted, strict=True))
+            if name == "gemini":
+                same = sum(c == w for c, w in zip(calls, listed, strict=True))
+                found[f"{name}_tools_{how}_same_required"] = same
             if error:
                 found[f"{name}_tools_{how}_error"] = error
     return found
+
+
+def _whole_calls(message: dict[str, Any]) -> dict[str, Any]:
+    """The message without a call that the limit has cut off."""
+    return message | {"tool_calls": [c for c in message["tool_calls"] if c["function"]["arguments"].endswith("}")]}
 
 
 def _called(message: dict[str, Any]) -> list[dict[str, Any]]:

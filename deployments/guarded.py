@@ -13,7 +13,7 @@ from ghostrouter.guard.budget import Scope, nano
 from ghostrouter.guard.discretion import Behalf, redact_prompt
 from ghostrouter.guard.vault import Restorer, Vault
 from ghostrouter.money import Usage
-from ghostrouter.policy.value import cost_usd
+from ghostrouter.policy.value import cost_usd, dearest
 from ghostrouter.types import CloudPrompt, Frame, Prompt, SegmentRequest, Token
 
 _TOKENS_PER_MESSAGE = 16
@@ -135,7 +135,7 @@ class Guarded:
         """What a segment costs at most, in nano-dollars: a token for each byte, and every token of the answer."""
         found = self._models[model]
         most = max_tokens + (found.echo_window_tokens if isinstance(found, CloudModel) else 0)
-        return nano(cost_usd(replace(found.price, cached_usd_per_mtok=None), Usage(_most_tokens(prompt), most)))
+        return nano(cost_usd(dearest(found.price), Usage(_most_tokens(prompt), most)))
 
 
 class _Bill:

@@ -13,7 +13,7 @@ from ghostrouter.config_speculative import mistake
 from ghostrouter.money import Price
 from ghostrouter.terms import Trust
 
-# A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-4.5, ollama/llama3.2:3b.
+# A provider's own name may stand in it: openrouter/anthropic/claude-sonnet-5.5, ollama/llama3.2:3b.
 CLOUD_NAME = r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$"
 
 
@@ -111,11 +111,18 @@ class CloudModel(Section):
         default_factory=dict,
         description="sent when a last assistant message is continued, such as continue_final_message: true",
     )
+    tool_fields: dict[str, Any] = Field(
+        default_factory=dict,
+        description="sent when tools are given or have been called, such as reasoning_effort: none; then no other "
+        "reasoning effort may be asked for",
+    )
     logprobs: bool = Field(default=False, description="whether it gives log-probabilities")
     top_logprobs: int = Field(default=20, ge=0, le=20, description="of how many tokens at a position")
     vocab_tokens: int = Field(default=200_000, gt=1, description="how many tokens it knows, for bounds of the entropy")
     calibration: str | None = Field(default=None, description="its calibration file; without one it is never judged")
     tools: bool = Field(default=False, description="whether it calls tools")
+    forced_tools: bool = Field(default=True, description="whether it can be made to call one")
+    penalties: bool = Field(default=True, description="whether it takes presence and frequency penalties")
     json_schema: bool = Field(default=False, description="whether it keeps to a JSON schema")
     json_object: bool = Field(default=False, description="whether it has a mode that writes any JSON object")
     vision: bool = Field(default=False, description="whether it takes images")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Price:
     """US dollars per million tokens, and per request.
 
-    Cached prompt tokens cost as much as other prompt tokens, and reasoning tokens as much as other tokens of the
-    answer, where no price is named for them.
+    Prompt tokens that are cached, or written to a cache, cost as much as other prompt tokens, and reasoning tokens as
+    much as other tokens of the answer, where no price is named for them.
     """
 
     prompt_usd_per_mtok: float = 0.0
@@ -16,13 +16,15 @@ class Price:
     cached_usd_per_mtok: float | None = None
     reasoning_usd_per_mtok: float | None = None
     request_usd: float = 0.0
+    cache_write_usd_per_mtok: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What one call of a model used, in tokens. `estimated`: counted here, because the provider did not say.
 
-    `cached_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the `completion_tokens`.
+    `cached_tokens` and `cache_write_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the
+    `completion_tokens`.
     """
 
     prompt_tokens: int
@@ -30,6 +32,7 @@ class Usage:
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     estimated: bool = False
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

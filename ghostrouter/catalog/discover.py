@@ -7,6 +7,7 @@ from ghostrouter.catalog.rows import Model, Provider, listings, model, providers
 from ghostrouter.money import Price
 
 _CONTEXT_TOKENS_UNKNOWN = 8192
+_FORMATS = ("json_schema", "json_object")
 
 
 def complete(row: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
@@ -31,8 +32,9 @@ def offered(environment: Mapping[str, str], only: Collection[str] | None = None)
     for provider in providers().values():
         if (only is None or provider.name in only) and is_set_up(provider, environment):
             listing = listings().get(provider.name)
+            known = listing.models if listing and listing.offered else ()
             named = (m.strip() for v in provider.models_env for m in environment.get(v, "").split(","))
-            for called in dict.fromkeys([*(listing.models if listing else ()), *filter(None, named)]):
+            for called in dict.fromkeys([*known, *filter(None, named)]):
                 yield provider.name, called, f"{provider.name}/{called}"
 
 
@@ -91,8 +93,8 @@ def absence(name: str) -> str:
 
 
 def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str, Any]:
-    same = ("kind", "key_header", "continues", "vendor_fields", "stream_usage", "max_tokens_field", "seed_field")
-    able = ("tools", "json_schema", "json_object", "vision", "reasoning_field")
+    same = ("kind", "key_header", "continues", "vendor_fields", "tool_fields", "stream_usage", "max_tokens_field")
+    able = ("seed_field", "penalties", "tools", "forced_tools", *_FORMATS, "vision", "reasoning_field")
     return {
         "base_url": base_url(provider, environment),
         "api_key_env": key_variable(provider, environment),
@@ -112,9 +114,11 @@ def _of_model(provider: Provider, known: Model | None) -> dict[str, Any]:
         "temperature",
         "reasons",
         "continues",
+        "tool_fields",
+        "penalties",
         "tools",
-        "json_schema",
-        "json_object",
+        "forced_tools",
+        *_FORMATS,
         "vision",
     )
     row = {field: getattr(known, field) for field in same}
@@ -123,5 +127,11 @@ def _of_model(provider: Provider, known: Model | None) -> dict[str, Any]:
     if known.continues not in (None, provider.continues):
         row["vendor_fields"] = {}
     if known.prompt is not None and known.completion is not None:
-        row["price"] = Price(known.prompt, known.completion, known.cached, request_usd=known.request_usd)
+        row["price"] = Price(
+            known.prompt,
+            known.completion,
+            known.cached,
+            request_usd=known.request_usd,
+            cache_write_usd_per_mtok=known.cache_write,
+        )
     return row

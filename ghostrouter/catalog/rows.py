@@ -34,10 +34,13 @@ class Provider(_Row):
     continues: Continues
     vendor_fields: dict[str, Any] = Field(default_factory=dict)
     top_logprobs: int = Field(default=0, ge=0, le=20)
+    tool_fields: dict[str, Any] = Field(default_factory=dict)
     stream_usage: StreamUsage
     max_tokens_field: str = "max_tokens"
     seed_field: str | None = None
+    penalties: bool = True
     tools: bool = False
+    forced_tools: bool = True
     json_schema: bool = False
     json_object: bool = False
     vision: bool = False
@@ -55,12 +58,16 @@ class Model(_Row):
     prompt: float | None = Field(ge=0)
     completion: float | None = Field(ge=0)
     cached: float | None = Field(default=None, ge=0)
+    cache_write: float | None = Field(default=None, ge=0)
     request_usd: float = Field(default=0.0, ge=0)
     temperature: bool = True
     reasons: bool = False
     continues: Continues | None = None
     top_logprobs: int | None = None
+    tool_fields: dict[str, Any] | None = None
+    penalties: bool | None = None
     tools: bool | None = None
+    forced_tools: bool | None = None
     json_schema: bool | None = None
     json_object: bool | None = None
     vision: bool | None = None
@@ -68,10 +75,16 @@ class Model(_Row):
 
 
 class Listing(_Row):
-    """The models of one provider, and where and when what stands there was read."""
+    """The models of one provider.
+
+    `source` holds the truth; `checked` is what all of it was compared with, on `as_of`.
+    `offered`: whether a key makes them appear, or they are known only where something else names them.
+    """
 
     source: str
+    checked: str
     as_of: date
+    offered: bool = True
     models: dict[str, Model]
 
 

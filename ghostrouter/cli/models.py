@@ -47,12 +47,14 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "prompt_usd_per_mtok": model.prompt,
                 "completion_usd_per_mtok": model.completion,
                 "cached_usd_per_mtok": model.cached,
+                "cache_write_usd_per_mtok": model.cache_write,
                 "request_usd": model.request_usd,
                 "continues": _either(model.continues, provider.continues),
                 "top_logprobs": _either(model.top_logprobs, provider.top_logprobs),
                 **able,
                 "note": model.note,
                 "source": listing.source,
+                "checked": listing.checked,
                 "as_of": str(listing.as_of),
             }
 

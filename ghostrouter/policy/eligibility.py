@@ -80,6 +80,10 @@ def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
 def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
     if (needs.features.tools or needs.speaks_of_tools) and not model.tools:
         yield "calls no tools"
+    if needs.features.tools and needs.features.tool_choice not in ("auto", "none") and not model.forced_tools:
+        yield "cannot be made to call a tool"
+    if needs.features.tools and needs.features.reasoning_effort not in (None, "none") and model.tool_fields:
+        yield "calls tools only without reasoning"
     if needs.features.schema and not model.json_schema:
         yield "keeps to no JSON schema"
     if needs.features.json_object and not model.json_object:
@@ -94,6 +98,10 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield f"gives {model.top_logprobs} alternatives at most"
     if not model.temperature and (needs.temperature not in (None, 1) or needs.top_p not in (None, 1)):
         yield "lets nobody set its sampling"
+    if needs.penalties and not (model.penalties and model.temperature):
+        yield "has no penalties"
+    if needs.logit_bias and not model.temperature:
+        yield "takes no logit_bias"
     if needs.repetition_penalty and model.provider != "vllm":
         yield "has no repetition penalty"
     if needs.min_tokens and model.provider != "vllm":

@@ -48,6 +48,8 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         body["top_p"] = sampling.top_p
     elif model.temperature:
         body["temperature"] = min(sampling.temperature, 1.0)
+    if prompt.features.schema:
+        body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.features.schema.schema}}
     return body | _tools(prompt.features)
 
 
@@ -147,5 +149,6 @@ def _delta(index: int, delta: Mapping[str, Any]) -> Chunk:
 
 def _usage(usage: Mapping[str, Any]) -> TokenUsage:
     cached = int(usage.get("cache_read_input_tokens") or 0)
-    fresh = int(usage.get("input_tokens") or 0) + int(usage.get("cache_creation_input_tokens") or 0)
-    return TokenUsage(fresh + cached, int(usage.get("output_tokens") or 0), cached)
+    written = int(usage.get("cache_creation_input_tokens") or 0)
+    fresh, told = int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0)
+    return TokenUsage(fresh + written + cached, told, cached, cache_write_tokens=written)

@@ -41,4 +41,5 @@ def merged(one: Usage | None, other: Usage | None) -> Usage | None:
         max(one.completion_tokens, other.completion_tokens),
         max(one.cached_tokens, other.cached_tokens),
         max(one.reasoning_tokens, other.reasoning_tokens),
+        cache_write_tokens=max(one.cache_write_tokens, other.cache_write_tokens),
     )

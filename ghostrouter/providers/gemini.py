@@ -4,6 +4,7 @@ https://ai.google.dev/api/generate-content
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -21,6 +22,9 @@ HEADERS: Mapping[str, str] = {}
 _FINISH: Mapping[str, FinishReason] = {"STOP": "stop", "MAX_TOKENS": "length"}
 _REFUSALS = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"})
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
+# Models that think refuse their own calls without the signature that came with them. It is not kept; this stands in for
+# it: https://ai.google.dev/gemini-api/docs/thought-signatures
+_UNSIGNED = b64encode(b"skip_thought_signature_validator").decode()
 
 
 def path(model: CloudModel) -> str:
@@ -45,28 +49,29 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         settings["responseMimeType"] = "application/json"
     if model.reasons:
         settings["thinkingConfig"] = {"includeThoughts": True}
-    body: dict[str, Any] = {"contents": list(_turns(prompt.messages)), "generationConfig": settings}
+    body: dict[str, Any] = {"contents": list(_turns(prompt.messages, model.reasons)), "generationConfig": settings}
     if system := "\n\n".join(m.content for m in prompt.messages if m.role == "system"):
         body["systemInstruction"] = {"parts": [{"text": system}]}
     return body | _tools(prompt.features)
 
 
-def _turns(messages: Sequence[Message]) -> Iterator[dict[str, Any]]:
+def _turns(messages: Sequence[Message], thinks: bool) -> Iterator[dict[str, Any]]:
     names = {c.id: c.name for m in messages for c in m.tool_calls}
     turns = (m for m in messages if m.role != "system")
     for role, group in groupby(turns, key=lambda m: "model" if m.role == "assistant" else "user"):
-        yield {"role": role, "parts": [part for m in group for part in _parts(m, names)]}
+        yield {"role": role, "parts": [part for m in group for part in _parts(m, names, thinks)]}
 
 
-def _parts(message: Message, names: Mapping[str, str]) -> Iterator[dict[str, Any]]:
+def _parts(message: Message, names: Mapping[str, str], thinks: bool) -> Iterator[dict[str, Any]]:
     if message.role == "tool":
         name = names.get(message.tool_call_id, message.tool_call_id)
         yield {"functionResponse": {"name": name, "response": {"result": message.content}}}
         return
     for part in message.parts or ((message.content,) if message.content else ()):
         yield {"text": part} if isinstance(part, str) else _image(part)
-    for call in message.tool_calls:
-        yield {"functionCall": {"name": call.name, "args": json.loads(call.arguments or "{}")}}
+    for i, call in enumerate(message.tool_calls):
+        signed = {"thoughtSignature": _UNSIGNED} if thinks and i == 0 else {}
+        yield {"functionCall": {"name": call.name, "args": json.loads(call.arguments or "{}")}} | signed
 
 
 def _image(image: Image) -> dict[str, Any]:

@@ -64,6 +64,8 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
             body["messages"][-1]["prefix"] = True
     if model.logprobs:
         body |= {"logprobs": True, "top_logprobs": model.top_logprobs}
+    if prompt.features.tools or any(m.tool_calls for m in prompt.messages):
+        body |= model.tool_fields
     return body | _penalties(model, sampling) | _features(prompt.features)
 
 
@@ -114,7 +116,8 @@ def _features(features: Features) -> dict[str, Any]:
         ]
         choice = features.tool_choice
         known = choice in ("auto", "none", "required")
-        body["tool_choice"] = choice if known else {"type": "function", "function": {"name": choice}}
+        if choice != "auto":  # which it is where tools are given; some know no other
+            body["tool_choice"] = choice if known else {"type": "function", "function": {"name": choice}}
         if features.parallel_tool_calls is not None:
             body["parallel_tool_calls"] = features.parallel_tool_calls
     if features.schema:
@@ -207,11 +210,13 @@ def _usage(usage: Any) -> Usage | None:
     if not usage:
         return None
     prompt, completion = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
-    cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
+    details = usage.get("prompt_tokens_details") or {}
+    cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
+    written = int(details.get("cache_write_tokens") or 0)
     reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     # Some leave reasoning out of the completion and count it in the total only.
     completion = max(completion, int(usage.get("total_tokens") or 0) - prompt)
-    return Usage(prompt, completion, int(cached or 0), int(reasoning or 0))
+    return Usage(prompt, completion, int(cached or 0), int(reasoning or 0), cache_write_tokens=written)
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:

@@ -43,8 +43,11 @@ def test_a_model_row_is_sane(provider: str, name: str, row: Model) -> None:
     if row.prompt is not None and row.completion is not None:
         assert 0 < row.prompt <= row.completion <= 200
         assert row.cached is None or 0 < row.cached < row.prompt
+        assert row.cache_write is None or row.prompt < row.cache_write
     assert row.continues != "prefix" or providers()[provider].kind == "openai"
     assert listings()[provider].source.startswith("https://")
+    assert listings()[provider].checked
+    assert not (row.tool_fields and row.tools is False)
     filled = CloudModel.model_validate({"provider": provider, "model": name} | _address(provider))
     assert filled.name == f"{provider}/{name}"
     assert filled.context_tokens == row.context_tokens
@@ -92,11 +95,24 @@ def test_the_first_key_that_is_set_counts() -> None:
 def test_models_of_a_provider_with_a_key_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEEPSEEK_API_KEY", "planted-key-1")
     config = GraphConfig.parse(LOCAL)
-    assert [m.name for m in config.cloud] == ["deepseek/deepseek-chat", "deepseek/deepseek-reasoner"]
-    assert config.cloud[0].price.completion_usd_per_mtok == 0.42
+    assert [m.name for m in config.cloud] == ["deepseek/deepseek-flash", "deepseek/deepseek-v4-pro"]
+    assert config.cloud[0].price.completion_usd_per_mtok == 1.2
     assert "planted-key-1" not in config.model_dump_json()
     assert not GraphConfig.parse({**LOCAL, "providers": {"discover": False}}).cloud
     assert not GraphConfig.parse({**LOCAL, "providers": {"only": ["openai"]}}).cloud
+
+
+def test_a_deployment_that_is_called_as_its_model_is_costs_what_the_model_costs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    environment = {"AZURE_OPENAI_API_KEY": "k", "AZURE_OPENAI_ENDPOINT": "https://x.example"}
+    assert not list(offered(environment))
+    for variable, value in (environment | {"AZURE_OPENAI_DEPLOYMENTS": "gpt-6-luna,ours"}).items():
+        monkeypatch.setenv(variable, value)
+    known, own = GraphConfig.parse(LOCAL).cloud
+    assert (known.name, known.price_known, known.price.prompt_usd_per_mtok) == ("azure/gpt-6-luna", True, 0.1)
+    assert known.price.cache_write_usd_per_mtok == 0.125
+    assert (own.name, own.price_known) == ("azure/ours", False)
 
 
 def test_an_own_price_takes_precedence_and_an_unknown_one_is_named() -> None:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,8 @@ def cloud(**fields: Any) -> CloudModel:
     return CloudModel.model_validate(row | fields)
 
 
+FORCED = replace(TOOLS, tool_choice="required")
+UNREASONED = cloud(tools=True, reasons=True, tool_fields={"reasoning_effort": "none"})
 ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logprobs=5, reasons=True)
 
 
@@ -67,6 +70,17 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(), Needs(min_tokens=1), "has no min_tokens"),
         (ABLE, Needs(TOOLS, images=(Image("http://x"),), logprobs=True, top_logprobs=5), ""),
         (ABLE, Needs(logprobs=True, top_logprobs=6), "gives 5 alternatives at most"),
+        (cloud(tools=True), Needs(FORCED), ""),
+        (cloud(tools=True, forced_tools=False), Needs(FORCED), "cannot be made to call a tool"),
+        (cloud(tools=True, forced_tools=False), Needs(TOOLS), ""),
+        (UNREASONED, Needs(TOOLS), ""),
+        (UNREASONED, Needs(replace(TOOLS, reasoning_effort="none")), ""),
+        (UNREASONED, Needs(replace(TOOLS, reasoning_effort="low")), "calls tools only without reasoning"),
+        (UNREASONED, Needs(Features(reasoning_effort="low")), ""),
+        (cloud(), Needs(penalties=True, logit_bias=True), ""),
+        (cloud(penalties=False), Needs(penalties=True), "has no penalties"),
+        (cloud(temperature=False), Needs(penalties=True), "has no penalties"),
+        (cloud(temperature=False), Needs(logit_bias=True), "takes no logit_bias"),
         (cloud(kind="anthropic"), Needs(penalties=True), "has no penalties"),
         (cloud(kind="anthropic"), Needs(temperature=1.2), "takes a temperature up to 1"),
         (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "takes temperature or top_p, not both"),

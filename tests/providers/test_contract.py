@@ -189,6 +189,36 @@ async def test_what_a_tool_answered(row: Provider) -> None:
     await asked.pool.close()
 
 
+@pytest.mark.parametrize("row", [r for r in ROWS if r.kind == "gemini"], ids=lambda r: r.name)
+@pytest.mark.parametrize("thinks", [True, False])
+async def test_calls_whose_signature_is_lost_are_marked_for_models_that_think(row: Provider, thinks: bool) -> None:
+    calls = (ToolCall("call_1", "look_up", "{}"), ToolCall("call_2", "look_up", "{}"))
+    answers = tuple(Message("tool", "a baker", tool_call_id=c.id) for c in calls)
+    asked = Asked(model(row, reasons=thinks), events(recorded_text(row)))
+    await asked.frames(messages=(*ASKED, Message("assistant", "", (), calls), *answers), features=Features((TOOL,)))
+    first, second = asked.body["contents"][1]["parts"]
+    assert ("thoughtSignature" in first) is thinks
+    assert second == {"functionCall": {"name": "look_up", "args": {}}}
+    await asked.pool.close()
+
+
+@pytest.mark.parametrize("choice", ["auto", "required", "look_up"])
+async def test_tools_may_need_fields_of_their_own(choice: str) -> None:
+    row = providers()["openai"]
+    fields = {"reasoning_effort": "none"}
+    asked = Asked(model(row, tool_fields=fields), events(recorded_text(row)))
+    await asked.frames()
+    assert "reasoning_effort" not in asked.body
+    await asked.frames(features=Features((TOOL,), choice))
+    assert asked.body["reasoning_effort"] == "none"
+    named = {"type": "function", "function": {"name": "look_up"}}
+    assert asked.body.get("tool_choice") == {"auto": None, "required": "required", "look_up": named}[choice]
+    called = Message("assistant", "", (), (ToolCall("call_1", "look_up", "{}"),))
+    await asked.frames(messages=(*ASKED, called, Message("tool", "a baker", tool_call_id="call_1")))
+    assert asked.body["reasoning_effort"] == "none"
+    await asked.pool.close()
+
+
 @pytest.mark.parametrize("row", [r for r in ROWS if r.vision], ids=lambda r: r.name)
 async def test_a_picture(row: Provider) -> None:
     asked = Asked(model(row), events(recorded_text(row)))
@@ -216,6 +246,8 @@ async def test_a_schema(row: Provider) -> None:
     await asked.frames(features=Features(schema=Schema("person", schema, True)))
     if row.kind == "gemini":
         assert asked.body["generationConfig"]["responseJsonSchema"] == schema
+    elif row.kind == "anthropic":
+        assert asked.body["output_config"] == {"format": {"type": "json_schema", "schema": schema}}
     else:
         wanted = {"name": "person", "schema": schema, "strict": True}
         assert asked.body["response_format"] == {"type": "json_schema", "json_schema": wanted}

@@ -60,6 +60,15 @@ def test_usage_told_with_every_event_holds_for_a_call_that_is_cut_off() -> None:
     assert s.over
 
 
+def test_what_was_written_to_the_providers_cache_is_told() -> None:
+    s = segment(usage="asked")
+    s.push(event(".", "stop"), 0)
+    details = {"cached_tokens": 0, "cache_write_tokens": 1800}
+    used = {"prompt_tokens": 2000, "completion_tokens": 1, "prompt_tokens_details": details}
+    s.push(json.dumps({"choices": [], "usage": used}), 0)
+    assert (s.usage.prompt_tokens, s.usage.cache_write_tokens, s.usage.estimated) == (2000, 1800, False)
+
+
 def test_what_is_known_of_a_token_without_log_probabilities() -> None:
     token = segment().push(event("Mira was"), 0.25)[0]
     assert (token.id, token.text, token.inter_token_s) == (-1, "Mira was", 0.25)
