@@ -43,7 +43,7 @@ async def resume(router: Router, last_event: str, owner: str) -> Response:
 
 def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return EventStream(_events(router, opened, last_event), opened.headers)
+    return EventStream(_events(router, opened, last_event), opened.headers, lambda: router.release(opened))
 
 
 async def _whole(router: Router, opened: Opened) -> dict[str, Any]:

@@ -31,7 +31,11 @@ class GuardDesk:
         """Whether a call may go by its key's limits."""
         if self._guard is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
             return Admission("")
-        found: Admission | None = await in_time(self._guard.enter.remote(caller, call), _TIMEOUT_S)
+        try:
+            found: Admission | None = await in_time(self._guard.enter.remote(caller, call), _TIMEOUT_S)
+        except asyncio.CancelledError:  # who has left at the door does not run
+            self.leave(caller, call)
+            raise
         if found and found.refused:
             self._emit(metrics.REFUSALS, 1, reason=found.refused)
         return found or Admission("")
@@ -50,7 +54,11 @@ class GuardDesk:
         """
         if not self.has_budgets or amount == 0:
             return
-        found: Granted | None = await in_time(self._guard.reserve.remote(id, names, amount), _TIMEOUT_S)
+        try:
+            found: Granted | None = await in_time(self._guard.reserve.remote(id, names, amount), _TIMEOUT_S)
+        except asyncio.CancelledError:  # whoever asked has left; it may have been granted
+            self.settle(id, 0)
+            raise
         if found is None:
             self.settle(id, 0)
             raise BudgetUnknown("The budgets cannot be read at the moment; nothing that costs money is begun.")

@@ -1,6 +1,7 @@
 """Engines with a purse and a discreet clerk: what costs money is reserved first, what leaves is redacted."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -21,12 +22,13 @@ _TOKENS_PER_MESSAGE = 16
 
 @dataclass(slots=True)
 class _Running:
-    """A session that runs: on whose behalf, what was taken out of it, and what is reserved for its first segment."""
+    """A session that is opened or runs: on whose behalf, what was taken out of it, what is reserved for its first
+    segment. It may run twice for a while: its client has come back before the first connection was found to be gone."""
 
     behalf: Behalf
     vault: Vault = field(default_factory=Vault)
     reserved: str = ""
-    segments: int = 0
+    runs: int = 0
 
 
 class Guarded:
@@ -51,12 +53,23 @@ class Guarded:
 
     def begin(self, session: str, behalf: Behalf) -> Vault:
         """A session begins to run, or goes on; what is taken out of it goes into the vault."""
-        return self._running.setdefault(session, _Running(behalf)).vault
+        running = self._running.setdefault(session, _Running(behalf))
+        running.runs += 1
+        return running.vault
 
     def end(self, session: str) -> None:
-        """A session does not run any more."""
-        running = self._running.pop(session, None)
-        if running and running.reserved:
+        """A run of a session is over."""
+        if running := self._running.get(session):
+            running.runs -= 1
+            self.release(session)
+
+    def release(self, session: str) -> None:
+        """Give back what is set aside for a session, and forget it, unless it runs: nobody will run it any more."""
+        running = self._running.get(session)
+        if running is None or running.runs > 0:
+            return
+        del self._running[session]
+        if running.reserved:
             self._desk.settle(running.reserved, 0)
 
     def counts(self, session: str) -> dict[str, int]:
@@ -91,12 +104,11 @@ class Guarded:
         prompt: Prompt = request.cloud or request.prompt_ids
         amount = self._worst(request.model, prompt, request.sampling.max_tokens)
         first, running.reserved = running.reserved, ""
-        running.segments += 1
-        if first and running.segments == 1:
+        if first:
             return first
         if not amount or not self._desk.has_budgets:
             return ""
-        id_ = f"{session}#{id(running)}-{running.segments}"
+        id_ = f"{session}#{uuid.uuid4().hex[:16]}"
         try:
             await self._desk.reserve(id_, self._names(running.behalf, request.model), amount)
         except (BudgetExceeded, BudgetUnknown) as refusal:
