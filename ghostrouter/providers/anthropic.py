@@ -12,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderBusy, ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage as TokenUsage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens, unspaced
 from ghostrouter.types import CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
@@ -146,6 +146,6 @@ def _delta(index: int, delta: Mapping[str, Any]) -> Chunk:
 
 
 def _usage(usage: Mapping[str, Any]) -> TokenUsage:
-    cached = int(usage.get("cache_read_input_tokens") or 0)
-    fresh = int(usage.get("input_tokens") or 0) + int(usage.get("cache_creation_input_tokens") or 0)
-    return TokenUsage(fresh + cached, int(usage.get("output_tokens") or 0), cached)
+    cached = count(usage.get("cache_read_input_tokens"))
+    fresh = count(usage.get("input_tokens")) + count(usage.get("cache_creation_input_tokens"))
+    return used(fresh + cached, count(usage.get("output_tokens")), cached)

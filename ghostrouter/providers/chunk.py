@@ -1,6 +1,7 @@
 """What one event of a provider's stream brings, whatever its protocol."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from ghostrouter.money import Usage
 from ghostrouter.types import Aside, FinishReason
@@ -32,11 +33,36 @@ class Chunk:
     done: bool = False
 
 
+# No call has more; a count above it is none.
+_MOST_TOKENS = 1_000_000_000
+
+
+def count(told: Any) -> int:
+    """A number of tokens as a provider tells it; none is negative.
+
+    Raises:
+        ValueError: it is no number of tokens.
+        TypeError: it is nothing like a number.
+    """
+    try:
+        number = int(told or 0)
+    except OverflowError:  # infinite
+        raise ValueError("no number of tokens") from None
+    if number > _MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return max(0, number)
+
+
+def used(prompt: int, completion: int, cached: int = 0, reasoning: int = 0) -> Usage:
+    """Usage with no part that is larger than its whole: what is wrong in it may not make a call cheaper than free."""
+    return Usage(prompt, completion, min(cached, prompt), min(reasoning, completion))
+
+
 def merged(one: Usage | None, other: Usage | None) -> Usage | None:
     """Usage told in parts, each of which may be told again and only grows."""
     if one is None or other is None:
         return one or other
-    return Usage(
+    return used(
         max(one.prompt_tokens, other.prompt_tokens),
         max(one.completion_tokens, other.completion_tokens),
         max(one.cached_tokens, other.cached_tokens),

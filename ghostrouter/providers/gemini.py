@@ -12,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens
 from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
@@ -125,7 +125,7 @@ def _asides(parts: Sequence[Mapping[str, Any]]) -> Iterator[Aside]:
 def _usage(usage: Any) -> Usage | None:
     if not usage:
         return None
-    thoughts = int(usage.get("thoughtsTokenCount") or 0)
-    written = int(usage.get("candidatesTokenCount") or 0)
-    cached = int(usage.get("cachedContentTokenCount") or 0)
-    return Usage(int(usage.get("promptTokenCount") or 0), written + thoughts, cached, thoughts)
+    thoughts = count(usage.get("thoughtsTokenCount"))
+    written = count(usage.get("candidatesTokenCount"))
+    cached = count(usage.get("cachedContentTokenCount"))
+    return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)

@@ -12,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
 
@@ -206,12 +206,12 @@ def _asides(delta: Mapping[str, Any], thought: str) -> Iterator[Aside]:
 def _usage(usage: Any) -> Usage | None:
     if not usage:
         return None
-    prompt, completion = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     cached = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
     reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     # Some leave reasoning out of the completion and count it in the total only.
-    completion = max(completion, int(usage.get("total_tokens") or 0) - prompt)
-    return Usage(prompt, completion, int(cached or 0), int(reasoning or 0))
+    completion = max(completion, count(usage.get("total_tokens")) - prompt)
+    return used(prompt, completion, count(cached), count(reasoning))
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
