@@ -1,5 +1,6 @@
 """What one event of a provider's stream brings, whatever its protocol."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,38 @@ class Chunk:
     done: bool = False
 
 
+def text(told: Any) -> str:
+    """A text as a provider tells it; half of a surrogate pair is none.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not told:
+        return ""
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def logprob(told: Any) -> float:
+    """A log-probability; one of nothing at all is as OpenAI writes it.
+
+    Raises:
+        ValueError: it is none.
+        TypeError: it is nothing like a number.
+    """
+    return min(0.0, max(_NEVER, number(told)))
+
+
+def number(told: Any) -> float:
+    """A number; raises ValueError or TypeError where it is none."""
+    read = float(told)
+    if math.isnan(read):
+        raise ValueError("not a number")
+    return read
+
+
+_NEVER = -9999.0
 # No call has more; a count above it is none.
 _MOST_TOKENS = 1_000_000_000
 
@@ -45,12 +78,12 @@ def count(told: Any) -> int:
         TypeError: it is nothing like a number.
     """
     try:
-        number = int(told or 0)
+        read = int(told or 0)
     except OverflowError:  # infinite
         raise ValueError("no number of tokens") from None
-    if number > _MOST_TOKENS:
+    if read > _MOST_TOKENS:
         raise ValueError("no number of tokens")
-    return max(0, number)
+    return max(0, read)
 
 
 def used(prompt: int, completion: int, cached: int = 0, reasoning: int = 0) -> Usage:
