@@ -194,7 +194,7 @@ class Jobs:
                     await self._kept.cancel(job.job_id, job.owner)
             else:
                 (code, message), outcome = call_result.failure(error), "failed"
-                retryable = code == "adapter_error"
+                retryable = code in call_result.RETRYABLE
                 if not isinstance(error, GhostRouterError):
                     log.exception("job.failed job=%s", job.job_id)
         told = trace.trace(opened.session, outcome, 0.0)
@@ -206,7 +206,7 @@ class Jobs:
         failure = record.failure
         code, message = call_result.failure(failure) if failure else (None, "")
         text = "".join(growth.text for growth in record.growths)
-        retryable = code == "adapter_error"
+        retryable = code in call_result.RETRYABLE
         end = Ended(text, record.trace, self._clock(), code, message, None, retryable)
         return call_result.ended(record.opening.wire, end, self._adapters)
 
@@ -225,11 +225,13 @@ class Jobs:
             return error
 
     async def _journalled(self, ask: Callable[[str, str], Awaitable[Record]], job_id: str, owner: str) -> Record | None:
-        """A job in the journal. Sessions of other APIs are there, too."""
+        """A job in the journal, for as long as jobs are kept. Sessions of other APIs are there, too."""
         if not job_id.startswith(ID_PREFIX):
             return None
         try:
-            return await ask(job_id, owner)
+            record = await ask(job_id, owner)
+            ended_s = record.opening.wire.created_s + (record.trace.get("duration_ms") or 0.0) / 1000
+            return None if record.over and ended_s + self._keep_s <= self._clock() else record
         except Exception as error:  # noqa: BLE001 - whatever a deployment raises that is down
             log.info("job.not_in_journal job=%s error=%s", job_id, type(error).__name__)
             return None
