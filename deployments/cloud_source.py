@@ -198,9 +198,12 @@ class _Call:
 
 async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     """The failure that a response is which is no stream of events."""
+    compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
     if response.status_code == httpx.codes.OK:
-        return failure.of_content_type(response.headers.get("content-type", ""))
+        return compressed or failure.of_content_type(response.headers.get("content-type", ""))
     body = b""
+    if compressed:  # the status has to do
+        return failure.of_status(response.status_code, response.headers, body)
     with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(_ERROR_S):
             async for part in response.aiter_bytes():
@@ -229,7 +232,8 @@ def make_client(
     key = api_key(model)
     bearer = model.key_header == "authorization"
     return httpx.AsyncClient(
-        headers={"accept": "text/event-stream"}
+        # Compressed, a few bytes could become any number.
+        headers={"accept": "text/event-stream", "accept-encoding": "identity"}
         | ({model.key_header: f"Bearer {key}" if bearer else key} if key else {}),
         timeout=httpx.Timeout(max(sessions.first_token_s, sessions.stall_s)),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
