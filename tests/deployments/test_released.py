@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployments import guard_desk
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
@@ -170,3 +171,25 @@ async def test_who_comes_back_while_the_first_stream_still_ends_keeps_redaction_
     said = "".join(m.content for r in halting.asked if r.cloud for m in r.cloud.messages)
     assert "anna@example.com" not in said
     assert await nothing_is_set_aside(service)
+
+
+async def test_a_guard_that_is_being_replaced_hears_what_was_spent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(guard_desk, "_RETRY_S", 0.0)
+    service = Guarded(tmp_path, budgets=BUDGETS)
+    guard: Any = service.guard
+    settle, left = guard.settle, 3
+
+    async def broken(*args: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left >= 0:
+            raise ConnectionError("the replica died")
+        return await settle(*args)
+
+    guard.settle = broken
+    assert (await service.post(CHAT, ask())).status == 200
+    assert await nothing_is_set_aside(service)
+    (state,) = guard._ledger.states().values()
+    assert state.spent == 600_000
