@@ -67,6 +67,7 @@ class Guarded(Service):
                 ],
                 "providers": {"discover": False},
                 "routes": {"default": {"models": ["small"]}},
+                "journal": {"patience_s": 60.0},  # however slow the machine is
                 **sections,
             }
         )  # fmt: skip
