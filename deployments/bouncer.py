@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.caller import CALLING, Calling
-from ghostrouter.api import errors
+from ghostrouter.api import call_result, errors
 from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests
 from ghostrouter.guard import discretion
 from ghostrouter.guard.access import Caller, Door, presented
@@ -18,6 +18,8 @@ from ghostrouter.guard.modes import Mode
 
 # For those who watch over the service.
 _FOR_ALL = frozenset({"/healthz", "/health", "/-/healthz"})
+# The first part of paths whose clients expect errors in the published shape.
+_CALL_API = frozenset({"call", "result", "jobs"})
 
 
 class Desk(Protocol):
@@ -71,7 +73,8 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
 
 
 async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
-    status, body = errors.to_wire(error)
+    published = _CALL_API.intersection(scope["path"].split("/")[1:2])
+    status, body = (call_result.refusal if published else errors.to_wire)(error)
     extra = {"www-authenticate": "Bearer"} if status == 401 else {}
     headers = {**errors.headers(error), **admission.headers(), **extra, "x-request-id": uuid.uuid4().hex}
     await JSONResponse(body, status_code=status, headers=headers)(scope, receive, send)

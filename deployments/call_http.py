@@ -12,7 +12,7 @@ from starlette.routing import Route
 from deployments.caller import CALLING, calls_with
 from deployments.router import Router
 from ghostrouter import __version__
-from ghostrouter.api import call_request, call_result, traces
+from ghostrouter.api import call_request, call_result, errors, traces
 from ghostrouter.errors import GhostRouterError, InvalidRequest, StoreFailed
 from ghostrouter.events.records import STATUSES, JobStatus
 from ghostrouter.guard.discretion import Discretion, overridden
@@ -91,7 +91,7 @@ def _status(asked: str | None) -> JobStatus | None:
     for status in STATUSES:
         if status == asked:
             return status
-    if asked is not None:
+    if asked:
         raise InvalidRequest(f"`status` must be one of {', '.join(STATUSES)}.")
     return None
 
@@ -106,6 +106,6 @@ def _answered(answer: _Answer) -> _Answer:
             status, body = call_result.refusal(error)
             if not isinstance(error, GhostRouterError):
                 log.exception("request.failed path=%s", request.url.path)
-            return JSONResponse(body, status)
+            return JSONResponse(body, status, errors.headers(error))
 
     return answered

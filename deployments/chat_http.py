@@ -43,7 +43,7 @@ async def resume(router: Router, last_event: str, owner: str) -> Response:
 
 def _streamed(router: Router, opened: Opened, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return EventStream(_events(router, opened, last_event), opened.headers)
+    return EventStream(_events(router, opened, last_event), opened.headers, lambda: router.release(opened))
 
 
 async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
@@ -65,9 +65,9 @@ async def _whole(router: Router, opened: Opened) -> dict[str, Any]:
 
 
 def _usage(opened: Opened) -> dict[str, Any]:
-    """What a provider says of an answer that one cloud model wrote alone; else every token once, counted here."""
+    """What is known of an answer that one cloud model wrote alone; else every token once, counted here."""
     segments = opened.session.segments
-    if len(segments) == 1 and segments[0].usage and not segments[0].usage.estimated:
+    if len(segments) == 1 and segments[0].usage:
         return chat_response.told_usage(segments[0].usage)
     return chat_response.usage(opened.opening.prompt_tokens, opened.session.kept_tokens)
 

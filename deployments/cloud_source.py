@@ -65,14 +65,14 @@ class CloudSource:
         admission = await self._breakers.admit(model)
         if not admission.admitted:
             self._emit(metrics.CLOUD_CALLS, 1, model=model, outcome="not_admitted")
-            raise ProviderBusy(f"{model}: left alone after failures", admission.retry_after_s)
+            raise ProviderBusy(f"{model}: left alone after failures", admission.retry_after_s).at_no_cost()
         call = _Call(self, request, self._clock())
         try:
             async with aclosing(call.arrivals()) as arrivals:
                 async for arrival in arrivals:
                     yield arrival
         except SegmentFailed as error:
-            error.usage = call.segment.usage
+            error.usage = error.usage or call.segment.usage
             call.error = error
             raise
         except BaseException as error:
@@ -136,10 +136,14 @@ class _Call:
                         events = await anext(parts, None)
                 except TimeoutError:
                     events = None
+                except SegmentFailed:
+                    if not segment.finish:
+                        raise
+                    events = None
                 if events is None:
                     break
                 tokens, broken = self._read(events)
-                if segment.over:
+                if segment.over or (broken and segment.finish):  # a whole answer is one, whatever comes behind it
                     break
                 if tokens:
                     yield self._arrival(tokens)
@@ -176,12 +180,14 @@ class _Call:
         try:
             response = await self._source._client.send(self._source._post(self._request), stream=True)
             if broken := await _refusal(response):
-                raise type(broken)(*(f"{self._name}: {broken}", *broken.args[1:]))
+                raise type(broken)(*(f"{self._name}: {broken}", *broken.args[1:])).at_no_cost()
             async for part in response.aiter_bytes():
                 if events := parser.push(part):
                     yield events
         except EventTooLong:
             raise SegmentFailed(f"{self._name}: it sent an event without an end") from None
+        except httpx.ConnectError as error:
+            raise SegmentFailed(f"{self._name}: {type(error).__name__}").at_no_cost() from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeDecodeError) as error:
             # Not chained: httpx's errors hold the request, key and prompt included.
             raise SegmentFailed(f"{self._name}: {type(error).__name__}") from None
@@ -192,9 +198,12 @@ class _Call:
 
 async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     """The failure that a response is which is no stream of events."""
+    compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
     if response.status_code == httpx.codes.OK:
-        return failure.of_content_type(response.headers.get("content-type", ""))
+        return compressed or failure.of_content_type(response.headers.get("content-type", ""))
     body = b""
+    if compressed:  # the status has to do
+        return failure.of_status(response.status_code, response.headers, body)
     with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(_ERROR_S):
             async for part in response.aiter_bytes():
@@ -223,7 +232,8 @@ def make_client(
     key = api_key(model)
     bearer = model.key_header == "authorization"
     return httpx.AsyncClient(
-        headers={"accept": "text/event-stream"}
+        # Compressed, a few bytes could become any number.
+        headers={"accept": "text/event-stream", "accept-encoding": "identity"}
         | ({model.key_header: f"Bearer {key}" if bearer else key} if key else {}),
         timeout=httpx.Timeout(max(sessions.first_token_s, sessions.stall_s)),
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),

@@ -1,12 +1,13 @@
 """An ingress' side of the guard."""
 
 import asyncio
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.calls import in_time
+from deployments.calls import Unanswered, answer, in_time
 from deployments.guard import Granted
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown
 from ghostrouter.events import metrics
@@ -15,6 +16,9 @@ from ghostrouter.guard.budget import Scope, Shortage, usd
 from ghostrouter.guard.limits import Admission
 
 _TIMEOUT_S = 5.0
+# While the guard's replica is being replaced; it comes back within seconds.
+_RETRY_S = 1.0
+_TRIES = 30
 
 
 class GuardDesk:
@@ -31,7 +35,11 @@ class GuardDesk:
         """Whether a call may go by its key's limits."""
         if self._guard is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
             return Admission("")
-        found: Admission | None = await in_time(self._guard.enter.remote(caller, call), _TIMEOUT_S)
+        try:
+            found: Admission | None = await in_time(self._guard.enter.remote(caller, call), _TIMEOUT_S)
+        except asyncio.CancelledError:  # who has left at the door does not run
+            self.leave(caller, call)
+            raise
         if found and found.refused:
             self._emit(metrics.REFUSALS, 1, reason=found.refused)
         return found or Admission("")
@@ -50,7 +58,11 @@ class GuardDesk:
         """
         if not self.has_budgets or amount == 0:
             return
-        found: Granted | None = await in_time(self._guard.reserve.remote(id, names, amount), _TIMEOUT_S)
+        try:
+            found: Granted | None = await in_time(self._guard.reserve.remote(id, names, amount), _TIMEOUT_S)
+        except asyncio.CancelledError:  # whoever asked has left; it may have been granted
+            self.settle(id, 0)
+            raise
         if found is None:
             self.settle(id, 0)
             raise BudgetUnknown("The budgets cannot be read at the moment; nothing that costs money is begun.")
@@ -64,12 +76,26 @@ class GuardDesk:
             self._send(self._guard.renew.remote(id, spent))
 
     def settle(self, id: str, spent: int) -> None:
-        """A call is over; not waited for. What does not arrive is settled when its lease is over."""
+        """A call is over; not waited for. The guard is told until it hears; what it never does is settled when the
+        lease is over, by what was last told of it."""
         if self.has_budgets:
-            self._send(self._guard.settle.remote(id, spent))
+            self._keep(self._settled(id, spent))
+
+    async def _settled(self, id: str, spent: int) -> None:
+        for _ in range(_TRIES):
+            try:
+                await answer(self._guard.settle.remote(id, spent), _TIMEOUT_S)
+            except Unanswered:
+                self.renew(id, spent)  # should it come first, the lease holds, and what was spent is known
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return
 
     def _send(self, response: Any) -> None:
-        task = asyncio.ensure_future(in_time(response, _TIMEOUT_S))
+        self._keep(in_time(response, _TIMEOUT_S))
+
+    def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.ensure_future(work)
         self._sent.add(task)
         task.add_done_callback(self._sent.discard)
 

@@ -1,6 +1,7 @@
 """Engines with a purse and a discreet clerk: what costs money is reserved first, what leaves is redacted."""
 
 import asyncio
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -13,20 +14,21 @@ from ghostrouter.guard.budget import Scope, nano
 from ghostrouter.guard.discretion import Behalf, redact_prompt
 from ghostrouter.guard.vault import Restorer, Vault
 from ghostrouter.money import Usage
-from ghostrouter.policy.value import cost_usd, dearest
-from ghostrouter.types import CloudPrompt, Frame, Prompt, SegmentRequest, Token
-
-_TOKENS_PER_MESSAGE = 16
+from ghostrouter.policy.value import cost_usd
+from ghostrouter.policy.worst import worst_usd
+from ghostrouter.replay.continuation import written_tokens
+from ghostrouter.types import Frame, Prompt, SegmentRequest, Token
 
 
 @dataclass(slots=True)
 class _Running:
-    """A session that runs: on whose behalf, what was taken out of it, and what is reserved for its first segment."""
+    """A session that is opened or runs: on whose behalf, what was taken out of it, what is reserved for its first
+    segment. It may run twice for a while: its client has come back before the first connection was found to be gone."""
 
     behalf: Behalf
     vault: Vault = field(default_factory=Vault)
     reserved: str = ""
-    segments: int = 0
+    runs: int = 0
 
 
 class Guarded:
@@ -51,12 +53,23 @@ class Guarded:
 
     def begin(self, session: str, behalf: Behalf) -> Vault:
         """A session begins to run, or goes on; what is taken out of it goes into the vault."""
-        return self._running.setdefault(session, _Running(behalf)).vault
+        running = self._running.setdefault(session, _Running(behalf))
+        running.runs += 1
+        return running.vault
 
     def end(self, session: str) -> None:
-        """A session does not run any more."""
-        running = self._running.pop(session, None)
-        if running and running.reserved:
+        """A run of a session is over."""
+        if running := self._running.get(session):
+            running.runs -= 1
+            self.release(session)
+
+    def release(self, session: str) -> None:
+        """Give back what is set aside for a session, and forget it, unless it runs: nobody will run it any more."""
+        running = self._running.get(session)
+        if running is None or running.runs > 0:
+            return
+        del self._running[session]
+        if running.reserved:
             self._desk.settle(running.reserved, 0)
 
     def counts(self, session: str) -> dict[str, int]:
@@ -80,6 +93,9 @@ class Guarded:
                 async for frame in frames:
                     bill.add(frame)
                     yield frame
+        except SegmentFailed as failure:
+            bill.usage = failure.usage
+            raise
         finally:
             if renewing:
                 renewing.cancel()
@@ -91,16 +107,15 @@ class Guarded:
         prompt: Prompt = request.cloud or request.prompt_ids
         amount = self._worst(request.model, prompt, request.sampling.max_tokens)
         first, running.reserved = running.reserved, ""
-        running.segments += 1
-        if first and running.segments == 1:
+        if first:
             return first
         if not amount or not self._desk.has_budgets:
             return ""
-        id_ = f"{session}#{id(running)}-{running.segments}"
+        id_ = f"{session}#{uuid.uuid4().hex[:16]}"
         try:
             await self._desk.reserve(id_, self._names(running.behalf, request.model), amount)
         except (BudgetExceeded, BudgetUnknown) as refusal:
-            raise SegmentFailed(f"{request.model}: {refusal}") from None
+            raise SegmentFailed(f"{request.model}: {refusal}").at_no_cost() from None
         return id_
 
     async def _renew(self, id_: str, bill: "_Bill") -> None:
@@ -132,37 +147,35 @@ class Guarded:
         }
 
     def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
-        """What a segment costs at most, in nano-dollars: a token for each byte, and every token of the answer."""
-        found = self._models[model]
-        most = max_tokens + (found.echo_window_tokens if isinstance(found, CloudModel) else 0)
-        return nano(cost_usd(dearest(found.price), Usage(_most_tokens(prompt), most)))
+        """What a segment costs at most, in nano-dollars."""
+        return nano(worst_usd(self._models[model], prompt, max_tokens))
 
 
 class _Bill:
-    """What a segment has cost by now: as the provider says, else as counted here."""
+    """What a segment has cost by now: as the provider says (`usage`), else as counted here."""
 
     def __init__(self, model: LocalModel | CloudModel, request: SegmentRequest) -> None:
         self._price = model.price
         prompt: Prompt = request.cloud or request.prompt_ids
         self._prompt = len(prompt) if isinstance(prompt, tuple) else prompt.prompt_tokens + prompt.instruction_tokens
         self._tokens = self._cached = 0
-        self._usage: Usage | None = None
         self._begun = False
+        self.usage: Usage | None = None
 
     def add(self, frame: Frame) -> None:
         self._begun = True
         self._cached = max(self._cached, frame.cached_tokens)
-        self._tokens += len(frame.tokens) + (len(frame.end.held) if frame.end else 0)
+        self._tokens += sum(written_tokens(t) for t in (*frame.tokens, *(frame.end.held if frame.end else ())))
         if frame.end and frame.end.usage:
-            self._usage = frame.end.usage
+            self.usage = frame.end.usage
 
     @property
     def nano(self) -> int:
         """Nano-dollars; a call that brought nothing costs nothing."""
-        if self._usage is None and not self._begun:
+        if self.usage is None and not self._begun:
             return 0
         counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))
-        return nano(cost_usd(self._price, self._usage or counted))
+        return nano(cost_usd(self._price, self.usage or counted))
 
 
 class _Restored:
@@ -185,15 +198,3 @@ class _Restored:
 
     def _token(self, token: Token) -> Token:
         return token._replace(text=self._restorer.feed(token.text))
-
-
-def _most_tokens(prompt: Prompt) -> int:
-    """No tokenizer makes more tokens than there are bytes; a frame for each message comes on top."""
-    if not isinstance(prompt, CloudPrompt):
-        return len(prompt)
-    return sum(
-        _TOKENS_PER_MESSAGE
-        + len(m.content.encode("utf-8", "surrogatepass"))
-        + sum(len(c.arguments.encode("utf-8", "surrogatepass")) for c in m.tool_calls)
-        for m in prompt.messages
-    )

@@ -1,6 +1,5 @@
 """The HTTP side of the ingress: routes, bodies, errors."""
 
-import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -16,6 +15,7 @@ from starlette.routing import Route
 from deployments import call_http, chat_http, responses_http
 from deployments.router import Router
 from ghostrouter.api import chat_request, errors, feedback_request, responses_request, route, traces
+from ghostrouter.api.body import decoded
 from ghostrouter.errors import BodyTooLarge, GhostRouterError, InvalidRequest
 from ghostrouter.events.records import Event
 from ghostrouter.guard.access import digest, presented
@@ -125,10 +125,7 @@ class _Api:
             raw += part
             if len(raw) > self._max_body_bytes:
                 raise BodyTooLarge(f"The body has more than {self._max_body_bytes} bytes. Send less.")
-        try:
-            return json.loads(raw)
-        except ValueError as error:
-            raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+        return decoded(raw)
 
 
 def _owner(request: Request) -> str:

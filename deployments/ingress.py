@@ -73,7 +73,9 @@ class Ingress:
         self.planner = Planner(config, self._models, classifier, self._guarded, self._recorder, self._emit)
         self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
         self.events = Events(events, config.journal.patience_s, self._emit, self.planner.watch)
-        self.jobs = Jobs(self.kept, self.planner.open, self.run, self.events, config.adapters(), config.events)
+        self.jobs = Jobs(
+            self.kept, self.planner.open, self.run, self.release, self.events, config.adapters(), config.events
+        )
         rules = config.sessions
         self._conductor = Conductor(
             self._guarded,
@@ -119,6 +121,10 @@ class Ingress:
         return {
             name: {"provider": self._models.cloud[name].provider, **stands} for name, stands in (found or {}).items()
         }
+
+    def release(self, opened: Opened) -> None:
+        """Give back what is set aside for an answer, unless somebody writes it."""
+        self._guarded.release(opened.session.id)
 
     async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer as they may leave: those there are, then what is written."""

@@ -45,6 +45,7 @@ class Jobs:
         kept: Kept,
         open_session: Open,
         run: Callable[[Opened], AsyncGenerator[tuple[int, Growth], None]],
+        release: Callable[[Opened], None],
         events: Events,
         adapters: Mapping[str, str],
         settings: config.Events,
@@ -53,6 +54,7 @@ class Jobs:
         self._kept = kept
         self._open = open_session
         self._run = run
+        self._release = release
         self._events = events
         self._adapters = adapters
         self._clock = clock
@@ -75,20 +77,38 @@ class Jobs:
             return await self._follow(known, call)
         head = call_result.head(call, f"{ID_PREFIX}{uuid.uuid4().hex}", self._clock())
         opened = await self._open(call.chat, owner, head, kept=True)
-        job = self._job(call, owner, head)
-        with suppress(StoreFailed):
-            taken = await self._events.open_job(job)
-            if taken.job_id != job.job_id:  # the same call has come in twice at the same time
-                with suppress(GhostRouterError):
-                    await self._kept.cancel(head.id, owner)
-                return await self._follow(taken, call)
-            job = taken
-        task = self._tasks[job.job_id] = asyncio.create_task(self._write(opened, job, call.hard_s))
-        task.add_done_callback(lambda _: self._tasks.pop(job.job_id, None))
+        try:
+            job = await self._opened(self._job(call, owner, head))
+        except BaseException:  # whoever called has left
+            self._release(opened)
+            raise
+        if job.job_id != head.id:  # the same call has come in twice at the same time
+            self._release(opened)
+            with suppress(GhostRouterError):
+                await self._kept.cancel(head.id, owner)
+            return await self._follow(job, call)
+        task = self._begin(opened, job, call.hard_s)
         await asyncio.wait([task], timeout=call.soft_s)
         if not task.done():
             return call_result.begun(head, "running")
         return await self.result(job.job_id, owner) if task.cancelled() else task.result()
+
+    async def _opened(self, job: Job) -> Job:
+        """The job for a call: the one there is already, or this one; this one, too, where the store is down."""
+        with suppress(StoreFailed):
+            return await self._events.open_job(job)
+        return job
+
+    def _begin(self, opened: Opened, job: Job, hard_s: float) -> asyncio.Task[Body]:
+        """Run a job in the background."""
+
+        def over(task: asyncio.Task[Body]) -> None:
+            self._tasks.pop(job.job_id, None)
+            self._release(opened)  # one that is cancelled at once has never run
+
+        task = self._tasks[job.job_id] = asyncio.create_task(self._write(opened, job, hard_s))
+        task.add_done_callback(over)
+        return task
 
     async def result(self, job_id: str, owner: str) -> Body:
         """The result of a job at this time.
@@ -174,7 +194,7 @@ class Jobs:
                     await self._kept.cancel(job.job_id, job.owner)
             else:
                 (code, message), outcome = call_result.failure(error), "failed"
-                retryable = code == "adapter_error"
+                retryable = code in call_result.RETRYABLE
                 if not isinstance(error, GhostRouterError):
                     log.exception("job.failed job=%s", job.job_id)
         told = trace.trace(opened.session, outcome, 0.0)
@@ -186,7 +206,7 @@ class Jobs:
         failure = record.failure
         code, message = call_result.failure(failure) if failure else (None, "")
         text = "".join(growth.text for growth in record.growths)
-        retryable = code == "adapter_error"
+        retryable = code in call_result.RETRYABLE
         end = Ended(text, record.trace, self._clock(), code, message, None, retryable)
         return call_result.ended(record.opening.wire, end, self._adapters)
 
@@ -205,11 +225,13 @@ class Jobs:
             return error
 
     async def _journalled(self, ask: Callable[[str, str], Awaitable[Record]], job_id: str, owner: str) -> Record | None:
-        """A job in the journal. Sessions of other APIs are there, too."""
+        """A job in the journal, for as long as jobs are kept. Sessions of other APIs are there, too."""
         if not job_id.startswith(ID_PREFIX):
             return None
         try:
-            return await ask(job_id, owner)
+            record = await ask(job_id, owner)
+            ended_s = record.opening.wire.created_s + (record.trace.get("duration_ms") or 0.0) / 1000
+            return None if record.over and ended_s + self._keep_s <= self._clock() else record
         except Exception as error:  # noqa: BLE001 - whatever a deployment raises that is down
             log.info("job.not_in_journal job=%s error=%s", job_id, type(error).__name__)
             return None

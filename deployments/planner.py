@@ -109,7 +109,11 @@ class Planner:
         opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
         session_log = SessionLog(self._recorder, opening) if kept else None
         if session_log:
-            await session_log.open()
+            try:
+                await session_log.open()
+            except BaseException:  # whoever asked has left
+                self._guarded.release(wire.id)
+                raise
         router_s = time.monotonic() - now_s
         return Opened(Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log, router_s=router_s)
 

@@ -34,7 +34,7 @@ async def create(router: Router, asked: ResponsesCall, owner: str) -> Response:
             return EventStream(_followed(router, head, owner, None), headers)
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
-        return EventStream(_written(router, opened), headers)
+        return EventStream(_written(router, opened), headers, lambda: router.release(opened))
     growths = [growth async for _, growth in router.run(opened)]
     return JSONResponse(_object(head, growths, _ending(opened, "complete")), headers=opened.headers_when_written)
 

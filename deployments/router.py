@@ -52,6 +52,10 @@ class Router(Protocol):
         """How the breakers of the cloud's models stand, by model; each names its provider."""
         ...
 
+    def release(self, opened: Opened) -> None:
+        """Give back what is set aside for an answer that is not written, or not any more."""
+        ...
+
     def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer. Raises NothingCanAnswer, SessionMoved or SessionCancelled."""
         ...

@@ -38,6 +38,8 @@ GhostRouterError
 All of them survive pickling: they cross processes.
 """
 
+from typing import Self
+
 from ghostrouter.money import Usage
 
 
@@ -87,10 +89,15 @@ class TaskUnclear(RequestError):
 class SegmentFailed(GhostRouterError):
     """An engine stopped before its segment ended: replica death, stall, provider error.
 
-    `usage` is what a provider had written by then, where one was asked.
+    `usage` is what a provider had written by then, where one was asked; None: nobody knows.
     """
 
     usage: Usage | None = None
+
+    def at_no_cost(self) -> Self:
+        """This, when nothing was used: nobody was asked, or who was has not begun to answer."""
+        self.usage = Usage(0, 0)
+        return self
 
 
 class SegmentDrained(SegmentFailed):

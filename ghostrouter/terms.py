@@ -36,7 +36,8 @@ NO_WISHES = Wishes()
 class Terms:
     """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not.
 
-    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those.
+    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those. With
+    `best_effort` a seed is for the models that take one; else it keeps the call from all others.
     """
 
     trust: Trust = "untrusted"
@@ -44,6 +45,7 @@ class Terms:
     repeatable: bool = False
     intent: str = ""
     tags: tuple[str, ...] = ()
+    best_effort: bool = False
 
 
 ANY_TERMS = Terms()

@@ -1,8 +1,9 @@
 """What the request bodies of both APIs share: strictness, the fields of sampling, and refusals in words."""
 
+import json
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -77,6 +78,25 @@ class SampledBody(Body):
 # How pydantic marks which type of several a problem is with: no part of the field's name.
 _BRANCH = re.compile(r"(constrained-)?str|list\[.*")
 _BodyT = TypeVar("_BodyT", bound=Body)
+
+
+def decoded(raw: bytes | bytearray) -> Any:
+    """A body as JSON.
+
+    Raises:
+        InvalidRequest: it is none.
+    """
+    try:
+        return json.loads(raw, parse_constant=_no_number)
+    except ValueError as error:
+        raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
+    except RecursionError:
+        raise InvalidRequest("The body is nested too deeply.") from None
+
+
+def _no_number(constant: str) -> NoReturn:
+    """Python reads NaN and Infinity; JSON has none."""
+    raise ValueError(f"{constant} is no number")
 
 
 def parse(

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -201,7 +201,8 @@ def _chat(parsed: _Call) -> ChatCall:
         ghost=ghost,
     )
     said = "\n\n".join([*(part.content for part in parsed.context), parsed.prompt])
-    return to_call(sampled, [Message("user", said)], None, logprobs=False)
+    call = to_call(sampled, [Message("user", said)], None, logprobs=False)
+    return replace(call, terms=replace(call.terms, best_effort=not ghost.repeatable))
 
 
 def _unredacted(redaction: _Redaction) -> bool:

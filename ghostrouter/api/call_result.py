@@ -8,14 +8,19 @@ from typing import Any, Literal
 from ghostrouter.api import errors
 from ghostrouter.api.call_request import SCHEMA_VERSION, Call, digest
 from ghostrouter.errors import (
+    AnswerRefused,
+    BudgetExceeded,
     CallConflict,
     CallNotPermitted,
+    DeadlineExceeded,
     GhostRouterError,
     JobNotFound,
     NothingCanAnswer,
     NotPermitted,
     RequestError,
     SessionCancelled,
+    TooManyRequests,
+    Unauthorized,
     UnknownModel,
 )
 from ghostrouter.events.records import JobStatus
@@ -28,12 +33,19 @@ CANCELLED = "The job was cancelled on request."
 
 _CODES: dict[type[GhostRouterError], ErrorCode] = {
     NotPermitted: "permission_denied",
+    Unauthorized: "permission_denied",
+    TooManyRequests: "permission_denied",
+    BudgetExceeded: "permission_denied",
+    AnswerRefused: "refused",
     RequestError: "validation_error",
     JobNotFound: "validation_error",
     CallConflict: "validation_error",
     CallNotPermitted: "permission_denied",
     NothingCanAnswer: "adapter_error",
+    DeadlineExceeded: "timeout",
 }
+# A call that has failed in one of these ways may be sent again.
+RETRYABLE: frozenset[ErrorCode] = frozenset({"adapter_error", "timeout"})
 # Why a segment was left, as the package of the same name would call it; a segment that was left for a better model,
 # or with its replica, did what it could.
 _LEFT = {"failure": "error", "shed": "rate_limited"}
@@ -120,7 +132,7 @@ def status_of(body: Body) -> int:
     """The HTTP status of a result: what it says of itself, said once more."""
     if body["status"] != "failed":
         return 200 if body["status"] == "complete" else 202
-    return {"timeout": 504, "adapter_error": 503}.get(body["errors"][0]["code"], 500)
+    return {"timeout": 504, "adapter_error": 503, "refused": 400}.get(body["errors"][0]["code"], 500)
 
 
 def failure(error: BaseException) -> tuple[ErrorCode, str]:
@@ -137,7 +149,7 @@ def refusal(error: BaseException) -> tuple[int, Body]:
     if isinstance(error, UnknownModel):
         status = 400
     code, message = failure(error)
-    details = getattr(error, "details", None)
+    details = error.numbers if isinstance(error, BudgetExceeded) else getattr(error, "details", None)
     return status, {"errors": [{"code": code, "message": message, "details": details}]}
 
 

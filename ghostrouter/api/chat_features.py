@@ -1,14 +1,39 @@
 """What a chat request may ask for that only some models of the cloud can do: tools, pictures, a JSON schema."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from ghostrouter.api.body import Body
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 
 _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]
+
+
+# Deeper ones do not get through every process and protocol on the way.
+_MOST_LEVELS = 100
+
+
+def _passable(schema: dict[str, Any]) -> dict[str, Any]:
+    """A JSON schema that can be sent on as it is."""
+    levels: list[Any] = [schema]
+    for _ in range(_MOST_LEVELS):
+        nested = [v for x in levels for v in (x.values() if isinstance(x, dict) else x)]
+        levels = [v for v in nested if isinstance(v, dict | list)]
+        if not levels:
+            break
+    else:
+        raise ValueError("nested too deeply")
+    try:
+        json.dumps(schema, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair is no text") from None
+    return schema
+
+
+_JsonObject = Annotated[dict[str, Any], AfterValidator(_passable)]
 
 
 class TextPart(Body):
@@ -46,7 +71,7 @@ class CalledTool(Body):
 class _Function(Body):
     name: _NAME
     description: str = ""
-    parameters: dict[str, Any] = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    parameters: _JsonObject = Field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool | None = None
 
 
@@ -71,7 +96,7 @@ class NamedTool(Body):
 class _JsonSchema(Body):
     name: _NAME
     description: str | None = None
-    schema_: dict[str, Any] = Field(alias="schema")
+    schema_: _JsonObject = Field(alias="schema")
     strict: bool | None = None
 
 

@@ -23,7 +23,17 @@ _SILENCE_S = 300.0
 
 def _text(value: str) -> str:
     """An argument, or what is piped in for `-`."""
-    return sys.stdin.read() if value == "-" else value
+    try:
+        return sys.stdin.read() if value == "-" else value
+    except UnicodeDecodeError:
+        raise click.BadParameter("Standard input is not UTF-8.") from None
+
+
+def _content(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise click.BadParameter(f"File '{file}' is not UTF-8.", param_hint="--context") from None
 
 
 @click.command(epilog=exits.TABLE)
@@ -49,7 +59,7 @@ def call(url: str, api_key: str | None, as_json: bool, soft_ms: int, **asked: An
     timeouts = {"soft_ms": soft_ms, "hard_ms": asked.pop("hard_ms") or max(60_000, soft_ms)}
     body = _call(asked, timeouts)
     try:
-        result = Service(url, api_key).ask("POST", "/call", body, soft_ms / 1000 + _PATIENCE_S)
+        result = Service(url, api_key).ask("POST", "/call", client.RESULT, body, soft_ms / 1000 + _PATIENCE_S)
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
     raise SystemExit(show.result(result, as_json))
@@ -68,7 +78,7 @@ def _call(asked: dict[str, Any], timeouts: dict[str, int]) -> dict[str, Any]:
             "capability_tags": list(asked["tag"]),
         },
         "prompt": _text(asked["prompt"]),
-        "context": [{"part_id": p.name[:64], "content": p.read_text()} for p in asked["context"]],
+        "context": [{"part_id": p.name[:64], "content": _content(p)} for p in asked["context"]],
         "params": params,
         "options": {
             "verbosity": asked["verbosity"],
@@ -86,13 +96,17 @@ def _call(asked: dict[str, Any], timeouts: dict[str, int]) -> dict[str, Any]:
 def run(url: str, api_key: str | None, as_json: bool, model: str, prompt: str) -> None:
     """Ask MODEL the PROMPT (- reads it from standard input) and print the answer as it comes."""
     body = {"model": model, "messages": [{"role": "user", "content": _text(prompt)}], "stream": True}
+    service = Service(url, api_key)
     try:
-        with Service(url, api_key).stream("/v1/chat/completions", body, _SILENCE_S) as parts:
+        with service.stream("/v1/chat/completions", body, _SILENCE_S) as parts:
             answer = _Answer(quiet=as_json)
             parser = SseParser()
             for part in parts:
-                for data in parser.push(part):
-                    answer.push(data)
+                try:
+                    for data in parser.push(part):
+                        answer.push(data)
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    raise service.stranger() from None
         status = answer.end()
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
@@ -123,6 +137,10 @@ class _Answer:
     def end(self) -> int:
         """The rest of what is printed; returns the exit status."""
         error, finish, ghost = self._told["error"], self._told["finish_reason"], self._told["ghost"]
+        if finish is None and not error:
+            error = self._told["error"] = {"message": "the answer broke off"}
+        elif finish not in (None, "stop", "length"):
+            error = error or {"message": f"the answer ended with {finish}"}
         if self._quiet:
             show.as_json({**self._told, "answer": self._text})
         else:
@@ -145,7 +163,7 @@ def result(url: str, api_key: str | None, as_json: bool, job_id: str, poll: bool
     service = Service(url, api_key)
     try:
         while True:
-            body = service.ask("GET", f"/result/{quote(job_id, safe='')}")
+            body = service.ask("GET", f"/result/{quote(job_id, safe='')}", client.RESULT)
             if not poll or exits.of_result(body) != exits.NOT_FINISHED:
                 break
             time.sleep(poll_interval)
@@ -160,7 +178,7 @@ def result(url: str, api_key: str | None, as_json: bool, job_id: str, poll: bool
 def cancel(url: str, api_key: str | None, as_json: bool, job_id: str) -> None:
     """Stop a job; one that is over stays as it is."""
     try:
-        body = Service(url, api_key).ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel")
+        body = Service(url, api_key).ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel", client.RESULT)
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
     show.result(body, as_json)
@@ -173,7 +191,7 @@ def cancel(url: str, api_key: str | None, as_json: bool, job_id: str) -> None:
 def jobs(url: str, api_key: str | None, as_json: bool, status: str | None, limit: int) -> None:
     """The newest jobs."""
     try:
-        body = Service(url, api_key).ask("GET", "/jobs", status=status, limit=limit)
+        body = Service(url, api_key).ask("GET", "/jobs", client.JOBS, status=status, limit=limit)
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
     show.as_json(body) if as_json else show.jobs(body)
@@ -184,7 +202,7 @@ def jobs(url: str, api_key: str | None, as_json: bool, status: str | None, limit
 def health(url: str, api_key: str | None, as_json: bool) -> None:
     """How the service is."""
     try:
-        body = Service(url, api_key).ask("GET", "/health")
+        body = Service(url, api_key).ask("GET", "/health", client.HEALTH)
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
     if as_json:

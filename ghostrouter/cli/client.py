@@ -1,6 +1,6 @@
 """How the commands ask the service: addresses, keys, and errors as one exception."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -23,22 +23,42 @@ class Refused(Exception):
         self.body = body
 
 
+# What a body of the call API has in any case.
+RESULT = ("status", "job_id", "partial", "answer", "errors", "provenance")
+JOBS = ("jobs", "count")
+HEALTH = ("status", "version", "started_at", "jobs")
+
+
 class Service:
-    """A service at a URL."""
+    """A service at a URL.
+
+    Raises:
+        click.UsageError: no header may carry that key.
+    """
 
     def __init__(self, url: str, api_key: str | None) -> None:
+        if api_key and not (api_key.isascii() and api_key.isprintable()):
+            raise click.UsageError("The key has characters that are no part of one.")
         self.url = url.rstrip("/")
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
 
-    def ask(self, method: str, path: str, body: Any = None, timeout_s: float = 30.0, **query: Any) -> dict[str, Any]:
-        """The JSON of an answer.
+    def ask(
+        self,
+        method: str,
+        path: str,
+        has: Collection[str],
+        body: Any = None,
+        timeout_s: float = 30.0,
+        **query: Any,
+    ) -> dict[str, Any]:
+        """The JSON of an answer, which has these keys.
 
         Raises:
             Refused: there is none, or it is an error.
         """
         params = {k: v for k, v in query.items() if v is not None}
         with self._client(timeout_s) as client:
-            return _read(client.request(method, path, json=body, params=params))
+            return self._read(client.request(method, path, json=body, params=params), has)
 
     @contextmanager
     def stream(self, path: str, body: Any, timeout_s: float) -> Iterator[Iterator[bytes]]:
@@ -46,8 +66,23 @@ class Service:
         with self._client(timeout_s) as client, client.stream("POST", path, json=body) as response:
             if response.status_code != httpx.codes.OK:
                 response.read()
-                _read(response)
+                raise Refused(response.status_code, _in_shape(_json(response), response.status_code))
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise self.stranger()
             yield response.iter_bytes()
+
+    def stranger(self) -> Refused:
+        """The refusal that an answer is which is none of GhostRouter's."""
+        return _unreachable(f"What answers at {self.url} is no GhostRouter.")
+
+    def _read(self, response: httpx.Response, has: Collection[str]) -> dict[str, Any]:
+        """The body of an answer. A failed call is a result, whatever its HTTP status."""
+        body = _json(response)
+        if isinstance(body, dict) and all(key in body for key in has):
+            return body
+        if response.is_success:
+            raise self.stranger()
+        raise Refused(response.status_code, _in_shape(body, response.status_code))
 
     @contextmanager
     def _client(self, timeout_s: float) -> Iterator[httpx.Client]:
@@ -76,21 +111,19 @@ def options(command: _F) -> _F:
     return command
 
 
-def _read(response: httpx.Response) -> dict[str, Any]:
-    """The body of an answer. A failed call is a result, whatever its HTTP status."""
+def _json(response: httpx.Response) -> Any:
+    """The body, None where it is no JSON."""
     try:
-        body = response.json()
-    except ValueError:
-        body = None
-    if isinstance(body, dict) and ("status" in body or response.is_success):
-        return body
-    raise Refused(response.status_code, _in_shape(body, response.status_code))
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _in_shape(body: Any, status: int) -> dict[str, Any]:
     """An error body in the published shape; OpenAI's, and what is none, are translated."""
-    if isinstance(body, dict) and isinstance(body.get("errors"), list) and body["errors"]:
-        return body
+    told = body.get("errors") if isinstance(body, dict) else None
+    if isinstance(told, list) and told and all(isinstance(e, dict) and {"code", "message"} <= e.keys() for e in told):
+        return {"errors": told}
     error = body.get("error") if isinstance(body, dict) else None
     message = error.get("message") if isinstance(error, dict) else None
     code = "validation_error" if exits.of_refusal(status) == exits.WRONG_INPUT else "unknown"

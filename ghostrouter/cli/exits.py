@@ -36,6 +36,6 @@ def of_result(result: dict[str, Any]) -> int:
 
 def of_refusal(http_status: int) -> int:
     """For an answer that is an error."""
-    if http_status >= 500:
+    if http_status >= 500 or http_status < 400:
         return NO_SERVICE
     return _BY_STATUS.get(http_status, WRONG_INPUT)

@@ -53,7 +53,8 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
         yield f"runs in none of {', '.join(terms.regions)}"
     if terms.repeatable and needs.seed is None and needs.temperature != 0:
         yield "repeats nothing without a seed"
-    if terms.repeatable and isinstance(model, CloudModel) and not model.seed_field:
+    wants_seed = terms.repeatable or (needs.seed is not None and not terms.best_effort)
+    if wants_seed and isinstance(model, CloudModel) and not model.seed_field:
         yield "takes no seed"
     if terms.intent and model.intents and terms.intent not in model.intents:
         yield f"is not for {terms.intent}"

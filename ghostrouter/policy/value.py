@@ -67,7 +67,9 @@ def dearest(price: Price) -> Price:
     """The price where every token is the dearest of its kind: what has to be reserved."""
     return replace(
         price,
-        prompt_usd_per_mtok=max(price.prompt_usd_per_mtok, price.cache_write_usd_per_mtok or 0.0),
+        prompt_usd_per_mtok=max(
+            price.prompt_usd_per_mtok, price.cached_usd_per_mtok or 0.0, price.cache_write_usd_per_mtok or 0.0
+        ),
         completion_usd_per_mtok=max(price.completion_usd_per_mtok, price.reasoning_usd_per_mtok or 0.0),
         cached_usd_per_mtok=None,
         cache_write_usd_per_mtok=None,

@@ -12,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderBusy, ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage as TokenUsage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, text, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens, unspaced
 from ghostrouter.types import CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
@@ -132,23 +132,22 @@ def read_event(data: str) -> Chunk:
 
 def _block(index: int, block: Mapping[str, Any]) -> Chunk:
     if block["type"] == "tool_use":
-        return Chunk(asides=(ToolCallPart(index, block["id"], block["name"]),))
-    return Chunk((Written(block["text"]),)) if block.get("text") else Chunk()
+        return Chunk(asides=(ToolCallPart(index, text(block["id"]), text(block["name"])),))
+    return Chunk((Written(text(block["text"])),)) if block.get("text") else Chunk()
 
 
 def _delta(index: int, delta: Mapping[str, Any]) -> Chunk:
     kind = delta["type"]
     if kind == "text_delta":
-        return Chunk((Written(delta["text"]),) if delta["text"] else ())
+        return Chunk((Written(text(delta["text"])),) if delta["text"] else ())
     if kind == "input_json_delta":
-        return Chunk(asides=(ToolCallPart(index, arguments=delta["partial_json"]),))
+        return Chunk(asides=(ToolCallPart(index, arguments=text(delta["partial_json"])),))
     if kind == "thinking_delta":
-        return Chunk(asides=(ReasoningPart(delta["thinking"]),))
+        return Chunk(asides=(ReasoningPart(text(delta["thinking"])),))
     return Chunk()
 
 
 def _usage(usage: Mapping[str, Any]) -> TokenUsage:
-    cached = int(usage.get("cache_read_input_tokens") or 0)
-    written = int(usage.get("cache_creation_input_tokens") or 0)
-    fresh, told = int(usage.get("input_tokens") or 0), int(usage.get("output_tokens") or 0)
-    return TokenUsage(fresh + written + cached, told, cached, cache_write_tokens=written)
+    cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+    fresh, told = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
+    return used(fresh + written + cached, told, cached, cache_write=written)

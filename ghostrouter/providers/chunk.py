@@ -1,6 +1,8 @@
 """What one event of a provider's stream brings, whatever its protocol."""
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 from ghostrouter.money import Usage
 from ghostrouter.types import Aside, FinishReason
@@ -32,14 +34,73 @@ class Chunk:
     done: bool = False
 
 
+def text(told: Any) -> str:
+    """A text as a provider tells it; half of a surrogate pair is none.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not told:
+        return ""
+    if not isinstance(told, str):
+        raise TypeError("no text")
+    return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def logprob(told: Any) -> float:
+    """A log-probability; one of nothing at all is as OpenAI writes it.
+
+    Raises:
+        ValueError: it is none.
+        TypeError: it is nothing like a number.
+    """
+    return min(0.0, max(_NEVER, number(told)))
+
+
+def number(told: Any) -> float:
+    """A number; raises ValueError or TypeError where it is none."""
+    read = float(told)
+    if math.isnan(read):
+        raise ValueError("not a number")
+    return read
+
+
+_NEVER = -9999.0
+# No call has more; a count above it is none.
+_MOST_TOKENS = 1_000_000_000
+
+
+def count(told: Any) -> int:
+    """A number of tokens as a provider tells it; none is negative.
+
+    Raises:
+        ValueError: it is no number of tokens.
+        TypeError: it is nothing like a number.
+    """
+    try:
+        read = int(told or 0)
+    except OverflowError:  # infinite
+        raise ValueError("no number of tokens") from None
+    if read > _MOST_TOKENS:
+        raise ValueError("no number of tokens")
+    return max(0, read)
+
+
+def used(prompt: int, completion: int, cached: int = 0, reasoning: int = 0, cache_write: int = 0) -> Usage:
+    """Usage with no part that is larger than its whole: what is wrong in it may not make a call cheaper than free."""
+    cached = min(cached, prompt)
+    written = min(cache_write, prompt - cached)
+    return Usage(prompt, completion, cached, min(reasoning, completion), cache_write_tokens=written)
+
+
 def merged(one: Usage | None, other: Usage | None) -> Usage | None:
     """Usage told in parts, each of which may be told again and only grows."""
     if one is None or other is None:
         return one or other
-    return Usage(
+    return used(
         max(one.prompt_tokens, other.prompt_tokens),
         max(one.completion_tokens, other.completion_tokens),
         max(one.cached_tokens, other.cached_tokens),
         max(one.reasoning_tokens, other.reasoning_tokens),
-        cache_write_tokens=max(one.cache_write_tokens, other.cache_write_tokens),
+        max(one.cache_write_tokens, other.cache_write_tokens),
     )

@@ -11,6 +11,8 @@ from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, 
 _SAFE_REASON = re.compile(r"[\w.-]{1,64}")
 _REFUSALS = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "refusal"})
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425})
+# Whoever asks for more is believed no further.
+_LONGEST_S = 7 * 86_400.0
 _EVENTS = ("text/event-stream", "application/x-ndjson", "application/json", "")
 
 
@@ -33,6 +35,13 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes) -> SegmentFa
     return ProviderRejected(told)
 
 
+def of_encoding(encoding: str) -> SegmentFailed | None:
+    """The failure that a compressed answer is: a few bytes of it could become any number. None if it is not."""
+    if encoding.strip().lower() in ("", "identity"):
+        return None
+    return ProviderRejected("it compresses its answer, which it was asked not to do; check the base URL")
+
+
 def of_content_type(content_type: str) -> SegmentFailed | None:
     """The failure that an answer is which is no stream of events; None if it may be one."""
     kind = content_type.partition(";")[0].strip().lower()
@@ -52,10 +61,10 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
             seconds = float(said) * unit_s
         except ValueError:
             continue
-        return seconds if 0 <= seconds < 1e9 else None
+        return min(seconds, _LONGEST_S) if seconds >= 0 else None
     try:
         until, now = parsedate_to_datetime(headers["retry-after"]), parsedate_to_datetime(headers["date"])
-        return max(0.0, (until - now).total_seconds())
+        return min(max(0.0, (until - now).total_seconds()), _LONGEST_S)
     except (KeyError, ValueError, TypeError):
         return None
 

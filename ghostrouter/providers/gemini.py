@@ -13,7 +13,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, text, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.providers.openai import most_tokens
 from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
@@ -105,7 +105,7 @@ def read_event(data: str) -> Chunk:
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
         candidate: dict[str, Any] = next((c for c in body.get("candidates") or () if c.get("index", 0) == 0), {})
         parts = (candidate.get("content") or {}).get("parts") or ()
-        text = "".join(p["text"] for p in parts if p.get("text") and not p.get("thought"))
+        said = "".join(text(p["text"]) for p in parts if p.get("text") and not p.get("thought"))
         asides = tuple(_asides(parts))
         usage = _usage(body.get("usageMetadata"))
         finish = candidate.get("finishReason")
@@ -115,13 +115,13 @@ def read_event(data: str) -> Chunk:
         raise ProviderRefused(f"the provider ended the answer ({safe(blocked or finish)})")
     if finish is not None and finish not in _FINISH:
         raise SegmentFailed(f"the provider ended the answer ({safe(finish)})")
-    return Chunk((Written(text),) if text else (), _FINISH[finish] if finish else None, asides, usage)
+    return Chunk((Written(said),) if said else (), _FINISH[finish] if finish else None, asides, usage)
 
 
 def _asides(parts: Sequence[Mapping[str, Any]]) -> Iterator[Aside]:
     for part in parts:
         if part.get("thought") and part.get("text"):
-            yield ReasoningPart(part["text"])
+            yield ReasoningPart(text(part["text"]))
         if call := part.get("functionCall"):
             arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
             yield ToolCallPart(-1, call.get("id") or "", call["name"], arguments)
@@ -130,7 +130,7 @@ def _asides(parts: Sequence[Mapping[str, Any]]) -> Iterator[Aside]:
 def _usage(usage: Any) -> Usage | None:
     if not usage:
         return None
-    thoughts = int(usage.get("thoughtsTokenCount") or 0)
-    written = int(usage.get("candidatesTokenCount") or 0)
-    cached = int(usage.get("cachedContentTokenCount") or 0)
-    return Usage(int(usage.get("promptTokenCount") or 0), written + thoughts, cached, thoughts)
+    thoughts = count(usage.get("thoughtsTokenCount"))
+    written = count(usage.get("candidatesTokenCount"))
+    cached = count(usage.get("cachedContentTokenCount"))
+    return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)

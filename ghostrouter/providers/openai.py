@@ -12,7 +12,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import Chunk, Written
+from ghostrouter.providers.chunk import Chunk, Written, count, logprob, number, text, used
 from ghostrouter.providers.failure import error_kind, safe
 from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
 
@@ -190,33 +190,33 @@ def read_event(data: str) -> Chunk:
 def _content(content: Any) -> tuple[str, str]:
     """Text, and reasoning where both come in parts (Mistral's reasoning models)."""
     if not isinstance(content, list):
-        return content or "", ""
-    text = "".join(p["text"] for p in content if p["type"] == "text")
-    thoughts = (t["text"] for p in content if p["type"] == "thinking" for t in p["thinking"])
-    return text, "".join(thoughts)
+        return text(content), ""
+    said = (text(p["text"]) for p in content if p["type"] == "text")
+    thoughts = (text(t["text"]) for p in content if p["type"] == "thinking" for t in p["thinking"])
+    return "".join(said), "".join(thoughts)
 
 
 def _asides(delta: Mapping[str, Any], thought: str) -> Iterator[Aside]:
     thought = next((delta[f] for f in _REASONING_FIELDS if delta.get(f)), thought)
     if thought:
-        yield ReasoningPart(str(thought))
+        yield ReasoningPart(text(thought))
     for i, call in enumerate(delta.get("tool_calls") or ()):
         function = call.get("function") or {}
-        index = int(call.get("index", i))
-        yield ToolCallPart(index, call.get("id") or "", function.get("name") or "", function.get("arguments") or "")
+        index = count(call.get("index", i))
+        yield ToolCallPart(index, *map(text, (call.get("id"), function.get("name"), function.get("arguments"))))
 
 
 def _usage(usage: Any) -> Usage | None:
     if not usage:
         return None
-    prompt, completion = int(usage.get("prompt_tokens") or 0), int(usage.get("completion_tokens") or 0)
+    prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     details = usage.get("prompt_tokens_details") or {}
     cached = details.get("cached_tokens") or usage.get("prompt_cache_hit_tokens")
-    written = int(details.get("cache_write_tokens") or 0)
     reasoning = (usage.get("completion_tokens_details") or {}).get("reasoning_tokens")
     # Some leave reasoning out of the completion and count it in the total only.
-    completion = max(completion, int(usage.get("total_tokens") or 0) - prompt)
-    return Usage(prompt, completion, int(cached or 0), int(reasoning or 0), cache_write_tokens=written)
+    completion = max(completion, count(usage.get("total_tokens")) - prompt)
+    written = count(details.get("cache_write_tokens"))
+    return used(prompt, completion, count(cached), count(reasoning), written)
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
@@ -233,6 +233,7 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
 
 
 def _entry(entry: Mapping[str, Any]) -> Written:
-    top = sorted(((str(t["token"]), float(t["logprob"])) for t in entry.get("top_logprobs") or ()), key=lambda t: -t[1])
+    alternatives = ((text(t["token"]), logprob(t["logprob"])) for t in entry.get("top_logprobs") or ())
+    top = tuple(sorted(alternatives, key=lambda t: -t[1]))
     exact = entry.get("entropy_nats")
-    return Written(str(entry["token"]), float(entry["logprob"]), tuple(top), None if exact is None else float(exact))
+    return Written(text(entry["token"]), logprob(entry["logprob"]), top, None if exact is None else number(exact))

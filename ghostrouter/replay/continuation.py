@@ -7,7 +7,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
-from ghostrouter.types import CloudPrompt
+from ghostrouter.types import CloudPrompt, ReasoningPart, Token
 
 # Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
 _BYTES_PER_TOKEN = 3
@@ -76,6 +76,15 @@ def _feature_tokens(features: Features) -> int:
 def estimate_text_tokens(text: str) -> int:
     """About how many tokens a text has; none has less than one."""
     return -(-len(text.encode()) // _BYTES_PER_TOKEN)
+
+
+def written_tokens(token: Token) -> int:
+    """How many tokens of its model a token stands for: one, or about as many as the text that came in one event."""
+    if token.rank > 0 or token.id >= 0:
+        return 1
+    aside = token.aside
+    beside = "" if aside is None else aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
+    return estimate_text_tokens(token.text) + estimate_text_tokens(beside)
 
 
 def _conversation(messages: Sequence[Message]) -> str:

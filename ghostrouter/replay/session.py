@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ghostrouter.replay.ask import Ask
-from ghostrouter.replay.continuation import estimate_tokens
+from ghostrouter.replay.continuation import estimate_tokens, written_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.replay.segment import OpenReason, Segment
 from ghostrouter.replay.stop import StopScanner
@@ -132,7 +132,7 @@ class Session:
             return Delta("")
         if frame.start == 0:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
-        segment.generated_tokens += len(frame.tokens) + (len(frame.end.held) if frame.end else 0)
+        segment.generated_tokens += sum(map(written_tokens, (*frame.tokens, *(frame.end.held if frame.end else ()))))
         if frame.end is not None:
             segment.usage = frame.end.usage
         if frame.tokens:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ghostrouter.api import chat_request, responses_request
+from ghostrouter.api.body import decoded
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.errors import InvalidRequest
 
@@ -84,3 +85,20 @@ def test_both_refuse_alike(read: Callable[[dict[str, Any]], ChatCall], change: d
         read(change)
     assert str(refusal.value).startswith(words)
     str(refusal.value).encode()  # it is going to be sent
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 50_000, "nested too deeply"),
+        (b'{"temperature": NaN}', "NaN is no number"),
+        (b'{"temperature": -Infinity}', "-Infinity is no number"),
+        (b"\xff\xfe{", "not valid JSON"),
+        (b"1" * 5_000, "not valid JSON"),
+        (b"", "not valid JSON"),
+    ],
+)
+def test_what_is_no_json_is_refused(raw: bytes, words: str) -> None:
+    with pytest.raises(InvalidRequest, match=words):
+        decoded(raw)

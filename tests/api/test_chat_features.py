@@ -11,6 +11,9 @@ from ghostrouter.terms import Terms
 from ghostrouter.types import ReasoningPart, Token, ToolCallPart
 
 USER = {"role": "user", "content": "Who was Mira?"}
+DEEP: dict[str, Any] = {}
+for _ in range(100):
+    DEEP = {"items": DEEP}
 TOOL = {"type": "function", "function": {"name": "look_up", "parameters": {"type": "object"}, "strict": True}}
 CALL = {"id": "c1", "type": "function", "function": {"name": "look_up", "arguments": "{}"}}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "person", "schema": {"type": "object"}, "strict": True}}
@@ -51,6 +54,9 @@ def test_what_a_request_may_ask_for() -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": DEEP}}]},
+        {"tools": [{"type": "function", "function": {"name": "f", "parameters": {"title": "\ud800"}}}]},
+        {"response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": DEEP}}},
         {"messages": [{"role": "tool", "content": "x"}]},
         {"messages": [{**USER, "tool_call_id": "c"}]},
         {"messages": [{**USER, "tool_calls": [CALL]}]},

@@ -67,6 +67,7 @@ class Guarded(Service):
                 ],
                 "providers": {"discover": False},
                 "routes": {"default": {"models": ["small"]}},
+                "journal": {"patience_s": 60.0},  # however slow the machine is
                 **sections,
             }
         )  # fmt: skip
@@ -324,6 +325,10 @@ async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
         assert refused.status == 400 and words in refused.json["errors"][0]["message"]
         refused = await service.post(CHAT, ask(ghost=ghost))
         assert refused.status == 400 and words in refused.json["error"]["message"]
+    seedless = Guarded(tmp_path, far={"seed_field": None})
+    assert (await seedless.post("/call", call("x", params={"seed": 1}))).status == 200  # as well as it can be done
+    refused = await seedless.post(CHAT, ask(seed=1))
+    assert refused.status == 400 and "takes no seed" in refused.json["error"]["message"]
     strict = call("x", options={"determinism": "strict"}, params={"seed": 1})
     assert (await service.post("/call", strict)).status == 200
     refused = await Guarded(tmp_path, far={"seed_field": None}).post("/call", strict)

@@ -48,7 +48,13 @@ def test_a_status_says_what_to_do(
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-1"}, None),
         ({"retry-after": "nan"}, None),
-        ({"retry-after": "1e300"}, None),
+        ({"retry-after": "1e300"}, 604_800.0),
+        ({"retry-after": "inf"}, 604_800.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 604_800.0),
+        ({"retry-after": "Wed, 21 Oct 2026 07:27:00 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 21 Oct 2026 09:28:30 +0200", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
+        ({"retry-after": "1, 2"}, None),
     ],
 )
 def test_how_long_to_leave_it_alone(headers: dict[str, str], seconds: float | None) -> None:

@@ -93,6 +93,9 @@ READ = ((" a", -0.1), (" b", -3.0))
         ),
         (event("", logprobs={"content": [entry("")]}), Chunk((Written("", -0.1, READ),))),
         (event("x", logprobs={"content": None}), Chunk((Written("x"),))),
+        (event("x", logprobs={"content": [{"token": "x", "logprob": float("-inf")}]}), Chunk((Written("x", -9999.0),))),
+        (event("x", logprobs={"content": [{"token": "x", "logprob": 0.5}]}), Chunk((Written("x", 0.0),))),
+        (event("a\ud800b"), Chunk((Written("a\ufffdb"),))),
     ],
 )
 def test_events(data: str, chunk: Chunk) -> None:
@@ -112,6 +115,11 @@ def test_events(data: str, chunk: Chunk) -> None:
         ('{"error": {"type": "secret prompt!", "code": null}}', r"an error \(unknown\)"),
         ('{"error": "secret prompt"}', r"an error \(unknown\)"),
         (event("", "content_filter"), "content_filter"),
+        ('{"choices": [{"delta": {"content": 5}}]}', "malformed"),
+        ('{"choices": [{"delta": {"tool_calls": [{"function": {"arguments": {}, "name": 1}}]}}]}', "malformed"),
+        ('{"choices": [{"delta": {"tool_calls": [{"index": 1e999}]}}]}', "malformed"),
+        ('{"choices": [], "usage": {"prompt_tokens": 1e999}}', "malformed"),
+        (event("x", logprobs={"content": [{"token": "x", "logprob": float("nan")}]}), "malformed"),
     ],
 )
 def test_what_is_no_answer_is_a_failure(data: str, reason: str) -> None:
