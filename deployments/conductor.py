@@ -3,13 +3,15 @@
 import asyncio
 import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from random import Random
 from types import MappingProxyType
 from typing import Any
 
+from deployments.beginning import Beginning
 from deployments.engines import Engines, Seams
+from deployments.hedge import Frames
 from deployments.preparation import Warming, publish
 from ghostrouter.errors import (
     AnswerRefused,
@@ -24,7 +26,7 @@ from ghostrouter.errors import (
 )
 from ghostrouter.events import metrics
 from ghostrouter.money import Price
-from ghostrouter.policy import switch, wishes
+from ghostrouter.policy import switch
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Switching
@@ -55,7 +57,8 @@ class Conductor:
 
     `attempts` tells how often a model is tried in one answer before another one is (once where it is not named),
     `retry` how long to wait before it is tried again (not at all where it is not named), `prices` what its tokens cost.
-    An answer that takes longer than `hard_timeout_s` is stopped. `clock` gives monotonic seconds.
+    An answer that takes longer than `hard_timeout_s` is stopped; a segment without a token after `hedge_after_s` is
+    asked of another model as well. `clock` gives monotonic seconds.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Conductor:
         hard_timeout_s: float = math.inf,
         rng: Random | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        hedge_after_s: float = math.inf,
     ) -> None:
         self._retry = retry
         self._prices = prices
         self._hard_timeout_s = hard_timeout_s
+        self._beginning = Beginning(engines, seams, rules, switching, self._bill, clock, emit, hedge_after_s)
         self._rng = rng or Random()
         self._sleep = sleep
         self._engines = engines
@@ -147,12 +152,10 @@ class Conductor:
         self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
     ) -> AsyncGenerator[Delta, None]:
         """What the frames of one segment make certain, up to the one that carries its end."""
-        limits = self._switching.thresholds(
-            session, models, request.model, wishes.rules(self._rules, session.ask.wishes)
-        )
-        request = replace(request, hand_off_at=limits.hand_off_at, hand_back_below=limits.hand_back_below)
+        async with self._in_time(session):
+            request, frames = await self._beginning.of(session, request, models)
         segment = session.current
-        async with aclosing(self._engines.stream(request)) as frames:
+        async with aclosing(frames):
             while (frame := await self._next(session, frames)) is not None:
                 waiting = segment.first_token_at_s is None
                 delta = session.accept(frame, self._clock())
@@ -167,12 +170,17 @@ class Conductor:
                     return
         raise SegmentFailed(f"{segment.model} broke off without an end")
 
-    async def _next(self, session: Session, frames: AsyncGenerator[Frame, None]) -> Frame | None:
+    async def _next(self, session: Session, frames: Frames) -> Frame | None:
         """The next frame of a segment, None when there is none; in time, or not at all."""
+        async with self._in_time(session):
+            return await anext(frames, None)
+
+    @asynccontextmanager
+    async def _in_time(self, session: Session) -> AsyncGenerator[None, None]:
         left_s = session.opened_at_s + self._hard_timeout_s - self._clock()
         try:
             async with asyncio.timeout(None if left_s == math.inf else left_s):
-                return await anext(frames, None)
+                yield
         except TimeoutError:
             raise DeadlineExceeded(f"The answer was not there after {self._hard_timeout_s:g} s.") from None
 

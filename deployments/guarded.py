@@ -96,6 +96,9 @@ class Guarded:
         except SegmentFailed as failure:
             bill.usage = failure.usage
             raise
+        except asyncio.CancelledError:
+            bill.hang_up()
+            raise
         finally:
             if renewing:
                 renewing.cancel()
@@ -168,6 +171,10 @@ class _Bill:
         self._tokens += sum(written_tokens(t) for t in (*frame.tokens, *(frame.end.held if frame.end else ())))
         if frame.end and frame.end.usage:
             self.usage = frame.end.usage
+
+    def hang_up(self) -> None:
+        """It is not waited for any more: its prompt, at least, may be read by now."""
+        self._begun = True
 
     @property
     def nano(self) -> int:

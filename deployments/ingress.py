@@ -1,5 +1,6 @@
 """Where requests come in and tokens stream out."""
 
+import math
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -89,6 +90,7 @@ class Ingress:
             {m.name: Retry(rules.retry_base_s, rules.retry_most_s) for m in config.cloud},
             {m.name: m.price for m in self._models.by_name.values()},
             rules.hard_timeout_s,
+            hedge_after_s=rules.hedge_after_s or math.inf,
         )
 
     async def __serve_build_asgi_app__(self) -> Starlette:

@@ -43,6 +43,12 @@ class Sessions(Section):
     stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
     hard_timeout_s: float = Field(default=1200.0, gt=0, description="an answer that takes longer is stopped")
     cloud_attempts: int = Field(default=2, ge=1, description="of one cloud model, in one answer")
+    hedge_after_s: float | None = Field(
+        default=None,
+        gt=0,
+        description="of a model without a token after that, the next one of the plan is asked as well, and whoever "
+        "writes first goes on; null: never",
+    )
     retry_base_s: float = Field(default=0.25, ge=0, description="the first wait is random, up to this; then twice that")
     retry_most_s: float = Field(
         default=10.0, ge=0, description="no wait is longer; a provider that asks for more is passed over"

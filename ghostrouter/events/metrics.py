@@ -73,6 +73,12 @@ BREAKER = Metric("ghost_breaker_state", "gauge", "0: closed, 1: one call may try
 BREAKER_CHANGES = Metric(
     "ghost_breaker_changes", "counter", "Changes of a breaker, by what it changed to.", ("model", "to")
 )
+HEDGES = Metric(
+    "ghost_hedges",
+    "counter",
+    "Segments asked of another model as well, by who wrote first.",
+    ("model", "other", "first"),
+)
 CLOUD_CALLS = Metric("ghost_cloud_calls", "counter", "Calls of providers by how they ended.", ("model", "outcome"))
 CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")

@@ -48,7 +48,7 @@ def _redaction(session: Session) -> dict[str, Any]:
 
 def cost_usd(session: Session) -> float:
     """What an answer has cost in US dollars, as far as it is known: every call of a model that was made for it."""
-    return sum(s.cost_usd or 0.0 for s in session.segments)
+    return sum((s.cost_usd or 0.0) + ((s.lost and s.lost.cost_usd) or 0.0) for s in session.segments)
 
 
 def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
@@ -68,6 +68,7 @@ def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
         "cost_usd": segment.cost_usd,
         "ttft_ms": _ms(segment.ttft_s),
         "stall_ms": _ms(segment.stall_s),
+        "hedge": segment.lost and {"model": segment.lost.model, "cost_usd": segment.lost.cost_usd},
     }
 
 

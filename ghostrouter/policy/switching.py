@@ -83,7 +83,7 @@ class Switching:
         off, back = math.inf, -math.inf
         handoffs, prefix_tokens = session.handoffs, session.current.prompt_tokens
         stronger = switch.stronger(models, current)
-        if switch.may_hand_off(models, current, handoffs, rules) and self._is_affordable(session, stronger):
+        if switch.may_hand_off(models, current, handoffs, rules) and self.is_affordable(session, stronger):
             off = self._hand_off_at(current, stronger, session.ask.worth, prefix_tokens)
         if switch.may_hand_back(models, current, handoffs, rules):
             cheaper = switch.cheaper(models, current)
@@ -95,7 +95,7 @@ class Switching:
         """What a call may cost at most."""
         return price_usd(self._models[model].price, prompt_tokens, completion_tokens)
 
-    def _is_affordable(self, session: Session, target: str | None) -> bool:
+    def is_affordable(self, session: Session, target: str | None) -> bool:
         """Whether `target` could write all the rest, even if the current model takes the handoff at its last token."""
         budget_usd = session.ask.wishes.budget_usd
         if budget_usd is None or target is None:

@@ -6,12 +6,17 @@ from typing import Literal
 from ghostrouter.money import Usage
 from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token
 
-OpenReason = Literal["plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted"]
+OpenReason = Literal[
+    "plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted", "hedge"
+]
 
 
 @dataclass(slots=True)
 class Segment:
-    """What one engine wrote, and how it came to write it. Times are on the conductor's clock."""
+    """What one engine wrote, and how it came to write it. Times are on the conductor's clock.
+
+    `lost` is what another model was asked for as well, because this one was late, and was later still.
+    """
 
     key: SegmentKey
     model: str
@@ -35,6 +40,7 @@ class Segment:
     is_cloud: bool = False
     usage: Usage | None = None
     cost_usd: float | None = None
+    lost: "Segment | None" = None
 
     @property
     def used(self) -> Usage:

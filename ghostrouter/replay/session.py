@@ -69,6 +69,7 @@ class Session:
         self.finish: FinishReason | None = None
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
+        self._keys = 0  # numbers of segments that are used up
 
     @classmethod
     def restore(
@@ -85,6 +86,7 @@ class Session:
             session.finish = growth.finish
         for segment in session.segments:
             segment.settled = len(segment.tokens) if ask.streaming else 0
+            session._keys = segment.key.segment + 1
         session._scanner.push("".join(s.text for s in session.segments))
         return session
 
@@ -209,8 +211,14 @@ class Session:
         segment.instruction_tokens = seam.cloud.instruction_tokens if seam.cloud else 0
         return self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
 
+    def withdraw(self) -> None:
+        """The current segment is none of the answer: the one before, which it was to take the place of, has begun."""
+        lost = self.segments.pop()
+        self.current.lost = lost
+
     def _next_key(self) -> SegmentKey:
-        return SegmentKey(self.id, self.current.key.segment + 1 if self.segments else 0)
+        self._keys += 1
+        return SegmentKey(self.id, self._keys - 1)
 
     def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
         kept, sampling = self.kept_tokens, self.ask.sampling

@@ -1,0 +1,91 @@
+"""Two models for one first token: when it is late, another one is asked as well, and whoever writes first goes on."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass
+
+from ghostrouter.errors import SegmentFailed
+from ghostrouter.types import Frame
+
+Ask = Callable[[], Awaitable[AsyncGenerator[Frame, None] | None]]
+
+
+class Frames:
+    """The frames of a segment, of which some have been read already."""
+
+    def __init__(self, rest: AsyncGenerator[Frame, None], *read: Frame) -> None:
+        self._rest = rest
+        self._read = list(read)
+
+    def __aiter__(self) -> "Frames":
+        return self
+
+    async def __anext__(self) -> Frame:
+        return self._read.pop(0) if self._read else await anext(self._rest)
+
+    async def aclose(self) -> None:
+        """Aborts the engine."""
+        await self._rest.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class Sooner:
+    """Whose frames they are, the first included; and how the other one failed, if it did."""
+
+    frames: Frames
+    is_other: bool
+    failure: SegmentFailed | None
+
+
+class _Entrant:
+    """One of the two, and its first frame in the making."""
+
+    def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
+        self.frames = frames
+        self.first = asyncio.ensure_future(anext(frames, None))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it has ended without a frame."""
+        first = self.first
+        return first.done() and not first.cancelled() and (first.exception() is not None or first.result() is None)
+
+    @property
+    def has_begun(self) -> bool:
+        return self.first.done() and not self.has_failed
+
+    @property
+    def failure(self) -> SegmentFailed | None:
+        error = self.first.exception() if self.has_failed else None
+        return error if isinstance(error, SegmentFailed) else None
+
+    async def leave(self) -> None:
+        self.first.cancel()
+        await asyncio.wait([self.first])
+        await self.frames.aclose()
+
+
+async def sooner(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) -> Sooner:
+    """Who writes first: `frames`, or what `ask` opens when they have not begun after `after_s`, if it opens anything.
+
+    The other one is closed. One that fails leaves it to the other.
+
+    Raises:
+        SegmentFailed: both have failed; it is how the first one did.
+    """
+    entrants = [_Entrant(frames)]
+    try:
+        await asyncio.wait([entrants[0].first], timeout=after_s)
+        if not entrants[0].first.done() and (other := await ask()) is not None:
+            entrants.append(_Entrant(other))
+        running = {e.first for e in entrants if not e.first.done()}
+        while running and not any(e.has_begun for e in entrants):
+            _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        winner = next((e for e in entrants if e.has_begun), entrants[0])
+        first = winner.first.result()
+        entrants.remove(winner)
+        failure = next((e.failure for e in entrants), None)
+        return Sooner(Frames(winner.frames, *([first] if first else [])), winner.frames is not frames, failure)
+    finally:
+        for entrant in entrants:
+            await entrant.leave()
