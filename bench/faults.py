@@ -85,7 +85,11 @@ class Lane:
     """Asks models of one pool, with everything in between but Ray. `plan` holds models by name, the first begins."""
 
     def __init__(
-        self, plan: Sequence[CloudModel], stall_s: float = PATIENCE_S, first_token_s: float = FIRST_TOKEN_S
+        self,
+        plan: Sequence[CloudModel],
+        stall_s: float = PATIENCE_S,
+        first_token_s: float = FIRST_TOKEN_S,
+        hedge_after_s: float = math.inf,
     ) -> None:
         self._plan = plan
         self._models = {m.name: m for m in plan}
@@ -101,11 +105,14 @@ class Lane:
             KvModes(math.inf, ()),
             time.monotonic,
             lambda *metric, **labels: None,
+            hedge_after_s=hedge_after_s,
         )
 
-    async def ask(self, streaming: bool = True, **sampling: Any) -> tuple[Session, str]:
+    async def ask(
+        self, streaming: bool = True, said: str = "Tell me about clocks.", **sampling: Any
+    ) -> tuple[Session, str]:
         """The session, and what a client that reads along was sent. A session that failed has no `finish`."""
-        asked = (Message("user", "Tell me about clocks."),)
+        asked = (Message("user", said),)
         ask = Ask(asked, Sampling(**{"max_tokens": 100} | sampling), streaming)
         session = Session("s", ask, Plan(tuple(self._models), ""), time.monotonic())
         prompt = cloud_prompt(self._plan[0], asked, False, "")
