@@ -93,9 +93,14 @@ class Beginning:
         return replace(request, hand_off_at=limits.hand_off_at, hand_back_below=limits.hand_back_below)
 
     def _rival(self, session: Session, models: Sequence[str]) -> str | None:
-        """Who is asked as well if the current model is late: who would go on if it failed."""
+        """Who is asked as well if the current model is late: who would go on if it failed, but none that a verdict has
+        just taken the answer from."""
         if self._hedge_after_s == math.inf or session.ask.script:
             return None
-        out = [m for m in session.plan.models if m not in models]
-        target = switch.after_failure(session.plan.models, session.current.model, out, 1)
+        current = session.current
+        if current.reason == "handoff":
+            target = switch.stronger(models, current.model)
+        else:
+            out = [m for m in session.plan.models if m not in models]
+            target = switch.after_failure(session.plan.models, current.model, out, 1)
         return target if target and self._switching.is_affordable(session, target) else None

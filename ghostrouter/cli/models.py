@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -12,7 +15,13 @@ from ghostrouter.catalog.rows import listings, providers
 from ghostrouter.config import is_set_up
 
 _ABILITIES = ("tools", "json_schema", "json_object", "vision")
-_WIDTH = 160  # where nobody says how wide it is
+_ABLE = {
+    "tools": ("t", "tools"), "json_schema": ("s", "JSON schemas"), "json_object": ("j", "JSON"),
+    "vision": ("v", "pictures"), "top_logprobs": ("l", "log-probabilities"),
+}  # fmt: skip
+_NUMBERS = (("window", 6), ("in", 6), ("out", 5), ("cached", 6))
+_NAME = 46  # characters of a model's name, at most, on one line
+_WIDTH = 80  # where nobody says how wide it is
 
 
 def run(as_json: bool, provider: str | None) -> int:
@@ -24,8 +33,8 @@ def run(as_json: bool, provider: str | None) -> int:
     if as_json:
         click.echo(json.dumps(rows, indent=2))
     else:
-        console = Console()
-        console.print(_table(rows), width=None if console.is_terminal else _WIDTH)
+        terminal = Console()
+        _print(rows, terminal if terminal.is_terminal else Console(width=_WIDTH))
     return 0
 
 
@@ -63,30 +72,43 @@ def _either(own: Any, usual: Any) -> Any:
     return usual if own is None else own
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _print(rows: list[dict[str, Any]], console: Console) -> None:
+    """A table for each provider, their columns one above the other."""
+    longest = max(len(row["model"] or "") for row in rows)
+    for name, group in groupby(rows, key=itemgetter("provider")):
+        of_provider = list(group)
+        first = of_provider[0]
+        state = "ready" if first["ready"] else f"set {first['key'][0]}"
+        console.print(f"[bold]{name}[/bold]: {state}, as of {first['as_of']}", highlight=False)
+        known = [row for row in of_provider if row["model"]]
+        console.print(_table(known, longest) if known else "whatever its server has", end="\n\n")
+    letters = ", ".join(f"{letter} {word}" for letter, word in _ABLE.values())
+    console.print(f"US dollars per million tokens; ? is not known. {letters}.", highlight=False)
+    console.print("How answers are gone on with, sources and notes: --json.", highlight=False)
+
+
+def _table(rows: list[dict[str, Any]], longest: int) -> Table:
+    right = (Column(title, justify="right", width=width) for title, width in _NUMBERS)
+    name = Column("model", overflow="fold", min_width=min(longest, _NAME))
     table = Table(
-        Column("model", no_wrap=True),
-        "ready",
-        "context",
-        "in",
-        "out",
-        "cached",
-        "goes on by",
-        "logprobs",
-        "can",
-        "as of",
+        name,
+        *right,
+        Column("can", min_width=len(_ABLE)),
+        box=box.SIMPLE_HEAD,
+        padding=0,
+        pad_edge=False,
+        show_edge=False,
     )
     for row in rows:
-        ready = "yes" if row["ready"] else f"set {row['key'][0]}"
-        if row["model"] is None:
-            table.add_row(f"{row['provider']}/...", ready, *[""] * 7, row["as_of"])
-            continue
-        able = " ".join(w for w in _ABILITIES if row[w])
+        able = "".join(letter if row[field] else "-" for field, (letter, _) in _ABLE.items())
         prices = (_usd(row[f"{k}_usd_per_mtok"]) for k in ("prompt", "completion", "cached"))
-        told = (row["continues"], str(row["top_logprobs"]), able, row["as_of"])
-        table.add_row(row["model"], ready, f"{row['context_tokens']:,}", *prices, *told)
-    table.caption = "US dollars per million tokens; ? is not known. Sources: --json."
+        table.add_row(row["model"], _short(row["context_tokens"]), *prices, able)
     return table
+
+
+def _short(tokens: int) -> str:
+    """A number of tokens in a few characters: 128k, 1.05M."""
+    return f"{tokens / 1e6:.3g}M" if tokens >= 1_000_000 else f"{tokens / 1e3:.0f}k"
 
 
 def _usd(price: float | None) -> str:

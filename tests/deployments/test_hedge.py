@@ -19,7 +19,7 @@ from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.seam import Seam, SeamRequest
 from ghostrouter.replay.session import Session
-from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentRequest
+from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentRequest, Verdict
 from tests.deployments.fakes import Clock, Meter, Seams
 from tests.make import KEY, frames
 
@@ -176,6 +176,24 @@ async def test_one_that_cannot_go_on_is_no_rival() -> None:
     run.upstream.starts["a"].set_result(None)
     assert await run.answer == "a writes"
     assert [r.model for r in run.upstream.asked] == ["a"]
+
+
+async def test_who_has_lost_the_answer_to_a_verdict_is_no_rival() -> None:
+    """Its successor has not begun after a moment, either."""
+    run = Run("a", "b")
+
+    async def given_up(request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        run.upstream.asked.append(request)
+        if request.model == "a":
+            yield Frame(request.key, 0, (), SegmentEnd("handoff", verdict=Verdict(request.key, 0, "handoff", 0.9, 0)))
+            return
+        await asyncio.sleep(20 * SOON_S)
+        for frame in frames(request.key, "b writes", STOP):
+            yield frame
+
+    run.upstream.stream = given_up  # type: ignore[method-assign]
+    assert await run.answer == "b writes"
+    assert [r.model for r in run.upstream.asked] == ["a", "b"]
 
 
 async def test_a_number_of_a_segment_is_never_used_again() -> None:
