@@ -26,7 +26,7 @@ class Message:
     """One turn of a conversation. `content` is its text.
 
     `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`;
-    one of role `tool` answers the call `tool_call_id`.
+    one of role `tool` answers the call `tool_call_id`. `name` says who speaks, where several do in one role.
     """
 
     role: str
@@ -34,6 +34,7 @@ class Message:
     parts: tuple[str | Image, ...] = ()
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,15 +138,16 @@ def message(
     content: str | list[TextPart | ImagePart] | None,
     calls: list[CalledTool] | None,
     call_id: str | None,
+    name: str | None,
 ) -> Message:
     """A turn of the conversation."""
     role = "system" if role == "developer" else role
     called = tuple(c.read() for c in calls or ())
     if content is None or isinstance(content, str):
-        return Message(role, content or "", (), called, call_id or "")
+        return Message(role, content or "", (), called, call_id or "", name or "")
     parts = tuple(
         p.text if isinstance(p, TextPart) else Image(p.image_url.url, p.image_url.detail or "") for p in content
     )
     text = "".join(p for p in parts if isinstance(p, str))
     pictured = any(isinstance(p, Image) for p in parts)
-    return Message(role, text, parts if pictured else (), called, call_id or "")
+    return Message(role, text, parts if pictured else (), called, call_id or "", name or "")

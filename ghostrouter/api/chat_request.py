@@ -44,7 +44,7 @@ class _Message(Body):
         return self
 
     def read(self) -> Message:
-        return chat_features.message(self.role, self.content, self.tool_calls, self.tool_call_id)
+        return chat_features.message(self.role, self.content, self.tool_calls, self.tool_call_id, self.name)
 
 
 class _StreamOptions(Body):

@@ -81,7 +81,7 @@ def _print(rows: list[dict[str, Any]], console: Console) -> None:
         state = "ready" if first["ready"] else f"set {first['key'][0]}"
         console.print(f"[bold]{name}[/bold]: {state}, as of {first['as_of']}", highlight=False)
         known = [row for row in of_provider if row["model"]]
-        console.print(_table(known, longest) if known else "whatever its server has", end="\n\n")
+        console.print(_table(known, longest) if known else "whatever its server has", "", sep="\n")
     letters = ", ".join(f"{letter} {word}" for letter, word in _ABLE.values())
     console.print(f"US dollars per million tokens; ? is not known. {letters}.", highlight=False)
     console.print("How answers are gone on with, sources and notes: --json.", highlight=False)

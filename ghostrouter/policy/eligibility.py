@@ -120,5 +120,11 @@ def _protocol(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "takes a temperature up to 1"
     if model.kind == "anthropic" and needs.temperature not in (None, 1) and needs.top_p not in (None, 1):
         yield "takes temperature or top_p, not both"
+    if model.kind != "openai" and any(i.detail in ("low", "high") for i in needs.images):
+        yield "lets nobody choose how closely it looks at images"
+    if model.kind == "gemini" and needs.features.tools and needs.features.parallel_tool_calls is False:
+        yield "may call several tools at once"
+    if model.kind == "gemini" and any(t.strict for t in needs.features.tools):
+        yield "does not keep strictly to the schemas of tools"
     if model.kind == "gemini" and not all(i.url.startswith("data:") for i in needs.images):
         yield "takes images as data: URLs only"

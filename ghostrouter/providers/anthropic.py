@@ -91,7 +91,11 @@ def _tools(features: Features) -> dict[str, Any]:
         choice["name"] = features.tool_choice
     if features.parallel_tool_calls is not None and choice["type"] != "none":
         choice["disable_parallel_tool_use"] = not features.parallel_tool_calls
-    tools = [{"name": t.name, "description": t.description, "input_schema": t.parameters} for t in features.tools]
+    tools = [
+        {"name": t.name, "description": t.description, "input_schema": t.parameters}
+        | ({} if t.strict is None else {"strict": t.strict})
+        for t in features.tools
+    ]
     return {"tools": tools, "tool_choice": choice}
 
 

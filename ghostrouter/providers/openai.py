@@ -142,6 +142,8 @@ def _message(message: Message) -> dict[str, Any]:
             {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": c.arguments}}
             for c in message.tool_calls
         ]
+    if message.name:
+        told["name"] = message.name
     if message.tool_call_id:
         told["tool_call_id"] = message.tool_call_id
     return told

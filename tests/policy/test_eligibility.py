@@ -22,6 +22,8 @@ def cloud(**fields: Any) -> CloudModel:
 
 
 FORCED = replace(TOOLS, tool_choice="required")
+SERIAL = replace(TOOLS, parallel_tool_calls=False)
+STRICT = replace(TOOLS, tools=(replace(TOOLS.tools[0], strict=True),))
 UNREASONED = cloud(tools=True, reasons=True, tool_fields={"reasoning_effort": "none"})
 ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logprobs=5, reasons=True)
 
@@ -89,6 +91,17 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "takes temperature or top_p, not both"),
         (cloud(kind="gemini"), Needs(logit_bias=True), "takes no logit_bias"),
         (cloud(kind="gemini", vision=True), Needs(images=(Image("http://x"),)), "takes images as data: URLs only"),
+        (cloud(vision=True), Needs(images=(Image("http://x", "low"),)), ""),
+        (cloud(kind="anthropic", vision=True), Needs(images=(Image("http://x", "auto"),)), ""),
+        (
+            cloud(kind="anthropic", vision=True),
+            Needs(images=(Image("http://x", "low"),)),
+            "lets nobody choose how closely it looks at images",
+        ),
+        (cloud(kind="gemini", tools=True), Needs(SERIAL), "may call several tools at once"),
+        (cloud(kind="anthropic", tools=True), Needs(SERIAL), ""),
+        (cloud(kind="gemini", tools=True), Needs(STRICT), "does not keep strictly to the schemas of tools"),
+        (cloud(kind="anthropic", tools=True), Needs(STRICT), ""),
     ],
 )
 def test_why_not(model: LocalModel | CloudModel, needs: Needs, reason: str) -> None:

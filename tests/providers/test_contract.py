@@ -5,6 +5,7 @@ import contextlib
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -163,6 +164,21 @@ async def test_a_tool_call(row: Provider) -> None:
     assert frames[-1].end.reason == "tool_calls"
     assert "Looks a person up." in json.dumps(asked.body["tools"])
     await asked.pool.close()
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.tools and r.kind != "gemini"], ids=lambda r: r.name)
+async def test_a_tool_whose_schema_is_kept_to_strictly(row: Provider) -> None:
+    asked = Asked(model(row), events(recorded_text(row)))
+    await asked.frames(features=Features((replace(TOOL, strict=True),)))
+    told = asked.body["tools"][0]
+    assert told.get("function", told)["strict"] is True
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.kind == "openai"], ids=lambda r: r.name)
+async def test_who_speaks(row: Provider) -> None:
+    asked = Asked(model(row), events(recorded_text(row)))
+    await asked.frames(messages=(Message("user", "Who was Mira?", name="Ann"),))
+    assert asked.body["messages"][0]["name"] == "Ann"
 
 
 @pytest.mark.parametrize("row", [r for r in ROWS if r.tools], ids=lambda r: r.name)
