@@ -33,7 +33,9 @@ def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     while len(number) >= _SHORTEST:
         if len(number) in lengths and luhn(number) and len(set(number)) > 1 and apart(text, begin, end):
             return begin, end
-        end = max(begin, text.rfind(b" ", begin, end), text.rfind(b"-", begin, end)) if grouped else begin
+        if not grouped:
+            return None
+        end = max(begin, text.rfind(b" ", begin, end), text.rfind(b"-", begin, end))
         number = text[begin:end].translate(None, _GROUPS)
     return None
 

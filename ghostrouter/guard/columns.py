@@ -9,10 +9,8 @@ from collections.abc import Container
 from ghostrouter.guard.checksums import DIHEDRAL, groups_of_four
 
 # A group that begins with a zero may begin a telephone number.
-_ROW = re.compile(rb"(?:[1-9]\d{3} ){5,40}(?=[1-9]\d{3}\b)")
+_ROW = re.compile(rb"(?:[1-9]\d{3} ){5,12}(?=[1-9]\d{3}\b)")
 _BYTES = 5  # of a group
-# The last groups are left to the general way: with what follows they may be something else.
-_LEFT = 4
 _AADHAAR = 2000  # the first group of one, at least
 
 
@@ -25,14 +23,12 @@ def end(text: bytes, begin: int, cards: Container[int]) -> int:
     if row is None:
         return 0
     luhn, outer, inner, wanted = groups_of_four()
-    a, b, c = int(text[begin : begin + 4]), int(text[begin + 5 : begin + 9]), int(text[begin + 10 : begin + 14])
-    for at in range(begin, row.end() - _LEFT * _BYTES, _BYTES):
-        d = int(text[at + 15 : at + 19])
-        if (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0 and a in cards:
+    groups = list(map(int, row[0].split()))  # the last four are left to the general way: something else may follow
+    passed = 0
+    for a, b, c, d in zip(groups, groups[1:], groups[2:], groups[3:-1], strict=False):
+        if a in cards and (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0:
             break
-        if DIHEDRAL[outer[c]][inner[b]] == wanted[a] and a >= _AADHAAR:
+        if a >= _AADHAAR and DIHEDRAL[outer[c]][inner[b]] == wanted[a]:
             break
-        a, b, c = b, c, d
-    else:
-        at += _BYTES
-    return at if at > begin else 0
+        passed += 1
+    return begin + passed * _BYTES if passed else 0
