@@ -3,32 +3,40 @@
 Looked at group by group by the general way, such a row would be the dearest of all texts.
 """
 
-import re
 from collections.abc import Container
+from functools import cache
+from itertools import repeat, takewhile
 
 from ghostrouter.guard.checksums import DIHEDRAL, groups_of_four
 
-# A group that begins with a zero may begin a telephone number.
-_ROW = re.compile(rb"(?:[1-9]\d{3} ){5,12}(?=[1-9]\d{3}\b)")
-_BYTES = 5  # of a group
+_BYTES = 5  # of a group, with the space behind it
+_ROW = 12 * _BYTES
+_FEWEST = 6  # groups: a row that is worth it
 _AADHAAR = 2000  # the first group of one, at least
 
 
 def end(text: bytes, begin: int, cards: Container[int]) -> int:
     """Up to where no group of a row begins a card (four groups, Luhn) or an Aadhaar (three, Verhoeff); 0 for no row.
 
-    `cards` are the groups that cards of four groups begin with.
+    `cards` are the groups that cards of four groups begin with. The row's last groups are left to the general way: with
+    what follows they may be something else.
     """
-    row = _ROW.match(text, begin)
-    if row is None:
+    groups = text[begin : begin + _ROW].split(b" ")[:-1]  # each with a space behind it
+    row = list(takewhile(bool, map(_numbers().get, groups, repeat(0))))
+    if len(row) < _FEWEST:
         return 0
     luhn, outer, inner, wanted = groups_of_four()
-    groups = list(map(int, row[0].split()))  # the last four are left to the general way: something else may follow
     passed = 0
-    for a, b, c, d in zip(groups, groups[1:], groups[2:], groups[3:-1], strict=False):
+    for a, b, c, d in zip(row, row[1:], row[2:], row[3:-2], strict=False):
         if a in cards and (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0:
             break
         if a >= _AADHAAR and DIHEDRAL[outer[c]][inner[b]] == wanted[a]:
             break
         passed += 1
     return begin + passed * _BYTES if passed else 0
+
+
+@cache
+def _numbers() -> dict[bytes, int]:
+    """The groups. One that begins with a zero may begin a telephone number."""
+    return {b"%d" % number: number for number in range(1000, 10_000)}
