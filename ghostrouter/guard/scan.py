@@ -40,16 +40,20 @@ class Scanner:
             crowded = looks >= _CROWD
             left = max(floor, found[-1][1]) if found else floor
             on = seen.again(begin, at, left, crowded, found)
-            if on < 0 and (wait or not crowded):
-                begin, at, looks = self._stretch(text, begin, seen.until, floor, found)
-                wait = max(0, wait - 1)
-                continue
             if on >= 0:
                 at = on
-            else:
+                begin = find(ANYWHERE, text, at, end)[0][0] if at < before else -1
+                continue
+            looks = 0
+            if crowded and not wait:
                 at, looks, other = self._signs(text, begin, seen.until, floor, found, other)
-                wait = _PATIENCE if at < seen.until else 0
-            begin = find(ANYWHERE, text, at, end)[0][0] if 0 <= at < before else -1
+                begin = find(ANYWHERE, text, at, end)[0][0] if 0 <= at < before else -1
+                wait = _PATIENCE
+            if 0 <= begin < seen.until:
+                begin, at, more = self._stretch(text, begin, seen.until, floor, found)
+                looks, wait = looks + more, max(0, wait - 1)
+            else:
+                wait = 0
         return found, abs(at)
 
     def _stretch(self, text: bytes, begin: int, until: int, floor: int, found: list[Found]) -> tuple[int, int, int]:
