@@ -5,13 +5,13 @@ Looked at group by group by the general way, such a row would be the dearest of 
 
 from collections.abc import Container
 from functools import cache
-from itertools import repeat, takewhile
+from itertools import islice, repeat
 
 from ghostrouter.guard.checksums import DIHEDRAL, groups_of_four
 
 _BYTES = 5  # of a group, with the space behind it
 _ROW = 12 * _BYTES
-_FEWEST = 6  # groups: a row that is worth it
+_BEHIND = 5  # groups that are left to the general way
 _AADHAAR = 2000  # the first group of one, at least
 
 
@@ -21,18 +21,20 @@ def end(text: bytes, begin: int, cards: Container[int]) -> int:
     `cards` are the groups that cards of four groups begin with. The row's last groups are left to the general way: with
     what follows they may be something else.
     """
-    groups = text[begin : begin + _ROW].split(b" ")[:-1]  # each with a space behind it
-    row = list(takewhile(bool, map(_numbers().get, groups, repeat(0))))
-    if len(row) < _FEWEST:
+    row = map(_numbers().get, text[begin : begin + _ROW].split(b" "), repeat(0))
+    first = tuple(islice(row, _BEHIND))
+    if len(first) < _BEHIND or 0 in first:
         return 0
     luhn, outer, inner, wanted = groups_of_four()
+    a, b, c, d, e = first
     passed = 0
-    for a, b, c, d in zip(row, row[1:], row[2:], row[3:-2], strict=False):
-        if a in cards and (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0:
+    for following in row:
+        if not following or (a in cards and (luhn[a] + luhn[b] + luhn[c] + luhn[d]) % 10 == 0):
             break
         if a >= _AADHAAR and DIHEDRAL[outer[c]][inner[b]] == wanted[a]:
             break
         passed += 1
+        a, b, c, d, e = b, c, d, e, following
     return begin + passed * _BYTES if passed else 0
 
 

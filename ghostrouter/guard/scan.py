@@ -75,16 +75,16 @@ class Scanner:
         Returns where to look on, how many looks, the next `other`. Gives up where this is no gain.
         """
         sign, find, trials, end = self._crowds.sign, self._crowds.other, self._trials, len(text)
-        looks, wasted = 0, -_PATIENCE
+        looks, wasted, signed = 0, -_PATIENCE, -1
         while 0 <= at < until and wasted * 2 < looks:
-            match = sign(text, at, until)
-            begin = match.start() if match else until
+            if signed < at:
+                match = sign(text, at, until)
+                signed = match.start() if match else until
             if other < at:
                 other, wasted = find(ANYWHERE, text, at, end)[0][0], wasted + 1
                 if other < 0:
                     other = end
-            if other < begin:
-                begin = other
+            begin = signed if signed < other else other
             if begin >= until:
                 return max(at, until), looks, other
             here = trials(text, begin)
