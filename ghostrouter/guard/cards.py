@@ -19,6 +19,7 @@ _NETWORKS = tuple(
 _SHORTEST = 13
 _FIRST = 4  # digits of the first group
 _GROUPS = b" -"
+_SPACE = _GROUPS[0]
 
 
 def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -26,14 +27,16 @@ def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span()
     number = match[0].translate(None, _GROUPS)
     grouped = len(number) < end - begin
-    at = columns.end(text, begin, _firsts()) if grouped else 0
+    at = columns.end(text, begin, _firsts()) if grouped and text[begin + _FIRST] == _SPACE else 0
     if at:
         return at, at
     lengths = _lengths(number[:_FIRST])
     while len(number) >= _SHORTEST:
         if len(number) in lengths and luhn(number) and len(set(number)) > 1 and apart(text, begin, end):
             return begin, end
-        end = max(begin, text.rfind(b" ", begin, end), text.rfind(b"-", begin, end)) if grouped else begin
+        if not grouped:
+            return None
+        end = max(begin, text.rfind(b" ", begin, end), text.rfind(b"-", begin, end))
         number = text[begin:end].translate(None, _GROUPS)
     return None
 
@@ -50,6 +53,6 @@ def _firsts() -> frozenset[int]:
     return frozenset(n for n in range(10_000) if 16 in _lengths(b"%04d" % n))
 
 
-_CARD = r"\b(?:[2-68]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{3})?|3\d{3}[ -]?\d{6}[ -]?\d{4,5}|\d{13,19})"
+_CARD = r"\b(?:[2-68]\d{3}(?:[ -]?\d{4}){2}[ -]?\d{1,4}(?:[ -]?\d{3}\b)?|3\d{3}[ -]?\d{6}[ -]?\d{4,5}|\d{13,19})"
 
 SHAPES = (Shape("CARD", _CARD, _card),)

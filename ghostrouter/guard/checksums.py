@@ -5,8 +5,9 @@ from functools import cache
 from operator import mul
 from typing import NamedTuple
 
-_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
 _PLAIN = bytes.maketrans(b"0123456789", bytes(range(10)))
+_ZERO = 48  # its code
 _BASE36 = {b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i]: str(i) for i in range(36)}
 # D. Verhoeff, Error Detecting Decimal Codes (1969): the multiplication of the dihedral group D5, and a permutation.
 DIHEDRAL = [
@@ -31,7 +32,7 @@ def luhn(digits: bytes) -> bool:
 
 def luhn_sum(digits: bytes) -> int:
     """The sum that has to end with a zero; of a number's part with an even count of digits behind it, its share."""
-    return sum(digits[-1::-2].translate(_PLAIN)) + sum(digits[-2::-2].translate(_DOUBLED))
+    return sum(digits[-1::-2]) + sum(digits[-2::-2].translate(_DOUBLED)) - _ZERO * len(digits)
 
 
 def mod97(iban: bytes) -> bool:
@@ -46,8 +47,8 @@ def weighted(digits: bytes, weights: Sequence[int]) -> int:
 
 def verhoeff(digits: bytes) -> bool:
     """Of twelve digits, India's Aadhaar."""
-    groups = groups_of_four()
-    return groups.verhoeff(int(digits[:4]), int(digits[4:8]), int(digits[8:]))
+    (_, outer, inner, wanted), number = groups_of_four(), int(digits)
+    return DIHEDRAL[outer[number % 10_000]][inner[number // 10_000 % 10_000]] == wanted[number // 100_000_000]
 
 
 class GroupsOfFour(NamedTuple):
@@ -57,10 +58,6 @@ class GroupsOfFour(NamedTuple):
     outer: bytes  # its factor of Verhoeff's product, as the last of three
     inner: bytes  # as the second
     wanted: bytes  # what the product of the others has to be, if it is the first
-
-    def verhoeff(self, a: int, b: int, c: int) -> bool:
-        """Whether three groups, one after the other, have the product zero."""
-        return DIHEDRAL[self.outer[c]][self.inner[b]] == self.wanted[a]
 
 
 @cache

@@ -63,7 +63,9 @@ def _international(match: "re.Match[bytes]") -> tuple[int, int] | None:
     first = match.start(1)
     number = digits(match[1])
     least, most = _numbering(number[:3])
-    count = len(number) - text.count(b"(0)", first, end)
+    count = len(number)
+    if count < end - first:
+        count -= text.count(b"(0)", first, end)
     while count >= least:
         if count <= most and (end == len(text) or text[end] not in WORD_BYTES):
             return begin, end
@@ -114,14 +116,15 @@ _VERSION = re.compile(
 )
 _VERSION_ENDS = b"nservdlyNSERVDLY"
 _COMPARED = b"<>~^="
+_SUSPECT = _COMPARED + _VERSION_ENDS
 _BEFORE_VALUE = b" ._:='\"\\-"
 _NO_END = WORD_BYTES | frozenset(b".-")
 # Before the four numbers: what they are a part of; or that they are a value, but of no name.
 _BELONGS = re.compile(rb"(?:[.-]|[A-Za-z0-9]/|(?:[^A-Za-z_ ]|^)=)\Z")
 _SAID = 24  # bytes before an address that may say what it is
-_BYTE = rb"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+_BYTE = rb"(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
 # Four bytes of no one in particular: not this machine, every machine, nor a mask of networks.
-_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)(?:%b\.){3}%b" % (_BYTE, _BYTE))
+_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)%b\.%b\.%b\.%b" % ((_BYTE,) * 4)).fullmatch
 
 
 def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -132,16 +135,15 @@ def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
             return end, end
         if after[0] in WORD_BYTES or (after[:1] == b"-" and after[1:].isalpha()):
             return None
-    if not _SOMEBODY.fullmatch(text, begin, end):
+    if not _SOMEBODY(text, begin, end):
         return None
     before = text[begin - _SAID if begin > _SAID else 0 : begin]
+    said = before.rstrip(_BEFORE_VALUE)
     if before and before[-1] in b".-/=" and _BELONGS.search(before):
         return None
-    said = before.rstrip(_BEFORE_VALUE)
-    if not said:
+    if not said or said[-1] not in _SUSPECT:
         return begin, end
-    compared = said[-1] in _COMPARED or (said[-1] in _VERSION_ENDS and _VERSION.search(said))
-    return None if compared else (begin, end)
+    return None if said[-1] in _COMPARED or _VERSION.search(said) else (begin, end)
 
 
 _ROUTED = re.compile(
@@ -173,7 +175,7 @@ _CALL = (
     r"|\xe9\x9b\xbb\xe8\xa9\xb1(?:\xe7\x95\xaa\xe5\x8f\xb7)?|\xec\xa0\x84\xed\x99\x94)"
 )
 _NUMBER = r"\+?\(?\d(?:[ ()./-]{0,2}\d){6,14}"
-_CAP = rf"(?:[A-Z]|{WIDE})(?:[A-Za-z'.-]|\xe2\x80\x99|{WIDE}){{1,20}}"
+_CAP = rf"(?:[A-Z]|{WIDE})[A-Za-z'.\xe2{WIDE_BYTES}-]{{1,40}}"
 _SMALL = r"(?:de|la|le|les|du|des|del|da|do|dos|das|di|della|los|las|el|van|der|den|d'|l'|of|the|am|an|St\.)"
 _WORDS = rf"(?:{_CAP}|\d{{1,3}}(?:st|nd|rd|th))"
 _WIND = r"(?: (?:North|South|East|West|N|S|E|W|NE|NW|SE|SW)\b)?"
@@ -189,20 +191,23 @@ _ENGLISH = (
 _ZIP_TOWN = rf"(?:,? (?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{3}} \d{{2}}|\d{{2}}-\d{{3}}|\d{{4}} [A-Z]{{2}}|\d{{5}}-\d{{3}}) {_TOWN})"
 _HOUSE = r"\d{1,4}(?:[ -]?[a-zA-Z]\b)?(?:[-/]\d{1,4})?"
 _GERMAN = rf"(?:[A-Z]|{WIDE})(?:[a-z.-]|{WIDE})+(?:stra(?:\xc3\x9f|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer|straat|laan|plein|gracht|kade|dijk|gatan|v\xc3\xa4gen|gata|gaten|veien|vej|gade|katu|tie)"
-_ROMANCE = (
-    r"(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Bb]d|[Aa]ll\xc3\xa9e|[Cc]hemin|[Ii]mpasse|[Qq]uai|[Pp]lace|Calle|C/|Avenida|Av\.|Avda\.|Plaza|Paseo|Carrer|Rambla"
-    r"|Via|Viale|Piazza|Corso|Vicolo|Rua|R\.|Pra\xc3\xa7a|Alameda|Travessa|ul\.|ulica|al\.|\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0|\xd0\xbf\xd1\x80\.|\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81\xd0\xbf\xd0\xb5\xd0\xba\xd1\x82)"
+# Names of streets, and words that mean other things, too.
+_STREET = (
+    r"[Rr]ue|Calle|C/|Avenida|Av\.|Avda\.|Carrer|Viale|Piazza|Rua|Pra\xc3\xa7a|ul\.|ulica|\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0"
+    r"|\xd0\xbf\xd1\x80\.|\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81\xd0\xbf\xd0\xb5\xd0\xba\xd1\x82"
 )
+_MAYBE_STREET = (
+    r"[Aa]venue|[Bb]oulevard|[Bb]d|[Aa]ll\xc3\xa9e|[Cc]hemin|[Ii]mpasse|[Qq]uai|[Pp]lace|Plaza|Paseo|Rambla|Via|Corso|Vicolo"
+    r"|R\.|Alameda|Travessa|al\."
+)
+_ROMANCE = rf"(?:{_STREET}|{_MAYBE_STREET})"
 _NAMED = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?:[ -](?:{_SMALL}[ ]?){{0,2}}{_CAP}){{0,3}}"
 _HOUSE_SAID = r"(?:,? (?:n\xc2\xba|n\.\xc2\xba|no\.|\xd0\xb4\.) ?|,? )"
 
 
-_A_STREET = re.compile(rb"[Rr]ue|Calle|C/|Rua|ul\.|ulica|[\xd0\xd1]|Av\.|Avda\.|Piazza|Viale|Avenida|Pra|Carrer")
-
-
 def _romance(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """Names such as Via, Place or Avenue mean other things, too: those need a town's number."""
-    return trimmed(match) if match[1] or _A_STREET.match(match.string, match.start()) else None
+    """What Via, Place or Avenue stand before may be something else: those need a town's number."""
+    return trimmed(match) if match.lastindex else None
 
 
 _CAPITAL = rf"(?:[A-Z]|{WIDE})"
@@ -210,8 +215,8 @@ _ROAD = rf"(?:(?:{_CAPITAL}|\d)(?:[A-Za-z0-9'.-]|\xe2\x80\x99|{WIDE})* ){{1,5}}{
 
 SHAPES = (
     Shape("EMAIL", rf"(?:[A-Za-z0-9._%+'-]|{WIDE}){{1,{_LOCAL}}}{_AT}", _email, core=_AT),
-    Shape("PHONE", r"\+(\(?\d(?:(?:[ ./-]|[ -]?\(|\)[ -]?){0,1}\d){6,15})", _international),
-    Shape("PHONE", r"\b00([1-9]\d(?:[ .()/-]{0,2}\d){7,13})", _zeros),
+    Shape("PHONE", r"\+(\(?\d(?:\d|[ ./()-]\d|[ -]\(\d|\)[ -]\d){6,15})", _international),
+    Shape("PHONE", r"\b00([1-9]\d(?:\d|[ .()/-]{1,2}\d){7,13})", _zeros),
     Shape("PHONE", r"\(0?[1-9]\d{1,3}\)[ -]?\d{3,5}[-. ]?\d{3,5}", _grouped),
     Shape("PHONE", r"\b(?:1[-.])?[2-9]\d{2}([-.])[2-9]\d{2}[-.]\d{4}", _grouped),
     Shape("PHONE", r"\b0[1-9](?:[ .-]\d{2}){4}", _grouped),
@@ -227,7 +232,7 @@ SHAPES = (
     Shape("ADDRESS", rf"\b(?i:p\.? ?o\.? box) \d{{1,6}}{_REGION}", trimmed, start=r"\b(?i:p\.? ?o\.? box) \d"),
     Shape("ADDRESS", rf"{_GERMAN} {_HOUSE}{_ZIP_TOWN}?", trimmed, start=rf"{_GERMAN} \d"),
     Shape("ADDRESS", rf"\b{_HOUSE}(?: ?(?:bis|ter))?,? {_ROMANCE} {_NAMED}{_ZIP_TOWN}?", trimmed, start=rf"\b\d{{1,4}}(?:[ -]?[a-zA-Z])?(?:[-/]\d{{1,4}})?(?: ?(?:bis|ter))?,? {_ROMANCE} "),
-    Shape("ADDRESS", rf"{_ROMANCE} {_NAMED}{_HOUSE_SAID}{_HOUSE}({_ZIP_TOWN})?", _romance, start=rf"{_ROMANCE} (?:{_SMALL}[ ]?)*{_CAPITAL}"),
+    Shape("ADDRESS", rf"(?:({_STREET})|{_MAYBE_STREET}) {_NAMED}{_HOUSE_SAID}{_HOUSE}({_ZIP_TOWN})?", _romance, start=rf"{_ROMANCE} (?:{_SMALL}[ ]?)*{_CAPITAL}"),
     Shape("ADDRESS", rf"\xe3\x80\x92 ?\d{{3}}-\d{{4}} ?(?:(?:{CJK}){{2,30}}[0-9-]{{0,12}})?", free, start=r"\xe3\x80\x92"),
     Shape("ADDRESS", rf"(?:{CJK}){{2,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7", all_of, start=rf"(?:{CJK})+\d{{1,5}}\xe5\x8f\xb7"),
 )  # fmt: skip

@@ -42,7 +42,7 @@ class Here:
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
         signs, words, numbers = (
-            _Table(shapes, 1, ()),
+            _Table(shapes, 2, ()),
             _Table(shapes, 5, (_DIGITS,)),
             _Table(shapes, 20, (_DIGITS, _SMALL, _CAPITALS)),
         )

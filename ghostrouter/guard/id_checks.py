@@ -3,9 +3,11 @@
 Cheap conditions that most numbers fail come first.
 """
 
+from collections.abc import Iterable
+
 from ghostrouter.guard.checksums import luhn, mod11_10, verhoeff, weighted
 
-_NINE, _A, _X = b"9AX"
+_ZERO, _NINE, _A, _X = b"09AX"
 _XYZ = bytes.maketrans(b"XYZ", b"012")
 _ODD: dict[int, int] = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23), strict=True))  # fmt: skip
 _EVEN: dict[int, int] = dict(zip(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", (*range(10), *range(26)), strict=True))
@@ -16,9 +18,22 @@ def _digit(s: bytes, at: int) -> int:
     return s[at] - 48
 
 
-def dated(month: int, day: int) -> bool:
+def _two_digits(numbers: Iterable[int], *more: int) -> frozenset[bytes]:
+    """As they are written, and with each of `more` added: what else such a number is made to say."""
+    return frozenset(b"%02d" % (number + by) for number in numbers for by in (0, *more))
+
+
+_MONTHS, _DAYS = range(1, 13), range(1, 32)
+_MONTH, _DAY = _two_digits(_MONTHS), _two_digits(_DAYS)
+_POLISH_MONTH = _two_digits(_MONTHS, 20, 40, 60, 80)  # the century
+_CZECH_MONTH = _two_digits(_MONTHS, 20, 50, 70)  # women's, and what one has when there are no others left
+_SWEDISH_DAY = _two_digits(_DAYS, 60)  # of those who come and go
+_NORWEGIAN_MONTH, _NORWEGIAN_DAY = _two_digits((0, *_MONTHS), 40, 80), _two_digits((0, *_DAYS), 40, 80)
+
+
+def dated(month: bytes, day: bytes) -> bool:
     """Whether there is such a day."""
-    return 1 <= month <= 12 and 1 <= day <= 31
+    return month in _MONTH and day in _DAY
 
 
 def ssn(s: bytes) -> bool:
@@ -33,7 +48,7 @@ def nino(s: bytes) -> bool:
 
 def nhs(s: bytes) -> bool:
     """United Kingdom, health."""
-    return (11 - weighted(s, range(10, 1, -1)) % 11) % 11 == _digit(s, 9)
+    return weighted(s, (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0
 
 
 def dni(s: bytes) -> bool:
@@ -83,25 +98,25 @@ def _brazilian(total: int) -> int:
 
 def pesel(s: bytes) -> bool:
     """Poland."""
-    return dated(int(s[2:4]) % 20, int(s[4:6])) and weighted(s, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
+    return s[2:4] in _POLISH_MONTH and s[4:6] in _DAY and weighted(s, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
 
 
 def swedish(s: bytes) -> bool:
     """Sweden."""
     s = s.replace(b"+", b"")[-10:]
-    return s.isdigit() and dated(int(s[2:4]), int(s[4:6]) % 60) and luhn(s)
+    return s.isdigit() and s[2:4] in _MONTH and s[4:6] in _SWEDISH_DAY and luhn(s)
 
 
 def finnish(s: bytes) -> bool:
     """Finland."""
-    if not dated(int(s[2:4]), int(s[:2])):
+    if not dated(s[2:4], s[:2]):
         return False
     return b"0123456789ABCDEFHJKLMNPRSTUVWXY"[int(s[:6] + s[-4:-1]) % 31] == s[-1]
 
 
 def norwegian(s: bytes) -> bool:
     """Norway."""
-    if not dated(int(s[2:4]) % 40 or 1, int(s[:2]) % 40 or 1):
+    if s[2:4] not in _NORWEGIAN_MONTH or s[:2] not in _NORWEGIAN_DAY:
         return False
     first = -weighted(s, (3, 7, 6, 1, 8, 9, 4, 5, 2)) % 11
     return first == _digit(s, 9) and -weighted(s, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2)) % 11 == _digit(s, 10)
@@ -110,17 +125,17 @@ def norwegian(s: bytes) -> bool:
 def chinese(s: bytes) -> bool:
     """China."""
     weights = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-    return dated(int(s[10:12]), int(s[12:14])) and b"10X98765432"[weighted(s, weights) % 11] == s[17]
+    return dated(s[10:12], s[12:14]) and b"10X98765432"[weighted(s, weights) % 11] == s[17]
 
 
 def korean(s: bytes) -> bool:
     """South Korea."""
-    return dated(int(s[2:4]), int(s[4:6]))
+    return dated(s[2:4], s[4:6])
 
 
 def danish(s: bytes) -> bool:
     """Denmark."""
-    return dated(int(s[2:4]), int(s[:2]))
+    return dated(s[2:4], s[:2])
 
 
 def my_number(s: bytes) -> bool:
@@ -162,7 +177,7 @@ def nif(s: bytes) -> bool:
 
 def cnp(s: bytes) -> bool:
     """Romania."""
-    if not dated(int(s[3:5]), int(s[5:7])):
+    if not dated(s[3:5], s[5:7]):
         return False
     rest = weighted(s, (2, 7, 9, 1, 4, 6, 3, 5, 8, 2, 7, 9)) % 11
     return (1 if rest == 10 else rest) == _digit(s, 12)
@@ -182,7 +197,7 @@ def turkish(s: bytes) -> bool:
 
 def norwegian_or_turkish(s: bytes) -> bool:
     """Eleven digits that nothing announces."""
-    return (turkish(s) and s[:1] != b"0") or norwegian(s)
+    return (s[0] != _ZERO and turkish(s)) or norwegian(s)
 
 
 def pps(s: bytes) -> bool:
@@ -193,15 +208,12 @@ def pps(s: bytes) -> bool:
 
 def czech(s: bytes) -> bool:
     """Czechia, Slovakia."""
-    if int(s) % 11:
-        return False
-    month = int(s[2:4]) % 50
-    return dated(month % 20 if month > 12 else month, int(s[4:6]))
+    return s[2:4] in _CZECH_MONTH and s[4:6] in _DAY and int(s) % 11 == 0
 
 
 def african(s: bytes) -> bool:
     """South Africa."""
-    return s[10:11] in (b"0", b"1") and dated(int(s[2:4]), int(s[4:6])) and luhn(s)
+    return s[10:11] in (b"0", b"1") and dated(s[2:4], s[4:6]) and luhn(s)
 
 
 def nric(s: bytes) -> bool:
@@ -243,7 +255,7 @@ def sin(s: bytes) -> bool:
 
 def curp(s: bytes) -> bool:
     """Mexico: nothing but its form and a date."""
-    return dated(int(s[6:8]), int(s[8:10]))
+    return dated(s[6:8], s[8:10])
 
 
 def pan(s: bytes) -> bool:

@@ -4,14 +4,16 @@ import functools
 from collections.abc import Callable, Sequence
 
 from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
+from ghostrouter.guard.closer import look
+from ghostrouter.guard.crowds import Crowds
 from ghostrouter.guard.engine import ALL, ANYWHERE
 from ghostrouter.guard.here import Here, Trial
 from ghostrouter.guard.repeats import Repeats
 from ghostrouter.guard.shape import LONGEST, Found, Shape
 
 SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
-_INNER = 0xC0  # the bits that tell a character's later bytes: 10......
-_ASCII = 0x7F
+_CROWD = 16  # looks in a stretch
+_PATIENCE = 8  # times that going from sign to sign may be no gain, and stretches left to RE2 after that
 
 
 class Scanner:
@@ -21,53 +23,83 @@ class Scanner:
         self._find = engine.compiled(openings.whole(s.start or s.core or s.pattern) for s in shapes)
         self._goes_on = engine.compiled(openings.beginnings(s.pattern) for s in shapes)
         self._trials: Callable[[bytes, int], tuple[Trial, ...]] = Here(shapes).trials
+        self._crowds = Crowds(shapes)
 
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
         """The private texts whose shapes begin from `at` on and before `before`, and where to look on.
 
-        What is before `floor` has left. What swallows what follows, if something does, is the last.
+        What is before `floor`, which is not behind `at`, has left. What swallows what follows, if something does, is
+        the last.
         """
+        find, end, seen = self._find, len(text), Repeats(text, before)
         found: list[Found] = []
-        end, find, look, seen, looks = len(text), self._find, self.look, Repeats(text, before), 0
-        while at < before:
-            begin = find(ANYWHERE, text, at, end)[0][0]
-            if not at <= begin < seen.until:
-                if begin < 0 or begin >= before:
-                    break
-                on = seen.again(begin, at, floor, looks, found)
-                if on >= 0:
-                    at, floor = on, max(floor, found[-1][1]) if found else floor
-                    continue
-            one, at = look(text, begin, floor)
+        looks = wait = 0
+        other = -1
+        begin = find(ANYWHERE, text, at, end)[0][0] if at < before else -1
+        while 0 <= begin < before:
+            crowded = looks >= _CROWD
+            left = max(floor, found[-1][1]) if found else floor
+            on = seen.again(begin, at, left, crowded, found)
+            if on >= 0:
+                at = on
+                begin = find(ANYWHERE, text, at, end)[0][0] if at < before else -1
+                continue
+            looks = 0
+            if crowded and not wait:
+                at, looks, other = self._signs(text, begin, seen.until, floor, found, other)
+                begin = find(ANYWHERE, text, at, end)[0][0] if 0 <= at < before else -1
+                wait = _PATIENCE
+            if 0 <= begin < seen.until:
+                begin, at, more = self._stretch(text, begin, seen.until, floor, found)
+                looks, wait = looks + more, max(0, wait - 1)
+            else:
+                wait = 0
+        return found, abs(at)
+
+    def _stretch(self, text: bytes, begin: int, until: int, floor: int, found: list[Found]) -> tuple[int, int, int]:
+        """From a place on. Returns the first place that is not before `until`, where to look on, how many looks."""
+        find, trials, end, looks = self._find, self._trials, len(text), 0
+        while 0 <= begin < until:
+            at = look(text, begin, trials(text, begin), floor, found)
             looks += 1
-            if one is not None:
-                found.append(one)
-                floor = one[1]
-                if floor > at:
-                    at = floor
-                if one[2].swallows and _swallows(text, one):
-                    break
-        return found, at
+            if at < 0:
+                return -1, at, looks
+            begin = find(ANYWHERE, text, at, end)[0][0]
+        return begin, at, looks
+
+    def _signs(
+        self, text: bytes, at: int, until: int, floor: int, found: list[Found], other: int
+    ) -> tuple[int, int, int]:
+        """The same, from sign to sign: see `crowds`. `other` is what begins next with no sign, if it lies ahead.
+
+        Returns where to look on, how many looks, the next `other`. Gives up where this is no gain.
+        """
+        sign, find, trials, end = self._crowds.sign, self._crowds.other, self._trials, len(text)
+        looks, wasted, signed = 0, -_PATIENCE, -1
+        while 0 <= at < until and wasted * 2 < looks:
+            if signed < at:
+                match = sign(text, at, until)
+                signed = match.start() if match else until
+            if other < at:
+                other, wasted = find(ANYWHERE, text, at, end)[0][0], wasted + 1
+                if other < 0:
+                    other = end
+            begin = signed if signed < other else other
+            if begin >= until:
+                return max(at, until), looks, other
+            here = trials(text, begin)
+            if here:
+                at = look(text, begin, here, floor, found)
+                looks += 1
+            else:
+                at, wasted = begin + 1, wasted + 1
+        return at, looks, other
 
     def look(self, text: bytes, at: int, floor: int) -> tuple[Found | None, int]:
         """What begins here, of several what reaches furthest; and where to look on."""
-        best: Found | None = None
-        on = at + 1
-        for near, accept, shape in self._trials(text, at):
-            match = near(text, at)
-            span = accept(match) if match else None
-            if span is None:
-                continue
-            begin, end = span
-            if begin < end and (text[begin] > _ASCII or text[end - 1] > _ASCII):
-                begin, end = _whole_characters(text, begin, end)
-            if end > on:
-                on = end
-            if begin < floor:
-                begin = floor if floor < at else end
-            if begin < end and (best is None or end > best[1]):
-                best = begin, end, shape
-        return best, on
+        found: list[Found] = []
+        on = look(text, at, self._trials(text, at), floor, found)
+        return found[0] if found else None, abs(on)
 
     def begun(self, text: bytes, at: int) -> int:
         """Where the longest text begins, from `at` on, that could become private with what follows; else the end.
@@ -80,23 +112,6 @@ class Scanner:
             if self._goes_on(ALL, text, begin, end)[0][0] >= 0:
                 return begin
         return end
-
-
-def _swallows(text: bytes, found: Found) -> bool:
-    """Whether what follows belongs to it, or may."""
-    _, end, shape = found
-    rest = shape.rest.match(text, end, end + 2)
-    return end + 1 >= len(text) or (rest is not None and rest.end() > end)
-
-
-def _whole_characters(text: bytes, begin: int, end: int) -> tuple[int, int]:
-    """A span that tears no character apart: a pattern with a bound may end within one."""
-    last = len(text)
-    while 0 < begin < last and text[begin] & _INNER == 0x80:
-        begin -= 1
-    while end < last and text[end] & _INNER == 0x80:
-        end += 1
-    return begin, end
 
 
 @functools.cache

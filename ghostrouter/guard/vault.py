@@ -1,7 +1,9 @@
 """What was taken out of a session, and the placeholders that stand for it."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable
+from itertools import count
 
 from ghostrouter.guard.shape import Found
 
@@ -10,20 +12,12 @@ _PLACEHOLDER = re.compile(r"\[[A-Z_]{2,16}_[0-9]{1,6}\]")
 _BEGUN = re.compile(r"\[(?:[A-Z_]{0,16}|[A-Z_]{2,16}_[0-9]{1,6})\Z")
 
 
-class _Numbered(dict[bytes, bytes]):
-    """The placeholders of the texts of one kind, made when they are first asked for."""
+class _Kinds(dict[str, defaultdict[bytes, bytes]]):
+    """The placeholders of the texts of each kind, made when they are first asked for: `[EMAIL_1]`, `[EMAIL_2]`, ..."""
 
-    def __init__(self, kind: str) -> None:
-        self._kind = kind.encode()
-
-    def __missing__(self, text: bytes) -> bytes:
-        made = self[text] = b"[%b_%d]" % (self._kind, len(self) + 1)
-        return made
-
-
-class _Kinds(dict[str, _Numbered]):
-    def __missing__(self, kind: str) -> _Numbered:
-        made = self[kind] = _Numbered(kind)
+    def __missing__(self, kind: str) -> defaultdict[bytes, bytes]:
+        placeholder = b"[%b_%%d]" % kind.encode()
+        made = self[kind] = defaultdict(map(placeholder.__mod__, count(1)).__next__)
         return made
 
 

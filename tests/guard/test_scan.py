@@ -83,6 +83,14 @@ def test_of_text_that_repeats_itself(unit: str) -> None:
     assert found_in(text, scanner()) == found_in(text, PATIENT)
 
 
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_of_crowded_text_that_never_repeats_itself(unit: str) -> None:
+    rng = random.Random(unit)
+    bits = (rng.choice(BITS) if rng.random() < 0.1 else unit for _ in range(4_000 // len(unit.encode())))
+    text = "".join(vary(bit, rng) for bit in bits).encode()[:6_000]
+    assert found_in(text, scanner()) == found_in(text, PATIENT)
+
+
 def test_a_place_is_known_by_all_shapes_that_match_there() -> None:
     trials = Here(SHAPES).trials
     for sample in list(corpus(3))[::3]:
