@@ -14,9 +14,10 @@ import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import yaml
+
+from bench.redaction_corpus import Sample
 
 FILE = Path(__file__).with_suffix(".yaml")
 _LETTERS, _DIGITS = string.ascii_letters, string.digits
@@ -37,15 +38,7 @@ _BREAKS = {"pem": "\n", "pemn": r"\n", "pemi": "\n    "}
 _RANDOM = re.compile(r"‹(\w+)(?: (\d+))?(?: (\d+))?›")
 
 
-class HeldOut(NamedTuple):
-    """One text; its spans [begin, end) in characters are private, a harmless text has none."""
-
-    kind: str
-    text: str
-    spans: list[tuple[int, int]]
-
-
-def held_out(seed: int) -> Iterator[HeldOut]:
+def held_out(seed: int) -> Iterator[Sample]:
     """Every sample of the file, its random parts made from the seed and its place alone."""
     for kind, texts in yaml.safe_load(FILE.read_text()).items():
         for place, marked in enumerate(texts):
@@ -53,7 +46,7 @@ def held_out(seed: int) -> Iterator[HeldOut]:
             yield _sample(kind, _RANDOM.sub(partial(_made, rng), marked))
 
 
-def _sample(kind: str, marked: str) -> HeldOut:
+def _sample(kind: str, marked: str) -> Sample:
     text, spans, begin = "", [], 0
     for part in re.split("([⟦⟧])", marked):
         if part == "⟦":
@@ -62,7 +55,7 @@ def _sample(kind: str, marked: str) -> HeldOut:
             spans.append((begin, len(text)))
         else:
             text += part
-    return HeldOut(kind, text, spans)
+    return Sample(kind, text, tuple(spans))
 
 
 def _made(rng: random.Random, match: re.Match[str]) -> str:

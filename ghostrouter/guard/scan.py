@@ -3,13 +3,29 @@
 import functools
 from collections.abc import Sequence
 
-from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
+from ghostrouter.guard import (
+    assigned,
+    cards,
+    commands,
+    contact,
+    credentials,
+    engine,
+    ibans,
+    ids,
+    ids_said,
+    mail,
+    openings,
+    phones,
+    places,
+    said,
+)
 from ghostrouter.guard.engine import ALL, ANYWHERE
 from ghostrouter.guard.here import Here
 from ghostrouter.guard.repeats import Found, Repeats
 from ghostrouter.guard.shape import LONGEST, Shape
 
-SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
+_KINDS = (credentials, assigned, said, commands, contact, mail, phones, places, ibans, cards, ids, ids_said)
+SHAPES: tuple[Shape, ...] = tuple(shape for kind in _KINDS for shape in kind.SHAPES)
 _INNER = 0xC0  # the bits that tell a character's later bytes: 10......
 _ASCII = 0x7F
 
