@@ -26,6 +26,7 @@ from ghostrouter.guard.shape import LONGEST, Shape
 
 _KINDS = (credentials, assigned, said, commands, contact, mail, phones, places, ibans, cards, ids, ids_said)
 SHAPES: tuple[Shape, ...] = tuple(shape for kind in _KINDS for shape in kind.SHAPES)
+_NUMBERS = frozenset(("PHONE", "IP_ADDRESS", "CARD", "NATIONAL_ID"))
 _INNER = 0xC0  # the bits that tell a character's later bytes: 10......
 _ASCII = 0x7F
 
@@ -35,7 +36,9 @@ class Scanner:
 
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
         self._find = engine.compiled(openings.whole(s.start or s.core or s.pattern) for s in shapes)
-        self._goes_on = engine.compiled(openings.beginnings(s.pattern) for s in shapes)
+        self._goes_on = engine.compiled(openings.beginnings(_awaited(s)) for s in shapes)
+        self._reaching = [s for s in shapes if s.core]
+        self._cores = engine.compiled(openings.whole(s.core) for s in self._reaching)
         self._here = Here(shapes)
 
     def all(self, text: bytes, at: int, before: int, floor: int) -> tuple[list[Found], int]:
@@ -77,7 +80,7 @@ class Scanner:
             begin, end = span
             if begin < end and (text[begin] > _ASCII or text[end - 1] > _ASCII):
                 begin, end = _whole_characters(text, begin, end)
-            if end > on:
+            if end > on and not (begin < floor and shape.core):  # there a part of it may yet begin the next
                 on = end
             if begin < floor:
                 begin = floor if floor < at else end
@@ -94,8 +97,20 @@ class Scanner:
         end = len(text)
         for begin in range(max(at, end - LONGEST), end):
             if self._goes_on(ALL, text, begin, end)[0][0] >= 0:
-                return begin
+                return self._reached(text, begin)
         return end
+
+    def _reached(self, text: bytes, begun: int) -> int:
+        """Where private text begins that is whole but looked for by what is behind `begun`, else `begun`."""
+        core = self._cores(ANYWHERE, text, begun, len(text))[0][0]
+        matches = ((s, s.near.match(text, core)) for s in self._reaching) if core >= 0 else ()
+        spans = (s.accept(match) for s, match in matches if match)
+        return min(begun, *(span[0] for span in spans if span), begun)
+
+
+def _awaited(shape: Shape) -> str:
+    """The pattern, and for a number the sign behind it: with a digit after that, it is a part of something longer."""
+    return rf"(?:{shape.pattern})[.,/-]?" if shape.kind in _NUMBERS else shape.pattern
 
 
 def _swallows(text: bytes, found: Found) -> bool:
