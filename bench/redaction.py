@@ -7,6 +7,12 @@ private. Each sample goes through whole, cut in two at every place, and characte
 the same. Times are the thread's CPU time, the best of several runs. Hostile texts are repeated to 100 kB as they are
 (`worst_case`) and with other digits and letters each time (`worst_varied`). The corpus is made by the project
 (`redaction_corpus.py`), and the patterns were written with it in view: expect less of texts of another kind.
+
+How much less, `redaction_held_out.yaml` says: samples written before their author had looked at the patterns, in the
+forms of today's keys, logs, settings and letters. As they were written, 0.812 of what is private was found, and 0.952 of
+the placeholders were right. Then the patterns were mended by what they missed of one half of the samples, by general
+rules; on the other half, not looked at before, that gave 0.944 and 0.971. After that the other half was looked at, too:
+`recall_held_out` and `precision_held_out` are of samples that have been seen since.
 """
 
 import json
@@ -17,10 +23,12 @@ import string
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from bench.redaction_corpus import Sample, corpus
+from bench.redaction_held_out import held_out
 from ghostrouter.guard.redactor import Redactor, redact
 
 SEED = int(os.environ.get("SEED", "1"))
@@ -40,6 +48,9 @@ HOSTILE = (
     "1111 111 111 ", "4242424242424242 ", "378282246310005 ", "SK00000000000000000000000000000000", "AKIAAAAAAAAAAAAAAAAA ", "aaa8Q~", "12345678:AA", "Maaaaaaaaaaaaaaaaaaaaaaa.", "eyJ-", "eyJa.eyJ",
     "eyJaaaaaaaa.a1a1a1 ", "sk-aaaaaaaaaaaaaaaaaaaa ", "key-key-", "gl", "re_", "pa-", "EAA", "-----BEGIN ", "https://hooks.slack.com/services/", "a://", "://a:a", "://a:b@ ", "curl ", "http -u a:bcde ",
     "passphrase='a b c", "--password a1b2 ", "--token aaaaaaaaaaa1 ", "secret", "key=", "password is x1y2z3 ", "密码:a1b2c", "pwd", "sig=aaaaaaaaaaaa1,", "\u0301", "\xff", "\t", "_", "a.", "a1", "1a", "A1 ", "é1 ",
+    "password for x is a1b2c3 ", "password x is ", "api key a: ", "login a password ", "user a pass b1c2 ", "mysql -pa ", "docker login -p ", "net use a b ", "identified by '", "_pass: a1b2 ", "password\" value=",
+    "phone a ", "tel. a 1 ", "ring 0 ", "08-12 39 51 ", "0151/19692532 ", "8 (912) 833-34-69 ", "612 85 77 88 ", "a%40b.co ", "Im Aa 1, 12345 ", "12 Aa, Aa AA 1", "Flat 1, 12 ", "市区町1", "市区町1丁", "京京1号", "서울시 구 ",
+    "passport A1 ", "егн 1", "инн 12345678901 ", "123456-12-1234 ", "12345-1234567-1 ", "1-1234-12345-12-1 ", "123-456-789 12 ", "12 123456 A 123 ", "aJQQJ99", "Private-Lines: 1\n", "fm2_", "authorization: a ", "_key: a1",
 )  # fmt: skip
 
 
@@ -90,23 +101,49 @@ def ordinary(samples: list[Sample]) -> str:
     return "\n".join(text)
 
 
-def main() -> None:
-    samples = list(corpus(SEED))
-    found, missed, right, wrong, leaks = Counter[str](), Counter[str](), 0, 0, 0
+@dataclass(slots=True)
+class Measured:
+    """What was found of some samples, by kind; `right` and `wrong` are placeholders, `leaks` cuts that change something."""
+
+    found: Counter[str] = field(default_factory=Counter)
+    missed: Counter[str] = field(default_factory=Counter)
+    right: int = 0
+    wrong: int = 0
+    leaks: int = 0
+
+    @property
+    def recall(self) -> float:
+        return self.found.total() / (self.found.total() + self.missed.total())
+
+    @property
+    def precision(self) -> float:
+        return self.right / (self.right + self.wrong)
+
+
+def measured(samples: list[Sample]) -> Measured:
+    """Every sample whole, and cut at every place."""
+    m = Measured()
     for sample in samples:
         redactor = Redactor()
         out = redactor.feed(sample.text) + redactor.close()
         hidden = [sample.text[b:e] for b, e in sample.spans]
-        lost = [h for h in hidden if _shows(h, out)]
-        found[sample.kind] += len(hidden) - len(lost)
-        missed[sample.kind] += len(lost)
-        total = redactor.counts.total()
-        right += min(total, len(hidden) - len(lost))
-        wrong += max(0, total - (len(hidden) - len(lost)))
+        lost = [h for h in hidden if shows(h, out, around(sample))]
+        hits, total = len(hidden) - len(lost), redactor.counts.total()
+        m.found[sample.kind] += hits
+        m.missed[sample.kind] += len(lost)
+        m.right += min(total, hits)
+        m.wrong += max(0, total - hits)
         if VERBOSE and (lost or total > len(hidden)):
             print(f"  {sample.kind}: {sample.text!r}\n     -> {out!r}")
         cuts = [[sample.text[:i], sample.text[i:]] for i in range(1, len(sample.text))] + [list(sample.text)]
-        leaks += sum(in_parts(parts) != out for parts in cuts)
+        m.leaks += sum(in_parts(parts) != out for parts in cuts)
+    return m
+
+
+def main() -> None:
+    samples, unseen = list(corpus(SEED)), list(held_out(SEED))
+    seen, held = measured(samples), measured(unseen)
+    found, missed = seen.found, seen.missed
     text = ordinary(samples)
     near = "\n".join(s.text for s in samples if not s.spans) * 10
     raw = len(text.encode())
@@ -123,9 +160,13 @@ def main() -> None:
         "samples": len(samples),
         "private_texts": private,
         "harmless_samples": sum(not s.spans for s in samples),
-        "recall": found.total() / private,
-        "precision": right / (right + wrong),
-        "leaks_across_chunks": leaks,
+        "recall": seen.recall,
+        "precision": seen.precision,
+        "leaks_across_chunks": seen.leaks + held.leaks,
+        "samples_held_out": len(unseen),
+        "private_texts_held_out": held.found.total() + held.missed.total(),
+        "recall_held_out": held.recall,
+        "precision_held_out": held.precision,
         "mb_per_s": raw / 1e6 / (ms / 1000),
         "mb_per_s_of_near_misses": len(near.encode()) / 1e3 / cpu_ms(lambda: redact(near)),
         "us_per_streamed_token": token_us,
@@ -134,6 +175,7 @@ def main() -> None:
         "worst_repeated_ms_per_100kB": hostile[worst_repeated],
         "worst_repeated": worst_repeated,
         **{f"recall_{k}": found[k] / (found[k] + missed[k]) for k in found if found[k] + missed[k]},
+        **{f"recall_held_out_{k}": n / (n + held.missed[k]) for k, n in held.found.items() if n + held.missed[k]},
     }
     for key, value in figures.items():
         print(f"  {key:<28} {value:.4f}" if isinstance(value, float) else f"  {key:<28} {value!r}")
@@ -144,10 +186,20 @@ def main() -> None:
     RESULT.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def _shows(private: str, out: str) -> bool:
-    """Whether the better part of something private can be read."""
+def shows(private: str, out: str, around: str) -> bool:
+    """Whether the better part of something private can be read: six characters of it that are not around it, too."""
     out = _PLACEHOLDER.sub("", out)
-    return private in out or (len(private) >= 6 and any(private[i : i + 6] in out for i in range(len(private) - 5)))
+    if len(private) < 6:
+        return private in out and private not in around
+    pieces = (private[i : i + 6] for i in range(len(private) - 5))
+    return any(piece in out and piece not in around for piece in pieces)
+
+
+def around(sample: Sample) -> str:
+    """What of a sample may leave."""
+    ends = [0, *(end for _, end in sample.spans)]
+    begins = [*(begin for begin, _ in sample.spans), len(sample.text)]
+    return "\0".join(sample.text[end:begin] for end, begin in zip(ends, begins, strict=True))
 
 
 if __name__ == "__main__":

@@ -24,12 +24,13 @@ def look(text: bytes, at: int, trials: Iterable[Trial], floor: int, found: list[
         begin, end = span
         if begin < end and (text[begin] > _ASCII or text[end - 1] > _ASCII):
             begin, end = _whole_characters(text, begin, end)
-        if end > on:
-            on = end
+        left = begin
         if begin < at:
             left = max(floor, found[-1][1]) if found else floor
-            if begin < left:
-                begin = left if left < at else end
+        if end > on and not (begin < left and shape.core):  # of what has left in part, the rest may yet begin the next
+            on = end
+        if begin < left:
+            begin = left if left < at else end
         if begin < end and (best is None or end > best[1]):
             best = begin, end, shape
     if best is not None:

@@ -188,9 +188,10 @@ _ENGLISH = (
     "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Way|Parkway|Pkwy"
     "|Highway|Hwy|Close|Crescent|Cres|Alley|Circle|Cir|Trail|Mews|Gardens|Grove|Hill|Row|Walk|Broadway|Esplanade)"
 )
-_ZIP_TOWN = rf"(?:,? (?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{3}} \d{{2}}|\d{{2}}-\d{{3}}|\d{{4}} [A-Z]{{2}}|\d{{5}}-\d{{3}}) {_TOWN})"
+_BREAK = r"(?:,? |,?[ ]?(?:\r?\n|\\n)[ ]{0,8})"
+_ZIP_TOWN = rf"(?:(?:{_BREAK}(?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{3}} \d{{2}}|\d{{2}}-\d{{3}}|\d{{4}} [A-Z]{{2}}|\d{{5}}-\d{{3}}|\d{{4}}-\d{{3}}) {_TOWN})|(?:,| -) {_TOWN}(?: -|/|,) ?[A-Z]{{2}}(?:,? (?:CEP:? )?\d{{5}}-?\d{{3}})?|,(?: \xd0\xb3\.)? {_TOWN}, \d{{6}})"
 _HOUSE = r"\d{1,4}(?:[ -]?[a-zA-Z]\b)?(?:[-/]\d{1,4})?"
-_GERMAN = rf"(?:[A-Z]|{WIDE})(?:[a-z.-]|{WIDE})+(?:stra(?:\xc3\x9f|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer|straat|laan|plein|gracht|kade|dijk|gatan|v\xc3\xa4gen|gata|gaten|veien|vej|gade|katu|tie)"
+_GERMAN = rf"(?:[A-Z]|{WIDE})(?:[a-z.-]|-[A-Z]|{WIDE})+(?:-(?:Stra\xc3\x9fe|Strasse|Str\.|Weg|Allee|Platz|Ring|Damm|Ufer)|stra(?:\xc3\x9f|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer|chaussee|steig|stieg|pfad|graben|br\xc3\xbccke|promenade|singel|steeg|v\xc3\xa4g|torg|plads|str\xc3\xa6de|vegen|bakken|straat|laan|plein|gracht|kade|dijk|gatan|v\xc3\xa4gen|gata|gaten|veien|vej|gade|katu|tie)"
 # Names of streets, and words that mean other things, too.
 _STREET = (
     r"[Rr]ue|Calle|C/|Avenida|Av\.|Avda\.|Carrer|Viale|Piazza|Rua|Pra\xc3\xa7a|ul\.|ulica|\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0"
@@ -202,7 +203,13 @@ _MAYBE_STREET = (
 )
 _ROMANCE = rf"(?:{_STREET}|{_MAYBE_STREET})"
 _NAMED = rf"(?:{_SMALL}[ ]?){{0,3}}{_CAP}(?:[ -](?:{_SMALL}[ ]?){{0,2}}{_CAP}){{0,3}}"
-_HOUSE_SAID = r"(?:,? (?:n\xc2\xba|n\.\xc2\xba|no\.|\xd0\xb4\.) ?|,? )"
+# Within a house: storey, door, flat.
+_DOOR = (
+    r"(?:,? (?:\d{1,2}\.?\xc2[\xba\xaa\xb0]\.?(?: ?[A-Z]\b)?|(?:\xd0\xba\xd0\xb2|\xd0\xba\xd0\xbe\xd1\x80\xd0\xbf|\xd1\x81\xd1\x82\xd1\x80|\xd0\xbe\xd1\x84|\xd0\xba)\.? ?\d{1,4}\b"
+    r"|(?i:bajo|\xc3\xa1tico|izq|izda|dcha|piso|planta|puerta|esc|interno|int|scala|lok|apto|andar|m)\.?(?: ?\d{1,4})?\b)){0,3}"
+)
+_INSIDE = r"(?:(?:Flat|Apartment|Apt|Unit|Suite|Room|Studio)\.? [A-Z0-9]{1,4}, ?)?"
+_HOUSE_SAID = r"(?:,? (?:n\xc2\xba|n\.\xc2\xba|no\.|\xd0\xb4\.|\xd0\xb4\xd0\xbe\xd0\xbc) ?|,? )"
 
 
 def _romance(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -228,11 +235,11 @@ SHAPES = (
     Shape("IP_ADDRESS", rf"::(?i:ffff):{_IPV4}", _ipv6),
     Shape("IP_ADDRESS", r"\b(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}", _ipv6),
     Shape("IP_ADDRESS", rf"\b(?i:(?:[23][0-9a-f]{{3}}|f[cd][0-9a-f]{{2}}|fe[89ab][0-9a-f]|ff0[0-9a-f])(?::[0-9a-f]{{1,4}}){{0,6}}|64:ff9b)::(?:[0-9A-Fa-f]{{1,4}}:){{0,6}}(?:{_IPV4}|[0-9A-Fa-f]{{1,4}})?", _ipv6),
-    Shape("ADDRESS", rf"\b\d{{1,5}}[A-Za-z]?(?:-\d{{1,4}})? (?:(?:North|South|East|West|N|S|E|W|NE|NW|SE|SW)\.? )?(?:{_WORDS} ){{1,4}}{_ENGLISH}\b\.?{_WIND}{_UNIT}{_REGION}", trimmed, start=rf"\b\d{{1,5}}[A-Za-z]?(?:-\d{{1,4}})? {_ROAD}"),
+    Shape("ADDRESS", rf"\b{_INSIDE}\d{{1,5}}[A-Za-z]?(?:-\d{{1,4}})? (?:(?:North|South|East|West|N|S|E|W|NE|NW|SE|SW)\.? )?(?:{_WORDS} ){{1,4}}{_ENGLISH}\b\.?{_WIND}{_UNIT}{_REGION}", trimmed, start=rf"\b{_INSIDE}\d{{1,5}}[A-Za-z]?(?:-\d{{1,4}})? {_ROAD}"),
     Shape("ADDRESS", rf"\b(?i:p\.? ?o\.? box) \d{{1,6}}{_REGION}", trimmed, start=r"\b(?i:p\.? ?o\.? box) \d"),
     Shape("ADDRESS", rf"{_GERMAN} {_HOUSE}{_ZIP_TOWN}?", trimmed, start=rf"{_GERMAN} \d"),
     Shape("ADDRESS", rf"\b{_HOUSE}(?: ?(?:bis|ter))?,? {_ROMANCE} {_NAMED}{_ZIP_TOWN}?", trimmed, start=rf"\b\d{{1,4}}(?:[ -]?[a-zA-Z])?(?:[-/]\d{{1,4}})?(?: ?(?:bis|ter))?,? {_ROMANCE} "),
-    Shape("ADDRESS", rf"(?:({_STREET})|{_MAYBE_STREET}) {_NAMED}{_HOUSE_SAID}{_HOUSE}({_ZIP_TOWN})?", _romance, start=rf"{_ROMANCE} (?:{_SMALL}[ ]?)*{_CAPITAL}"),
+    Shape("ADDRESS", rf"(?:({_STREET})|{_MAYBE_STREET}) {_NAMED}{_HOUSE_SAID}{_HOUSE}{_DOOR}({_ZIP_TOWN})?", _romance, start=rf"{_ROMANCE} (?:{_SMALL}[ ]?)*{_CAPITAL}"),
     Shape("ADDRESS", rf"\xe3\x80\x92 ?\d{{3}}-\d{{4}} ?(?:(?:{CJK}){{2,30}}[0-9-]{{0,12}})?", free, start=r"\xe3\x80\x92"),
-    Shape("ADDRESS", rf"(?:{CJK}){{2,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7", all_of, start=rf"(?:{CJK})+\d{{1,5}}\xe5\x8f\xb7"),
+    Shape("ADDRESS", rf"(?:{CJK}){{2,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7", all_of, start=rf"(?:{CJK}){{1,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7"),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 import re2
 
 ANYWHERE, ALL = re2._Anchor.UNANCHORED, re2._Anchor.ANCHOR_BOTH
-_MEMORY = 64 << 20  # for the automata
+_MEMORY = 128 << 20  # for the automata
 
 
 def compiled(patterns: Iterable[str]) -> Any:

@@ -17,6 +17,7 @@ _COUNT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}|[*+?]")
 _OPEN = re.compile(r"\((?:\?i:|\?:|\?P<\w+>)?")
 _WORD_EDGE = r"\b"
 _FLAG = "(?i:"
+_MANY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +41,26 @@ def whole(pattern: str) -> str:
 
 
 def beginnings(pattern: str) -> str:
-    """What matches every non-empty prefix of a match."""
-    return _begins(_parse(pattern))
+    """What matches every non-empty prefix of a match, and more where something may come a hundred times or more.
+
+    To count that far would take a state for every number; held back is at most more than has to be.
+    """
+    return _begins(_loosened(_parse(pattern)))
 
 
 def possible(pattern: str, kinds: Sequence[bytes]) -> str:
     """What may begin a match or holds one, in a text in which the first byte of a kind stands for all of its bytes."""
     choice = _alike(_parse(pattern), kinds)
     return rf"(?:{_whole(choice)}|{_begins(choice)}\z)"
+
+
+def _loosened(choice: _Choice) -> _Choice:
+    def loosened(item: _Item) -> _Item:
+        what = _loosened(item.what) if isinstance(item.what, _Choice) else item.what
+        endless = item.most is not None and item.most >= _MANY and item.least < item.most
+        return _Item(what, min(item.least, 1), None) if endless else replace(item, what=what)
+
+    return replace(choice, ways=tuple(tuple(map(loosened, way)) for way in choice.ways))
 
 
 def _alike(choice: _Choice, kinds: Sequence[bytes]) -> _Choice:

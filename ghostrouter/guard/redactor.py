@@ -49,7 +49,7 @@ class Redactor:
         while self._swallowing is None or self._swallow(self._swallowing, closed):
             seek = max(self._seek, self._at)
             if begun < seek:
-                begun = end if closed else scan.begun(text_now, seek)
+                begun = end if closed else max(self._at, scan.begun(text_now, seek))
             found, self._seek = scan.all(text_now, seek, begun, self._at)
             if not found and end - begun > LONGEST:  # only what swallows the rest may be so long
                 one, self._seek = scan.look(text_now, begun, self._at)

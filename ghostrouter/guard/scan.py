@@ -3,7 +3,22 @@
 import functools
 from collections.abc import Callable, Sequence
 
-from ghostrouter.guard import cards, contact, credentials, engine, ibans, ids, openings
+from ghostrouter.guard import (
+    assigned,
+    cards,
+    commands,
+    contact,
+    credentials,
+    engine,
+    ibans,
+    ids,
+    ids_said,
+    mail,
+    openings,
+    phones,
+    places,
+    said,
+)
 from ghostrouter.guard.closer import look
 from ghostrouter.guard.crowds import Crowds
 from ghostrouter.guard.engine import ALL, ANYWHERE
@@ -11,7 +26,9 @@ from ghostrouter.guard.here import Here, Trial
 from ghostrouter.guard.repeats import Repeats
 from ghostrouter.guard.shape import LONGEST, Found, Shape
 
-SHAPES: tuple[Shape, ...] = (*credentials.SHAPES, *contact.SHAPES, *ibans.SHAPES, *cards.SHAPES, *ids.SHAPES)
+_KINDS = (credentials, assigned, said, commands, contact, mail, phones, places, ibans, cards, ids, ids_said)
+SHAPES: tuple[Shape, ...] = tuple(shape for kind in _KINDS for shape in kind.SHAPES)
+_NUMBERS = frozenset(("PHONE", "IP_ADDRESS", "CARD", "NATIONAL_ID"))
 _CROWD = 16  # looks in a stretch
 _PATIENCE = 8  # times that going from sign to sign may be no gain, and stretches left to RE2 after that
 
@@ -21,7 +38,9 @@ class Scanner:
 
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
         self._find = engine.compiled(openings.whole(s.start or s.core or s.pattern) for s in shapes)
-        self._goes_on = engine.compiled(openings.beginnings(s.pattern) for s in shapes)
+        self._goes_on = engine.compiled(openings.beginnings(_awaited(s)) for s in shapes)
+        self._reaching = [s for s in shapes if s.core]
+        self._cores = engine.compiled(openings.whole(s.core) for s in self._reaching)
         self._trials: Callable[[bytes, int], tuple[Trial, ...]] = Here(shapes).trials
         self._crowds = Crowds(shapes)
 
@@ -110,8 +129,20 @@ class Scanner:
         end = len(text)
         for begin in range(max(at, end - LONGEST), end):
             if self._goes_on(ALL, text, begin, end)[0][0] >= 0:
-                return begin
+                return self._reached(text, begin)
         return end
+
+    def _reached(self, text: bytes, begun: int) -> int:
+        """Where private text begins that is whole but looked for by what is behind `begun`, else `begun`."""
+        core = self._cores(ANYWHERE, text, begun, len(text))[0][0]
+        matches = ((s, s.near.match(text, core)) for s in self._reaching) if core >= 0 else ()
+        spans = (s.accept(match) for s, match in matches if match)
+        return min(begun, *(span[0] for span in spans if span), begun)
+
+
+def _awaited(shape: Shape) -> str:
+    """The pattern, and for a number the sign behind it: with a digit after that, it is a part of something longer."""
+    return rf"(?:{shape.pattern})[.,/-]?" if shape.kind in _NUMBERS else shape.pattern
 
 
 @functools.cache

@@ -98,3 +98,17 @@ _NO_DIGITS = bytes(b for b in range(256) if b not in b"0123456789")
 def digits(text: bytes) -> bytes:
     """Only the digits."""
     return text.translate(None, _NO_DIGITS)
+
+
+def escaped(text: str) -> str:
+    """Plain text as a pattern over bytes."""
+    return "".join(chr(b) if b < 0x80 else f"\\x{b:02x}" for b in re.escape(text).encode()).replace("\\ ", " ")
+
+
+def names(alternatives: str) -> str:
+    """A pattern of any of the words between "|", in any case; what is not ASCII also with a capital, or in capitals."""
+    words = sorted(set(alternatives.split("|")), key=len, reverse=True)  # the longest first
+    forms = dict.fromkeys(
+        form for w in words for form in ((w,) if w.isascii() else (w, w[:1].upper() + w[1:], w.upper()))
+    )
+    return f"(?i:{'|'.join(map(escaped, forms))})"

@@ -71,6 +71,27 @@ def test_every_cut_gives_the_same(text: str) -> None:
             assert "".join(redactor.feed(p) for p in some) + redactor.close() == whole
 
 
+@pytest.mark.parametrize("sign", ["-5", ".5", ",5", "/5", ".", "-a"])
+@pytest.mark.parametrize(
+    "number", ["06 12 34 56 78", "(415) 555-2671", "08-12 39 51", "192.0.2.7", "4242 4242 4242 4242"]
+)
+def test_what_stands_behind_a_number_is_waited_for(number: str, sign: str) -> None:
+    text, redactor = f"{number}{sign} ", Redactor()
+    assert "".join(map(redactor.feed, text)) + redactor.close() == redact(text)
+
+
+def test_what_ends_one_address_of_mail_begins_the_next() -> None:
+    text = "n@n.go@m.on@n.lo"
+    for i in range(len(text)):
+        redactor = Redactor()
+        assert redactor.feed(text[:i]) + redactor.feed(text[i:]) + redactor.close() == redact(text)
+
+
+def test_what_begins_within_an_address_of_mail_lets_no_part_of_it_go() -> None:
+    text, redactor = "n.wa@example.org? and more ", Redactor()
+    assert "".join(map(redactor.feed, text)) + redactor.close() == redact(text) == "[EMAIL_1]? and more "
+
+
 _BITS = st.sampled_from(
     [
         *PRIVATE,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from bench.redaction import HOSTILE, vary
 from bench.redaction_corpus import corpus
+from bench.redaction_held_out import held_out
 from ghostrouter.guard.here import Here, Trial
 from ghostrouter.guard.openings import beginnings
 from ghostrouter.guard.scan import SHAPES, Scanner, scanner
@@ -45,7 +46,7 @@ def _everything() -> Callable[[bytes, int], tuple[Trial, ...]]:
 
 
 PATIENT = Patient()
-BITS = [*HOSTILE, *(s.text for s in corpus(7) if len(s.text) < 120)]
+BITS = [*HOSTILE, *(s.text for s in (*corpus(7), *held_out(7)) if len(s.text) < 120)]
 
 
 def found_in(text: bytes, scan: Scanner) -> list[tuple[int, int, str]]:
@@ -62,7 +63,7 @@ def found_in(text: bytes, scan: Scanner) -> list[tuple[int, int, str]]:
 
 
 def test_of_the_corpus() -> None:
-    for sample in corpus(1):
+    for sample in (*corpus(1), *held_out(1)):
         if sample.kind != "pem":
             text = sample.text.encode()
             assert found_in(text, scanner()) == found_in(text, PATIENT)
