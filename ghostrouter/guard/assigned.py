@@ -39,9 +39,10 @@ NAME_PATH = re.compile(rb"[$@&*!]?[A-Za-z_]+(?:(?:\.|->|::|\?\.)[A-Za-z_]\w*)+[(
 INSERTED = re.compile(
     rb"[$%]?[{<(\[]|\$[A-Za-z_{(]|%[sd(]|https?:|/|\\|\.{2,}|[*xX.\-_#]+$|data:|\d{1,4}$|enc\[", re.IGNORECASE
 )
+# Names that stand in code, where the value may be a name, too.
+_OF_CODE = re.compile(rb"[_-]{0,2}pass|pw|[_.-]", re.IGNORECASE)
 # A form's next field, or a sign in HTML.
 _NEXT = re.compile(rb"&[A-Za-z0-9_.-]+=|&(?:amp|quot|lt|gt|#\d+);|&&")
-ASIAN = re.compile(rb"[\xe3-\xef][\x80-\xbf]{2}")
 _CLOSING = b".,:!?)]}|"
 _CALLING = (b"(", b"[")  # what follows is a function's or a list's
 _PARTING = (b" ", b"", b"\n", b";", b",", b"&")
@@ -53,9 +54,6 @@ _SIGN = re.compile(rb"[^A-Za-z0-9\x80-\xff._/-]")
 def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     text, (begin, end) = match.string, match.span("value")
     given, quote, value, closed = match.group("given", "quote", "value", "closed")
-    if not ASIAN.match(value) and not quote:
-        value = ASIAN.split(value, maxsplit=1)[0]
-        end = begin + len(value)
     parted = None if closed else _NEXT.search(value)
     if parted:
         value = value[: parted.start()]
@@ -69,7 +67,7 @@ def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
         or after in _CALLING
         or b"(" in value
         or STOP.fullmatch(value)
-        or NAME_PATH.fullmatch(value)
+        or (NAME_PATH.fullmatch(value) and (_OF_CODE.match(text, match.start()) or not _DIGIT.search(value)))
     ):
         return None
     has_digit = _DIGIT.search(value) is not None
@@ -163,14 +161,14 @@ _GROUPS = rf"(?i:[_.-]?pass(?:word|wd)?|pwd|pw){_GIVEN}{_QUOTE}([a-z]{{4}}(?: [a
 _BETWEEN_QUOTES = r"[^\x00-\x20\x22\x27\\]"
 _QUOTED = rf"(?i:{_KEYS}){_GIVEN}\\{{0,3}}[\x22\x27](?P<value>[^\x00-\x20\x22\x27`<>\\]{{16,256}}+)\\{{0,3}}[\x22\x27]"
 # Names that end with what means other things, too: `_pass`, `pw`, `_key`, `appKey`, ` PAT`.
-_SHORT = r"[_.-](?i:pass|pw|psw)|\b(?i:pw)"
+_SHORT = r"[_.-](?i:pass|pw|psw|auth)|\b(?i:pw)"
 _KEY = r"(?:\b|_)(?i:key|pat|salt|auth)|[a-z]Key"
 _HEADER = r"(?i:authorization)" + _QUOTE + r"[ \t]{0,4}[:=,][ \t]{0,4}" + _QUOTE + r"(?:[A-Za-z-]{1,24}[ \t]{1,4}){0,2}"
 
 SHAPES = (
     Shape("PASSWORD", _PHRASE, inside, start="(?i:passphrase)"),
     Shape("PASSWORD", _GROUPS, inside),
-    _given("PASSWORD", _password, _assigned("--?(?:password|passwd|pass|pwd)", "[ ]")),
+    _given("PASSWORD", _password, _assigned("--?(?:password|passwd|pass|pwd)|requirepass|masterauth", "[ ]")),
     _given("PASSWORD", _password, _assigned(names(PASSWORDS))),
     _given("PASSWORD", _password, _assigned(_SHORT)),
     Shape("PASSWORD", rf"{names(PASSWORDS)}(?P<given>{_GIVEN})(?P<quote>[\x22\x27])(?P<value>{_BETWEEN_QUOTES}{{4,128}}+)(?P<closed>[\x22\x27])", _password, start=rf"{names(PASSWORDS)}{_GIVEN}[\x22\x27]{_BETWEEN_QUOTES}{{4}}"),

@@ -173,7 +173,11 @@ _UNIT = r"(?:,? (?:Apt|Apartment|Suite|Ste|Unit|Flat|Floor|Fl|Room|#)\.? ?#?[A-Z
 _PLACE = rf"(?:[A-Z]|{WIDE})(?:[a-z'.-]|\xe2\x80\x99|{WIDE}){{1,20}}"
 _TOWN = rf"{_PLACE}(?:[ -](?:{_SMALL}[ -])?{_PLACE}){{0,3}}"
 _POSTCODE = r"[A-Z]{1,2}\d[A-Z0-9]? \d[A-Z]{2}"
-_REGION = rf"(?:(?:,| in)? {_TOWN}(?:,? (?:[A-Z]{{2,3}} (?:\d{{5}}(?:-\d{{4}})?|\d{{4}}|[A-Z]\d[A-Z] ?\d[A-Z]\d)|\d{{4,5}}|{_POSTCODE}))?)?"
+_STATE = r"[A-Z]{2,3} (?:\d{5}(?:-\d{4})?|\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d)"
+_LINE = r",?[ ]?(?:\r?\n|\\n)[ ]{0,8}"
+_REGION = (
+    rf"(?:{_LINE}{_TOWN},? (?:{_STATE}|{_POSTCODE})|(?:(?:,| in)? {_TOWN}(?:,? (?:{_STATE}|\d{{4,5}}|{_POSTCODE}))?))?"
+)
 _ENGLISH = (
     "(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|Way|Parkway|Pkwy"
     "|Highway|Hwy|Close|Crescent|Cres|Alley|Circle|Cir|Trail|Mews|Gardens|Grove|Hill|Row|Walk|Broadway|Esplanade)"
@@ -181,7 +185,7 @@ _ENGLISH = (
 _BREAK = r"(?:,? |,?[ ]?(?:\r?\n|\\n)[ ]{0,8})"
 _ZIP_TOWN = rf"(?:(?:{_BREAK}(?:[A-Z]{{1,2}}-)?(?:\d{{4,5}}|\d{{3}} \d{{2}}|\d{{2}}-\d{{3}}|\d{{4}} [A-Z]{{2}}|\d{{5}}-\d{{3}}|\d{{4}}-\d{{3}}) {_TOWN})|(?:,| -) {_TOWN}(?: -|/|,) ?[A-Z]{{2}}(?:,? (?:CEP:? )?\d{{5}}-?\d{{3}})?|,(?: \xd0\xb3\.)? {_TOWN}, \d{{6}})"
 _HOUSE = r"\d{1,4}(?:[ -]?[a-zA-Z]\b)?(?:[-/]\d{1,4})?"
-_GERMAN = rf"(?:[A-Z]|{WIDE})(?:[a-z.-]|-[A-Z]|{WIDE})+(?:-(?:Stra\xc3\x9fe|Strasse|Str\.|Weg|Allee|Platz|Ring|Damm|Ufer)|stra(?:\xc3\x9f|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer|chaussee|steig|stieg|pfad|graben|br\xc3\xbccke|promenade|singel|steeg|v\xc3\xa4g|torg|plads|str\xc3\xa6de|vegen|bakken|straat|laan|plein|gracht|kade|dijk|gatan|v\xc3\xa4gen|gata|gaten|veien|vej|gade|katu|tie)"
+_GERMAN = rf"(?:(?:[A-Z]|{WIDE})(?:[a-z]|{WIDE})+er (?:Stra\xc3\x9fe|Strasse|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer|Gasse)|(?:[A-Z]|{WIDE})(?:[a-z.-]|-[A-Z]|{WIDE})+(?:-(?:Stra\xc3\x9fe|Strasse|Str\.|Weg|Allee|Platz|Ring|Damm|Ufer)|stra(?:\xc3\x9f|ss)e|str\.|weg|allee|platz|gasse|ring|damm|ufer|chaussee|steig|stieg|pfad|graben|br\xc3\xbccke|promenade|singel|steeg|v\xc3\xa4g|torg|plads|str\xc3\xa6de|vegen|bakken|straat|laan|plein|gracht|kade|dijk|gatan|v\xc3\xa4gen|gata|gaten|veien|vej|gade|katu|tie))"
 _ROMANCE = (
     r"(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Bb]d|[Aa]ll\xc3\xa9e|[Cc]hemin|[Ii]mpasse|[Qq]uai|[Pp]lace|Calle|C/|Avenida|Av\.|Avda\.|Plaza|Paseo|Carrer|Rambla"
     r"|Via|Viale|Piazza|Corso|Vicolo|Rua|R\.|Pra\xc3\xa7a|Alameda|Travessa|ul\.|ulica|al\.|\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0|\xd0\xbf\xd1\x80\.|\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81\xd0\xbf\xd0\xb5\xd0\xba\xd1\x82)"

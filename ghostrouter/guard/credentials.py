@@ -152,6 +152,7 @@ _LINES = r"(?:\\{1,3}[rn]|[\r\n])"
 _PUTTY = rf"Private-Lines: \d{{1,3}}{_LINES}{{1,4}}([A-Za-z0-9+/=]{{12,}}+)"
 _OFFICE = r"https://[a-z0-9-]{1,40}\.webhook\.office\.com/webhookb2/"
 _TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{33})"
+_AWS_PAIR = r"\b(?:AKIA|ASIA)[A-Z2-7]{16}[ ,;:|/\x22\x27\t]{1,5}[A-Za-z0-9+/]{40}"
 _TWILIO = r"[\x22\x27,: ]{1,5}[0-9a-f]{32}"
 # Keys of Azure's services know themselves by what stands at a place of theirs.
 _AZURE, _DEVOPS = r"JQQJ99[A-Za-z0-9]{26}", r"AZDO[A-Za-z0-9]{4}"
@@ -167,6 +168,7 @@ SHAPES = (
     Shape("API_KEY", rf"{_BEARER}([A-Za-z0-9._~+/=-]{{16,}}+)", _bearer, rb"[A-Za-z0-9._~+/=-]*+", rf"{_BEARER}[A-Za-z0-9._~+/=-]{{16}}"),
     Shape("API_KEY", rf"{_OFFICE}([A-Za-z0-9/@-]{{20,200}}+)", inside, start=_OFFICE),
     Shape("API_KEY", _TELEGRAM, inside),
+    Shape("API_KEY", _AWS_PAIR, _fixed),
     Shape("API_KEY", rf"AC[0-9a-f]{{32}}{_TWILIO}", _of_an_account, core=_TWILIO),
     Shape("API_KEY", rf"{_ANY_BASE64}[A-Za-z0-9+/_=%,-]{{40,1000}}+", all_of, rb"[A-Za-z0-9+/_=%,-]*+", rf"{_ANY_BASE64}[A-Za-z0-9+/_=%-]{{40}}"),
     Shape("API_KEY", rf"[A-Za-z0-9]{{52}}{_AZURE}", _with_before(52), core=_AZURE),

@@ -15,6 +15,9 @@ from ghostrouter.guard.shape import Accept, Shape
 _KEPT = 4096
 _DIGITS, _SMALL, _CAPITALS = (s.encode() for s in (string.digits, string.ascii_lowercase, string.ascii_uppercase))
 
+_ALL, _NUMBERS = frozenset(range(256)), frozenset(_DIGITS)
+_WORDS = frozenset(b for b in _ALL if b > 0x7F or chr(b).isalpha())
+
 # What is looked for closely at a place: `re`'s match, the closer look, the shape.
 Trial = tuple[Callable[[bytes, int], "re.Match[bytes] | None"], Accept, Shape]
 
@@ -40,15 +43,15 @@ class Here:
     """Tells which of some shapes may begin at a place; more may be named than do."""
 
     def __init__(self, shapes: Sequence[Shape]) -> None:
-        signs, words, numbers = (
-            _Table(shapes, 1, ()),
-            _Table(shapes, 5, (_DIGITS,)),
-            _Table(shapes, 20, (_DIGITS, _SMALL, _CAPITALS)),
-        )
-        self._tables = [
-            numbers if byte in _DIGITS else words if byte > 0x7F or chr(byte).isalpha() else signs
-            for byte in range(256)
-        ]
+        firsts = [openings.first_bytes(s.core or s.pattern) for s in shapes]
+
+        def table(depth: int, kinds: Sequence[bytes], among: frozenset[int]) -> _Table:
+            return _Table([s for s, first in zip(shapes, firsts, strict=True) if first & among], depth, kinds)
+
+        signs = table(1, (), _ALL - _WORDS - _NUMBERS)
+        words = table(5, (_DIGITS,), _WORDS)
+        numbers = table(20, (_DIGITS, _SMALL, _CAPITALS), _NUMBERS)
+        self._tables = [numbers if byte in _NUMBERS else words if byte in _WORDS else signs for byte in range(256)]
 
     def __call__(self, text: bytes, at: int) -> tuple[Trial, ...]:
         """The shapes, in their order."""

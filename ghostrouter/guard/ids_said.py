@@ -92,7 +92,7 @@ def _announced(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """The longest number that the name may announce."""
     text, begin = match.string, match.start("number")
     best = begin
-    for number, valid in _rules()[match["name"].decode().lower()]:
+    for number, valid in _rules()[(match["short"] or match["long"]).decode().lower()]:
         found = number.match(text, begin, match.end())
         if found is None or (found.end() < len(text) and text[found.end()] in WORD_BYTES):
             continue
@@ -101,12 +101,15 @@ def _announced(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return (begin, best) if best > begin else None
 
 
-_NAMES = "|".join(sorted({name for said, _, _ in _RULES for name in said.split("|")}, key=len, reverse=True))
+_NAMES = sorted({name for said, _, _ in _RULES for name in said.split("|")})
+_SHORT = "|".join(name for name in _NAMES if len(name) < 5 and name.isascii())  # which other words may end with
+_LONG = "|".join(name for name in _NAMES if len(name) >= 5 or not name.isascii())
+_NAME = rf"(?:(?:\b|_)(?P<short>{names(_SHORT)})|(?P<long>{names(_LONG)}))"
 # Signs, those of other scripts by their bytes (： º ° № – — 是 は), and at most two words.
 _SIGNS = r"[ \t.:#=\x22\x27/>_\xef\xbc\x9a\xc2\xba\xb0\xe2\x84\x96\x80\x93\x94\xe6\x98\xaf\xe3\x81-]"
 _WORDS = r"(?i:is|ist|lautet|es|est|jest|je|to|er|number|nummer|numero|numer|nr|no|num|id|code|card)"
-_SAID = rf"(?P<name>{names(_NAMES)}){_SIGNS}{{1,8}}(?:{_WORDS}{_SIGNS}{{1,8}}){{0,2}}"
-_START = rf"{names(_NAMES)}{_SIGNS}+(?:{_WORDS}{_SIGNS}+){{0,2}}[A-Z0-9](?:[ ./()+-]?[A-Z0-9kx]){{5}}"
+_SAID = rf"{_NAME}{_SIGNS}{{1,8}}(?:{_WORDS}{_SIGNS}{{1,8}}){{0,2}}"
+_START = rf"{_NAME}{_SIGNS}+(?:{_WORDS}{_SIGNS}+){{0,2}}[A-Z0-9](?:[ ./()+-]?[A-Z0-9kx]){{5}}"
 
 SHAPES = (
     Shape(

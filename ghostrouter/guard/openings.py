@@ -54,6 +54,30 @@ def possible(pattern: str, kinds: Sequence[bytes]) -> str:
     return rf"(?:{_whole(choice)}|{_begins(choice)}\z)"
 
 
+def first_bytes(pattern: str) -> frozenset[int]:
+    """The bytes that a match may begin with."""
+    return _firsts(_parse(pattern))[0]
+
+
+def _firsts(choice: _Choice) -> tuple[frozenset[int], bool]:
+    """Those, and whether there is a way without any."""
+    found: set[int] = set()
+    empty = False
+    for way in choice.ways:
+        for item in way:
+            if item.what == _WORD_EDGE:
+                continue
+            begins, none = (_bytes_of(item.what), False) if isinstance(item.what, str) else _firsts(item.what)
+            found |= begins
+            if item.least and not none:
+                break
+        else:
+            empty = True
+    if choice.any_case:
+        found |= {ord(case) for byte in found if byte < 0x80 for case in (chr(byte).lower(), chr(byte).upper())}
+    return frozenset(found), empty
+
+
 def _loosened(choice: _Choice) -> _Choice:
     def loosened(item: _Item) -> _Item:
         what = _loosened(item.what) if isinstance(item.what, _Choice) else item.what

@@ -2,7 +2,7 @@
 
 import re
 
-from ghostrouter.guard.shape import WORD_BYTES, Accept, Shape, digits, names
+from ghostrouter.guard.shape import CJK, WORD_BYTES, Accept, Shape, digits, names
 from ghostrouter.guard.words import TELEPHONES, TELEPHONES_OR_MORE
 
 _DATED = re.compile(
@@ -60,6 +60,7 @@ _FIXED = (
     r"|\b0\d{1,3}-\d{2,3} \d{2} \d{2}"  # Sweden
     r"|\b0\d{2,3}(?: \d{2}){3}"  # Belgium
     r"|\b\(?0\d{2,3}\)? \d{3} \d{2} \d{2}"  # Switzerland, Turkey
+    r"|\(0\d{1,4}\) \d{2,4} \d{2,4}(?: \d{2,4})?"
     r"|\b0\d \d{4} \d{4}"  # Australia, Japan
     r"|\b8[ -]?\(?9\d{2}\)?[ -]\d{3}[ -]?\d{2}[ -]?\d{2}"  # Russia, Kazakhstan
     r"|\b1[3-9]\d[ -]\d{4}[ -]\d{4}"  # China
@@ -74,8 +75,14 @@ def _after(words: str, accept: Accept) -> Shape:
     return Shape("PHONE", rf"{name}{_BETWEEN}{_NUMBER}", accept, start=rf"{name}{_BEGINS}")
 
 
+def _mobile(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    begin, end = match.span(1)
+    return None if end < len(match.string) and match.string[end] in WORD_BYTES else (begin, end)
+
+
 SHAPES = (
     Shape("PHONE", _FIXED, _national),
+    Shape("PHONE", rf"{CJK}(?:\xef\xbc\x9a|[ :])?(1[3-9]\d{{9}})", _mobile),
     _after(TELEPHONES, _called),
     _after(TELEPHONES_OR_MORE, _perhaps),
 )

@@ -22,8 +22,8 @@ _US_TOWN = rf"{_CAP}(?: {_CAP}){{0,3}}"
 _STATE = r",? [A-Z]{2,3} (?:\d{5}(?:-\d{4})?|[A-Z]\d[A-Z] ?\d[A-Z]\d)"
 _UNIT = r"(?:,? (?:Apt|Suite|Ste|Unit|#)\.? ?[A-Za-z0-9-]{1,6})?"
 _US_STREET = rf"\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?{_CAP}(?: {_CAP}){{0,4}}{_UNIT}{_BREAK}{_US_TOWN}"
-_BEFORE_STATE = re.compile(rf"(?<![A-Za-z0-9.,-]){_US_STREET}\Z".encode())
-_BACK = 64  # bytes
+_LETTERS = rf"{_LETTER}+"
+_US_START = rf"\b\d{{1,5}}[A-Za-z]? (?:[NSEW]\.? )?{_LETTERS}(?: {_LETTERS}){{0,4}}{_UNIT}{_BREAK}{_LETTERS}(?: {_LETTERS}){{0,3}},? [A-Z]{{2,3}} [A-Z0-9]"
 
 # 丁 番 号 號 の 之 弄 栋 棟 幢 楼 樓 室 单 层 座
 _COUNTED = "|".join(map(escaped, "丁番号號の之弄栋棟幢楼樓室单层座"))
@@ -42,15 +42,6 @@ _CHINESE = re.compile(
     "[一-鿿]{2,10}?[市州县縣区區][一-鿿]{0,16}?[路街道巷弄村镇里段園园厦城苑座] ?[0-9０-９]{1,5}(?:[号號弄栋棟幢楼樓室之层座]|单元)"
     "(?:[院之]|[A-Z]?[0-9]{1,5}(?:号楼|[号號楼樓室栋棟幢层座]|单元)|[A-Z]座){0,6}"
 )
-
-
-def _by_state(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """From the town's number back to the house's."""
-    text, (at, end) = match.string, match.span()
-    if end < len(text) and text[end : end + 1].isalnum():
-        return None
-    street = _BEFORE_STATE.search(text[max(0, at - _BACK) : at])
-    return (max(0, at - _BACK) + street.start(), end) if street else None
 
 
 def _asian(match: "re.Match[bytes]") -> tuple[int, int]:
@@ -91,8 +82,8 @@ _POSTCODE = r"\xe3\x80\x92 ?\d{3}-\d{4}(?: |\xe3\x80\x80|\r?\n|\\n)?"
 
 SHAPES = (
     Shape("ADDRESS", rf"{_OF_THE} {_CAP}(?:[ -]{_CAP}){{0,2}} {_HOUSE}{_BREAK}{_ZIP} {_TOWN}", trimmed, start=rf"{_OF_THE} {_CAP}(?:[ -]{_CAP}){{0,2}} \d"),
-    Shape("ADDRESS", rf"{_ACCENTED}(?: {_CAP})? {_BEHIND} (?:[Nn]o:? ?)?{_HOUSE}(?:{_BREAK}{_ZIP} {_TOWN})?", trimmed, start=rf"{_ACCENTED}(?: {_CAP})? {_BEHIND} (?:[Nn]o:? ?)?\d"),
-    Shape("ADDRESS", rf"{_US_STREET}{_STATE}", _by_state, core=_STATE),
+    Shape("ADDRESS", rf"{_ACCENTED}(?: {_CAP})? {_BEHIND} (?:[Nn]o:? ?)?{_HOUSE}(?:{_BREAK}{_ZIP} {_TOWN})?", trimmed, start=rf"(?:[A-Z]{_LETTER}*)?{WIDE}{_LETTER}+(?: {_CAP})? {_BEHIND} (?:[Nn]o:? ?)?\d"),
+    Shape("ADDRESS", rf"\b{_US_STREET}{_STATE}", trimmed, start=_US_START),
     Shape("ADDRESS", rf"{_RUN}{_PART}{{0,24}}", _asian, start=_RUN),
     Shape("ADDRESS", rf"{_POSTCODE}({_RUN}{_PART}{{0,24}})", _coded, start=_POSTCODE),
     Shape("ADDRESS", _KOREAN, trimmed, start=_KOREAN_TOWN),

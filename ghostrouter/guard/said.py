@@ -2,7 +2,7 @@
 
 import re
 
-from ghostrouter.guard.assigned import ASIAN, INSERTED, NAME_PATH, STOP, STRONG_KEYS, drawn
+from ghostrouter.guard.assigned import INSERTED, NAME_PATH, STOP, STRONG_KEYS, drawn
 from ghostrouter.guard.shape import Accept, Shape, names
 from ghostrouter.guard.words import PASSWORDS, SAYS
 
@@ -18,17 +18,31 @@ _HARD = 8  # characters of a password that has no sign, and letters of one case 
 
 
 def _told(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """Letters and digits that are no word, nor a name of something else."""
-    begin, value = match.start("value"), match["value"]
-    if not ASIAN.match(value):
-        value = ASIAN.split(value, maxsplit=1)[0]
-    value = value.rstrip(_CLOSING)
-    if len(value) < 6 or not _DIGIT.search(value) or not _LETTER.search(value) or _WORDY.search(match["words"]):
+    """What follows the first word that says that it does, and is neither a word nor a name of something else."""
+    if _WORDY.search(match["words"]):
         return None
+    for said in _TELLING.finditer(match.string, match.start("words"), match.end()):
+        begin, value = said.start(1), said[1].rstrip(_CLOSING)
+        if _is_secret(value):
+            return begin, begin + len(value)
+    return None
+
+
+def _is_secret(value: bytes) -> bool:
+    """Letters and digits, with a sign or of both cases, or many."""
+    if len(value) < 6 or not _DIGIT.search(value) or not _LETTER.search(value) or b"(" in value:
+        return False
     plain = not _SIGN.search(value) and (value.islower() or value.isupper()) and len(value) < _HARD
-    if plain or b"(" in value or any(p.match(value) for p in (INSERTED, _NO_SECRET)) or NAME_PATH.fullmatch(value):
-        return None
-    return begin, begin + len(value)
+    return not plain and not any(p.match(value) for p in (INSERTED, _NO_SECRET)) and not NAME_PATH.fullmatch(value)
+
+
+_MIXED = re.compile(rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[^0-9]*[0-9]")
+
+
+def _beside(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Right behind the name, and nothing but a password."""
+    begin, value = match.start(1), match[1].rstrip(_CLOSING)
+    return (begin, begin + len(value)) if len(value) >= _HARD and _MIXED.match(value) and _is_secret(value) else None
 
 
 def _random(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -51,6 +65,7 @@ _VALUE = r"[^\x00-\x20\x22\x27`,&<>\\]"
 _QUOTE = r"\\{0,3}[\x22\x27`]"
 _SAYING = rf"(?: ?(?::|=|->|\xe2\x80[\x93\x94]|\xe2\x86\x92)[ \t]{{0,4}}| {names(SAYS)}[ \t:]{{1,4}})"
 _MOST = 128
+_TELLING = re.compile(rf"{_SAYING}(?:{_QUOTE})?({_VALUE}{{6,}}+)".encode("ascii"))
 _GAP = r"[ \t\r\n]"
 _WHO = r"\b(?i:login|user|username|account|role)"
 _NAME = r"(?i:password|passwd|pass|pwd|pw)"
@@ -60,13 +75,14 @@ _BY = r"\b(?i:identified (?:with [A-Za-z0-9_\x27\x22]{1,40} )?by (?:password )?)
 def _sentence(kind: str, name: str, words: int, accept: Accept, least: int) -> Shape:
     """A name, some words, what says that it follows, and the value."""
     told = rf"{_SAYING}(?:{_QUOTE})?"
-    before = rf"{name}(?P<words> {_WORDS}{{1,{words}}}?){told}"
+    before = rf"{name}(?P<words> {_WORDS}{{1,{words}}}){told}"
     return Shape(
         kind, rf"{before}(?P<value>{_VALUE}{{{least},{_MOST}}}+)", accept, start=rf"{before}{_VALUE}{{{least}}}"
     )
 
 
 SHAPES = (
+    Shape("PASSWORD", rf"{names(PASSWORDS)} ({_VALUE}{{8,128}}+)", _beside, start=rf"{names(PASSWORDS)} {_VALUE}{{8}}"),
     _sentence("PASSWORD", names(PASSWORDS), 50, _told, 6),
     _sentence("API_KEY", f"(?i:{STRONG_KEYS})", 70, _random, 20),
     Shape(

@@ -1,12 +1,15 @@
 """The beginnings of a pattern are the prefixes of what it matches."""
 
+import re
+
 import pytest
 import re2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ghostrouter.guard.openings import beginnings, whole
+from ghostrouter.guard.openings import beginnings, first_bytes, whole
 from ghostrouter.guard.scan import SHAPES
+from ghostrouter.guard.shape import Shape
 
 CASES = [
     ("ab{2,3}c", "abbc"),
@@ -34,3 +37,10 @@ def test_of_every_shape(shape: object, data: st.DataObject) -> None:
     begun = re2.compile(beginnings(pattern).encode(), options)
     cut = data.draw(st.integers(1, len(text)))
     assert begun.fullmatch(text[:cut])
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=range(len(SHAPES)))
+def test_every_match_begins_with_one_of_the_first_bytes(shape: Shape) -> None:
+    pattern = shape.core or shape.pattern
+    begun = re.compile(beginnings(pattern).encode(), re.DOTALL)
+    assert {i for i in range(256) if begun.fullmatch(bytes((i,)))} <= first_bytes(pattern)
