@@ -98,16 +98,16 @@ def _with_before(count: int) -> Accept:
     return accept
 
 
-_ACCOUNT = re.compile(rb"\bAC[0-9a-f]{32}\Z")
-_TOKEN = 32
+_ACCOUNT = re.compile(rb"\bAC[0-9a-f]{32}[\x22\x27,: ]{1,5}\Z")
+_ACCOUNT_BYTES = 40  # with what stands between the two, and a byte before
 
 
 def _of_an_account(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Twilio's token, behind the account's number."""
     text, (begin, end) = match.string, match.span()
-    if not _ACCOUNT.search(text, max(0, begin - _TOKEN - 3), begin) or (end < len(text) and text[end] in WORD_BYTES):
+    if in_word(text, end) or not _ACCOUNT.search(text, max(0, begin - _ACCOUNT_BYTES), begin):
         return None
-    return end - _TOKEN, end
+    return begin, end
 
 
 def inside(match: "re.Match[bytes]") -> tuple[int, int]:
@@ -153,7 +153,7 @@ _PUTTY = rf"Private-Lines: \d{{1,3}}{_LINES}{{1,4}}([A-Za-z0-9+/=]{{12,}}+)"
 _OFFICE = r"https://[a-z0-9-]{1,40}\.webhook\.office\.com/webhookb2/"
 _TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{33})"
 _AWS_PAIR = r"\b(?:AKIA|ASIA)[A-Z2-7]{16}[ ,;:|/\x22\x27\t]{1,5}[A-Za-z0-9+/]{40}"
-_TWILIO = r"[\x22\x27,: ]{1,5}[0-9a-f]{32}"
+_TWILIO = r"\b[0-9a-f]{32}"
 # Keys of Azure's services know themselves by what stands at a place of theirs.
 _AZURE, _DEVOPS = r"JQQJ99[A-Za-z0-9]{26}", r"AZDO[A-Za-z0-9]{4}"
 _ANY_BASE64 = rf"\b(?:{'|'.join(_BASE64_PREFIXES)})"
@@ -169,7 +169,7 @@ SHAPES = (
     Shape("API_KEY", rf"{_OFFICE}([A-Za-z0-9/@-]{{20,200}}+)", inside, start=_OFFICE),
     Shape("API_KEY", _TELEGRAM, inside),
     Shape("API_KEY", _AWS_PAIR, _fixed),
-    Shape("API_KEY", rf"AC[0-9a-f]{{32}}{_TWILIO}", _of_an_account, core=_TWILIO),
+    Shape("API_KEY", rf"AC[0-9a-f]{{32}}[\x22\x27,: ]{{1,5}}{_TWILIO}", _of_an_account, core=_TWILIO),
     Shape("API_KEY", rf"{_ANY_BASE64}[A-Za-z0-9+/_=%,-]{{40,1000}}+", all_of, rb"[A-Za-z0-9+/_=%,-]*+", rf"{_ANY_BASE64}[A-Za-z0-9+/_=%-]{{40}}"),
     Shape("API_KEY", rf"[A-Za-z0-9]{{52}}{_AZURE}", _with_before(52), core=_AZURE),
     Shape("API_KEY", rf"[A-Za-z0-9]{{76}}{_DEVOPS}", _with_before(76), core=_DEVOPS),
