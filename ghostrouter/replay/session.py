@@ -69,7 +69,6 @@ class Session:
         self.finish: FinishReason | None = None
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
-        self._keys = 0  # numbers of segments that are used up
 
     @classmethod
     def restore(
@@ -86,7 +85,6 @@ class Session:
             session.finish = growth.finish
         for segment in session.segments:
             segment.settled = len(segment.tokens) if ask.streaming else 0
-            session._keys = segment.key.segment + 1
         session._scanner.push("".join(s.text for s in session.segments))
         return session
 
@@ -217,8 +215,9 @@ class Session:
         self.current.lost = lost
 
     def _next_key(self) -> SegmentKey:
-        self._keys += 1
-        return SegmentKey(self.id, self._keys - 1)
+        """A number is used once, also that of a segment which was withdrawn."""
+        used = (s.key.segment for segment in self.segments for s in (segment, segment.lost) if s)
+        return SegmentKey(self.id, max(used, default=-1) + 1)
 
     def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
         kept, sampling = self.kept_tokens, self.ask.sampling
