@@ -16,7 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from ghostrouter.catalog.rows import Listing, Model, Provider, listings, providers
+from ghostrouter.catalog.rows import Listing, Model, Provider, either, listings, providers
 
 TABLE = "litellm/model_prices_and_context_window_backup.json"
 # What the table puts before a model's name; a provider that is not here has no rows in it.
@@ -81,11 +81,11 @@ def _prices(provider: str, model: Model, theirs: Mapping[str, Any]) -> Iterator[
     pairs = {
         "prompt": (prompt, told),
         "completion": (model.completion or 0.0, _usd(theirs, "output_cost_per_token") or 0.0),
-        "cached": (_either(model.cached, prompt), _either(_usd(theirs, "cache_read_input_token_cost"), told)),
+        "cached": (either(model.cached, prompt), either(_usd(theirs, "cache_read_input_token_cost"), told)),
     }
     written = None if provider in WRITE_WHEN_ASKED else _usd(theirs, "cache_creation_input_token_cost")
     if written or model.cache_write is not None:
-        pairs["cache_write"] = (_either(model.cache_write, prompt), written or told)
+        pairs["cache_write"] = (either(model.cache_write, prompt), written or told)
     if fees := theirs.get("search_context_cost_per_query") if model.request_usd else None:
         pairs["request_usd"] = (model.request_usd, fees["search_context_size_low"])
     for field, (ours, their) in pairs.items():
@@ -112,7 +112,7 @@ def _abilities(provider: Provider, model: Model, theirs: Mapping[str, Any]) -> I
     """What a row claims and the table denies; what a row denies by itself and the table knows of."""
     for field, word in _ABLE.items():
         usual, own, told = getattr(provider, field), getattr(model, field), theirs.get(f"supports_{word}")
-        if _either(own, usual) and told is False:
+        if either(own, usual) and told is False:
             yield field, True, False, False
         if usual and own is False and told:
             yield field, False, True, True
@@ -123,10 +123,6 @@ def _abilities(provider: Provider, model: Model, theirs: Mapping[str, Any]) -> I
 def _usd(theirs: Mapping[str, Any], key: str) -> float | None:
     """US dollars per million tokens."""
     return None if theirs.get(key) is None else round(float(theirs[key]) * 1e6, 6)
-
-
-def _either(own: Any, usual: Any) -> Any:
-    return usual if own is None else own
 
 
 def _fetched(folder: Path) -> tuple[str, dict[str, Any]]:

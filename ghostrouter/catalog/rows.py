@@ -107,5 +107,10 @@ def model(provider: str, name: str) -> Model | None:
     return listing.models.get(name) if listing else None
 
 
+def either(own: Any, usual: Any) -> Any:
+    """What a row says itself, else what is usual."""
+    return usual if own is None else own
+
+
 def _read(name: str) -> Any:
     return yaml.safe_load(files(__package__).joinpath(name).read_text("utf-8"))

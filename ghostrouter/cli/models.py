@@ -11,10 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from ghostrouter.catalog.rows import listings, providers
+from ghostrouter.catalog.rows import either, listings, providers
 from ghostrouter.config import is_set_up
 
-_ABILITIES = ("tools", "json_schema", "json_object", "vision")
 _ABLE = {
     "tools": ("t", "tools"), "json_schema": ("s", "JSON schemas"), "json_object": ("j", "JSON"),
     "vision": ("v", "pictures"), "top_logprobs": ("l", "log-probabilities"),
@@ -47,7 +46,7 @@ def _rows() -> Iterator[dict[str, Any]]:
             yield {**same, "model": None, "source": provider.source, "as_of": str(provider.as_of)}
             continue
         for called, model in listing.models.items():
-            able = {f: _either(getattr(model, f), getattr(provider, f)) for f in _ABILITIES}
+            able = {f: either(getattr(model, f), getattr(provider, f)) for f in _ABLE}
             yield {
                 **same,
                 "model": f"{name}/{called}",
@@ -58,18 +57,13 @@ def _rows() -> Iterator[dict[str, Any]]:
                 "cached_usd_per_mtok": model.cached,
                 "cache_write_usd_per_mtok": model.cache_write,
                 "request_usd": model.request_usd,
-                "continues": _either(model.continues, provider.continues),
-                "top_logprobs": _either(model.top_logprobs, provider.top_logprobs),
+                "continues": either(model.continues, provider.continues),
                 **able,
                 "note": model.note,
                 "source": listing.source,
                 "checked": listing.checked,
                 "as_of": str(listing.as_of),
             }
-
-
-def _either(own: Any, usual: Any) -> Any:
-    return usual if own is None else own
 
 
 def _print(rows: list[dict[str, Any]], console: Console) -> None:
