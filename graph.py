@@ -12,13 +12,13 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
+from deployments.cloud.discover_models import with_listed
 from deployments.cloud_pool import CloudPool
-from deployments.engine_arguments import engine_arguments, environment
+from deployments.engine.vllm_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
-from deployments.guard import Guard
 from deployments.ingress import Ingress
-from deployments.listing import with_listed
 from deployments.local_engine import LocalEngine
+from deployments.quotas import Quotas
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
 from ghostrouter.config import GraphConfig, LocalModel
@@ -28,7 +28,7 @@ from ghostrouter.detect.calibration import Calibration
 _LIGHT = {"num_cpus": 0.05}
 # No line in the log for every call between deployments: there are hundreds a second.
 _QUIET = {"enable_access_log": False}
-_AFFINITY = RequestRouterConfig(request_router_class="deployments.affinity:AffinityRouter")
+_AFFINITY = RequestRouterConfig(request_router_class="deployments.engine.affinity:AffinityRouter")
 
 
 def build(args: dict[str, Any]) -> serve.Application:
@@ -80,7 +80,7 @@ def build(args: dict[str, Any]) -> serve.Application:
             traces_kept=config.sessions.traces_kept,
             life=secrets.token_hex(8),
         ),
-        guard=_guard(config),
+        quotas=_quotas(config),
         calibrations=calibrations,
     )
 
@@ -90,12 +90,12 @@ def _streams(config: GraphConfig) -> dict[str, Any]:
     return {"max_ongoing_requests": 1000, "graceful_shutdown_timeout_s": config.sessions.hard_timeout_s}
 
 
-def _guard(config: GraphConfig) -> serve.Application | None:
+def _quotas(config: GraphConfig) -> serve.Application | None:
     """One replica that counts for all ingresses; none where nothing is to be counted."""
     if not config.access.keys and not config.budgets.limits:
         return None
     options = {"max_ongoing_requests": 1000, "num_replicas": 1}
-    return _deploy(Guard, "Guard", options=options, access=config.access, budgets=config.budgets)
+    return _deploy(Quotas, "Quotas", options=options, access=config.access, budgets=config.budgets)
 
 
 def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:

@@ -8,9 +8,9 @@ from itertools import count
 from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.v1.engine.async_llm import AsyncLLM
 
-from deployments.engine_arguments import engine_arguments
-from deployments.local_engine import VllmEngine
-from deployments.token_source import TokenSource
+from deployments.engine.token_source import TokenSource
+from deployments.engine.vllm_arguments import engine_arguments
+from deployments.local_engine import VllmSteps
 from ghostrouter.config import LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.replay.tokenizers import ChatTokenizer
@@ -21,7 +21,7 @@ _numbers = count()
 
 @asynccontextmanager
 async def started(model: LocalModel) -> AsyncIterator[AsyncLLM]:
-    """The engine of a model. A CPU's worker runs in the engine's process, as in `deployments.engine`."""
+    """The engine of a model. A CPU's worker runs in the engine's process, as in `deployments.engine.single_process`."""
     args = AsyncEngineArgs(model=model.source, **engine_arguments(model))
     settings = args.create_engine_config()
     if settings.device_config.device_type == "cpu":
@@ -39,7 +39,7 @@ class Bare:
     def __init__(self, client: AsyncLLM, exact: bool) -> None:
         self._tokenizer = ChatTokenizer(client.model_config.model)
         self.vocab_size: int = client.model_config.get_vocab_size()
-        engine = VllmEngine(client, exact)
+        engine = VllmSteps(client, exact)
         self._source = TokenSource(engine, self._tokenizer.backend, self.vocab_size, time.monotonic)
 
     def prompt(self, text: str) -> tuple[int, ...]:

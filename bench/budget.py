@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from ghostrouter.guard.budget import Limit, Scope, lines, nano, usd
-from ghostrouter.guard.ledger import Ledger
+from ghostrouter.access.budget import Limit, Scope, lines, nano, usd
+from ghostrouter.access.ledger import Ledger
 
 CALLS = int(os.environ.get("CALLS", "10500"))
 PROCESSES = 3

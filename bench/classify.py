@@ -25,7 +25,7 @@ from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import Encode, sentence_encoder
 from ghostrouter.classify.layers import LayeredClassifier, RuleLayer, ready_rules
 from ghostrouter.config import Classify
-from ghostrouter.config_router import Router
+from ghostrouter.config.routing import Router
 
 PROMPTS = Path(__file__).with_name("classify_prompts.yaml")
 HELD_OUT = Path(__file__).with_name("classify_held_out.yaml")

@@ -24,7 +24,7 @@ from transformers import AutoModelForCausalLM
 
 from bench.bare import Bare, started
 from bench.service import write
-from deployments.exact_entropy import are_exact
+from deployments.engine.exact_entropy import are_exact
 from ghostrouter.config import LocalModel
 from ghostrouter.types import Token
 from models import questions

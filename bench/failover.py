@@ -135,7 +135,7 @@ class Trouble:
     """Kills processes of the service, at random among all kinds of which two run, those first that died least.
 
     There is always one replica left that can go on. Serve says what runs. The engine core holds the worker too
-    (`deployments.engine`).
+    (`deployments.engine.single_process`).
     """
 
     def __init__(self) -> None:

@@ -18,18 +18,18 @@ from typing import Any
 from bench.service import write
 from bench.upstream import ANSWER, Provider, serving
 from deployments.cloud_pool import CloudPool
-from deployments.conductor import Conductor
-from deployments.engine_pool import EnginePool
+from deployments.engine.engine_client import EngineClient
+from deployments.session.conductor import Conductor
 from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
-from ghostrouter.replay.ask import Ask
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.session import Session
 from ghostrouter.types import Frame, Plan, Sampling, SegmentRequest
 
 FAULTS = {
@@ -97,7 +97,7 @@ class Lane:
         self.pool = CloudPool(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never)
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
-            EnginePool({}, engines, first_token_s, stall_s),
+            EngineClient({}, engines, first_token_s, stall_s),
             Seams(self._models),
             SwitchRules(max_handoffs=5, hand_back=True),
             Switching({}),

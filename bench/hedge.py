@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from bench.faults import Lane, row
 from bench.service import write
 from bench.upstream import ANSWER, TOKENS, Provider, serving
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.session import Session
 
 N = int(os.environ.get("N", "300"))
 SEED = int(os.environ.get("SEED", "1"))

@@ -28,7 +28,7 @@ from pathlib import Path
 
 from bench.redaction_corpus import Sample, corpus
 from bench.redaction_held_out import held_out
-from ghostrouter.guard.redactor import Redactor, redact
+from ghostrouter.redact.stream import Redactor, redact
 
 SEED = int(os.environ.get("SEED", "1"))
 VERBOSE = bool(os.environ.get("VERBOSE"))
@@ -87,9 +87,9 @@ def ordinary(samples: list[Sample]) -> str:
     """A megabyte of the project's own code and prose, with something private in every fortieth line."""
     root = Path(__file__).parents[1]
     files = sorted(
-        [*root.glob("ghostrouter/**/*.py"), *root.glob("deployments/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")]
+        [*root.glob("ghostrouter/**/*.py"), *root.glob("deployments/**/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")]
     )
-    lines = [line for f in files if "guard" not in f.parts for line in f.read_text().splitlines()]
+    lines = [line for f in files if "redact" not in f.parts for line in f.read_text().splitlines()]
     private = [s.text for s in samples if s.spans and s.kind != "pem"]
     text, size, i = [], 0, 0
     while size < 1_000_000:

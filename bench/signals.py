@@ -24,7 +24,7 @@ from ghostrouter.detect.late import cuts
 from ghostrouter.traces.read import as_trace
 from ghostrouter.traces.trace import Trace, padded
 from models import questions
-from models.traces import FOLDER, Recorder
+from models.traces import FOLDER, JournalClient
 
 SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "400"))
@@ -47,7 +47,7 @@ def step_us(traces: list[Trace]) -> float:
 
 
 def main() -> None:
-    recorder = Recorder(FOLDER / MODEL)
+    recorder = JournalClient(FOLDER / MODEL)
     lines = (
         list(recorder.forced(questions.sample("validation", 1, TRAIN))),
         list(recorder.own(questions.sample("test", SEED, N))),

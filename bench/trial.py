@@ -24,7 +24,7 @@ from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.read import as_trace, read
 from ghostrouter.traces.trace import Trace
 from models import questions
-from models.traces import Recorder
+from models.traces import JournalClient
 
 _SHIPPED = "bench/frontier.yaml"
 
@@ -72,7 +72,7 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
     if config is None:
         drawn = questions.sample("test", seed, n)
         asked = [Asked(q.prompt, partial(questions.is_correct, q)) for q in drawn]
-        forced = Recorder(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
+        forced = JournalClient(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
         return _trial("frontier", _SHIPPED, asked, [as_trace(line) for line in forced])
     paths = [os.environ.get(name) for name in ("QUESTIONS", "TRACES")]
     if not all(paths):

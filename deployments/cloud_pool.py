@@ -8,11 +8,11 @@ from contextlib import aclosing
 import httpx
 from ray.serve.handle import DeploymentHandle
 
-from deployments.breakers import BreakerDesk, OwnBreakers, SharedBreakers
-from deployments.cloud_source import CloudSource, make_client
-from deployments.metrics import RayMetrics
-from deployments.segment_writer import SegmentWriter
-from deployments.watcher import Unwatched, Watcher
+from deployments.cloud.breakers import BreakerDesk, LocalBreakers, SharedBreakers
+from deployments.cloud.cloud_source import CloudSource, make_client
+from deployments.engine.segment_writer import SegmentWriter
+from deployments.engine.telemetry_client import NoTelemetry, TelemetryClient
+from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.errors import SegmentFailed
@@ -54,7 +54,7 @@ class CloudPool:
         self._emit = emit or RayMetrics()
         self._clock = clock
         self._breakers: BreakerDesk = (
-            SharedBreakers(replay, breakers) if replay else OwnBreakers(breakers, self._emit, clock)
+            SharedBreakers(replay, breakers) if replay else LocalBreakers(breakers, self._emit, clock)
         )
         tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
         providers = {_provider(m): m for m in models}
@@ -93,15 +93,15 @@ class CloudPool:
             client = self._clients[_provider(model)]
             source = CloudSource(model, client, self._breakers, self._silent_s, self._slow_s, self._emit, self._clock)
             limits = self._settings.frames.model_copy(update={"frames_per_s": _FRAMES_PER_S})
-            writer = SegmentWriter(source, self._watcher(model), limits, _REPLICA, self._clock, self._emit)
+            writer = SegmentWriter(source, self._telemetry_client(model), limits, _REPLICA, self._clock, self._emit)
             self._writers[model.name] = writer
         return writer
 
-    def _watcher(self, model: CloudModel) -> Watcher | Unwatched:
+    def _telemetry_client(self, model: CloudModel) -> TelemetryClient | NoTelemetry:
         if not model.calibration or not self._telemetry:
-            return Unwatched(model.name)
+            return NoTelemetry(model.name)
         observers = [shard.observe.remote for shard in self._telemetry]
-        return Watcher(model.name, observers, self._settings, self._emit)
+        return TelemetryClient(model.name, observers, self._settings, self._emit)
 
 
 def _provider(model: CloudModel) -> tuple[str, str | None]:

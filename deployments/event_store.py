@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from deployments.event_writer import EventWriter
-from deployments.metrics import RayMetrics
+from deployments.ray_metrics import RayMetrics
+from deployments.store.event_writer import EventWriter
 from ghostrouter.config import Events
 from ghostrouter.errors import StoreFailed
 from ghostrouter.events import metrics

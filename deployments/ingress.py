@@ -11,37 +11,37 @@ from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from deployments import http
-from deployments.bouncer import Bouncer
-from deployments.calls import in_time
-from deployments.conductor import Conductor
-from deployments.engine_pool import EnginePool
-from deployments.events import Events
-from deployments.guard_desk import GuardDesk
-from deployments.guarded import Guarded
-from deployments.jobs import Jobs
-from deployments.kept import Kept
-from deployments.metrics import RayMetrics
-from deployments.opened import Opened
-from deployments.planner import Planner
-from deployments.recorder import Recorder
-from deployments.replay_seams import ReplaySeams
+from deployments.engine.engine_client import EngineClient
+from deployments.http import app
+from deployments.http.access_middleware import AccessMiddleware
+from deployments.ray_metrics import RayMetrics
+from deployments.rpc import in_time
+from deployments.session.conductor import Conductor
+from deployments.session.jobs import Jobs
+from deployments.session.kept_sessions import KeptSessions
+from deployments.session.planner import Planner
+from deployments.session.protected_engines import ProtectedEngines
+from deployments.session.seam_client import SeamClient
+from deployments.session.session_handle import SessionHandle
+from deployments.store.event_client import EventClient
+from deployments.store.journal_client import JournalClient
+from deployments.store.quota_client import QuotaClient
+from ghostrouter.access.keys import Door
 from ghostrouter.api import errors
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
-from ghostrouter.guard.access import Door
 from ghostrouter.policy import switch
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Known, Switching
-from ghostrouter.replay.answers import AnswerRedactor
-from ghostrouter.replay.ask import Ask
-from ghostrouter.replay.journal import Outcome
-from ghostrouter.replay.session import Growth
 from ghostrouter.routing.decider import Models
+from ghostrouter.sessions.answer_redactor import AnswerRedactor
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.journal import Outcome
+from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Prompt
 
 _BREAKERS_TIMEOUT_S = 5.0
@@ -58,29 +58,29 @@ class Ingress:
         classifier: DeploymentHandle,
         replay: DeploymentHandle,
         events: DeploymentHandle,
-        guard: DeploymentHandle | None = None,
+        quotas: DeploymentHandle | None = None,
         calibrations: Mapping[str, Calibration] = MappingProxyType({}),
     ) -> None:
         self._config = config
         self._models = Models.load(config)
         self.redaction = config.redaction.mode
-        self._engines = EnginePool(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
+        self._engines = EngineClient(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._emit: metrics.Emit = RayMetrics()
-        self._desk = GuardDesk(guard, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
+        self._quotas = QuotaClient(quotas, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
         self._door = Door(config.access.callers())
-        self._guarded = Guarded(self._engines, self._models.by_name, self._desk)
+        self._guarded = ProtectedEngines(self._engines, self._models.by_name, self._quotas)
         self._replay = replay
-        self._recorder = Recorder(replay, config.journal.patience_s)
-        self.planner = Planner(config, self._models, classifier, self._guarded, self._recorder, self._emit)
-        self.kept = Kept(replay, self._recorder, self._first_prompt, self.run, config.journal.adopt_s)
-        self.events = Events(events, config.journal.patience_s, self._emit, self.planner.watch)
+        self._journal = JournalClient(replay, config.journal.patience_s)
+        self.planner = Planner(config, self._models, classifier, self._guarded, self._journal, self._emit)
+        self.kept = KeptSessions(replay, self._journal, self._first_prompt, self.run, config.journal.adopt_s)
+        self.events = EventClient(events, config.journal.patience_s, self._emit, self.planner.watch)
         self.jobs = Jobs(
             self.kept, self.planner.open, self.run, self.release, self.events, config.adapters(), config.events
         )
         rules = config.sessions
         self._conductor = Conductor(
             self._guarded,
-            ReplaySeams(replay, self._models.tokenizers, self._models.cloud),
+            SeamClient(replay, self._models.tokenizers, self._models.cloud),
             switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
             Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()}),
             {m.name: _attempts(m, rules) for m in self._models.by_name.values()},
@@ -95,8 +95,10 @@ class Ingress:
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         """The HTTP application; Serve calls this when the replica starts."""
-        bouncer = Middleware(Bouncer, door=self._door, desk=self._desk, redaction=self._config.redaction.mode)
-        return http.app(self, self._config.sessions.max_body_bytes, bouncer)
+        access = Middleware(
+            AccessMiddleware, door=self._door, quotas=self._quotas, redaction=self._config.redaction.mode
+        )
+        return app.app(self, self._config.sessions.max_body_bytes, access)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""
@@ -124,23 +126,23 @@ class Ingress:
             name: {"provider": self._models.cloud[name].provider, **stands} for name, stands in (found or {}).items()
         }
 
-    def release(self, opened: Opened) -> None:
+    def release(self, handle: SessionHandle) -> None:
         """Give back what is set aside for an answer, unless somebody writes it."""
-        self._guarded.release(opened.session.id)
+        self._guarded.release(handle.session.id)
 
-    async def run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
+    async def run(self, handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer as they may leave: those there are, then what is written."""
-        session = opened.session
+        session = handle.session
         answer = AnswerRedactor() if session.ask.behalf.discretion.covers_answers else None
         self._guarded.begin(session.id, session.ask.behalf)
         try:
-            async with aclosing(self._run(opened)) as growths:
+            async with aclosing(self._run(handle)) as growths:
                 async for number, growth in growths:
                     yield number, answer.push(growth) if answer else growth
         finally:
             self._guarded.end(session.id)
 
-    async def _run(self, opened: Opened) -> AsyncGenerator[tuple[int, Growth], None]:
+    async def _run(self, handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
         """The numbered growths of an answer: those there are, then what is written; the session is recorded.
 
         Raises:
@@ -148,12 +150,12 @@ class Ingress:
             SessionCancelled: its client has cancelled it.
             NothingCanAnswer: every engine that might have gone on has failed.
         """
-        for numbered in enumerate(opened.past):
+        for numbered in enumerate(handle.past):
             yield numbered
-        session = opened.session
-        if opened.failure:
-            raise opened.failure
-        if session.finish and opened.log is None:
+        session = handle.session
+        if handle.failure:
+            raise handle.failure
+        if session.finish and handle.log is None:
             return
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
@@ -161,11 +163,11 @@ class Ingress:
         outcome: Outcome = "disconnected"
         error, moved = "", False
         try:
-            async with aclosing(self._conductor.run(session, opened.prompt)) as deltas:
+            async with aclosing(self._conductor.run(session, handle.prompt)) as deltas:
                 async for delta in deltas:
                     if delta.text or delta.tokens or session.finish:
                         growth = session.growth(delta)
-                        yield await opened.log.grow(growth) if opened.log else 0, growth
+                        yield await handle.log.grow(growth) if handle.log else 0, growth
             outcome = "complete"
         except (SessionMoved, SessionCancelled) as stop:
             outcome, moved = "cancelled", isinstance(stop, SessionMoved)
@@ -174,17 +176,17 @@ class Ingress:
             outcome, error = "failed", errors.message(failure)
             raise
         finally:
-            self._close(opened, outcome, error, began_s, moved)
-        if opened.log:
-            await opened.log.ended()
+            self._close(handle, outcome, error, began_s, moved)
+        if handle.log:
+            await handle.log.ended()
         await self.events.settled()
 
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """What a model is asked first; a session that is resumed before its first token is asked it again."""
         return self._models.first_prompts(ask, [model])[model].prompt
 
-    def _close(self, opened: Opened, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
-        session, now_s = opened.session, time.monotonic()
+    def _close(self, handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
+        session, now_s = handle.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
         self._emit(metrics.SESSIONS, 1, outcome=outcome)
         for source, target in zip(session.segments, session.segments[1:], strict=False):
@@ -193,10 +195,10 @@ class Ingress:
         self.planner.end(session, outcome == "failed", now_s)
         session.redacted = self._guarded.counts(session.id)
         record = trace.trace(session, outcome, now_s)
-        if opened.log:
-            opened.log.end(outcome, record, error)
+        if handle.log:
+            handle.log.end(outcome, record, error)
         if not moved:  # who goes on with it records it
-            self.events.post(Event.trace(opened.opening.owner, time.time(), record))
+            self.events.post(Event.trace(handle.opening.owner, time.time(), record))
 
 
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:

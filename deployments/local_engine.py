@@ -14,15 +14,15 @@ from vllm import SamplingParams
 from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
-from deployments.engine import LeanVllmEngine
-from deployments.exact_entropy import ASKED, TOP, are_exact
-from deployments.flat_logprobs import sampled
-from deployments.keyed_sampler import ARGUMENT, KeyedSampling
-from deployments.kv_folder import transfer_params
-from deployments.metrics import RayMetrics
-from deployments.segment_writer import SegmentWriter
-from deployments.token_source import EngineStep, TokenSource
-from deployments.watcher import Watcher
+from deployments.engine.exact_entropy import ASKED, TOP, are_exact
+from deployments.engine.flat_logprobs import sampled
+from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
+from deployments.engine.kv_folder import transfer_params
+from deployments.engine.segment_writer import SegmentWriter
+from deployments.engine.single_process import SingleProcessVllm
+from deployments.engine.telemetry_client import TelemetryClient
+from deployments.engine.token_source import EngineStep, TokenSource
+from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.errors import SegmentFailed, SegmentShed
 from ghostrouter.replay.tokenizers import ChatTokenizer
@@ -31,7 +31,7 @@ from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, Segment
 _WARM_UP_TOKENS = 8
 
 
-class VllmEngine:
+class VllmSteps:
     """The engine client of a replica as a source of `EngineStep`s; `exact`: it reports entropies."""
 
     def __init__(self, client: Any, exact: bool) -> None:
@@ -115,7 +115,7 @@ class LocalEngine(LLMServer):
         max_running: int | None,
         exact_entropy: bool,
     ) -> None:
-        await super().__init__(llm_config, engine_cls=LeanVllmEngine)
+        await super().__init__(llm_config, engine_cls=SingleProcessVllm)
         client = self.engine._engine_client
         self._tokenizer = ChatTokenizer(client.model_config.model)
         exact = exact_entropy and await are_exact(client)
@@ -131,8 +131,8 @@ class LocalEngine(LLMServer):
         observers = [shard.observe.remote for shard in telemetry]
         vocab_size = client.model_config.get_vocab_size()
         return SegmentWriter(
-            source=TokenSource(VllmEngine(client, exact), self._tokenizer.backend, vocab_size, time.monotonic),
-            watcher=Watcher(model, observers, settings, emit),
+            source=TokenSource(VllmSteps(client, exact), self._tokenizer.backend, vocab_size, time.monotonic),
+            telemetry_client=TelemetryClient(model, observers, settings, emit),
             limits=settings.frames,
             replica=serve.get_replica_context().replica_id.unique_id,
             clock=time.monotonic,

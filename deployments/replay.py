@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deployments.breakers import OwnBreakers
-from deployments.metrics import RayMetrics
+from deployments.cloud.breakers import LocalBreakers
+from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.errors import SessionExpired, SessionNotFound
 from ghostrouter.providers.breaker import Admission, Outcome
 from ghostrouter.replay import tokenizers
-from ghostrouter.replay.journal import Answer, Entry, Journal, Record, Refusal
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
+from ghostrouter.sessions.journal import Answer, Entry, Journal, Record, Refusal
 
 
 class Replay:
@@ -28,7 +28,7 @@ class Replay:
         self._tokenizers = tokenizers.load(models)
         self._cloud = {m.name: m for m in cloud}
         self._journal = Journal(journal.keep_s, journal.max_tokens)
-        self._breakers = OwnBreakers(breakers, RayMetrics())
+        self._breakers = LocalBreakers(breakers, RayMetrics())
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""

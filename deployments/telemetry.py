@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from deployments.metrics import RayMetrics
+from deployments.ray_metrics import RayMetrics
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.drift import Drift
 from ghostrouter.detect.monitor import Monitor, Reply

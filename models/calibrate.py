@@ -9,7 +9,7 @@ from pathlib import Path
 from ghostrouter.detect.fit import FALSE_ALARMS_PER_1000, fit
 from ghostrouter.traces.read import as_trace
 from models import questions
-from models.traces import FOLDER, Recorder
+from models.traces import FOLDER, JournalClient
 
 NAMES = ("ghost-small", "ghost-large")
 
@@ -26,7 +26,7 @@ def main() -> None:
         parser.error(f"no such model: {', '.join(unknown)}")
     asked = questions.sample("validation", 1, args.n)
     for name in args.names or NAMES:
-        traces = [as_trace(line) for line in Recorder(args.folder / name).forced(asked)]
+        traces = [as_trace(line) for line in JournalClient(args.folder / name).forced(asked)]
         words = f"{args.n} validation questions of models.questions, seed 1, forced view"
         fitted = fit(name, traces, args.false_alarms_per_1000, words)
         path = args.folder / name / "calibration.json"

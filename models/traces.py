@@ -29,7 +29,7 @@ _BATCH = 64
 _MOST_TOKENS = 220
 
 
-class Recorder:
+class JournalClient:
     """One model with its tokenizer."""
 
     def __init__(self, folder: Path) -> None:
@@ -128,7 +128,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1000)
     args = parser.parse_args()
     asked = questions.sample(args.split, args.seed, args.n)
-    recorder = Recorder(FOLDER / args.name)
+    recorder = JournalClient(FOLDER / args.name)
     for line in recorder.own(asked) if args.view == "own" else recorder.forced(asked):
         print(line.model_dump_json(exclude_unset=True))
 

@@ -9,11 +9,11 @@ import pytest
 @pytest.mark.parametrize(
     ("imported", "absent"),
     [
-        ("ghostrouter.detect.monitor, ghostrouter.replay.session, ghostrouter.api.chat_request", "ray vllm torch"),
+        ("ghostrouter.detect.monitor, ghostrouter.sessions.session, ghostrouter.api.chat_request", "ray vllm torch"),
         ("ghostrouter, ghostrouter.boot, ghostrouter.cli.main", "ray vllm torch transformers sqlalchemy"),
         ("ghostrouter.events.store, ghostrouter.events.spool", "ray vllm torch transformers"),
         ("ghostrouter.replay.tokenizers, ghostrouter.config", "ray vllm torch"),
-        ("deployments.conductor, deployments.segment_writer, deployments.ingress", "vllm torch"),
+        ("deployments.session.conductor, deployments.engine.segment_writer, deployments.ingress", "vllm torch"),
     ],
 )
 def test_importing_stays_light(imported: str, absent: str) -> None:

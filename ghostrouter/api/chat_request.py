@@ -11,7 +11,7 @@ from ghostrouter.api.body import Body, SampledBody, parse
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
-from ghostrouter.replay.ask import ScriptedHandoff
+from ghostrouter.sessions.ask import ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_WISHES, Terms, Wishes
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.

@@ -18,7 +18,7 @@ from typing import Any
 
 from ghostrouter.api.responses_object import Ended, Head, message, message_id, part, response
 from ghostrouter.api.written import Written, is_told
-from ghostrouter.replay.session import Delta
+from ghostrouter.sessions.session import Delta
 from ghostrouter.types import Token
 
 Event = dict[str, Any]

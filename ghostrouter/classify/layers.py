@@ -11,7 +11,7 @@ from ghostrouter.classify.encoder import Encode, Layers
 from ghostrouter.classify.rules import Rule, Rules
 from ghostrouter.classify.semantic import Semantic
 from ghostrouter.config import Classify, Route
-from ghostrouter.config_router import Router
+from ghostrouter.config.routing import Router
 from ghostrouter.types import Classification
 
 ABSTAINED = Classification("default", "none", 0.0, "no rule and no example is close")

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from ghostrouter.replay.segment import Segment
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.session import Session
 from ghostrouter.types import Plan
 
 # The keys of `summary`.

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from ghostrouter.config_router import Override
-from ghostrouter.guard.access import Caller
+from ghostrouter.access.keys import Caller
+from ghostrouter.config.routing import Override
 from ghostrouter.money import Worth
 from ghostrouter.policy.plan import Table
 

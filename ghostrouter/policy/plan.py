@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ghostrouter.config_router import Exploration, Tier
+from ghostrouter.config.routing import Exploration, Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.money import Worth
 from ghostrouter.policy import tiers

@@ -12,8 +12,8 @@ from itertools import zip_longest
 
 from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.tiers import Promotions
-from ghostrouter.replay.segment import Segment
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.session import Session
 
 _KEPT = 1_000
 

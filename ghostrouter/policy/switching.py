@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy import switch
 from ghostrouter.policy.value import price_usd
-from ghostrouter.replay.segment import Segment
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.session import Session
 
 _FORGET = 0.95
 # Before anything is known: a handoff writes about a sentence.

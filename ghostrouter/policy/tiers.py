@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ghostrouter.config_router import Promotion as Targets
-from ghostrouter.config_router import Tier
+from ghostrouter.config.routing import Promotion as Targets
+from ghostrouter.config.routing import Tier
 
 
 def pick(rows: Sequence[Tier], tokens: int, complexity: float, promoted: int = 0) -> tuple[int, Tier]:

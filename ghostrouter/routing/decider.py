@@ -4,20 +4,20 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 
+from ghostrouter.access.keys import ANYONE, Caller
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import Label, RuleLayer
 from ghostrouter.classify.structure import complexity, estimate_tokens
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NotPermitted, TaskUnclear
-from ghostrouter.guard.access import ANYONE, Caller
 from ghostrouter.money import Worth
 from ghostrouter.policy import eligibility, overrides, plan, wishes
 from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.option import EXPECTED_ANSWER_TOKENS
 from ghostrouter.policy.value import price_usd
 from ghostrouter.replay import prompts, tokenizers
-from ghostrouter.replay.ask import Ask
+from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import Classification, Shadow
 
 UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))

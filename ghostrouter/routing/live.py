@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ghostrouter.classify.layers import RuleLayer
 from ghostrouter.config import Classify, GraphConfig, Override, Route, Router
-from ghostrouter.config_file import nearest
+from ghostrouter.config.file import nearest
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.money import Worth

@@ -11,7 +11,7 @@ from ghostrouter.api.responses_object import Ended, head, response, usage
 from ghostrouter.api.responses_request import from_wire
 from ghostrouter.api.written import is_told
 from ghostrouter.errors import SessionMoved
-from ghostrouter.replay.session import Delta
+from ghostrouter.sessions.session import Delta
 from tests.api.openai_types import check_event
 from tests.make import token
 

@@ -8,7 +8,7 @@ import pytest
 from ghostrouter.api import responses_object
 from ghostrouter.api.responses_object import Ended, Status, head, response, usage
 from ghostrouter.api.responses_request import from_wire
-from ghostrouter.replay.session import Delta
+from ghostrouter.sessions.session import Delta
 from tests.api.openai_types import check_response
 from tests.make import token, tokens
 

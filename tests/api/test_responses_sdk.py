@@ -12,7 +12,7 @@ from ghostrouter.api.responses_events import Ending, events
 from ghostrouter.api.responses_object import Head, head, response, usage
 from ghostrouter.api.responses_request import ResponsesCall, from_wire
 from ghostrouter.conversation import Message
-from ghostrouter.replay.session import Delta
+from ghostrouter.sessions.session import Delta
 from tests.make import tokens
 
 DELTAS = [Delta(text, tokens(text)) for text in ("Grüße\u2028", "", "aus\x85 ", "🙂\n\n", "data: x")]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping
 from typing import Any
 
-from deployments.token_source import EngineStep, Sampled
+from deployments.engine.token_source import EngineStep, Sampled
 from ghostrouter.detect.monitor import Monitor, Reply
 from ghostrouter.errors import SeamRefused
 from ghostrouter.events.metrics import Metric

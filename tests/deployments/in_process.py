@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from deployments import http
 from deployments.event_store import EventStore
+from deployments.http import app
 from deployments.ingress import Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
@@ -137,7 +137,7 @@ class Service:
         self.ingress = Ingress(
             config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)
         )
-        self.app = http.app(self.ingress, max_body_bytes=10_000)
+        self.app = app.app(self.ingress, max_body_bytes=10_000)
 
     async def die(self) -> None:
         """Stop all that is under way, as it stands."""

@@ -3,7 +3,7 @@ from random import Random
 
 import pytest
 
-from ghostrouter.config_router import Tier
+from ghostrouter.config.routing import Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy.plan import AUTO, Asked, Candidate, Table, decide, make_plan

@@ -1,4 +1,4 @@
-from ghostrouter.config_router import Promotion
+from ghostrouter.config.routing import Promotion
 from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.sightings import Board, Heard, Sighting, Told, Watch
 from ghostrouter.policy.tiers import Promotions

@@ -10,9 +10,9 @@ from ghostrouter.conversation import Message
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Known, Switching, Thresholds, steps
-from ghostrouter.replay.ask import Ask
-from ghostrouter.replay.segment import Segment
-from ghostrouter.replay.session import Session
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.session import Session
 from ghostrouter.terms import Wishes
 from ghostrouter.types import Plan, Sampling, SegmentEnd, SegmentKey, Verdict
 from tests.make import frames, tokens

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from ghostrouter.access.keys import Caller
 from ghostrouter.api import chat_request
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import Label
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import NotPermitted, TaskUnclear
-from ghostrouter.guard.access import Caller
 from ghostrouter.policy.observed import Observed
 from ghostrouter.routing import preview
 from ghostrouter.routing.decider import Decided, Decider, Models, Present

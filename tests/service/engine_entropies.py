@@ -14,7 +14,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from bench.bare import Bare, started
-from deployments.exact_entropy import are_exact
+from deployments.engine.exact_entropy import are_exact
 from ghostrouter.config import LocalModel
 from tests.service.questions import KNOWN_TO_SMALL, UNKNOWN_TO_SMALL
 from tests.shipped import MODELS

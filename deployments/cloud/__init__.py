@@ -1,0 +1,1 @@
+"""What the cloud pool is made of."""

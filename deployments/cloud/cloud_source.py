@@ -1,0 +1,245 @@
+"""One provider's HTTP as a source of tokens."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from urllib.request import getproxies
+
+import httpx
+
+from deployments.cloud.breakers import BreakerDesk
+from deployments.cloud.connections import Connections
+from deployments.engine.segment_writer import Arrival
+from ghostrouter.config import CloudModel, Sessions, api_key
+from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.events import metrics
+from ghostrouter.providers import failure
+from ghostrouter.providers.adapters import ADAPTERS
+from ghostrouter.providers.breaker import Admission, Outcome
+from ghostrouter.providers.segment import CloudSegment
+from ghostrouter.providers.sse import EventTooLong, SseParser
+from ghostrouter.types import SegmentRequest, Token
+
+# What is left of a response when the answer is there: what it used, and its end (only then is the connection free).
+_USAGE_S = 2.0
+_DRAIN_S = 0.05
+_MOST_ERROR_BYTES = 65_536
+_ERROR_S = 2.0
+
+
+class CloudSource:
+    """Calls one model of a provider over the provider's client.
+
+    `silent_s`: a caller who gives up after so long without a word has been failed, and has not just left.
+    """
+
+    def __init__(
+        self,
+        model: CloudModel,
+        client: httpx.AsyncClient,
+        breakers: BreakerDesk,
+        silent_s: float,
+        slow_s: float,
+        emit: metrics.Emit,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._model = model
+        self._adapter = ADAPTERS[model.kind]
+        self._client = client
+        self._breakers = breakers
+        self._silent_s = silent_s
+        self._slow_s = slow_s
+        self._emit = emit
+        self._clock = clock
+
+    async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
+        """What the model writes, as it comes. Closing the iterator closes the connection.
+
+        Raises:
+            SegmentFailed: the provider failed before the answer's end, or is left alone for now. The reason names
+                neither key nor prompt.
+        """
+        model = self._model.name
+        admission = await self._breakers.admit(model)
+        if not admission.admitted:
+            self._emit(metrics.CLOUD_CALLS, 1, model=model, outcome="not_admitted")
+            raise ProviderBusy(f"{model}: left alone after failures", admission.retry_after_s).at_no_cost()
+        call = _Call(self, request, self._clock())
+        try:
+            async with aclosing(call.arrivals()) as arrivals:
+                async for arrival in arrivals:
+                    yield arrival
+        except SegmentFailed as error:
+            error.usage = error.usage or call.segment.usage
+            call.error = error
+            raise
+        except BaseException as error:
+            call.error = error
+            raise
+        finally:
+            self._account(call, admission)
+
+    def _account(self, call: "_Call", admission: Admission) -> None:
+        """Tell the breaker and the metrics what became of a call."""
+        outcome, asked_s = self._outcome(call)
+        self._breakers.report(self._model.name, admission, outcome, asked_s)
+        kind = type(call.error).__name__ if isinstance(call.error, SegmentFailed) else outcome
+        used = call.segment.usage
+        self._emit(metrics.CLOUD_CALLS, 1, model=self._model.name, outcome=kind)
+        self._emit(metrics.CLOUD_TOKENS, used.prompt_tokens, model=self._model.name, kind="prompt")
+        self._emit(metrics.CLOUD_TOKENS, used.completion_tokens, model=self._model.name, kind="completion")
+
+    def _outcome(self, call: "_Call") -> tuple[Outcome, float | None]:
+        """What a call says of its provider, and for how long that wants to be left alone."""
+        if isinstance(call.error, ProviderBusy):
+            return "bad", call.error.retry_after_s
+        if isinstance(call.error, ProviderRefused | ProviderRejected):
+            return "neither", None
+        if isinstance(call.error, SegmentFailed):
+            return "bad", None
+        now_s = self._clock()
+        first_s = now_s if call.first_at_s is None else call.first_at_s
+        if first_s - call.began_s > self._slow_s or now_s - call.heard_at_s >= self._silent_s:
+            return "bad", None
+        return ("neither", None) if call.error and call.first_at_s is None else ("good", None)
+
+    def _post(self, request: SegmentRequest) -> httpx.Request:
+        assert request.cloud is not None  # noqa: S101 - the pool has looked
+        body = self._adapter.to_wire(self._model, request.cloud, request.sampling)
+        return self._client.build_request("POST", self._url(), json=body, headers=dict(self._adapter.HEADERS))
+
+    def _url(self) -> str:
+        return self._model.base_url.rstrip("/") + self._adapter.path(self._model)
+
+
+class _Call:
+    """One request and what has come of it. Times are on the source's clock."""
+
+    def __init__(self, source: CloudSource, request: SegmentRequest, now_s: float) -> None:
+        assert request.cloud is not None  # noqa: S101 - the pool has looked
+        self._source = source
+        self._request = request
+        self._name = source._model.name
+        self.segment = CloudSegment(source._model, request.cloud, request.sampling, request.scripted_end, now_s)
+        self.began_s = self.heard_at_s = now_s
+        self.first_at_s: float | None = None
+        self.error: BaseException | None = None
+
+    async def arrivals(self) -> AsyncGenerator[Arrival, None]:
+        segment = self.segment
+        async with aclosing(self._events()) as parts:
+            while True:
+                try:
+                    async with asyncio.timeout(_USAGE_S if segment.finish else None):
+                        events = await anext(parts, None)
+                except TimeoutError:
+                    events = None
+                except SegmentFailed:
+                    if not segment.finish:
+                        raise
+                    events = None
+                if events is None:
+                    break
+                tokens, broken = self._read(events)
+                if segment.over or (broken and segment.finish):  # a whole answer is one, whatever comes behind it
+                    break
+                if tokens:
+                    yield self._arrival(tokens)
+                if broken:
+                    raise type(broken)(f"{self._name}: {broken}") from None
+            if not segment.finish:
+                raise SegmentFailed(f"{self._name}: the stream broke off")
+            if segment.over:
+                await _drain(parts)
+            yield Arrival(tokens if events else (), segment.finish, segment.usage.cached_tokens, segment.usage)
+
+    def _arrival(self, tokens: Sequence[Token]) -> Arrival:
+        used = self.segment.usage
+        return Arrival(tokens, None, used.cached_tokens, used)
+
+    def _read(self, events: Sequence[str]) -> tuple[list[Token], SegmentFailed | None]:
+        """The tokens of some events, up to the segment's end or to the event that failed."""
+        tokens: list[Token] = []
+        self.heard_at_s = self._source._clock()
+        for event in events:
+            try:
+                tokens += self.segment.push(event, self.heard_at_s)
+            except SegmentFailed as failed:
+                return tokens, failed
+            if self.segment.over:
+                break
+        if tokens and self.first_at_s is None:
+            self.first_at_s = self.heard_at_s
+        return tokens, None
+
+    async def _events(self) -> AsyncGenerator[list[str], None]:
+        """The data of server-sent events, as many at a time as arrive together."""
+        parser, response = SseParser(), None
+        try:
+            response = await self._source._client.send(self._source._post(self._request), stream=True)
+            if broken := await _refusal(response):
+                raise type(broken)(*(f"{self._name}: {broken}", *broken.args[1:])).at_no_cost()
+            async for part in response.aiter_bytes():
+                if events := parser.push(part):
+                    yield events
+        except EventTooLong:
+            raise SegmentFailed(f"{self._name}: it sent an event without an end") from None
+        except httpx.ConnectError as error:
+            raise SegmentFailed(f"{self._name}: {type(error).__name__}").at_no_cost() from None
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeDecodeError) as error:
+            # Not chained: httpx's errors hold the request, key and prompt included.
+            raise SegmentFailed(f"{self._name}: {type(error).__name__}") from None
+        finally:
+            if response is not None:
+                await response.aclose()
+
+
+async def _refusal(response: httpx.Response) -> SegmentFailed | None:
+    """The failure that a response is which is no stream of events."""
+    compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
+    if response.status_code == httpx.codes.OK:
+        return compressed or failure.of_content_type(response.headers.get("content-type", ""))
+    body = b""
+    if compressed:  # the status has to do
+        return failure.of_status(response.status_code, response.headers, body)
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_ERROR_S):
+            async for part in response.aiter_bytes():
+                body += part
+                if len(body) > _MOST_ERROR_BYTES:
+                    break
+    return failure.of_status(response.status_code, response.headers, body)
+
+
+async def _drain(parts: AsyncGenerator[list[str], None]) -> None:
+    """Read on to the end of the response, if it is near: only then the connection can be used again."""
+    with suppress(TimeoutError, SegmentFailed):
+        async with asyncio.timeout(_DRAIN_S):
+            async for _ in parts:
+                pass
+
+
+def make_client(
+    model: CloudModel, sessions: Sessions, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None = None
+) -> httpx.AsyncClient:
+    """The client of a model's provider. The key is in a header and nowhere else; redirects are not followed.
+
+    Raises:
+        ConfigError: the variable that should hold the key is not set.
+    """
+    key = api_key(model)
+    bearer = model.key_header == "authorization"
+    return httpx.AsyncClient(
+        # Compressed, a few bytes could become any number.
+        headers={"accept": "text/event-stream", "accept-encoding": "identity"}
+        | ({model.key_header: f"Bearer {key}" if bearer else key} if key else {}),
+        timeout=httpx.Timeout(max(sessions.first_token_s, sessions.stall_s)),
+        limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
+        follow_redirects=False,
+        verify=tls,
+        # Behind a proxy httpx knows best how to get there.
+        transport=transport or (None if getproxies() else Connections(tls)),
+        trust_env=True,
+    )

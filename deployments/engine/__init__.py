@@ -1,0 +1,1 @@
+"""Inside a replica of a local model, and what asks for one."""

@@ -1,0 +1,80 @@
+"""A local engine as a source of tokens with their signals."""
+
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+from tokenizers import Tokenizer
+
+from deployments.engine.segment_writer import Arrival
+from ghostrouter.signals.read import TokenReader
+from ghostrouter.types import FinishReason, SegmentRequest, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One token as an engine reports it. `top_*` are the likeliest tokens, the likeliest first.
+
+    `entropy_nats` is exact; None where the engine does not tell. `step_index` counts the tokens of one step of the
+    engine, of which speculative decoding makes several; `proposed_drafts` are the drafts that the step has looked at.
+    """
+
+    id: int
+    logprob: float
+    rank: int
+    top_ids: Sequence[int]
+    top_logprobs: Sequence[float]
+    entropy_nats: float | None = None
+    step_index: int = 0
+    proposed_drafts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStep:
+    """What an engine has written since its last report.
+
+    `cached_tokens` are the prompt tokens it did not have to compute.
+    """
+
+    tokens: Sequence[Sampled]
+    finish: FinishReason | None
+    cached_tokens: int
+
+
+class Engine(Protocol):
+    """What samples tokens. Closing the iterator aborts the request."""
+
+    def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]: ...
+
+
+class TokenSource:
+    """Reads the steps of an engine: ids to text and signals."""
+
+    def __init__(self, engine: Engine, tokenizer: Tokenizer, vocab_size: int, clock: Callable[[], float]) -> None:
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._clock = clock
+
+    async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
+        """What the engine writes, as it comes."""
+        context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
+        reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
+        last_s = self._clock()
+        async with aclosing(self._engine.steps(request)) as steps:
+            async for step in steps:
+                now_s = self._clock()
+                tokens = list(_read(reader, step, now_s - last_s))
+                last_s = now_s
+                yield Arrival(tokens, step.finish, step.cached_tokens)
+
+
+def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:
+    begins = [i for i, t in enumerate(step.tokens) if t.step_index == 0 or i == 0]
+    for begin, end in zip(begins, [*begins[1:], len(step.tokens)], strict=True):
+        # Of a step that accepts n drafts come n + 1 tokens: the last is the model's own.
+        reader.begin_step(step.tokens[end - 1].step_index, step.tokens[begin].proposed_drafts)
+        for t in step.tokens[begin:end]:
+            yield reader.read(t.id, t.logprob, t.rank, t.top_ids, t.top_logprobs, t.entropy_nats, elapsed_s)
+            elapsed_s = 0.0  # what comes in one report comes together

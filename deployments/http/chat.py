@@ -1,0 +1,99 @@
+"""POST /v1/chat/completions: an answer in one piece, or as server-sent events that can be resumed."""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from deployments.http.backend import Backend
+from deployments.http.event_stream import EventStream
+from deployments.session.session_handle import SessionHandle
+from ghostrouter.api import asides, chat_response, errors, sse
+from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.api.written import is_told
+from ghostrouter.errors import GhostRouterError, SessionNotFound
+from ghostrouter.events.trace import summary
+
+log = logging.getLogger("ray.serve")
+
+
+async def answer(backend: Backend, call: ChatCall, owner: str) -> Response:
+    """The answer to a call, in the form it asks for."""
+    head = chat_response.Head(
+        f"{chat_response.ID_PREFIX}{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
+    )
+    handle = await backend.planner.open(call, owner, head, kept=call.stream)
+    if call.stream:
+        return _streamed(backend, handle)
+    whole = await _whole(backend, handle)
+    return JSONResponse(whole, headers=handle.headers_when_written)
+
+
+async def resume(backend: Backend, last_event: str, owner: str) -> Response:
+    """The rest of a stream, for a client that has its events up to the one with the id `last_event`."""
+    session_id, number = sse.parse_id(last_event)
+    if not session_id.startswith(chat_response.ID_PREFIX):
+        raise SessionNotFound(f"There is no `{session_id}` among the chat completions.")
+    return _streamed(backend, await backend.kept.resume(session_id, owner), number)
+
+
+def _streamed(backend: Backend, handle: SessionHandle, last_event: int = -1) -> EventStream:
+    """The events of an answer after the one with the number `last_event`."""
+    return EventStream(_events(backend, handle, last_event), handle.headers, lambda: backend.release(handle))
+
+
+async def _whole(backend: Backend, handle: SessionHandle) -> dict[str, Any]:
+    """An answer in one piece."""
+    growths = [growth async for _, growth in backend.run(handle)]
+    session = handle.session
+    text, tokens = session.text, [t for segment in session.segments for t in segment.tokens]
+    if session.ask.behalf.discretion.covers_answers:
+        text, tokens = "".join(g.text for g in growths), [t for g in growths for t in g.tokens]
+    return chat_response.completion(
+        handle.opening.wire,
+        text,
+        session.finish or "stop",
+        _usage(handle),
+        chat_response.logprobs(tokens) if handle.opening.wire.logprobs else None,
+        summary(session),
+        asides.message(tokens),
+    )
+
+
+def _usage(handle: SessionHandle) -> dict[str, Any]:
+    """What is known of an answer that one cloud model wrote alone; else every token once, counted here."""
+    segments = handle.session.segments
+    if len(segments) == 1 and segments[0].usage:
+        return chat_response.told_usage(segments[0].usage)
+    return chat_response.usage(handle.opening.prompt_tokens, handle.session.kept_tokens)
+
+
+async def _events(backend: Backend, handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
+    """An answer as server-sent events; an error after the first one is an event too."""
+    head, session = handle.opening.wire, handle.session
+    if last_event < 0:
+        opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
+        yield sse.event(opening, id=sse.format_id(session.id, 0))
+    try:
+        async with aclosing(backend.run(handle)) as growths:
+            async for number, growth in growths:
+                besides = asides.delta(growth.tokens)
+                if number + 1 > last_event and (besides or is_told(growth, head.logprobs)):
+                    logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
+                    content = {"content": growth.text} if growth.text or not besides else {}
+                    chunk = chat_response.chunk(head, content | besides, None, logprobs)
+                    yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
+    except Exception as error:
+        if not isinstance(error, GhostRouterError):
+            log.exception("session.failed session=%s", session.id)
+        yield sse.event(errors.to_wire(error)[1])
+    else:
+        yield sse.event(chat_response.chunk(head, {}, session.finish))
+        if head.include_usage:
+            yield sse.event(chat_response.usage_chunk(head, _usage(handle)))
+    yield sse.event(chat_response.ghost_chunk(head, summary(session)))
+    yield sse.DONE

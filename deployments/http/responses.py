@@ -1,0 +1,147 @@
+"""/v1/responses: answers in one piece, as events, or in the background; kept, they can be read and followed later."""
+
+import logging
+import time
+import uuid
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Any
+
+from starlette.responses import JSONResponse, Response
+
+from deployments.http.backend import Backend
+from deployments.http.event_stream import EventStream
+from deployments.session.session_handle import SessionHandle
+from ghostrouter.api import errors, responses_object, sse
+from ghostrouter.api.responses_events import Ending, Stream
+from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved, SessionNotFound
+from ghostrouter.events import trace
+from ghostrouter.sessions.journal import Record
+from ghostrouter.sessions.session import Delta, Growth
+
+log = logging.getLogger("ray.serve")
+
+
+async def create(backend: Backend, asked: ResponsesCall, owner: str) -> Response:
+    """The answer to a call, in the form it asks for."""
+    head = responses_object.head(asked, f"{responses_object.ID_PREFIX}{uuid.uuid4().hex}", int(time.time()))
+    handle = await backend.planner.open(asked.call, owner, head, kept=asked.store)
+    headers = handle.headers
+    if asked.background:
+        backend.kept.start(handle)
+        if asked.call.stream:
+            return EventStream(_followed(backend, head, owner, None), headers)
+        return JSONResponse(responses_object.response(head, "queued"), headers=headers)
+    if asked.call.stream:
+        return EventStream(_written(backend, handle), headers, lambda: backend.release(handle))
+    growths = [growth async for _, growth in backend.run(handle)]
+    return JSONResponse(_object(head, growths, _ending(handle, "complete")), headers=handle.headers_when_written)
+
+
+async def retrieve(
+    backend: Backend, response_id: str, owner: str, stream: bool, starting_after: int | None
+) -> Response:
+    """A kept answer as it stands, or its events after the number `starting_after`."""
+    record = await backend.kept.read(_checked(response_id), owner)
+    if stream:
+        return EventStream(
+            _followed(backend, record.opening.wire, owner, starting_after), {"cache-control": "no-store"}
+        )
+    return JSONResponse(_of_record(record))
+
+
+async def cancel(backend: Backend, response_id: str, owner: str) -> Response:
+    """Stop an answer; one that is over stays as it is."""
+    return JSONResponse(_of_record(await backend.kept.cancel(_checked(response_id), owner)))
+
+
+def _checked(response_id: str) -> str:
+    """An id of this API. The journal has chat completions, too; they have no Response object."""
+    if not response_id.startswith(responses_object.ID_PREFIX):
+        raise SessionNotFound(f"There is no `{response_id}` among the responses.")
+    return response_id
+
+
+async def _written(backend: Backend, handle: SessionHandle) -> AsyncGenerator[str, None]:
+    """The events of an answer while it is written for this client."""
+    stream = Stream(handle.opening.wire)
+    for event in stream.begin():
+        yield _sse(stream.head, event)
+    outcome, error = "complete", ""
+    try:
+        async with aclosing(backend.run(handle)) as growths:
+            async for _, growth in growths:
+                for event in stream.write(growth):
+                    yield _sse(stream.head, event)
+    except SessionCancelled:
+        outcome = "cancelled"
+    except SessionMoved as moved:
+        yield _sse(stream.head, stream.error(errors.to_wire(moved)[1]))
+        return
+    except Exception as failure:
+        if not isinstance(failure, GhostRouterError):
+            log.exception("session.failed session=%s", handle.session.id)
+        outcome, error = "failed", errors.message(failure)
+    for event in stream.end(_ending(handle, outcome, error)):
+        yield _sse(stream.head, event)
+
+
+async def _followed(
+    backend: Backend, head: responses_object.Head, owner: str, starting_after: int | None
+) -> AsyncGenerator[str, None]:
+    """The events of an answer that is written elsewhere, or was."""
+    stream = Stream(head, starting_after)
+    for event in stream.begin():
+        yield _sse(head, event)
+    try:
+        async with aclosing(backend.kept.follow(head.id, owner)) as parts:
+            async for part in parts:
+                events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
+                for event in events:
+                    yield _sse(head, event)
+    except GhostRouterError as error:  # the journal has lost it
+        yield _sse(head, stream.error(errors.to_wire(error)[1]))
+
+
+def _ending(handle: SessionHandle, outcome: str, error: str = "") -> Ending:
+    told = trace.trace(handle.session, outcome, 0.0)
+    return _read(outcome, told, handle.opening.prompt_tokens, error)
+
+
+def _ending_of(record: Record) -> Ending:
+    return _read(record.outcome, record.trace, record.opening.prompt_tokens, record.error)
+
+
+def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) -> Ending:
+    """How an answer ended, from its trace."""
+    cached = next((s["cached_tokens"] for s in told.get("segments", ())), 0)
+    usage = responses_object.usage(prompt_tokens, told.get("completion_tokens", 0), cached)
+    ghost = {key: told[key] for key in trace.SUMMARY if key in told}
+    if outcome == "cancelled":
+        return Ending("cancelled", usage, ghost)
+    if outcome == "failed":
+        return Ending("failed", usage, ghost, error)
+    return Ending(responses_object.FINISHED[told["finish_reason"]], usage, ghost)
+
+
+def _object(head: responses_object.Head, growths: Iterable[Growth], ending: Ending) -> dict[str, Any]:
+    """The whole answer."""
+    return responses_object.response(head, ending.status, _joined(growths), ending.usage, ending.ghost, ending.error)
+
+
+def _of_record(record: Record) -> dict[str, Any]:
+    head = record.opening.wire
+    if record.over:
+        return _object(head, record.growths, _ending_of(record))
+    written = _joined(record.growths) if record.growths else None
+    return responses_object.response(head, "in_progress" if written else "queued", written)
+
+
+def _joined(growths: Iterable[Growth]) -> Delta:
+    growths = list(growths)
+    return Delta("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
+
+
+def _sse(head: responses_object.Head, event: dict[str, Any]) -> str:
+    return sse.event(event, name=event["type"], id=sse.format_id(head.id, event["sequence_number"]))

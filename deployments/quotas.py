@@ -1,0 +1,72 @@
+"""The book of budgets and the limits of the keys: one process for all ingresses, so that they count together.
+
+A deployment of its own, not a part of an ingress: a database may wait for its disk or its network, and the number of
+ingresses changes. Its transactions run in one thread, one after the other; the event loop goes on meanwhile.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from ghostrouter.access.budget import Limit, Scope, Shortage, lines, nano
+from ghostrouter.access.keys import Caller
+from ghostrouter.access.ledger import Ledger
+from ghostrouter.access.limits import Admission, Turnstile
+from ghostrouter.config.access import Access, Budgets
+
+
+class Granted(NamedTuple):
+    """The answer to a reservation: granted if nothing is short."""
+
+    short: Shortage | None
+
+
+class Quotas:
+    """One replica. Its memory holds rates and running calls: after a restart they begin anew; the book does not.
+
+    Raises:
+        ConfigError: the variable that should hold the database's URL is not set.
+    """
+
+    def __init__(self, access: Access, budgets: Budgets, clock: Callable[[], float] = time.time) -> None:
+        self._turnstile = Turnstile(access.lease_s)
+        self._limits = [Limit(x.scope, x.name, x.window, nano(x.usd)) for x in budgets.limits]
+        self._zone = ZoneInfo(budgets.time_zone)
+        self._lease_s = budgets.lease_s
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "budgets")
+        self._ledger = Ledger(budgets.database) if budgets.limits else None
+
+    async def enter(self, caller: Caller, call: str) -> Admission:
+        """Whether a call may go by its key's limits; it runs until it leaves."""
+        per_minute, at_once = caller.requests_per_minute, caller.concurrent_requests
+        return self._turnstile.enter(caller.name, call, per_minute, at_once, self._clock())
+
+    async def leave(self, caller: Caller, call: str) -> None:
+        """A call is over."""
+        self._turnstile.leave(caller.name, call)
+
+    async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> Granted:
+        """Set a call's worst case aside, in nano-dollars."""
+        now_s = self._clock()
+        found = lines(self._limits, names, now_s, self._zone)
+        if self._ledger is None or not found:
+            return Granted(None)
+        return Granted(await self._in_thread(self._ledger.reserve, id, found, amount, now_s, self._lease_s))
+
+    async def renew(self, id: str, spent: int) -> None:
+        """A call is still under way."""
+        if self._ledger:
+            await self._in_thread(self._ledger.renew, id, spent, self._clock(), self._lease_s)
+
+    async def settle(self, id: str, spent: int) -> None:
+        """A call is over, and has cost so much."""
+        if self._ledger:
+            await self._in_thread(self._ledger.settle, id, spent, self._clock())
+
+    async def _in_thread(self, work: Callable[..., "Shortage | int | None"], *args: object) -> "Shortage | None":
+        found = await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
+        return found if isinstance(found, Shortage) else None

@@ -1,0 +1,1 @@
+"""One answer, from its opening to its end."""

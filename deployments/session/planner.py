@@ -1,0 +1,205 @@
+"""From a call to a session that can be run: classify, decide, reserve, open."""
+
+import asyncio
+import logging
+import secrets
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ray.serve.handle import DeploymentHandle
+
+from deployments.http.caller import CALLING
+from deployments.rpc import in_time
+from deployments.session.protected_engines import ProtectedEngines
+from deployments.session.session_handle import SessionHandle
+from deployments.store.journal_client import JournalClient, SessionLog
+from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.classify.layers import ABSTAINED, Label
+from ghostrouter.config import GraphConfig
+from ghostrouter.errors import BudgetExceeded, ConfigError, InvalidRequest
+from ghostrouter.events import metrics
+from ghostrouter.policy import plan
+from ghostrouter.policy.observed import Observed
+from ghostrouter.policy.sightings import Watch, sightings
+from ghostrouter.policy.tiers import Promotions
+from ghostrouter.redact.policy import Discretion
+from ghostrouter.replay import prompts
+from ghostrouter.routing import live, preview
+from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.journal import Opening
+from ghostrouter.sessions.session import Session
+from ghostrouter.types import Plan, Sampling
+
+log = logging.getLogger("ray.serve")
+
+
+class Planner:
+    """Decides by the configuration that is in force, and by what the ingresses have seen of answers (`watch`)."""
+
+    def __init__(
+        self,
+        config: GraphConfig,
+        models: Models,
+        classifier: DeploymentHandle,
+        engines: ProtectedEngines,
+        journal: JournalClient,
+        emit: metrics.Emit,
+    ) -> None:
+        self._config = config
+        self._models = models
+        self._decider = Decider(config, models)
+        self._refused_change = ""
+        self._classifier = classifier
+        self._guarded = engines
+        self._journal = journal
+        self._emit = emit
+        self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
+        self.watch = Watch(secrets.token_hex(8), self._observed, Promotions(config.router.promotion))
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
+        by the log, a metric and `GET /v1/status`: Serve would end a replica whose `reconfigure` raises. Meanwhile the
+        one before decides: rules take a tenth of a second to get ready."""
+        try:
+            config = live.changed(self._config, user_config)
+            decider = await asyncio.to_thread(Decider, config, self._models)
+        except ConfigError as error:
+            self._refused_change = str(error)
+            self._emit(metrics.CHANGES, 1, outcome="refused")
+            log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
+            return
+        if config.router.promotion != self._decider.config.router.promotion:
+            self.watch.promotions = Promotions(config.router.promotion)
+        self._decider, self._refused_change = decider, ""
+        self._emit(metrics.CHANGES, 1, outcome="taken")
+
+    def configuration(self) -> dict[str, Any]:
+        """Which configuration is in force, by a digest of what can change live, and why a later one was refused."""
+        return {"version": live.version(self._decider.config), "refused": self._refused_change or None}
+
+    def names(self) -> list[str]:
+        """The names a client may ask for."""
+        return self._decider.names()
+
+    def default_models(self) -> tuple[str, ...]:
+        """The models of the default route."""
+        return self._decider.routes["default"]
+
+    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> SessionHandle:
+        """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
+
+        `wire` names the session and holds what its API repeats in every event.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        now_s, calling = time.monotonic(), CALLING.get()
+        behalf = calling.behalf(Discretion(self._config.redaction.mode))
+        if behalf.discretion.covers_answers and call.logprobs:
+            raise InvalidRequest("`logprobs` would tell what is redacted. Leave it out.")
+        decided = await self._decide(call)
+        firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
+        room = min(candidates[name].room_tokens for name in chosen.models)
+        ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=behalf)
+        chosen = await self._within_budget(wire.id, ask, chosen, firsts)
+        first = firsts[chosen.models[0]]
+        opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
+        session_log = SessionLog(self._journal, opening) if kept else None
+        if session_log:
+            try:
+                await session_log.open()
+            except BaseException:  # whoever asked has left
+                self._guarded.release(wire.id)
+                raise
+        router_s = time.monotonic() - now_s
+        return SessionHandle(
+            Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log, router_s=router_s
+        )
+
+    async def preview(self, call: ChatCall) -> dict[str, Any]:
+        """What `open` would decide for a call, and why; no model is asked.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        return preview.to_wire(await self._decide(call))
+
+    def begin(self, session: Session) -> None:
+        """A session begins to run."""
+        self._observed.begin(session.plan.models[0])
+
+    def end(self, session: Session, failed: bool, now_s: float) -> None:
+        """It is over: what it tells counts for what is decided next."""
+        self._observed.end(session.plan.models[0])
+        self.watch.saw(sightings(session, failed), now_s)
+        label, promotions = session.plan.classification, self.watch.promotions
+        if label and promotions.has_targets:
+            self._emit(metrics.PROMOTION, promotions.levels.get(label.task, 0), task=label.task)
+
+    async def _decide(self, call: ChatCall) -> Decided:
+        """The decision for a call: of a preview and of a call to be answered alike."""
+        began_s, decider = time.monotonic(), self._decider
+        label, learned = await self._classify(call, decider)
+        labelled_s = time.monotonic()
+        present = Present(self._observed, self.watch.promotions.levels, labelled_s)
+        decided = decider.decide(call, label, learned, CALLING.get().caller, present, time.monotonic)
+        return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
+
+    async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
+        """The prompt's label, and the learned router's probabilities if there is one. What rules settle needs no other
+        process; a classifier that is gone costs an answer nothing but its label."""
+        if not plan.needs_task(call.model):
+            return UNLABELLED, {}
+        ruled, settled = decider.by_rules(call)
+        if settled and not decider.config.router.learned.path:
+            return ruled or Label(ABSTAINED), {}
+        about = seen(call)
+        asked = self._classifier.read.remote(words(call), about["image"], about["tools"])
+        found: tuple[Label, dict[str, float]] | None = await in_time(asked, decider.config.classify.timeout_s)
+        return found or (ruled or UNLABELLED, {})
+
+    async def _within_budget(
+        self, session: str, ask: Ask, chosen: Plan, firsts: Mapping[str, prompts.FirstPrompt]
+    ) -> Plan:
+        """The plan from the first model on that the budgets have room for; that is reserved.
+
+        Raises:
+            BudgetExceeded: they have it for none.
+            BudgetUnknown: nobody knows.
+        """
+        refusal: BudgetExceeded | None = None
+        for i, name in enumerate(chosen.models):
+            try:
+                prompt = firsts[name].prompt
+                await self._guarded.reserve(session, ask.behalf, name, prompt, ask.sampling.max_tokens)
+            except BudgetExceeded as error:
+                refusal = refusal or error
+            else:
+                return replace(chosen, models=chosen.models[i:]) if i else chosen
+        raise refusal or BudgetExceeded("No model of the plan is within the budget.")
+
+    def _ask(self, call: ChatCall, decided: Decided, room: int, streaming: bool) -> Ask:
+        defaults = self._models.by_name[decided.decision.plan.models[0]].sampling
+        unknown = [s.to for s in call.script if s.to not in self._models.by_name]
+        if unknown:
+            raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
+        sampling = Sampling(
+            max_tokens=min(call.max_tokens or room, room),
+            min_tokens=call.min_tokens,
+            temperature=defaults.temperature if call.temperature is None else call.temperature,
+            top_p=defaults.top_p if call.top_p is None else call.top_p,
+            seed=secrets.randbits(63) if call.seed is None else call.seed,
+            presence_penalty=call.presence_penalty,
+            frequency_penalty=call.frequency_penalty,
+            repetition_penalty=call.repetition_penalty,
+            logit_bias=call.logit_bias,
+            stop=call.stop,
+            top_logprobs=call.top_logprobs,
+        )
+        return Ask(
+            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes,
+            decided.worth,
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Keys, limits, budgets, the ledger."""

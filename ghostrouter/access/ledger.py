@@ -1,0 +1,181 @@
+"""The book of budgets, in a database: SQLite on one machine, PostgreSQL for several. It survives restarts.
+
+Every method is one transaction, and all writers of an account wait for each other: SQLite's by BEGIN IMMEDIATE,
+PostgreSQL's by row locks taken in one order. Methods block; call them from a thread.
+"""
+
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    Index,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    delete,
+    event,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ghostrouter.access.budget import Line, Shortage, State, shortage
+
+_META = MetaData()
+_ACCOUNTS = Table(
+    "budget_accounts",
+    _META,
+    Column("account", String(400), primary_key=True),
+    Column("spent", BigInteger, nullable=False),
+    Column("reserved", BigInteger, nullable=False),
+)
+_RESERVATIONS = Table(
+    "budget_reservations",
+    _META,
+    Column("id", String(120), primary_key=True),
+    Column("account", String(400), primary_key=True),
+    Column("amount", BigInteger, nullable=False),
+    Column("spent", BigInteger, nullable=False),
+    Column("expires_s", Float, nullable=False),
+)
+_EXPIRY = Index("budget_reservations_expiry", _RESERVATIONS.c.expires_s)
+_BUSY_S = 30.0
+
+
+class Ledger:
+    """Reservations with leases. Amounts are nano-dollars, times Unix seconds.
+
+    A reservation counts in full until it is settled, released or expired. One that expires, its process being dead, is
+    settled with what `renew` has last told of it.
+    """
+
+    def __init__(self, url: str) -> None:
+        is_sqlite = url.startswith("sqlite")
+        self._engine = create_engine(url, connect_args={"timeout": _BUSY_S} if is_sqlite else {})
+        self._queue = f"{self._engine.url.database}.lock" if is_sqlite and self._engine.url.database else ""
+        self._insert: Any = sqlite.insert if is_sqlite else postgresql.insert
+        if is_sqlite:
+            if self._engine.url.database:
+                Path(self._engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+            event.listen(self._engine, "connect", _prepare)
+            event.listen(self._engine, "begin", _begin)
+        _META.create_all(self._engine)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def reserve(self, id: str, lines: Sequence[Line], amount: int, now_s: float, lease_s: float) -> Shortage | None:
+        """Set `amount` aside in all accounts or in none; tells what is short if it is none."""
+        with self._writing(now_s, [line.account for line in lines]) as (connection, states):
+            short = shortage(lines, states, amount)
+            if short is None and lines:
+                add = update(_ACCOUNTS).where(_ACCOUNTS.c.account == bindparam("a"))
+                add = add.values(reserved=_ACCOUNTS.c.reserved + amount)
+                connection.execute(add, [{"a": line.account} for line in lines])
+                rows = [
+                    {"id": id, "account": line.account, "amount": amount, "spent": 0, "expires_s": now_s + lease_s}
+                    for line in lines
+                ]
+                connection.execute(insert(_RESERVATIONS), rows)
+        return short
+
+    def renew(self, id: str, spent: int, now_s: float, lease_s: float) -> None:
+        """A call is still under way, and has cost so much by now."""
+        with self._turn() as connection:
+            mine = update(_RESERVATIONS).where(_RESERVATIONS.c.id == id)
+            connection.execute(mine.values(spent=spent, expires_s=now_s + lease_s))
+
+    def settle(self, id: str, spent: int, now_s: float) -> int:
+        """A call is over and has cost so much, nothing if it never began; returns in how many accounts it was open."""
+        with self._writing(now_s, self._accounts(id), spare=id) as (connection, _):
+            return self._close(connection, _RESERVATIONS.c.id == id, spent)
+
+    def expire(self, now_s: float) -> None:
+        """Settle what nobody has renewed in time."""
+        with self._writing(now_s, []):
+            pass
+
+    def states(self) -> dict[str, State]:
+        """All accounts, for people and tests."""
+        with self._engine.connect() as connection:
+            return {row.account: State(row.spent, row.reserved) for row in connection.execute(select(_ACCOUNTS))}
+
+    def open(self) -> int:
+        """How many reservations there are."""
+        with self._engine.connect() as connection:
+            counted = select(func.count(_RESERVATIONS.c.id.distinct()))
+            return int(connection.execute(counted).scalar_one())
+
+    @contextmanager
+    def _turn(self) -> Iterator[Connection]:
+        """A transaction. SQLite's writers queue at a file lock: its own waiting is by polling, which starves some."""
+        with ExitStack() as stack:
+            if self._queue:
+                file = stack.enter_context(open(self._queue, "ab"))
+                fcntl.flock(file, fcntl.LOCK_EX)  # gone with the process that holds it
+            yield stack.enter_context(self._engine.begin())
+
+    def _accounts(self, id: str) -> list[str]:
+        with self._engine.connect() as connection:
+            mine = select(_RESERVATIONS.c.account).where(_RESERVATIONS.c.id == id)
+            return list(connection.execute(mine).scalars())
+
+    @contextmanager
+    def _writing(
+        self, now_s: float, accounts: Sequence[str], spare: str = ""
+    ) -> Iterator[tuple[Connection, dict[str, State]]]:
+        """A transaction that has locked its accounts and those of expired leases; these are settled first."""
+        with self._turn() as connection:
+            late = (_RESERVATIONS.c.expires_s < now_s) & (_RESERVATIONS.c.id != spare)
+            expired = list(connection.execute(select(_RESERVATIONS.c.account).where(late)).scalars())
+            names = sorted({*accounts, *expired})
+            if names:
+                new = self._insert(_ACCOUNTS).on_conflict_do_nothing()
+                connection.execute(new, [{"account": n, "spent": 0, "reserved": 0} for n in names])
+                mine = select(_ACCOUNTS).where(_ACCOUNTS.c.account.in_(names)).order_by(_ACCOUNTS.c.account)
+                connection.execute(mine.with_for_update()).all()
+                if expired:
+                    self._close(connection, late & _RESERVATIONS.c.account.in_(names), None)
+                states = {r.account: State(r.spent, r.reserved) for r in connection.execute(mine)}
+            else:
+                states = {}
+            yield connection, states
+
+    @staticmethod
+    def _close(connection: Connection, which: Any, spent: int | None) -> int:
+        """Take reservations out of their accounts; `spent` None means what was last told of them."""
+        gone = delete(_RESERVATIONS).where(which).returning(
+            _RESERVATIONS.c.account, _RESERVATIONS.c.amount, _RESERVATIONS.c.spent
+        )  # fmt: skip
+        rows = connection.execute(gone).all()
+        if rows:
+            change = update(_ACCOUNTS).where(_ACCOUNTS.c.account == bindparam("a"))
+            change = change.values(
+                spent=_ACCOUNTS.c.spent + bindparam("s"), reserved=_ACCOUNTS.c.reserved - bindparam("r")
+            )
+            told = [{"a": r.account, "r": r.amount, "s": r.spent if spent is None else spent} for r in rows]
+            connection.execute(change, told)
+        return len(rows)
+
+
+def _prepare(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # BEGIN is ours
+    # In WAL mode a killed process loses nothing so; a power cut may lose the last moments, never the balance.
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,15 @@
+"""The typed configuration: what `args` in serve_config.yaml may say. Nothing else reads files or the environment."""
+
+from ghostrouter.config.access import Access, Budgets, Redaction
+from ghostrouter.config.environment import api_key, cache_dir, is_set_up, log_dir, servers
+from ghostrouter.config.graph import GraphConfig
+from ghostrouter.config.models import CLOUD_NAME, Breakers, CloudModel, LocalModel, Providers, SamplingDefaults
+from ghostrouter.config.routing import Classify, Override, Route, Router
+from ghostrouter.config.serve_file import ServeFile
+from ghostrouter.config.serving import Events, FrameLimits, Journal, Sessions, Telemetry
+
+__all__ = [
+    "CLOUD_NAME", "Access", "Breakers", "Budgets", "Classify", "CloudModel", "Events", "FrameLimits", "GraphConfig",
+    "Journal", "LocalModel", "Override", "Providers", "Redaction", "Route", "Router", "SamplingDefaults", "ServeFile",
+    "Sessions", "Telemetry", "api_key", "cache_dir", "is_set_up", "log_dir", "servers",
+]  # fmt: skip

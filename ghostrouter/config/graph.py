@@ -1,0 +1,120 @@
+"""The whole configuration: the `args` of the application in serve_config.yaml. Unknown keys are errors."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from ghostrouter.catalog import discover
+from ghostrouter.config.access import Access, Budgets, Redaction
+from ghostrouter.config.file import nearest
+from ghostrouter.config.models import Breakers, CloudModel, LocalModel, Providers
+from ghostrouter.config.routing import Classify, Override, Route, Router
+from ghostrouter.config.section import Section
+from ghostrouter.config.serving import Events, Journal, Sessions, Telemetry
+from ghostrouter.errors import ConfigError
+from ghostrouter.money import Worth
+
+
+class GraphConfig(Section):
+    """All of GhostRouter: the `args` of the application in serve_config.yaml."""
+
+    models: tuple[LocalModel, ...] = Field(min_length=1)
+    cloud: tuple[CloudModel, ...] = ()
+    providers: Providers = Providers()
+    breakers: Breakers = Breakers()
+    routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
+    ingress: dict[str, Any] = Field(
+        default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
+    )
+    presets: dict[str, Worth] = Field(
+        default={"economy": Worth(0.001), "balanced": Worth(0.01), "quality": Worth(0.1)},
+        description="what answers are worth, by name, in US dollars; `balanced` holds where a request names none. "
+        "Where prices do not differ, or there is no worth, calibrations alone decide when to switch",
+    )
+    classify: Classify = Classify()
+    router: Router = Router()
+    overrides: tuple[Override, ...] = Field(
+        default=(), description="what is different for a key, project, team or organisation"
+    )
+    telemetry: Telemetry = Telemetry()
+    sessions: Sessions = Sessions()
+    journal: Journal = Journal()
+    events: Events = Events()
+    access: Access = Access()
+    budgets: Budgets = Budgets()
+    redaction: Redaction = Redaction()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _discovered(cls, args: Any) -> Any:
+        """The models of every provider whose key is set join those of `cloud`."""
+        if not isinstance(args, Mapping) or not isinstance(args.get("cloud", ()), list | tuple):
+            return args
+        settings = Providers.model_validate(args.get("providers") or {})
+        cloud = [discover.named(m) if isinstance(m, Mapping) else m for m in args.get("cloud") or ()]
+        known = {m["name"] if isinstance(m, Mapping) and "name" in m else getattr(m, "name", "") for m in cloud}
+        if settings.discover:
+            found = discover.offered(os.environ, settings.only)
+            cloud += [{"provider": p, "model": m, "name": n} for p, m, n in found if n not in known]
+        price = settings.unknown_price
+        cloud = [discover.priced(m, price) if isinstance(m, Mapping) else m for m in cloud]
+        return {**args, "cloud": cloud}
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> Self:
+        names = [m.name for m in self.models] + [m.name for m in self.cloud]
+        if len(set(names)) != len(names):
+            raise ValueError("models, cloud: two models have the same name")
+        told = next(self.routing_problems(), None)
+        if told:
+            raise ValueError(told)
+        self._speculation_is_greedy()
+        return self
+
+    def routing_problems(self) -> Iterator[str]:
+        """What is wrong with the names that the routing speaks of."""
+        names = [m.name for m in self.models] + [m.name for m in self.cloud]
+        if "default" not in self.routes:
+            yield "routes: a route named `default` is needed"
+        spoken = [(f"routes.{task}.models", route.models) for task, route in self.routes.items()]
+        spoken += [(f"router.tiers.{t}", row.models) for t, rows in self.router.tiers.items() for row in rows]
+        for number, override in enumerate(self.overrides):
+            at = f"overrides.{number}"
+            spoken += [(f"{at}.routes.{task}", models) for task, models in override.routes.items()]
+            spoken += [(f"{at}.tiers.{t}", row.models) for t, rows in override.tiers.items() for row in rows]
+            if unknown := sorted(set(override.routes) - set(self.routes)):
+                yield f"{at}.routes: there is no route {unknown[0]}{nearest(unknown[0], list(self.routes))}"
+        for key, models in spoken:
+            if unknown := sorted(set(models) - set(names)):
+                why = discover.absence(unknown[0]) or nearest(unknown[0], names)
+                yield f"{key}: no such model: {', '.join(unknown)}{why}"
+
+    def _speculation_is_greedy(self) -> None:
+        """vLLM lets nobody decide how a token is drawn while it speculates, so that what is drawn at random could not
+        go on behind a seam as it would have. An answer is sampled as its first model has it, whoever goes on."""
+        speculating = next((m.name for m in self.models if m.speculates), None)
+        sampled = next((m.name for m in self.models if m.sampling.temperature > 0), None)
+        if speculating and sampled:
+            raise ValueError(
+                f"models.{speculating}.engine_kwargs.speculative_config: only greedy answers survive a handoff with "
+                f"speculative decoding: `sampling.temperature` has to be 0, and that of {sampled} is not"
+            )
+
+    def adapters(self) -> dict[str, str]:
+        """What each model is driven by."""
+        return {m.name: "vllm" for m in self.models} | {m.name: m.kind for m in self.cloud}
+
+    @classmethod
+    def parse(cls, args: dict[str, Any]) -> "GraphConfig":
+        """Check the arguments of the application.
+
+        Raises:
+            ConfigError: a key is unknown, missing or out of range; the message names it.
+        """
+        try:
+            return cls.model_validate(args)
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, e['loc'])) or 'args'}: {e['msg']}" for e in error.errors())
+            raise ConfigError("; ".join(problems)) from error

@@ -1,1 +1,0 @@
-"""Who may call, for how much, and what may leave."""

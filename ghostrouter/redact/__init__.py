@@ -1,0 +1,1 @@
+"""Private text: out of a stream and back in."""

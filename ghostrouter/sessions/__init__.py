@@ -1,0 +1,1 @@
+"""One answer across its segments, and what is kept of it."""

@@ -1,0 +1,39 @@
+"""What a client wants of one answer."""
+
+from dataclasses import dataclass
+
+from ghostrouter.conversation import NO_FEATURES, Features, Message
+from ghostrouter.money import Worth
+from ghostrouter.redact.policy import NOBODY, Behalf
+from ghostrouter.terms import NO_WISHES, Wishes
+from ghostrouter.types import KvMode, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedHandoff:
+    """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say.
+
+    `kv` says how the target is to get its cache; None leaves that to the usual choice.
+    """
+
+    after_tokens: int
+    to: str
+    kv: KvMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What the client wants: the conversation, how to sample, whether it reads along, and what that is worth to it.
+
+    Without a `worth` the calibrations alone decide when to switch.
+    """
+
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    streaming: bool
+    continue_final: bool = False
+    script: tuple[ScriptedHandoff, ...] = ()
+    features: Features = NO_FEATURES
+    wishes: Wishes = NO_WISHES
+    worth: Worth | None = None
+    behalf: Behalf = NOBODY

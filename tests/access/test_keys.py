@@ -1,0 +1,65 @@
+"""Keys, and how a call may be redacted."""
+
+import pytest
+
+from ghostrouter.access.keys import ANYONE, Caller, Door, digest, presented
+from ghostrouter.errors import InvalidRequest, NotPermitted, Unauthorized
+from ghostrouter.redact.policy import Discretion, asked
+
+ALICE = Caller("alice", "red", models=("ghost-*",), tasks=("default",), may_unredact=False)
+
+
+def test_a_door_without_keys_is_open() -> None:
+    assert Door({}).admit(None) is ANYONE
+
+
+def test_a_key_is_known_by_its_digest() -> None:
+    door = Door({digest("secret").upper(): ALICE})
+    assert door.admit("secret") is ALICE
+    for key in ("", None, "other", digest("secret")):
+        with pytest.raises(Unauthorized):
+            door.admit(key)
+
+
+@pytest.mark.parametrize(
+    ("headers", "key"),
+    [
+        ({"authorization": "Bearer k"}, "k"),
+        ({"authorization": "bearer  k "}, "k"),
+        ({"authorization": "Basic k"}, None),
+        ({"x-api-key": "k"}, "k"),
+        ({"api-key": "k"}, "k"),
+        ({}, None),
+    ],
+)
+def test_where_a_key_may_be(headers: dict[str, str], key: str | None) -> None:
+    assert presented(headers) == key
+
+
+def test_what_a_key_is_for() -> None:
+    assert ALICE.may_use("ghost-small") and not ALICE.may_use("gpt")
+    ALICE.check_task("default")
+    with pytest.raises(NotPermitted):
+        ALICE.check_task("arithmetic")
+
+
+def test_more_redaction_may_always_be_asked_for() -> None:
+    assert asked({"x-ghost-redaction": "strict"}, "auto", ALICE) == Discretion("strict")
+    assert asked({}, "auto", ALICE) == Discretion("auto")
+    with pytest.raises(InvalidRequest):
+        asked({"x-ghost-redaction": "some"}, "auto", ALICE)
+
+
+def test_less_needs_the_words_and_the_right() -> None:
+    off = {"x-ghost-redaction": "off"}
+    words = {**off, "x-ghost-acknowledge": "I_UNDERSTAND_AND_ACCEPT_RISK"}
+    with pytest.raises(NotPermitted):
+        asked(off, "auto", ANYONE)
+    with pytest.raises(NotPermitted):
+        asked(words, "auto", ALICE)
+    assert asked(words, "auto", ANYONE) == Discretion("off", "anyone: I_UNDERSTAND_AND_ACCEPT_RISK")
+
+
+def test_whom_it_covers() -> None:
+    assert [Discretion("auto").covers(t) for t in ("untrusted", "standard", "trusted")] == [True, True, False]
+    assert Discretion("strict").covers("trusted") and not Discretion("off").covers("untrusted")

@@ -1,0 +1,20 @@
+from ray.serve.config import RequestRouterConfig
+
+from deployments.engine import draining
+
+
+def test_a_replica_leaves_when_others_take_requests() -> None:
+    draining.tell("model", ["a", "b"])
+    assert not draining.is_leaving("model", "a")
+    draining.tell("model", ["b"])
+    assert draining.is_leaving("model", "a")
+    draining.tell("model", [])
+    assert not draining.is_leaving("model", "a"), "there is nobody to go to"
+    assert not draining.is_leaving("another", "a")
+
+
+def test_serves_copy_of_the_router_tells_the_same_place() -> None:
+    # Serve pickles the router's module by value: what it keeps in a variable of its own, nobody else sees.
+    config = RequestRouterConfig(request_router_class="deployments.engine.affinity:AffinityRouter")
+    router = config.get_request_router_class()
+    assert router.update_replicas.__globals__["draining"] is draining

@@ -1,0 +1,59 @@
+"""What vLLM is started with."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from deployments.engine.vllm_arguments import engine_arguments, environment
+from ghostrouter.config import GraphConfig, LocalModel
+from tests.shipped import ROOT
+
+
+def model(**fields: Any) -> LocalModel:
+    return LocalModel.model_validate({"name": "m", "source": "x", "env": {"A": "1"}} | fields)
+
+
+NGRAM = {"speculative_config": {"method": "ngram", "num_speculative_tokens": 4}}
+
+
+def test_entropies_and_samples_are_ours_unless_told_otherwise() -> None:
+    found = engine_arguments(model())
+    assert found["logits_processors"] == ["deployments.engine.keyed_sampler:KeyedSampler"]
+    assert found["worker_extension_cls"] == "deployments.engine.exact_entropy.EntropyWorker"
+    assert found["max_logprobs"] == 21
+    assert environment(model()) == {"A": "1"}
+    assert "worker_extension_cls" not in engine_arguments(model(exact_entropy=False))
+    assert engine_arguments(model(engine_kwargs={"max_logprobs": 50}))["max_logprobs"] == 50
+
+
+def test_speculative_decoding_leaves_sampling_to_vllm() -> None:
+    guesses = model(engine_kwargs=NGRAM)
+    assert "logits_processors" not in engine_arguments(guesses)
+    assert engine_arguments(guesses)["speculative_config"] == NGRAM["speculative_config"]
+    assert environment(guesses) == {"VLLM_USE_V2_MODEL_RUNNER": "0", "A": "1"}
+    assert environment(model(engine_kwargs=NGRAM, exact_entropy=False)) == {"A": "1"}
+
+
+@pytest.mark.parametrize("method", ["draft_model", "eagle"])
+def test_the_model_that_guesses_is_found_from_anywhere(
+    method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "draft").mkdir()
+    monkeypatch.chdir(tmp_path)
+    wanted = {"method": method, "model": "draft", "num_speculative_tokens": 3}
+    found = engine_arguments(model(engine_kwargs={"speculative_config": wanted}))["speculative_config"]
+    assert found == {**wanted, "model": str(tmp_path / "draft")}
+    of_hub = {**wanted, "model": "yuhuili/EAGLE-Qwen3-8B"}
+    found = engine_arguments(model(engine_kwargs={"speculative_config": of_hub}))["speculative_config"]
+    assert found == of_hub, "passed on as it is"
+
+
+def test_the_example_reaches_vllm_as_it_is() -> None:
+    document = yaml.safe_load((ROOT / "examples" / "speculative.yaml").read_text())
+    args = document["applications"][0]["args"]
+    for row, model in zip(args["models"], GraphConfig.parse(args).models, strict=True):
+        found = engine_arguments(model)
+        assert found["speculative_config"] == row["engine_kwargs"]["speculative_config"]
+        assert "logits_processors" not in found
