@@ -10,7 +10,7 @@ from vllm.v1.engine.async_llm import AsyncLLM
 
 from deployments.engine.token_source import TokenSource
 from deployments.engine.vllm_arguments import engine_arguments
-from deployments.local_engine import VllmSteps
+from deployments.engine.vllm_steps import VllmSteps
 from ghostrouter.config import LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.replay.tokenizers import ChatTokenizer
@@ -39,8 +39,8 @@ class Bare:
     def __init__(self, client: AsyncLLM, exact: bool) -> None:
         self._tokenizer = ChatTokenizer(client.model_config.model)
         self.vocab_size: int = client.model_config.get_vocab_size()
-        engine = VllmSteps(client, exact)
-        self._source = TokenSource(engine, self._tokenizer.backend, self.vocab_size, time.monotonic)
+        steps = VllmSteps(client, exact)
+        self._source = TokenSource(steps, self._tokenizer.backend, self.vocab_size, time.monotonic)
 
     def prompt(self, text: str) -> tuple[int, ...]:
         """A question as the model is asked it."""

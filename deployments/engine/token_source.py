@@ -42,8 +42,8 @@ class EngineStep:
     cached_tokens: int
 
 
-class Engine(Protocol):
-    """What samples tokens. Closing the iterator aborts the request."""
+class StepSource(Protocol):
+    """An engine that reports what it samples, step by step. Closing the iterator aborts the request."""
 
     def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]: ...
 
@@ -51,8 +51,10 @@ class Engine(Protocol):
 class TokenSource:
     """Reads the steps of an engine: ids to text and signals."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, vocab_size: int, clock: Callable[[], float]) -> None:
-        self._engine = engine
+    def __init__(
+        self, step_source: StepSource, tokenizer: Tokenizer, vocab_size: int, clock: Callable[[], float]
+    ) -> None:
+        self._step_source = step_source
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._clock = clock
@@ -62,7 +64,7 @@ class TokenSource:
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
         last_s = self._clock()
-        async with aclosing(self._engine.steps(request)) as steps:
+        async with aclosing(self._step_source.steps(request)) as steps:
             async for step in steps:
                 now_s = self._clock()
                 tokens = list(_read(reader, step, now_s - last_s))

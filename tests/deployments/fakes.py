@@ -75,7 +75,7 @@ class Seams:
         return Seam(request.target, keep, len(last.ids) - keep, "token_ids", (0, *answer), len(answer))
 
 
-class Engine:
+class ScriptedSteps:
     """Writes given tokens, one step each, waiting for `go` before the next.
 
     Each of `tokens` is (id, entropy is high). With `endless`, the last token repeats.

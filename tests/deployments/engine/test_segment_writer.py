@@ -14,7 +14,7 @@ from ghostrouter.replay.holdback import HoldBack
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.batch import SignalBatch
 from ghostrouter.types import FinishReason, Frame, Sampling, SegmentKey, SegmentRequest, Verdict
-from tests.deployments.fakes import Engine, Meter, Shard
+from tests.deployments.fakes import Meter, ScriptedSteps, Shard
 from tests.make import calibration, tokens
 from tests.shipped import MODELS
 
@@ -31,7 +31,9 @@ def written(text: str) -> list[tuple[int, bool]]:
 class Replica:
     """A segment writer with its watcher, in this event loop."""
 
-    def __init__(self, engine: Engine, broken: bool = False, hold_s: float = 5.0, frames_per_s: float = 1e6) -> None:
+    def __init__(
+        self, engine: ScriptedSteps, broken: bool = False, hold_s: float = 5.0, frames_per_s: float = 1e6
+    ) -> None:
         self.meter = Meter()
         self.shard = Shard(Monitor({"m": CALIBRATION}))
         self.engine = engine
@@ -70,7 +72,7 @@ def text(frames: list[Frame]) -> str:
 
 
 async def test_calm_tokens_flow() -> None:
-    frames = await Replica(Engine(written("abcdef"))).frames()
+    frames = await Replica(ScriptedSteps(written("abcdef"))).frames()
     assert text(frames) == "abcdef"
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "stop"
@@ -79,12 +81,12 @@ async def test_calm_tokens_flow() -> None:
 
 
 async def test_frames_gather_while_the_budget_is_used_up() -> None:
-    frames = await Replica(Engine(written("abcdef")), frames_per_s=2).frames()
+    frames = await Replica(ScriptedSteps(written("abcdef")), frames_per_s=2).frames()
     assert [len(f.tokens) for f in frames] == [1, 5]
 
 
 async def test_the_token_at_which_trouble_shows_is_still_held() -> None:
-    frames = await Replica(Engine([*written("abC"), *written("d")], endless=True)).frames()
+    frames = await Replica(ScriptedSteps([*written("abC"), *written("d")], endless=True)).frames()
     end = frames[-1].end
     assert text(frames) == "ab"
     assert end is not None
@@ -94,7 +96,7 @@ async def test_the_token_at_which_trouble_shows_is_still_held() -> None:
 
 
 async def test_what_a_late_verdict_gives_up_does_not_leave_as_well() -> None:
-    replica = Replica(Engine(written("aB"), endless=True))
+    replica = Replica(ScriptedSteps(written("aB"), endless=True))
     now_s, observe = 0.0, replica.shard.observe
 
     async def slow(batch: SignalBatch) -> Reply:
@@ -112,14 +114,14 @@ async def test_what_a_late_verdict_gives_up_does_not_leave_as_well() -> None:
 
 
 async def test_a_handoff_aborts_the_engine() -> None:
-    engine = Engine(written("aB"), endless=True)
+    engine = ScriptedSteps(written("aB"), endless=True)
     await Replica(engine).frames()
     await asyncio.sleep(0)
     assert engine.aborted
 
 
 async def test_a_handoff_at_the_very_end_still_counts() -> None:
-    frames = await Replica(Engine(written("abC"))).frames()
+    frames = await Replica(ScriptedSteps(written("abC"))).frames()
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "handoff"
 
@@ -137,28 +139,28 @@ def test_an_answer_that_is_all_there_is_not_handed_back(finish: FinishReason | N
 
 
 async def test_where_no_handoff_is_allowed_everything_leaves_in_time() -> None:
-    frames = await Replica(Engine(written("aBcdefgh")), hold_s=0.05).frames(hand_off_at=math.inf)
+    frames = await Replica(ScriptedSteps(written("aBcdefgh")), hold_s=0.05).frames(hand_off_at=math.inf)
     assert text(frames) == "abcdefgh"
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "stop"
 
 
 async def test_without_telemetry_answers_go_on_without_handoffs() -> None:
-    replica = Replica(Engine(written("aBcdef")), broken=True, hold_s=60)
+    replica = Replica(ScriptedSteps(written("aBcdef")), broken=True, hold_s=60)
     frames = await asyncio.wait_for(replica.frames(), 10)
     assert text(frames) == "abcdef"
     assert replica.meter.sums["ghost_telemetry_failures"] > 0
 
 
 async def test_a_scripted_end_is_a_handoff_without_verdict() -> None:
-    frames = await Replica(Engine(written("abcdef"))).frames(scripted_end=3)
+    frames = await Replica(ScriptedSteps(written("abcdef"))).frames(scripted_end=3)
     assert text(frames) == "abc"
     assert frames[-1].end is not None
     assert (frames[-1].end.reason, frames[-1].end.verdict) == ("handoff", None)
 
 
 async def test_an_engine_s_error_comes_after_its_tokens() -> None:
-    replica = Replica(Engine(written("abc"), error=RuntimeError("engine died")))
+    replica = Replica(ScriptedSteps(written("abc"), error=RuntimeError("engine died")))
     seen: list[Frame] = []
 
     async def read() -> None:
@@ -172,7 +174,7 @@ async def test_an_engine_s_error_comes_after_its_tokens() -> None:
 
 
 async def test_leaving_aborts_the_engine_before_the_first_token_too() -> None:
-    engine = Engine(written("a"), endless=True)
+    engine = ScriptedSteps(written("a"), endless=True)
     replica = Replica(engine)
     request = SegmentRequest(SegmentKey("s", 0), "m", (1,), 0, Sampling(max_tokens=50))
     async with aclosing(replica.writer.write(request)) as frames:

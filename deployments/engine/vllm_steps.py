@@ -1,0 +1,94 @@
+"""vLLM's engine client as a source of `EngineStep`s: token ids in, sampled tokens out."""
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict, replace
+from typing import Any
+from uuid import uuid4
+
+from vllm import SamplingParams
+from vllm.outputs import RequestOutput
+from vllm.sampling_params import RequestOutputKind
+
+from deployments.engine.exact_entropy import ASKED, TOP
+from deployments.engine.flat_logprobs import sampled
+from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
+from deployments.engine.kv_folder import transfer_params
+from deployments.engine.token_source import EngineStep
+from ghostrouter.errors import SegmentFailed
+from ghostrouter.types import Sampling, SegmentRequest
+
+
+class VllmSteps:
+    """Runs requests on one vLLM engine.
+
+    `client` is the `AsyncLLM` of a replica. `exact` says that the engine reports the exact entropy of each token.
+    """
+
+    def __init__(self, client: Any, exact: bool) -> None:
+        self._client = client
+        self._exact = exact
+        speculative = client.vllm_config.speculative_config
+        self._most_drafts = speculative.num_speculative_tokens if speculative else 0
+
+    async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
+        """Generate from token ids. Closing the iterator aborts the request.
+
+        Raises:
+            SegmentFailed: the request samples at random, but the engine decodes speculatively.
+        """
+        if self._most_drafts and not _is_greedy(request.sampling):
+            raise SegmentFailed(f"{request.model} decodes speculatively, and can write only greedy answers")
+        params = self._params(request)
+        # A random part, because a writer that died may have left a request for the same segment behind.
+        request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
+        prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
+        if request.cold:
+            prompt["cache_salt"] = uuid4().hex
+        async for output in self._client.generate(prompt, params, request_id):
+            yield self._step(output)
+
+    def _params(self, request: SegmentRequest) -> SamplingParams:
+        s = request.sampling
+        most = min(s.max_tokens, request.scripted_end or s.max_tokens)
+        keyed = KeyedSampling(
+            seed=s.seed,
+            temperature=s.temperature,
+            top_p=s.top_p,
+            position=request.kept_tokens,
+            presence_penalty=s.presence_penalty,
+            frequency_penalty=s.frequency_penalty,
+            repetition_penalty=s.repetition_penalty,
+            kept=request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :],
+        )
+        return SamplingParams(
+            max_tokens=most,
+            min_tokens=min(s.min_tokens, most),
+            temperature=0,  # the keyed sampler has made the sample the likeliest token
+            extra_args={
+                ARGUMENT: asdict(keyed),
+                "kv_transfer_params": transfer_params(publish=request.publish, load=request.transfer),
+            },
+            logit_bias=dict(s.logit_bias) or None,
+            logprobs=ASKED if self._exact else TOP,
+            flat_logprobs=True,
+            detokenize=False,
+            output_kind=RequestOutputKind.DELTA,
+        )
+
+    def _step(self, output: RequestOutput) -> EngineStep:
+        completion = output.outputs[0]
+        tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
+        if self._most_drafts and not self._exact:  # the engine tells only how many tokens a step made
+            tokens = [replace(t, step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
+        finish = completion.finish_reason
+        return EngineStep(
+            tokens,
+            "stop" if finish == "stop" else "length" if finish else None,
+            cached_tokens=output.num_cached_tokens or 0,
+        )
+
+
+def _is_greedy(s: Sampling) -> bool:
+    """Whether each token is the likeliest one, by the model's own probabilities."""
+    penalised = s.presence_penalty or s.frequency_penalty or s.repetition_penalty != 1
+    return s.temperature == 0 and not penalised and not s.logit_bias
