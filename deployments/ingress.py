@@ -21,6 +21,7 @@ from deployments.session.jobs import Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
 from deployments.session.protected_engines import ProtectedEngines
+from deployments.session.redacted_engines import RedactedEngines
 from deployments.session.seam_client import SeamClient
 from deployments.session.session_handle import SessionHandle
 from deployments.store.event_client import EventClient
@@ -68,7 +69,8 @@ class Ingress:
         self._emit: metrics.Emit = RayMetrics()
         self._quotas = QuotaClient(quotas, bool(config.budgets.limits), config.budgets.lease_s, self._emit)
         self._door = Door(config.access.callers())
-        self._guarded = ProtectedEngines(self._engines, self._models.by_name, self._quotas)
+        self._redacted = RedactedEngines(self._engines, self._models.by_name)
+        self._guarded = ProtectedEngines(self._redacted, self._models.by_name, self._quotas)
         self._replay = replay
         self._journal = JournalClient(replay, config.journal.patience_s)
         self.planner = Planner(config, self._models, classifier, self._guarded, self._journal, self._emit)
@@ -193,7 +195,7 @@ class Ingress:
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
         self.planner.end(session, outcome == "failed", now_s)
-        session.redacted = self._guarded.counts(session.id)
+        session.redacted = self._redacted.counts(session.id)
         record = trace.trace(session, outcome, now_s)
         if handle.log:
             handle.log.end(outcome, record, error)

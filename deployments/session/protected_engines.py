@@ -1,12 +1,12 @@
-"""Engines with a purse and a discreet clerk: what costs money is reserved first, what leaves is redacted."""
+"""Engines whose cost is reserved before they write and settled after."""
 
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
-from deployments.session.ports import Engines
+from deployments.session.redacted_engines import RedactedEngines
 from deployments.store.quota_client import QuotaClient
 from ghostrouter.access.budget import Scope, nano
 from ghostrouter.config import CloudModel, LocalModel
@@ -14,19 +14,19 @@ from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd
 from ghostrouter.policy.worst import worst_usd
-from ghostrouter.redact.policy import Behalf, redact_prompt
-from ghostrouter.redact.vault import Restorer, Vault
+from ghostrouter.redact.policy import Behalf
 from ghostrouter.replay.continuation import written_tokens
-from ghostrouter.types import Frame, Prompt, SegmentRequest, Token
+from ghostrouter.types import Frame, Prompt, SegmentRequest
 
 
 @dataclass(slots=True)
 class _Running:
-    """A session that is opened or runs: on whose behalf, what was taken out of it, what is reserved for its first
-    segment. It may run twice for a while: its client has come back before the first connection was found to be gone."""
+    """A session that is opened or runs: on whose behalf, and what is reserved for its first segment.
+
+    It may run twice for a while: its client has come back before the first connection was found to be gone.
+    """
 
     behalf: Behalf
-    vault: Vault = field(default_factory=Vault)
     reserved: str = ""
     runs: int = 0
 
@@ -34,7 +34,7 @@ class _Running:
 class ProtectedEngines:
     """`Engines`, for sessions that were opened here; others pass as they are."""
 
-    def __init__(self, engines: Engines, models: Mapping[str, LocalModel | CloudModel], quotas: QuotaClient) -> None:
+    def __init__(self, engines: RedactedEngines, models: Mapping[str, LocalModel | CloudModel], quotas: QuotaClient) -> None:
         self._engines = engines
         self._models = models
         self._quotas = quotas
@@ -49,13 +49,13 @@ class ProtectedEngines:
         """
         id_ = f"{session}#0"
         await self._quotas.reserve(id_, self._names(behalf, model), self._worst(model, prompt, max_tokens))
-        self._running[session] = _Running(behalf, reserved=id_)
+        self._open(session, _Running(behalf, reserved=id_))
 
-    def begin(self, session: str, behalf: Behalf) -> Vault:
-        """A session begins to run, or goes on; what is taken out of it goes into the vault."""
-        running = self._running.setdefault(session, _Running(behalf))
-        running.runs += 1
-        return running.vault
+    def begin(self, session: str, behalf: Behalf) -> None:
+        """A session begins to run, or goes on."""
+        if session not in self._running:
+            self._open(session, _Running(behalf))
+        self._running[session].runs += 1
 
     def end(self, session: str) -> None:
         """A run of a session is over."""
@@ -69,13 +69,9 @@ class ProtectedEngines:
         if running is None or running.runs > 0:
             return
         del self._running[session]
+        self._engines.close(session)
         if running.reserved:
             self._quotas.settle(running.reserved, 0)
-
-    def counts(self, session: str) -> dict[str, int]:
-        """How many texts of which kind were taken out of a session's prompts."""
-        running = self._running.get(session)
-        return running.vault.counts() if running else {}
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment.
@@ -89,7 +85,7 @@ class ProtectedEngines:
         bill = _Bill(self._models[request.model], request)
         renewing = asyncio.create_task(self._renew(id_, bill)) if self._quotas.has_budgets and id_ else None
         try:
-            async with aclosing(self._discreet(running, request)) as frames:
+            async with aclosing(self._engines.stream(request)) as frames:
                 async for frame in frames:
                     bill.add(frame)
                     yield frame
@@ -126,16 +122,9 @@ class ProtectedEngines:
             await asyncio.sleep(self._quotas.lease_s / 3)
             self._quotas.renew(id_, bill.nano)
 
-    async def _discreet(self, running: _Running, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        model = self._models[request.model]
-        restored = None
-        if request.cloud is not None and running.behalf.discretion.covers(model.trust):
-            # A long text that is full of what is private takes a tenth of a second: other answers go on meanwhile.
-            request = replace(request, cloud=await asyncio.to_thread(redact_prompt, request.cloud, running.vault))
-            restored = _Restored(running.vault)
-        async with aclosing(self._engines.stream(request)) as frames:
-            async for frame in frames:
-                yield restored.frame(frame) if restored else frame
+    def _open(self, session: str, running: _Running) -> None:
+        self._running[session] = running
+        self._engines.open(session, running.behalf.discretion)
 
     def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
         found = self._models[model]
@@ -183,25 +172,3 @@ class _Bill:
             return 0
         counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))
         return nano(cost_usd(self._price, self.usage or counted))
-
-
-class _Restored:
-    """Puts back what was taken out of the prompt, into the tokens of the answer."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._restorer = Restorer(vault)
-
-    def frame(self, frame: Frame) -> Frame:
-        tokens = [self._token(t) for t in frame.tokens]
-        end = frame.end
-        if end is None:
-            return replace(frame, tokens=tuple(tokens))
-        held = [self._token(t) for t in end.held]
-        rest = self._restorer.close()
-        last = held or tokens
-        if rest and last:
-            last[-1] = last[-1]._replace(text=last[-1].text + rest)
-        return replace(frame, tokens=tuple(tokens), end=replace(end, held=tuple(held)))
-
-    def _token(self, token: Token) -> Token:
-        return token._replace(text=self._restorer.feed(token.text))
