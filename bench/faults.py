@@ -20,10 +20,13 @@ from bench.upstream import ANSWER, Provider, serving
 from deployments.cloud_pool import CloudPool
 from deployments.engine.engine_client import EngineClient
 from deployments.session.conductor import Conductor
+from deployments.session.ports import Ports
+from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
 from ghostrouter.replay.continuation import cloud_prompt
@@ -89,7 +92,7 @@ class Lane:
         plan: Sequence[CloudModel],
         stall_s: float = PATIENCE_S,
         first_token_s: float = FIRST_TOKEN_S,
-        hedge_after_s: float = math.inf,
+        hedge_after_s: float | None = None,
     ) -> None:
         self._plan = plan
         self._models = {m.name: m for m in plan}
@@ -97,15 +100,14 @@ class Lane:
         self.pool = CloudPool(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never)
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
-            EngineClient({}, engines, first_token_s, stall_s),
-            Seams(self._models),
-            SwitchRules(max_handoffs=5, hand_back=True),
-            Switching({}),
-            dict.fromkeys(self._models, ATTEMPTS),
-            KvModes(math.inf, ()),
-            time.monotonic,
-            lambda *metric, **labels: None,
-            hedge_after_s=hedge_after_s,
+            Ports(EngineClient({}, engines, first_token_s, stall_s), Seams(self._models)),
+            AnswerRules(
+                SwitchRules(max_handoffs=5, hand_back=True),
+                dict.fromkeys(self._models, RetryRules(ATTEMPTS)),
+                hedge_after_s=hedge_after_s,
+            ),
+            Experience(Switching({}), KvModes(math.inf, ())),
+            Runtime(time.monotonic, lambda *metric, **labels: None),
         )
 
     async def ask(

@@ -87,7 +87,12 @@ def ordinary(samples: list[Sample]) -> str:
     """A megabyte of the project's own code and prose, with something private in every fortieth line."""
     root = Path(__file__).parents[1]
     files = sorted(
-        [*root.glob("ghostrouter/**/*.py"), *root.glob("deployments/**/*.py"), *root.glob("*.md"), *root.glob("docs/*.md")]
+        [
+            *root.glob("ghostrouter/**/*.py"),
+            *root.glob("deployments/**/*.py"),
+            *root.glob("*.md"),
+            *root.glob("docs/*.md"),
+        ]
     )
     lines = [line for f in files if "redact" not in f.parts for line in f.read_text().splitlines()]
     private = [s.text for s in samples if s.spans and s.kind != "pem"]

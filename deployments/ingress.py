@@ -1,6 +1,5 @@
 """Where requests come in and tokens stream out."""
 
-import math
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -20,23 +19,23 @@ from deployments.session.conductor import Conductor
 from deployments.session.jobs import Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
+from deployments.session.ports import Ports
 from deployments.session.protected_engines import ProtectedEngines
 from deployments.session.redacted_engines import RedactedEngines
 from deployments.session.seam_client import SeamClient
 from deployments.session.session_handle import SessionHandle
+from deployments.session.settings import AnswerRules, Experience, Runtime
 from deployments.store.event_client import EventClient
 from deployments.store.journal_client import JournalClient
 from deployments.store.quota_client import QuotaClient
 from ghostrouter.access.keys import Door
 from ghostrouter.api import errors
-from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
+from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
-from ghostrouter.policy import switch
 from ghostrouter.policy.kv_modes import KvModes
-from ghostrouter.policy.retry import Retry
 from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.answer_redactor import AnswerRedactor
@@ -79,20 +78,14 @@ class Ingress:
         self.jobs = Jobs(
             self.kept, self.planner.open, self.run, self.release, self.events, config.adapters(), config.events
         )
-        rules = config.sessions
         self._conductor = Conductor(
-            self._guarded,
-            SeamClient(replay, self._models.tokenizers, self._models.cloud),
-            switch.SwitchRules(rules.max_handoffs, rules.hand_back, rules.max_failures),
-            Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()}),
-            {m.name: _attempts(m, rules) for m in self._models.by_name.values()},
-            KvModes(rules.warm_from_s, [m.name for m in config.models if m.transfers]),
-            time.monotonic,
-            self._emit,
-            {m.name: Retry(rules.retry_base_s, rules.retry_most_s) for m in config.cloud},
-            {m.name: m.price for m in self._models.by_name.values()},
-            rules.hard_timeout_s,
-            hedge_after_s=rules.hedge_after_s or math.inf,
+            Ports(self._guarded, SeamClient(replay, self._models.tokenizers, self._models.cloud)),
+            AnswerRules.configured(config),
+            Experience(
+                Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()}),
+                KvModes(config.sessions.warm_from_s, [m.name for m in config.models if m.transfers]),
+            ),
+            Runtime(time.monotonic, self._emit),
         )
 
     async def __serve_build_asgi_app__(self) -> Starlette:
@@ -206,10 +199,3 @@ class Ingress:
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:
     """What is weighed when the answer might move to a model, or back to it."""
     return Known(model.price, calibration.remainder, calibration.recall or 0.0) if calibration else Known(model.price)
-
-
-def _attempts(model: LocalModel | CloudModel, rules: Sessions) -> int:
-    """How often a model is tried in one answer: one with several replicas may use up half of all failures."""
-    if isinstance(model, CloudModel):
-        return rules.cloud_attempts
-    return 1 if model.most_replicas == 1 else max(2, rules.max_failures // 2)

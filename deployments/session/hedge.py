@@ -1,4 +1,4 @@
-"""Two models for one first token: when it is late, another one is asked as well, and whoever writes first goes on."""
+"""Hedging: when a first frame is late, a second model is asked as well, and the first one to write goes on."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -11,7 +11,7 @@ Ask = Callable[[], Awaitable[AsyncGenerator[Frame, None] | None]]
 
 
 class Frames:
-    """The frames of a segment, of which some have been read already."""
+    """The frames of a segment: first those in `read`, which have been read ahead, then the rest."""
 
     def __init__(self, rest: AsyncGenerator[Frame, None], *read: Frame) -> None:
         self._rest = rest
@@ -24,13 +24,13 @@ class Frames:
         return self._read.pop(0) if self._read else await anext(self._rest)
 
     async def aclose(self) -> None:
-        """Aborts the engine."""
+        """Close the stream, which aborts the engine's request."""
         await self._rest.aclose()
 
 
 @dataclass(frozen=True, slots=True)
 class Sooner:
-    """Whose frames they are, the first included; and how the other one failed, if it did."""
+    """The winner's frames, including its first. `is_other`: the second model won. `failure`: how the loser failed."""
 
     frames: Frames
     is_other: bool
@@ -38,7 +38,7 @@ class Sooner:
 
 
 class _Entrant:
-    """One of the two, and its first frame in the making."""
+    """One of the two streams, with a task that waits for its first frame."""
 
     def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
         self.frames = frames
@@ -46,7 +46,7 @@ class _Entrant:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it has ended without a frame."""
+        """Whether it ended without a frame."""
         first = self.first
         return first.done() and not first.cancelled() and (first.exception() is not None or first.result() is None)
 
@@ -66,12 +66,13 @@ class _Entrant:
 
 
 async def sooner(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) -> Sooner:
-    """Who writes first: `frames`, or what `ask` opens when they have not begun after `after_s`, if it opens anything.
+    """The stream that yields a frame first: `frames`, or the one that `ask` opens.
 
-    The other one is closed. One that fails leaves it to the other.
+    `ask` is called if `frames` has yielded nothing after `after_s`; it may return None. If one stream fails, the other
+    one wins. The loser is closed.
 
     Raises:
-        SegmentFailed: both have failed; it is how the first one did.
+        SegmentFailed: both streams failed; this is the failure of `frames`.
     """
     entrants = [_Entrant(frames)]
     try:

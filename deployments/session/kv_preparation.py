@@ -1,11 +1,11 @@
-"""What is done for the next engine's KV cache before it takes over: KV modes `warm` and `transfer`."""
+"""Prepares the KV cache of the next engine before it takes over: KV modes `warm` and `transfer`."""
 
 import asyncio
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from deployments.session.ports import Engines, Seams
+from deployments.session.ports import Engines, Ports
 from ghostrouter.errors import GhostRouterError, SeamRefused
 from ghostrouter.replay.seam import Seam
 from ghostrouter.sessions.session import Session
@@ -13,16 +13,15 @@ from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
 
 class Warming:
-    """Prefills one target ahead, for one segment: what there is of the answer, while risk is raised."""
+    """Prefills one target with the answer so far, while the risk of one segment is raised."""
 
-    def __init__(self, engines: Engines, seams: Seams) -> None:
-        self._engines = engines
-        self._seams = seams
+    def __init__(self, ports: Ports) -> None:
+        self._ports = ports
         self._target = ""
         self._task: asyncio.Task[str] | None = None
 
     def follow(self, session: Session, target: str | None) -> None:
-        """Begin to prepare `target`; with none, give up."""
+        """Start to prepare `target` unless that is under way; None: give up."""
         if target is None:
             self.cancel()
         elif self._task is None:
@@ -30,12 +29,12 @@ class Warming:
             self._task = asyncio.create_task(self._prefill(session, target))
 
     def replica(self, target: str) -> str:
-        """The replica of `target` that has the prefix by now, else an empty name."""
+        """The replica of `target` that holds the prefix by now; an empty name if none does."""
         done = self._task is not None and self._task.done() and self._target == target
         return self._task.result() if self._task and done else ""
 
     def cancel(self) -> None:
-        """Give up; a prefill that is under way is aborted in its engine, one that is done stays done."""
+        """Give up: a prefill that is under way is aborted in its engine."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             self._task = None
@@ -44,20 +43,20 @@ class Warming:
         current = session.current
         avoid = current.replica if current.model == target else ""
         try:
-            seam = await self._seams.plan(session.seam_request(target, None))
+            seam = await self._ports.seams.plan(session.seam_request(target, None))
         except SeamRefused:
             return ""
-        return await _one_token(self._engines, session, seam, "warm", avoid_replica=avoid)
+        return await _one_token(self._ports.engines, session, seam, "warm", avoid_replica=avoid)
 
 
 async def publish(engines: Engines, session: Session, seam: Seam) -> bool:
-    """Let the replica that wrote the current segment hand out its KV blocks; whether it did."""
+    """Let the replica that wrote the current segment publish its KV blocks. Returns whether it did."""
     replica = session.current.replica
     return replica == await _one_token(engines, session, seam, "publish", publish=True, prefer_replica=replica)
 
 
 async def _one_token(engines: Engines, session: Session, seam: Seam, purpose: str, **fields: Any) -> str:
-    """Let an engine write one token that nobody reads; returns its replica, or nothing if it failed."""
+    """Let an engine write one token that nobody reads. Returns its replica; an empty name if it failed."""
     request = SegmentRequest(
         key=SegmentKey(f"{session.id}/{purpose}", session.current.key.segment),
         model=seam.target,

@@ -1,6 +1,7 @@
 """What the conductor drives, as it sees it."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import dataclass
 from typing import Protocol
 
 from ghostrouter.replay.seam import Seam, SeamRequest
@@ -8,7 +9,7 @@ from ghostrouter.types import Frame, SegmentRequest
 
 
 class Engines(Protocol):
-    """Every model behind one door, local replicas and cloud alike."""
+    """All models, local and cloud, behind one method."""
 
     def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment. Raises SegmentFailed when its engine stops before the end."""
@@ -16,8 +17,16 @@ class Engines(Protocol):
 
 
 class Seams(Protocol):
-    """Who computes seams."""
+    """Plans seams."""
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on. Raises SeamRefused when the target cannot go on with it."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Both of them."""
+
+    engines: Engines
+    seams: Seams

@@ -1,14 +1,14 @@
-"""How a segment begins: at which risks it is to end, and with a rival if it is late."""
+"""Starts a segment: the request gets its risk limits, and a late engine gets a rival."""
 
-import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
 from deployments.session.hedge import Frames, Sooner, sooner
-from deployments.session.ports import Engines, Seams
+from deployments.session.ports import Ports
+from deployments.session.settings import AnswerRules, Runtime
 from ghostrouter.errors import SeamRefused
 from ghostrouter.events import metrics
-from ghostrouter.policy import switch, wishes
+from ghostrouter.policy import retry, switch, wishes
 from ghostrouter.policy.switching import Switching
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
@@ -16,91 +16,77 @@ from ghostrouter.types import Frame, SegmentRequest
 
 
 class SegmentStarter:
-    """Opens the segments of all sessions. `bill` puts down what a segment has cost."""
+    """Starts the segments of all sessions. Holds no state of any one of them."""
 
-    def __init__(
-        self,
-        engines: Engines,
-        seams: Seams,
-        rules: switch.SwitchRules,
-        switching: Switching,
-        bill: Callable[[Segment], None],
-        clock: Callable[[], float],
-        emit: metrics.Emit,
-        hedge_after_s: float,
-    ) -> None:
-        self._engines = engines
-        self._seams = seams
+    def __init__(self, ports: Ports, rules: AnswerRules, switching: Switching, runtime: Runtime) -> None:
+        self._ports = ports
         self._rules = rules
         self._switching = switching
-        self._bill = bill
-        self._clock = clock
-        self._emit = emit
-        self._hedge_after_s = hedge_after_s
+        self._runtime = runtime
 
-    async def of(
+    async def start(
         self, session: Session, request: SegmentRequest, models: Sequence[str]
     ) -> tuple[SegmentRequest, Frames]:
-        """The frames of the session's current segment, with what was asked for.
+        """Ask the current segment's engine. Returns the request that is answered, and its frames.
 
-        If they are late, and those of a rival, one of `models`, are sooner, it is these, and its segment is the current
-        one from then on.
+        If the first frame is late, a rival is asked as well: another one of `models`. If the rival is sooner, its
+        segment becomes the current one, and its request and frames are returned.
 
         Raises:
-            SegmentFailed: it has failed, and so has its rival if there is one.
+            SegmentFailed: the engine has failed, and so has the rival if there is one.
         """
-        request = self._limited(session, request, models)
-        frames = self._engines.stream(request)
-        target = self._rival(session, models)
-        if target is None:
+        request = self._with_risk_limits(session, request, models)
+        frames = self._ports.engines.stream(request)
+        target, after_s = self._rival(session, models), self._rules.hedge_after_s
+        if target is None or after_s is None:
             return request, Frames(frames)
-        late, asked = session.current, list[SegmentRequest]()
+        late, rivals = session.current, list[SegmentRequest]()
 
-        async def ask() -> AsyncGenerator[Frame, None] | None:
+        async def ask_rival() -> AsyncGenerator[Frame, None] | None:
             try:
-                seam = await self._seams.plan(session.seam_request(target, None))
+                seam = await self._ports.seams.plan(session.seam_request(target, None))
             except SeamRefused:
                 return None
-            rival = session.resume(seam, "hedge", f"no token after {self._hedge_after_s:g} s", self._clock())
-            asked.append(self._limited(session, rival, models))
-            return self._engines.stream(asked[0])
+            rival = session.resume(seam, "hedge", f"no token after {after_s:g} s", self._runtime.clock())
+            rivals.append(self._with_risk_limits(session, rival, models))
+            return self._ports.engines.stream(rivals[0])
 
         won: Sooner | None = None
         try:
-            won = await sooner(frames, self._hedge_after_s, ask)
+            won = await sooner(frames, after_s, ask_rival)
         finally:
-            if asked:
-                self._part(session, late, won)
-        return asked[0] if won.is_other else request, won.frames
+            if rivals:
+                self._keep_winner(session, late, won)
+        return rivals[0] if won.is_other else request, won.frames
 
-    def _part(self, session: Session, late: Segment, won: Sooner | None) -> None:
-        """Of a late segment and its rival's, which is the current one now, one only goes on."""
+    def _keep_winner(self, session: Session, late: Segment, won: Sooner | None) -> None:
+        """Bill the segment that lost. The rival's is the current one now; it is withdrawn if it lost."""
         rival = session.current
-        lost = late if won and won.is_other else rival
-        self._emit(
-            metrics.HEDGES, 1, model=late.model, other=rival.model, first=(rival if lost is late else late).model
-        )
+        lost, first = (late, rival) if won and won.is_other else (rival, late)
+        self._runtime.emit(metrics.HEDGES, 1, model=late.model, other=rival.model, first=first.model)
         if won and won.failure:
             lost.usage = won.failure.usage
-        self._bill(lost)
+        self._rules.bill(lost)
         if lost is rival:
             session.withdraw()
 
-    def _limited(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
-        """The request with the risks at which its engine is to end."""
-        rules = wishes.rules(self._rules, session.ask.wishes)
+    def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
+        """The request with the risks at which its engine stops."""
+        rules = wishes.rules(self._rules.switch, session.ask.wishes)
         limits = self._switching.thresholds(session, models, request.model, rules)
         return replace(request, hand_off_at=limits.hand_off_at, hand_back_below=limits.hand_back_below)
 
     def _rival(self, session: Session, models: Sequence[str]) -> str | None:
-        """Who is asked as well if the current model is late: who would go on if it failed, but none that a verdict has
-        just taken the answer from."""
-        if self._hedge_after_s == math.inf or session.ask.script:
+        """The model that is asked as well if the current one is late: the one that would go on if it failed.
+
+        Never the model that a verdict has just taken the answer from.
+        """
+        if self._rules.hedge_after_s is None or session.ask.script:
             return None
         current = session.current
         if current.reason == "handoff":
             target = switch.stronger(models, current.model)
         else:
-            out = [m for m in session.plan.models if m not in models]
-            target = switch.after_failure(session.plan.models, current.model, out, 1)
+            unusable = [m for m in session.plan.models if m not in models]
+            target = retry.next_untried(session.plan.models, current.model, unusable)
         return target if target and self._switching.is_affordable(session, target) else None

@@ -1,5 +1,6 @@
-"""Whether to ask the same model once more after a failure, and how long to wait before."""
+"""After an engine has failed: which model goes on, and how long to wait before. The only place that decides this."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -7,19 +8,76 @@ from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, 
 
 
 @dataclass(frozen=True, slots=True)
-class Retry:
-    """Waits are random between nothing and `base_s`, then twice that, and so on, up to `most_s` ("full jitter", AWS
-    Architecture Blog, 2015): callers that failed together do not come back together. What a provider asks for comes
-    first, and if it asks for more than `most_s` it is not asked again."""
+class RetryRules:
+    """How often one model is tried in one answer, and how long to wait between two tries.
 
-    base_s: float = 0.25
-    most_s: float = 10.0
+    A wait is random between 0 and `base_s`, then 0 and twice that, and so on, up to `most_s` ("full jitter", AWS
+    Architecture Blog, 2015). Callers that failed together therefore do not come back together.
+    """
+
+    attempts: int = 1
+    base_s: float = 0.0
+    most_s: float = 1.0
 
     def wait_s(self, failure: SegmentFailed, failures: int, rng: Random) -> float | None:
-        """How long to wait before the same model is asked again that has failed `failures` times; None: never."""
+        """The wait before a model is asked again that has failed `failures` times. None: do not ask it again.
+
+        The wait that a provider asks for is added. If it asks for more than `most_s`, it is not asked again.
+        """
         if isinstance(failure, ProviderRefused | ProviderRejected):
             return None
         asked_s = (failure.retry_after_s or 0.0) if isinstance(failure, ProviderBusy) else 0.0
         if asked_s > self.most_s:
             return None
         return asked_s + rng.uniform(0.0, min(self.most_s, self.base_s * 2 ** max(0, failures - 1)))
+
+
+ONCE = RetryRules()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What has failed in one answer: `models` holds one name per failure, `last` is the newest failure.
+
+    `left_s` is the time the answer has left; None: no limit.
+    """
+
+    models: Sequence[str]
+    last: SegmentFailed
+    left_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """The model that goes on, and how long to wait before it is asked."""
+
+    model: str
+    wait_s: float = 0.0
+
+
+def recovery(
+    plan: Sequence[str], failed: Failed, rules: Mapping[str, RetryRules], max_failures: int, rng: Random
+) -> Recovery | None:
+    """Who goes on after a failure; None: nobody, the answer has failed.
+
+    The model that failed is tried again while its rules allow it and the answer has the time. A provider that asked to
+    be left alone is tried again only when there is no other model. Models without rules are tried once.
+    """
+    current, failures = failed.models[-1], failed.models.count(failed.models[-1])
+    own = rules.get(current, ONCE)
+    wait_s = own.wait_s(failed.last, failures, rng)
+    if failures >= own.attempts or (wait_s is not None and failed.left_s is not None and wait_s >= failed.left_s):
+        wait_s = None
+    other = next_untried(plan, current, failed.models)
+    if len(failed.models) > max_failures:
+        return None
+    if wait_s is not None and not (other and isinstance(failed.last, ProviderBusy)):
+        return Recovery(current, wait_s)
+    return Recovery(other) if other else None
+
+
+def next_untried(plan: Sequence[str], current: str, failed: Sequence[str]) -> str | None:
+    """The first model of the plan that has not failed: a stronger one than `current` if possible."""
+    position = plan.index(current) if current in plan else 0
+    order = [*plan[position + 1 :], *reversed(plan[:position])]
+    return next((m for m in order if m not in failed), None)

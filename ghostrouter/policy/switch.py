@@ -1,4 +1,4 @@
-"""In the middle of an answer: who takes over, and whether that is worth what it costs."""
+"""Whether another model should take over in mid-answer, and which one. What follows a failure is in `retry.py`."""
 
 import math
 from collections.abc import Sequence
@@ -37,19 +37,6 @@ def may_hand_off(models: Sequence[str], current: str, handoffs: int, rules: Swit
 def may_hand_back(models: Sequence[str], current: str, handoffs: int, rules: SwitchRules) -> bool:
     """Whether a verdict may return the answer to a cheaper model; the way forth must still be allowed after it."""
     return rules.hand_back and handoffs + 1 < rules.max_handoffs and cheaper(models, current) is not None
-
-
-def after_failure(models: Sequence[str], current: str, failed: Sequence[str], attempts: int) -> str | None:
-    """Who goes on when an engine of `current` has failed; `failed` are the models of the failures before.
-
-    The same model while it has attempts left, on another replica if it can be; else the first
-    model of the plan that has not failed, a stronger one if possible.
-    """
-    if failed.count(current) + 1 < attempts:
-        return current
-    position = models.index(current) if current in models else 0
-    order = [*models[position + 1 :], *reversed(models[:position])]
-    return next((m for m in order if m not in failed), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,22 +31,6 @@ def test_hand_back_can_be_switched_off() -> None:
     assert not switch.may_hand_back(MODELS, "mid", 0, switch.SwitchRules(4, hand_back=False))
 
 
-@pytest.mark.parametrize(
-    ("current", "failed", "attempts", "target"),
-    [
-        ("small", [], 1, "mid"),
-        ("small", [], 2, "small"),
-        ("small", ["small"], 2, "mid"),
-        ("small", ["small"], 3, "small"),
-        ("large", [], 1, "mid"),
-        ("large", ["mid"], 1, "small"),
-        ("large", ["mid", "small"], 1, None),
-    ],
-)
-def test_after_failure(current: str, failed: list[str], attempts: int, target: str | None) -> None:
-    assert switch.after_failure(MODELS, current, failed, attempts) == target
-
-
 SMALL, LARGE = Price(completion_usd_per_mtok=1.0), Price(prompt_usd_per_mtok=0.5, completion_usd_per_mtok=11.0)
 UP = switch.Change(SMALL, LARGE, prefix_tokens=200, run_tokens=20, stall_s=0.5)
 DOWN = switch.Change(LARGE, SMALL, prefix_tokens=200, run_tokens=100, stall_s=0.5)

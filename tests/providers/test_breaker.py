@@ -1,12 +1,8 @@
-from random import Random
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.config import Breakers
-from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
-from ghostrouter.policy.retry import Retry
 from ghostrouter.providers.breaker import Admission, Breaker, BreakerBoard, Outcome
 
 SETTINGS = Breakers(window_s=60, min_calls=4, bad_share=0.5, open_s=10, probe_s=30, longest_s=1000)
@@ -116,29 +112,3 @@ def test_never_two_probes_at_a_time(steps: list[tuple[str, float]]) -> None:
             number = max(probes)
             breaker.report(Admission(admitted=True, probe=number), step, now_s)  # type: ignore[arg-type]
             probes.clear()
-
-
-RETRY = Retry(base_s=1.0, most_s=8.0)
-
-
-@pytest.mark.parametrize(
-    ("failure", "failures", "least_s", "most_s"),
-    [
-        (SegmentFailed("x"), 1, 0.0, 1.0),
-        (SegmentFailed("x"), 3, 0.0, 4.0),
-        (SegmentFailed("x"), 30, 0.0, 8.0),
-        (ProviderBusy("x", 5.0), 1, 5.0, 6.0),
-        (ProviderBusy("x"), 1, 0.0, 1.0),
-    ],
-)
-def test_waits_are_random_up_to_twice_the_last(
-    failure: SegmentFailed, failures: int, least_s: float, most_s: float
-) -> None:
-    waits = [RETRY.wait_s(failure, failures, Random(seed)) for seed in range(200)]
-    assert all(w is not None and least_s <= w <= most_s for w in waits)
-    assert len(set(waits)) > 100
-
-
-@pytest.mark.parametrize("failure", [ProviderBusy("x", 8.1), ProviderRefused("x"), ProviderRejected("x")])
-def test_some_are_not_asked_again(failure: SegmentFailed) -> None:
-    assert RETRY.wait_s(failure, 1, Random(1)) is None

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from deployments.session.conductor import Conductor
+from deployments.session.ports import Ports
+from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
 from ghostrouter.errors import (
     AnswerRefused,
@@ -20,7 +22,7 @@ from ghostrouter.errors import (
 )
 from ghostrouter.money import Price, Usage
 from ghostrouter.policy.kv_modes import KvModes
-from ghostrouter.policy.retry import Retry
+from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
 from ghostrouter.sessions.ask import Ask
@@ -47,25 +49,21 @@ def fails(*failures: SegmentFailed) -> Script:
 class Run:
     """One answer by models `a` and `b`, each of which may be asked three times."""
 
-    def __init__(self, hard_timeout_s: float = math.inf, **scripts: Script) -> None:
+    def __init__(self, hard_timeout_s: float | None = None, **scripts: Script) -> None:
         self.slept: list[float] = []
         self.engines = Engines(scripts)
         self.session = Session("s", Ask(ASKED, Sampling(9), True), Plan(tuple(scripts), ""), 0.0)
         engines: Any = self.engines
         self.conductor = Conductor(
-            engines,
-            Seams(),
-            SwitchRules(5, hand_back=True, max_failures=8),
-            Switching({}),
-            dict.fromkeys(scripts, 3),
-            KvModes(math.inf, ()),
-            Clock(),
-            Meter(),
-            dict.fromkeys(scripts, Retry(base_s=1.0, most_s=10.0)),
-            PRICES,
-            hard_timeout_s,
-            Random(1),
-            self._sleep,
+            Ports(engines, Seams()),
+            AnswerRules(
+                SwitchRules(5, hand_back=True, max_failures=8),
+                dict.fromkeys(scripts, RetryRules(attempts=3, base_s=1.0, most_s=10.0)),
+                PRICES,
+                hard_timeout_s,
+            ),
+            Experience(Switching({}), KvModes(math.inf, ())),
+            Runtime(Clock(), Meter(), self._sleep, Random(1)),
         )
 
     async def _sleep(self, seconds: float) -> None:

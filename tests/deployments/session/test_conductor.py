@@ -6,9 +6,12 @@ from dataclasses import replace
 import pytest
 
 from deployments.session.conductor import Conductor
+from deployments.session.ports import Ports
+from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
 from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
@@ -57,13 +60,15 @@ class Run:
         max_handoffs: int = 5,
         refused: tuple[str, ...] = (),
         transfers: tuple[str, ...] = (),
+        engines: type[Engines] = Engines,
     ) -> None:
-        self.engines, self.meter = Engines(scripts), Meter()
-        rules = SwitchRules(max_handoffs, hand_back=True)
+        self.engines, self.meter = engines(scripts), Meter()
         self.kv_modes = KvModes(0.0, transfers)
-        counts = dict.fromkeys(scripts, replicas)
         self.conductor = Conductor(
-            self.engines, Seams(refused), rules, Switching({}), counts, self.kv_modes, Clock(), self.meter
+            Ports(self.engines, Seams(refused)),
+            AnswerRules(SwitchRules(max_handoffs, hand_back=True), dict.fromkeys(scripts, RetryRules(replicas))),
+            Experience(Switching({}), self.kv_modes),
+            Runtime(Clock(), self.meter),
         )
         ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), streaming, script=script)
         self.session = Session("s", ask, Plan(tuple(scripts), ""), 0.0)
@@ -255,10 +260,8 @@ async def test_a_preparation_is_given_up_when_risk_falls() -> None:
                     await asyncio.wait_for(started.wait(), 5)
                 yield frame
 
-    run = knows_the_speed_of(
-        Run({"small": raises_risk("abcdef", [True] * 4 + [False] * 2, STOP), "large": warm}), "large"
-    )
-    run.conductor._engines = Slow({"small": raises_risk("abcdef", [True] * 4 + [False] * 2, STOP)})
+    small = raises_risk("abcdef", [True] * 4 + [False] * 2, STOP)
+    run = knows_the_speed_of(Run({"small": small, "large": warm}, engines=Slow), "large")
     assert await run.text() == "abcdef"
     assert gone.is_set()
     assert run.session.handoffs == 0

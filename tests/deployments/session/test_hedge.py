@@ -9,6 +9,8 @@ import pytest
 
 from deployments.session.conductor import Conductor
 from deployments.session.hedge import sooner
+from deployments.session.ports import Ports
+from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
 from ghostrouter.errors import DeadlineExceeded, NothingCanAnswer, SegmentFailed
 from ghostrouter.events.trace import summary
@@ -62,23 +64,20 @@ class Planned(Seams):
 class Run:
     """An answer by the models `a`, `b` and so on, the next of which is asked as well after a moment."""
 
-    def __init__(self, *models: str, hard_timeout_s: float = math.inf, refuses: bool = False) -> None:
+    def __init__(self, *models: str, hard_timeout_s: float | None = None, refuses: bool = False) -> None:
         self.upstream, self.meter, self.seams = Upstream(*models), Meter(), Planned(models if refuses else ())
         price = Price(1.0, 2.0)
         self.session = Session("s", Ask((Message("user", "?"),), Sampling(99), True), Plan(models, ""), 0.0)
         self.conductor = Conductor(
-            self.upstream,
-            self.seams,
-            SwitchRules(5, hand_back=True),
-            Switching({m: Known(price) for m in models}),
-            {},
-            KvModes(math.inf, ()),
-            Clock(),
-            self.meter,
-            prices=dict.fromkeys(models, price),
-            hard_timeout_s=hard_timeout_s,
-            rng=Random(1),
-            hedge_after_s=SOON_S,
+            Ports(self.upstream, self.seams),
+            AnswerRules(
+                SwitchRules(5, hand_back=True),
+                prices=dict.fromkeys(models, price),
+                hard_timeout_s=hard_timeout_s,
+                hedge_after_s=SOON_S,
+            ),
+            Experience(Switching({m: Known(price) for m in models}), KvModes(math.inf, ())),
+            Runtime(Clock(), self.meter, rng=Random(1)),
         )
         self.answer = asyncio.create_task(self._answer())
 

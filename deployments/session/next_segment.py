@@ -1,0 +1,78 @@
+"""Which model writes the next segment, and why. Pure: no I/O and no clock."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from ghostrouter.errors import AnswerRefused, NothingCanAnswer, ProviderBusy, ProviderRefused, SeamRefused, SegmentShed
+from ghostrouter.policy import retry, switch
+from ghostrouter.sessions.segment import OpenReason
+from ghostrouter.sessions.session import Session
+from ghostrouter.types import KvMode
+
+
+@dataclass(frozen=True, slots=True)
+class NextSegment:
+    """Who writes it and why. `onset` is the token from which the current segment is given up; None: keep all of it."""
+
+    model: str
+    reason: OpenReason
+    detail: str
+    onset: int | None = None
+    kv: KvMode | None = None
+    wait_s: float = 0.0
+
+
+def after_end(session: Session, failed: Collection[str]) -> NextSegment:
+    """The next segment after one that a verdict or the script has ended."""
+    current = session.current
+    verdict = current.end.verdict if current.end else None
+    if verdict is None:
+        scripted = next(s for s in session.ask.script if s.after_tokens == session.kept_tokens)
+        return NextSegment(scripted.to, "scripted", "", kv=scripted.kv)
+    models = usable(session, failed)
+    back = verdict.action == "hand_back"
+    target = switch.cheaper(models, current.model) if back else switch.stronger(models, current.model)
+    if target is None:  # the verdict came although the request forbade it
+        raise NothingCanAnswer(f"{current.model} gave up the answer and the plan has no model for it")
+    onset = verdict.onset
+    if back and onset is not None:
+        # The stronger model has written on meanwhile, and that is paid for. Keep its whole steps.
+        onset = current.last_step(onset)
+    return NextSegment(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", onset)
+
+
+def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recovery | None) -> NextSegment:
+    """The next segment after one whose engine has failed.
+
+    Raises:
+        AnswerRefused: nobody can go on, and the last model refused to answer.
+        NothingCanAnswer: nobody can go on.
+    """
+    failure = failed.last
+    if recovery is None:
+        if isinstance(failure, ProviderRefused):
+            raise AnswerRefused(str(failure))
+        after_s = failure.retry_after_s if isinstance(failure, ProviderBusy) else None
+        name = session.current.model
+        raise NothingCanAnswer(f"{name} failed and no other model of the plan can go on: {failure}", after_s)
+    reason: OpenReason = "shed" if isinstance(failure, SegmentShed) else "failure"
+    return NextSegment(recovery.model, reason, str(failure), wait_s=recovery.wait_s)
+
+
+def after_refusal(session: Session, failed: Collection[str], refused: NextSegment, refusal: SeamRefused) -> NextSegment:
+    """The next segment when no seam to `refused` is possible.
+
+    The current model goes on if it has not failed, else the next model of the plan.
+    """
+    current = session.current.model
+    if refused.reason not in ("failure", "shed") and current not in failed:
+        return NextSegment(current, "refused", f"{refused.reason}_refused: {refusal}")
+    target = retry.next_untried(session.plan.models, current, [*failed, current])
+    if target is None:
+        raise NothingCanAnswer(f"no other model of the plan can go on: {refusal}")
+    return NextSegment(target, refused.reason, f"{refused.detail}; {refusal}")
+
+
+def usable(session: Session, failed: Collection[str]) -> list[str]:
+    """The plan without the models that have failed. Verdicts never send the answer to a model that has failed."""
+    return [m for m in session.plan.by_strength if m not in failed or m == session.current.model]

@@ -1,0 +1,77 @@
+from random import Random
+
+import pytest
+
+from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.policy.retry import Failed, Recovery, RetryRules, next_untried, recovery
+
+PLAN = ("small", "mid", "large")
+RULES = RetryRules(attempts=3, base_s=1.0, most_s=8.0)
+
+
+@pytest.mark.parametrize(
+    ("failure", "failures", "least_s", "most_s"),
+    [
+        (SegmentFailed("x"), 1, 0.0, 1.0),
+        (SegmentFailed("x"), 3, 0.0, 4.0),
+        (SegmentFailed("x"), 30, 0.0, 8.0),
+        (ProviderBusy("x", 5.0), 1, 5.0, 6.0),
+        (ProviderBusy("x"), 1, 0.0, 1.0),
+    ],
+)
+def test_waits_are_random_up_to_twice_the_last(
+    failure: SegmentFailed, failures: int, least_s: float, most_s: float
+) -> None:
+    waits = [RULES.wait_s(failure, failures, Random(seed)) for seed in range(200)]
+    assert all(w is not None and least_s <= w <= most_s for w in waits)
+    assert len(set(waits)) > 100
+
+
+@pytest.mark.parametrize("failure", [ProviderBusy("x", 8.1), ProviderRefused("x"), ProviderRejected("x")])
+def test_some_are_not_asked_again(failure: SegmentFailed) -> None:
+    assert RULES.wait_s(failure, 1, Random(1)) is None
+
+
+FAILED = SegmentFailed("x")
+
+
+@pytest.mark.parametrize(
+    ("failed", "attempts", "model"),
+    [
+        (["small"], 1, "mid"),
+        (["small"], 2, "small"),
+        (["small", "small"], 2, "mid"),
+        (["small", "small"], 3, "small"),
+        (["large"], 1, "mid"),
+        (["mid", "large"], 1, "small"),
+        (["mid", "small", "large"], 1, None),
+    ],
+)
+def test_a_model_is_tried_as_often_as_its_rules_say(failed: list[str], attempts: int, model: str | None) -> None:
+    rules = dict.fromkeys(PLAN, RetryRules(attempts))
+    found = recovery(PLAN, Failed(failed, FAILED, None), rules, 9, Random(1))
+    assert found == (Recovery(model) if model else None)
+
+
+def test_a_model_without_rules_is_tried_once() -> None:
+    assert recovery(PLAN, Failed(["small"], FAILED, None), {}, 9, Random(1)) == Recovery("mid")
+
+
+def test_nobody_goes_on_after_too_many_failures() -> None:
+    assert recovery(PLAN, Failed(["small"], FAILED, None), {}, 1, Random(1))
+    assert recovery(PLAN, Failed(["small", "mid"], FAILED, None), {}, 1, Random(1)) is None
+
+
+def test_a_busy_provider_is_waited_for_where_there_is_no_other() -> None:
+    busy, rules = ProviderBusy("x", 5.0), {"small": RetryRules(2, most_s=8.0)}
+    assert recovery(PLAN, Failed(["small"], busy, None), rules, 9, Random(1)) == Recovery("mid")
+    assert recovery(("small",), Failed(["small"], busy, None), rules, 9, Random(1)) == Recovery("small", 5.0)
+    assert recovery(("small",), Failed(["small"], busy, 5.0), rules, 9, Random(1)) is None
+
+
+@pytest.mark.parametrize(
+    ("current", "failed", "model"),
+    [("small", [], "mid"), ("mid", ["large"], "small"), ("large", ["mid", "small"], None), ("other", ["mid"], "large")],
+)
+def test_the_next_model_is_a_stronger_one_if_possible(current: str, failed: list[str], model: str | None) -> None:
+    assert next_untried(PLAN, current, [*failed, current]) == model
