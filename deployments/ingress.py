@@ -64,6 +64,7 @@ class Ingress:
         self._config = config
         self._models = Models.load(config)
         self.redaction = config.redaction.mode
+        self.headers_after_s = config.sessions.headers_after_s
         self._engines = EngineClient(engines, cloud, config.sessions.first_token_s, config.sessions.stall_s)
         self._emit: metrics.Emit = RayMetrics()
         self._quotas = QuotaClient(quotas, bool(config.budgets.limits), config.budgets.lease_s, self._emit)

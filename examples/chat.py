@@ -27,11 +27,10 @@ def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple
     chunks = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], stream=True)
     for chunk in chunks:
         ghost = getattr(chunk, "ghost", None) or ghost
-        for choice in chunk.choices:
-            piece = choice.delta.content or ""
-            answer += piece
-            console.print(Text(piece, style="dim"), end="", soft_wrap=True)
-            console.file.flush()
+        piece = chunk.choices[0].delta.content or ""
+        answer += piece
+        console.print(Text(piece, style="dim"), end="", soft_wrap=True)
+        console.file.flush()
     console.print()
     return answer, ghost
 

@@ -40,6 +40,11 @@ class Backend(Protocol):
         """How much is redacted of a call that says nothing of it."""
         ...
 
+    @property
+    def headers_after_s(self) -> float:
+        """After how long without a first token a stream's headers are sent anyway."""
+        ...
+
     async def ready(self) -> bool:
         """Whether an answer could be given."""
         ...

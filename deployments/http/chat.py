@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -43,7 +43,13 @@ async def resume(backend: Backend, last_event: str, owner: str) -> Response:
 
 def _streamed(backend: Backend, handle: SessionHandle, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
-    return EventStream(_events(backend, handle, last_event), handle.headers, lambda: backend.release(handle))
+    return EventStream(
+        _events(backend, handle, last_event),
+        handle.headers,
+        backend.headers_after_s,
+        lambda error: _failed(handle, error),
+        lambda: backend.release(handle),
+    )
 
 
 async def _whole(backend: Backend, handle: SessionHandle) -> dict[str, Any]:
@@ -73,27 +79,29 @@ def _usage(handle: SessionHandle) -> dict[str, Any]:
 
 
 async def _events(backend: Backend, handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
-    """An answer as server-sent events; an error after the first one is an event too."""
+    """An answer as server-sent events. The first one comes with the first growth: until then a failure is a status."""
     head, session = handle.opening.wire, handle.session
-    if last_event < 0:
-        opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
-        yield sse.event(opening, id=sse.format_id(session.id, 0))
-    try:
-        async with aclosing(backend.run(handle)) as growths:
-            async for number, growth in growths:
-                besides = asides.delta(growth.tokens)
-                if number + 1 > last_event and (besides or is_told(growth, head.logprobs)):
-                    logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
-                    content = {"content": growth.text} if growth.text or not besides else {}
-                    chunk = chat_response.chunk(head, content | besides, None, logprobs)
-                    yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
-    except Exception as error:
-        if not isinstance(error, GhostRouterError):
-            log.exception("session.failed session=%s", session.id)
-        yield sse.event(errors.to_wire(error)[1])
-    else:
-        yield sse.event(chat_response.chunk(head, {}, session.finish))
-        if head.include_usage:
-            yield sse.event(chat_response.usage_chunk(head, _usage(handle)))
-    yield sse.event(chat_response.ghost_chunk(head, summary(session)))
+    began = last_event >= 0
+    async with aclosing(backend.run(handle)) as growths:
+        async for number, growth in growths:
+            if not began:
+                began = True
+                opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
+                yield sse.event(opening, id=sse.format_id(session.id, 0))
+            besides = asides.delta(growth.tokens)
+            if number + 1 > last_event and (besides or is_told(growth, head.logprobs)):
+                logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
+                content = {"content": growth.text} if growth.text or not besides else {}
+                chunk = chat_response.chunk(head, content | besides, None, logprobs)
+                yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
+    for chunk in chat_response.ending(head, session.finish or "stop", _usage(handle), summary(session)):
+        yield sse.event(chunk)
+    yield sse.DONE
+
+
+def _failed(handle: SessionHandle, error: Exception) -> Iterator[str]:
+    """The end of a stream that fails after it has begun: the error, with the `ghost` object beside it."""
+    if not isinstance(error, GhostRouterError):
+        log.error("session.failed session=%s", handle.session.id, exc_info=error)
+    yield sse.event({**errors.to_wire(error)[1], "ghost": summary(handle.session)})
     yield sse.DONE

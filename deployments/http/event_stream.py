@@ -1,24 +1,39 @@
-"""A response of server-sent events."""
+"""A response of server-sent events. Its HTTP status waits for the first of them."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import aclosing, suppress
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+# A proxy that gathers what it passes on would turn a stream into one late piece.
+_HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
+
 
 class EventStream(StreamingResponse):
-    """Sends what a generator yields. When the client leaves, the generator is closed at once, and `release` is called
-    in any case: of a client that leaves early the generator may never have begun.
+    """Sends what a generator yields, and closes it at once when the client leaves.
 
-    Starlette alone leaves that to the garbage collector if the client goes while an event is on its way to it.
+    What is known before the first event is an HTTP status: if the generator raises by then, the error is raised here,
+    and whoever handles errors answers. After `headers_after_s` without an event the headers (200) go out anyway, so
+    that client and proxies see life; an error after that becomes the events that `failed` makes of it.
+
+    `release` is called in any case: of a client that leaves early the generator may never have begun. Starlette alone
+    leaves closing to the garbage collector if the client goes while an event is on its way to it.
     """
 
     def __init__(
-        self, events: AsyncGenerator[str, None], headers: dict[str, str], release: Callable[[], None] = lambda: None
+        self,
+        events: AsyncGenerator[str, None],
+        headers: dict[str, str],
+        headers_after_s: float,
+        failed: Callable[[Exception], Iterable[str]],
+        release: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(events, media_type="text/event-stream", headers=headers)
+        super().__init__(events, media_type="text/event-stream", headers=_HEADERS | headers)
         self._events = events
+        self._headers_after_s = headers_after_s
+        self._failed = failed
         self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,4 +46,31 @@ class EventStream(StreamingResponse):
     async def stream_response(self, send: Send) -> None:
         """Starlette calls this once."""
         async with aclosing(self._events):
-            await super().stream_response(send)
+            first = asyncio.ensure_future(anext(self._events, None))
+            try:
+                await asyncio.wait([first], timeout=self._headers_after_s)
+                if first.done():
+                    first.result()  # raises what the generator has raised
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await self._send_all(first, send)
+            finally:
+                if not first.done():  # the client has left
+                    first.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await first
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_all(self, first: "asyncio.Future[str | None]", send: Send) -> None:
+        """The events, the one that is under way first."""
+        try:
+            event = await first
+            while event is not None:
+                await _send_one(event, send)
+                event = await anext(self._events, None)
+        except Exception as error:  # noqa: BLE001 - `failed` tells it, and logs what nobody expected
+            for event in self._failed(error):
+                await _send_one(event, send)
+
+
+async def _send_one(event: str, send: Send) -> None:
+    await send({"type": "http.response.body", "body": event.encode(), "more_body": True})

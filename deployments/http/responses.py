@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
 
@@ -31,10 +31,13 @@ async def create(backend: Backend, asked: ResponsesCall, owner: str) -> Response
     if asked.background:
         backend.kept.start(handle)
         if asked.call.stream:
-            return EventStream(_followed(backend, head, owner, None), headers)
+            return _follows(backend, head, owner, None, headers)
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
-        return EventStream(_written(backend, handle), headers, lambda: backend.release(handle))
+        written = _Written(backend, handle)
+        return EventStream(
+            written.events(), headers, backend.headers_after_s, written.failed, lambda: backend.release(handle)
+        )
     growths = [growth async for _, growth in backend.run(handle)]
     return JSONResponse(_object(head, growths, _ending(handle, "complete")), headers=handle.headers_when_written)
 
@@ -45,9 +48,7 @@ async def retrieve(
     """A kept answer as it stands, or its events after the number `starting_after`."""
     record = await backend.kept.read(_checked(response_id), owner)
     if stream:
-        return EventStream(
-            _followed(backend, record.opening.wire, owner, starting_after), {"cache-control": "no-store"}
-        )
+        return _follows(backend, record.opening.wire, owner, starting_after, {})
     return JSONResponse(_of_record(record))
 
 
@@ -63,45 +64,67 @@ def _checked(response_id: str) -> str:
     return response_id
 
 
-async def _written(backend: Backend, handle: SessionHandle) -> AsyncGenerator[str, None]:
+class _Written:
     """The events of an answer while it is written for this client."""
-    stream = Stream(handle.opening.wire)
-    for event in stream.begin():
-        yield _sse(stream.head, event)
-    outcome, error = "complete", ""
-    try:
-        async with aclosing(backend.run(handle)) as growths:
-            async for _, growth in growths:
-                for event in stream.write(growth):
-                    yield _sse(stream.head, event)
-    except SessionCancelled:
-        outcome = "cancelled"
-    except SessionMoved as moved:
-        yield _sse(stream.head, stream.error(errors.to_wire(moved)[1]))
-        return
-    except Exception as failure:
-        if not isinstance(failure, GhostRouterError):
-            log.exception("session.failed session=%s", handle.session.id)
-        outcome, error = "failed", errors.message(failure)
-    for event in stream.end(_ending(handle, outcome, error)):
-        yield _sse(stream.head, event)
+
+    def __init__(self, backend: Backend, handle: SessionHandle) -> None:
+        self._backend = backend
+        self._handle = handle
+        self._stream = Stream(handle.opening.wire)
+        self._began = False
+
+    async def events(self) -> AsyncGenerator[str, None]:
+        """The first ones come with the first growth: until then a failure is an HTTP status."""
+        outcome = "complete"
+        try:
+            async with aclosing(self._backend.run(self._handle)) as growths:
+                async for _, growth in growths:
+                    for event in [*self._begin(), *self._stream.write(growth)]:
+                        yield _sse(self._stream.head, event)
+        except SessionCancelled:
+            outcome = "cancelled"
+        for event in [*self._begin(), *self._stream.end(_ending(self._handle, outcome))]:
+            yield _sse(self._stream.head, event)
+
+    def failed(self, error: Exception) -> Iterator[str]:
+        """The end of a stream that fails after its headers are out."""
+        if not isinstance(error, GhostRouterError):
+            log.error("session.failed session=%s", self._handle.session.id, exc_info=error)
+        begin = self._begin()
+        if isinstance(error, SessionMoved):
+            end = [self._stream.error(errors.to_wire(error)[1])]
+        else:
+            end = self._stream.end(_ending(self._handle, "failed", errors.message(error)))
+        for event in [*begin, *end]:
+            yield _sse(self._stream.head, event)
+
+    def _begin(self) -> list[dict[str, Any]]:
+        """The events before the first delta, once."""
+        began, self._began = self._began, True
+        return [] if began else self._stream.begin()
 
 
-async def _followed(
-    backend: Backend, head: responses_object.Head, owner: str, starting_after: int | None
-) -> AsyncGenerator[str, None]:
-    """The events of an answer that is written elsewhere, or was."""
+def _follows(
+    backend: Backend, head: responses_object.Head, owner: str, starting_after: int | None, headers: dict[str, str]
+) -> EventStream:
+    """The events of an answer that is written elsewhere, or was, after the number `starting_after`."""
     stream = Stream(head, starting_after)
-    for event in stream.begin():
-        yield _sse(head, event)
-    try:
+
+    async def events() -> AsyncGenerator[str, None]:
+        for event in stream.begin():
+            yield _sse(head, event)
         async with aclosing(backend.kept.follow(head.id, owner)) as parts:
             async for part in parts:
-                events = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
-                for event in events:
+                told = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
+                for event in told:
                     yield _sse(head, event)
-    except GhostRouterError as error:  # the journal has lost it
+
+    def failed(error: Exception) -> Iterator[str]:  # the journal has lost it
+        if not isinstance(error, GhostRouterError):
+            log.error("session.failed session=%s", head.id, exc_info=error)
         yield _sse(head, stream.error(errors.to_wire(error)[1]))
+
+    return EventStream(events(), headers, backend.headers_after_s, failed)
 
 
 def _ending(handle: SessionHandle, outcome: str, error: str = "") -> Ending:

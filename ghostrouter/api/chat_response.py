@@ -91,19 +91,22 @@ def chunk(
     finish_reason: str | None = None,
     logprobs_body: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A chunk that carries a part of the answer."""
+    """A chunk that carries a part of the answer. Where usage is asked for every chunk has the field, as at OpenAI."""
     choice = {"index": 0, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
-    return {**_chunk_head(head), "choices": [choice]}
+    told: dict[str, Any] = {**_chunk_head(head), "choices": [choice]}
+    return {**told, "usage": None} if head.include_usage else told
 
 
-def usage_chunk(head: Head, usage_body: dict[str, Any]) -> dict[str, Any]:
-    """The chunk after the answer that `stream_options.include_usage` asks for."""
-    return {**_chunk_head(head), "choices": [], "usage": usage_body}
+def ending(head: Head, finish_reason: str, usage_body: dict[str, Any], ghost: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last chunks: the finish reason, then the usage if `stream_options.include_usage` asks for it.
 
-
-def ghost_chunk(head: Head, ghost: dict[str, Any]) -> dict[str, Any]:
-    """The last chunk: who wrote what. Clients that do not know it see no choices and ignore it."""
-    return {**_chunk_head(head), "choices": [], "ghost": ghost}
+    The `ghost` object (who wrote what) rides on the last of them. Only the chunk with the usage has no choices, as at
+    OpenAI: clients that read `chunk.choices[0]` never see an empty list they did not ask for.
+    """
+    last = chunk(head, {}, finish_reason)
+    if not head.include_usage:
+        return [{**last, "ghost": ghost}]
+    return [last, {**_chunk_head(head), "choices": [], "usage": usage_body, "ghost": ghost}]
 
 
 def _chunk_head(head: Head) -> dict[str, Any]:

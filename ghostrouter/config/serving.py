@@ -40,6 +40,12 @@ class Sessions(Section):
         default=0.05, ge=0, description="prepare the next model while risk is raised if its prefill takes so long"
     )
     first_token_s: float = Field(default=60.0, gt=0, description="an engine without a token after that has failed")
+    headers_after_s: float = Field(
+        default=5.0,
+        ge=0,
+        description="a stream's HTTP status waits so long for the first token or for a failure; then 200 is sent "
+        "anyway, with the session's id, and a later failure is an event",
+    )
     stall_s: float = Field(default=20.0, gt=0, description="so has one that is silent for longer in mid-answer")
     hard_timeout_s: float = Field(default=1200.0, gt=0, description="an answer that takes longer is stopped")
     cloud_attempts: int = Field(default=2, ge=1, description="of one cloud model, in one answer")

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -50,9 +51,11 @@ def test_an_exact_entropy_is_told_and_bounds_are_not() -> None:
     assert chat_response.entries([exact]) == [{k: v for k, v in known.items() if k != "entropy_nats"}]
 
 
-def test_the_ghost_chunk_looks_like_the_usage_chunk() -> None:
-    usage = chat_response.usage_chunk(HEAD, chat_response.usage(3, 4))
-    ghost = chat_response.ghost_chunk(HEAD, {"id": "s"})
-    assert usage["choices"] == ghost["choices"] == []
-    assert usage["usage"]["total_tokens"] == 7
-    assert usage.keys() - {"usage"} == ghost.keys() - {"ghost"}
+def test_no_chunk_without_choices_that_nobody_asked_for() -> None:
+    used, ghost = chat_response.usage(3, 4), {"id": "s"}
+    (last,) = chat_response.ending(HEAD, "stop", used, ghost)
+    assert (last["choices"][0]["finish_reason"], last["ghost"], "usage" in last) == ("stop", ghost, False)
+    asking = replace(HEAD, include_usage=True)
+    finish, told = chat_response.ending(asking, "stop", used, ghost)
+    assert (finish["choices"][0]["finish_reason"], finish["usage"], "ghost" in finish) == ("stop", None, False)
+    assert (told["choices"], told["usage"]["total_tokens"], told["ghost"]) == ([], 7, ghost)

@@ -98,14 +98,15 @@ def test_run_prints_the_answer_and_who_wrote_it(ask: Served) -> None:
 
 def test_run_tells_when_the_answer_breaks_off(ask: Served) -> None:
     writer = ask.service.writer
-    writer.broken = True
+    writer.broken, writer.breaks_at = True, 10
     try:
         done = ask("run", "small", "?")
         failed = ask(*CALL)
     finally:
         writer.broken = False
     assert (done.exit_code, failed.exit_code) == (1, 1)
-    assert "failed" in done.stderr
+    assert done.stdout == ANSWER[:10] + "\n"
+    assert "failed" in done.stderr and f"small {10} tokens" in done.stderr
     assert "adapter_error" in failed.stderr
 
 

@@ -26,7 +26,8 @@ ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
 
 
 class Writer:
-    """An engine that knows one answer. From the token `pause_at` on it waits until it may `go` on, or it is `broken`.
+    """An engine that knows one answer. From the token `pause_at` on it waits until it may `go` on. One that is `broken`
+    fails at the token `breaks_at`.
 
     Its end comes with its last token, or apart, as a cloud model's does. `paused` gets the session's id when it begins
     to wait: then all before is delivered.
@@ -37,6 +38,7 @@ class Writer:
         self.go = asyncio.Event()
         self.paused: asyncio.Queue[str] = asyncio.Queue()
         self.broken = False
+        self.breaks_at = 0
         self.ends_apart = False
         self.opened = self.closed = 0
 
@@ -55,7 +57,7 @@ class Writer:
                 if at + start >= self.pause_at and not self.go.is_set():
                     self.paused.put_nowait(request.key.session)
                     await self.go.wait()
-                if self.broken:
+                if self.broken and at + start >= self.breaks_at:
                     raise SegmentFailed("broken")
                 await asyncio.sleep(0)
                 last = start + 2 >= len(text) and not self.ends_apart

@@ -24,7 +24,10 @@ async def test_events_with_content_have_ids_in_order() -> None:
     assert text(answer) == ANSWER
     assert [e.number for e in numbered] == list(range(len(numbered)))
     assert {e.id.rpartition(":")[0] for e in numbered} == {answer.headers["x-request-id"]}
-    assert [list(e.data["choices"][0]["delta"]) for e in events[len(numbered) : -1]] == [[]]  # the finish reason
+    (last,) = events[len(numbered) :]
+    assert (last.data["choices"][0]["delta"], last.data["choices"][0]["finish_reason"]) == ({}, "stop")
+    assert last.data["ghost"]["id"] == answer.headers["x-request-id"]
+    assert answer.headers["x-accel-buffering"] == "no"
     assert answer.body.endswith(b"data: [DONE]\n\n")
 
 
@@ -78,13 +81,42 @@ async def test_the_first_writer_stops_when_another_goes_on() -> None:
     assert "session_moved" in moved.body.decode()
 
 
-async def test_a_failure_is_told_again() -> None:
+async def test_with_include_usage_the_usage_is_last_and_the_only_chunk_without_choices() -> None:
+    answer = await Service().post(CHAT, {**BODY, "stream_options": {"include_usage": True}})
+    *chunks, last = [e.data for e in answer.events()]
+    assert all(c["choices"] and c["usage"] is None and "ghost" not in c for c in chunks)
+    assert chunks[-1]["choices"][0]["finish_reason"] == "stop"
+    assert (last["choices"], last["usage"]["completion_tokens"]) == ([], len(ANSWER))
+    assert last["ghost"]["id"] == answer.headers["x-request-id"]
+
+
+async def test_what_fails_before_the_first_token_is_a_status() -> None:
     service = Service()
     service.writer.broken = True
+    answer = await service.post(CHAT, BODY)
+    assert (answer.status, answer.json["error"]["code"]) == (503, "nothing_can_answer")
+
+
+async def test_after_a_while_the_headers_go_out_and_a_failure_is_an_event() -> None:
+    service = Service()
+    service.ingress.headers_after_s = 0.0
+    service.writer.pause_at, service.writer.broken = 0, True
+    asked = asyncio.create_task(service.post(CHAT, BODY))
+    session = await service.writer.paused.get()
+    service.writer.go.set()
+    answer = await asked
+    assert (answer.status, answer.headers["x-request-id"]) == (200, session)
+    (error,) = answer.events()
+    assert (error.data["error"]["code"], error.data["ghost"]["id"]) == ("nothing_can_answer", session)
+
+
+async def test_a_failure_is_told_again() -> None:
+    service = Service()
+    service.writer.broken, service.writer.breaks_at = True, 10
     broken = (await service.post(CHAT, BODY)).events()
-    assert broken[-2].data["error"]["code"] == "nothing_can_answer"
+    assert broken[-1].data["error"]["code"] == "nothing_can_answer"
     again = (await service.post(CHAT, last_event_id=broken[0].id)).events()
-    assert again[-2:-1] == broken[-2:-1]
+    assert again[-1].data["error"] == broken[-1].data["error"]
 
 
 @pytest.mark.parametrize("ends_apart", [False, True])

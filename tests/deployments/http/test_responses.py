@@ -141,11 +141,31 @@ async def test_what_a_dead_ingress_has_left_is_taken_up_by_the_next() -> None:
 
 async def test_a_failure_is_told_and_kept() -> None:
     service = Service()
-    service.writer.broken = True
+    service.writer.broken, service.writer.breaks_at = True, 10
     events = (await service.post(RESPONSES, {**BODY, "stream": True})).events()
     failed = events[-1].data["response"]
     assert (events[-1].data["type"], failed["status"]) == ("response.failed", "failed")
     assert await finished(service, failed["id"]) == failed
+
+
+async def test_what_fails_before_the_first_token_is_a_status() -> None:
+    service = Service()
+    service.writer.broken = True
+    answer = await service.post(RESPONSES, {**BODY, "stream": True})
+    assert (answer.status, answer.json["error"]["code"]) == (503, "nothing_can_answer")
+
+
+async def test_after_a_while_the_headers_go_out_and_a_failure_is_an_event() -> None:
+    service = Service()
+    service.ingress.headers_after_s = 0.0
+    service.writer.pause_at, service.writer.broken = 0, True
+    asked = asyncio.create_task(service.post(RESPONSES, {**BODY, "stream": True}))
+    response_id = await service.writer.paused.get()
+    service.writer.go.set()
+    events = (await asked).events()
+    assert [e.data["type"] for e in (events[0], events[-1])] == ["response.created", "response.failed"]
+    assert events[-1].data["response"]["id"] == response_id
+    assert [e.number for e in events] == list(range(len(events)))
 
 
 async def test_others_see_nothing_of_it() -> None:
