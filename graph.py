@@ -1,4 +1,4 @@
-"""Wiring, and nothing else: `build(args)` makes the Ray Serve application. The one place that deploys."""
+"""Wiring only: `build(args)` makes the Ray Serve application. The one place that says `serve.deployment`."""
 
 import secrets
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from deployments.cloud.discover_models import with_listed
 from deployments.cloud_pool import CloudPool
 from deployments.engine.vllm_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
-from deployments.ingress import Ingress
+from deployments.ingress import Deployments, Ingress
 from deployments.local_engine import LocalEngine
 from deployments.quotas import Quotas
 from deployments.replay import Replay
@@ -24,9 +24,9 @@ from deployments.telemetry import Telemetry
 from ghostrouter.config import GraphConfig, LocalModel
 from ghostrouter.detect.calibration import Calibration
 
-# Small shares of a processor: these deployments wait most of the time.
+# A small share of a processor: these deployments wait most of the time.
 _LIGHT = {"num_cpus": 0.05}
-# No line in the log for every call between deployments: there are hundreds a second.
+# No log line per call between deployments: there are hundreds per second.
 _QUIET = {"enable_access_log": False}
 _AFFINITY = RequestRouterConfig(request_router_class="deployments.engine.affinity:AffinityRouter")
 
@@ -58,40 +58,50 @@ def build(args: dict[str, Any]) -> serve.Application:
         "Ingress",
         options={**_streams(config), **config.ingress},
         config=config,
-        engines={m.name: _engine(m, telemetry, config) for m in config.models},
-        cloud=_deploy(
-            CloudPool,
-            "CloudPool",
-            options=_streams(config),
-            models=config.cloud,
-            sessions=config.sessions,
-            breakers=config.breakers,
-            telemetry=telemetry,
-            settings=config.telemetry,
+        deployments=Deployments(
+            engines={m.name: _engine(m, telemetry, config) for m in config.models},
+            cloud=_cloud_pool(config, telemetry, replay),
+            classifier=_deploy(Classifier, "Classifier", config=config),
             replay=replay,
+            events=_event_store(config),
+            quotas=_quotas(config),
         ),
-        classifier=_deploy(Classifier, "Classifier", config=config),
-        replay=replay,
-        events=_deploy(
-            EventStore,
-            "EventStore",
-            options={"max_ongoing_requests": 1000},
-            settings=config.events.model_copy(update={"folder": str(config.events.path)}),
-            traces_kept=config.sessions.traces_kept,
-            life=secrets.token_hex(8),
-        ),
-        quotas=_quotas(config),
         calibrations=calibrations,
     )
 
 
 def _streams(config: GraphConfig) -> dict[str, Any]:
-    """Of deployments that answers pass through: a replica that is taken down writes its own to their end."""
+    """Options of deployments that answers pass through. A replica that is taken down finishes its answers first."""
     return {"max_ongoing_requests": 1000, "graceful_shutdown_timeout_s": config.sessions.hard_timeout_s}
 
 
+def _cloud_pool(config: GraphConfig, telemetry: list[DeploymentHandle], replay: DeploymentHandle) -> serve.Application:
+    return _deploy(
+        CloudPool,
+        "CloudPool",
+        options=_streams(config),
+        models=config.cloud,
+        sessions=config.sessions,
+        breakers=config.breakers,
+        telemetry=telemetry,
+        settings=config.telemetry,
+        replay=replay,
+    )
+
+
+def _event_store(config: GraphConfig) -> serve.Application:
+    return _deploy(
+        EventStore,
+        "EventStore",
+        options={"max_ongoing_requests": 1000},
+        settings=config.events.model_copy(update={"folder": str(config.events.path)}),
+        traces_kept=config.sessions.traces_kept,
+        life=secrets.token_hex(8),
+    )
+
+
 def _quotas(config: GraphConfig) -> serve.Application | None:
-    """One replica that counts for all ingresses; none where nothing is to be counted."""
+    """One replica counts for all ingresses. None where there is nothing to count."""
     if not config.access.keys and not config.budgets.limits:
         return None
     options = {"max_ongoing_requests": 1000, "num_replicas": 1}

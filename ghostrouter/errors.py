@@ -44,7 +44,10 @@ from ghostrouter.money import Usage
 
 
 class GhostRouterError(Exception):
-    """The base of all errors raised on purpose. The only argument is a message for people."""
+    """The base of all errors raised on purpose. The first argument is a message for people."""
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
 
 
 class ConfigError(GhostRouterError):
@@ -82,9 +85,6 @@ class TaskUnclear(RequestError):
         super().__init__(message, tasks)
         self.tasks = tasks
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class SegmentFailed(GhostRouterError):
     """An engine stopped before its segment ended: replica death, stall, provider error.
@@ -115,9 +115,6 @@ class ProviderBusy(SegmentFailed):
         super().__init__(message, retry_after_s)
         self.retry_after_s = retry_after_s
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class ProviderRejected(SegmentFailed):
     """The provider does not take the request, the key or the model; the same call would fail again."""
@@ -137,9 +134,6 @@ class NothingCanAnswer(GhostRouterError):
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message, retry_after_s)
         self.retry_after_s = retry_after_s
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class AnswerRefused(RequestError):
@@ -201,9 +195,6 @@ class TooManyRequests(RequestError):
         super().__init__(message, retry_after_s)
         self.retry_after_s = retry_after_s
 
-    def __str__(self) -> str:
-        return str(self.args[0])
-
 
 class StoreFailed(GhostRouterError):
     """The event store cannot be reached, or refuses; the message holds no data."""
@@ -219,9 +210,6 @@ class BudgetExceeded(RequestError):
     def __init__(self, message: str, numbers: dict[str, float | str] | None = None) -> None:
         super().__init__(message, numbers)
         self.numbers = numbers or {}
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class BudgetUnknown(GhostRouterError):

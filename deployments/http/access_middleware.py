@@ -1,29 +1,27 @@
-"""At the door: keys, limits, and how a call is redacted. An ASGI application around another."""
+"""Checks key, limits and redaction of every request before a handler sees it. An ASGI application around another."""
 
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.http.caller import CALLING, Calling
-from ghostrouter.access.keys import Caller, Door, presented
+from deployments.http.error_response import error_response
+from deployments.http.requests import with_requester
+from deployments.session.requester import Requester
+from ghostrouter.access.keys import Caller, Door, digest, presented
 from ghostrouter.access.limits import Admission
-from ghostrouter.api import call_result, errors
-from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests
+from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
 from ghostrouter.redact.modes import Mode
 
-# For those who watch over the service.
-_FOR_ALL = frozenset({"/healthz", "/health", "/-/healthz"})
-# The first part of paths whose clients expect errors in the published shape.
-_CALL_API = frozenset({"call", "result", "jobs"})
+# Load balancers have no key. They get short answers.
+_OPEN_TO_STRANGERS = frozenset({"/healthz", "/health", "/-/healthz"})
 
 
 class Quotas(Protocol):
-    """Who counts."""
+    """Counts the calls of each key."""
 
     async def enter(self, caller: Caller, call: str) -> Admission: ...
 
@@ -31,7 +29,10 @@ class Quotas(Protocol):
 
 
 class AccessMiddleware:
-    """Answers 401, 403 and 429 by itself; what passes has a caller (`deployments.http.caller`)."""
+    """Answers 401, 403 and 429 itself. What it lets through has a requester (`http/requests.py`).
+
+    `redaction` is the configured mode.
+    """
 
     def __init__(self, app: ASGIApp, door: Door, quotas: Quotas, redaction: Mode) -> None:
         self._app = app
@@ -40,28 +41,43 @@ class AccessMiddleware:
         self._redaction = redaction
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in _FOR_ALL:
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        is_open = scope["path"] in _OPEN_TO_STRANGERS
         try:
-            caller = self._door.admit(presented(headers))
-            calling = Calling(caller, policy.asked(headers, self._redaction, caller))
+            requester = self._requester(Headers(scope=scope))
         except RequestError as error:
-            await _refuse(error, Admission(""), scope, receive, send)
+            if is_open and isinstance(error, Unauthorized):
+                await self._app(scope, receive, send)
+            else:
+                await _refuse(error, Admission(""), scope, receive, send)
             return
+        scope = with_requester(scope, requester)
+        if is_open:
+            await self._app(scope, receive, send)
+        elif scope["method"] == "POST":
+            await self._counted(requester.caller, scope, receive, send)
+        else:
+            bounded = _bounded(receive, requester.caller.max_body_bytes)
+            await self._app(scope, bounded, _with_headers(send, Admission(""), uuid.uuid4().hex))
+
+    def _requester(self, headers: Headers) -> Requester:
+        key = presented(headers)
+        caller = self._door.admit(key)
+        return Requester(digest(key or ""), caller, policy.asked(headers, self._redaction, caller))
+
+    async def _counted(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a call through that counts against its key's limits."""
         call = uuid.uuid4().hex
-        admission = await self._quotas.enter(caller, call) if scope["method"] == "POST" else Admission("")
+        admission = await self._quotas.enter(caller, call)
         if admission.refused:
             await _refuse(_too_many(caller, admission), admission, scope, receive, send)
             return
-        token = CALLING.set(calling)
         try:
-            await self._app(scope, _bounded(receive, caller.max_body_bytes), _telling(send, admission, call))
+            await self._app(scope, _bounded(receive, caller.max_body_bytes), _with_headers(send, admission, call))
         finally:
-            CALLING.reset(token)
-            if scope["method"] == "POST":
-                self._quotas.leave(caller, call)
+            self._quotas.leave(caller, call)
 
 
 def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
@@ -73,39 +89,36 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
 
 
 async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
-    published = _CALL_API.intersection(scope["path"].split("/")[1:2])
-    status, body = (call_result.refusal if published else errors.to_wire)(error)
-    extra = {"www-authenticate": "Bearer"} if status == 401 else {}
-    headers = {**errors.headers(error), **admission.headers(), **extra, "x-request-id": uuid.uuid4().hex}
-    await JSONResponse(body, status_code=status, headers=headers)(scope, receive, send)
+    headers = {**admission.headers(), "x-request-id": uuid.uuid4().hex}
+    await error_response(error, scope["path"], headers)(scope, receive, send)
 
 
-def _bounded(receive: Receive, most: int | None) -> Receive:
-    """The body, as long as it is not longer than the key allows."""
-    if most is None:
+def _bounded(receive: Receive, max_bytes: int | None) -> Receive:
+    """Receives the body. Raises BodyTooLarge when it is longer than the key allows."""
+    if max_bytes is None:
         return receive
-    left = most
+    left = max_bytes
 
     async def bounded() -> Message:
         nonlocal left
         message = await receive()
         left -= len(message.get("body", b""))
         if left < 0:
-            raise BodyTooLarge(f"The body has more than the {most} bytes that this key allows. Send less.")
+            raise BodyTooLarge(f"The body has more than the {max_bytes} bytes that this key allows. Send less.")
         return message
 
     return bounded
 
 
-def _telling(send: Send, admission: Admission, call: str) -> Callable[[Message], Awaitable[None]]:
-    """Adds the limits' headers to the answer, and an id where it has none of its own."""
-    told = admission.headers()
+def _with_headers(send: Send, admission: Admission, call: str) -> Callable[[Message], Awaitable[None]]:
+    """Adds the headers of the limits to a response, and an id if it has none."""
+    limits = admission.headers()
 
-    async def telling(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            headers.update(told)
+            headers.update(limits)
             headers.setdefault("x-request-id", call)
         await send(message)
 
-    return telling
+    return send_with_headers

@@ -1,8 +1,6 @@
-"""The HTTP side of the ingress: routes, bodies, errors."""
+"""The HTTP side of the ingress: every route and its handler."""
 
-import logging
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -12,23 +10,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from deployments.http import calls, chat, responses
+from deployments.http import chat, responses
 from deployments.http.backend import Backend
-from ghostrouter.access.keys import digest, presented
-from ghostrouter.api import chat_request, errors, feedback_request, responses_request, route, traces
-from ghostrouter.api.body import decoded
-from ghostrouter.errors import BodyTooLarge, GhostRouterError, InvalidRequest
+from deployments.http.calls import CallApi
+from deployments.http.error_response import error_response
+from deployments.http.requests import json_body, requester
+from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
+from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 
-log = logging.getLogger("ray.serve")
 
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def app(backend: Backend, max_body_bytes: int, *around: Middleware) -> Starlette:
-    """The application; `around` it is who looks at requests first."""
+def app(backend: Backend, max_body_bytes: int, access: Middleware) -> Starlette:
+    """The application. `access` sees every request first."""
     api = _Api(backend, max_body_bytes)
-    call_api = calls.CallApi(backend, api.json, _owner)
     return Starlette(
         routes=[
             Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
@@ -43,9 +37,9 @@ def app(backend: Backend, max_body_bytes: int, *around: Middleware) -> Starlette
             Route("/v1/feedback", api.feedback, methods=["POST"]),
             Route("/v1/status", api.status, methods=["GET"]),
             Route("/healthz", api.healthz, methods=["GET"]),
-            *call_api.routes(),
+            *CallApi(backend, max_body_bytes).routes(),
         ],
-        middleware=list(around),
+        middleware=[access],
         exception_handlers={
             GhostRouterError: _on_error,
             HTTPException: _on_http_error,
@@ -60,14 +54,13 @@ class _Api:
         self._max_body_bytes = max_body_bytes
 
     async def healthz(self, request: Request) -> Response:
-        ok = await self._backend.ready()
-        return JSONResponse({"ok": ok}, status_code=200 if ok else 503)
+        is_ready = await self._backend.health.is_ready()
+        return JSONResponse({"ok": is_ready}, errors.ready_status(is_ready))
 
     async def status(self, request: Request) -> Response:
-        models, breakers = await self._backend.status(), await self._backend.breakers()
-        return JSONResponse(
-            {"models": models, "breakers": breakers, "configuration": self._backend.planner.configuration()}
-        )
+        health, configuration = self._backend.health, self._backend.planner.configuration()
+        models, breakers = await health.models(), await health.breakers()
+        return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
 
     async def models(self, request: Request) -> Response:
         return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._backend.planner.names()]})
@@ -75,62 +68,50 @@ class _Api:
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._backend.planner.names():
-            raise HTTPException(404, f"The model `{name}` does not exist.")
+            raise UnknownModel(f"The model `{name}` does not exist.")
         return JSONResponse(_model_card(name))
 
     async def trace(self, request: Request) -> Response:
-        return JSONResponse(await self._backend.events.trace(request.path_params["id"], _owner(request)))
+        return JSONResponse(await self._backend.events.trace(request.path_params["id"], requester(request).owner))
 
     async def traces(self, request: Request) -> Response:
         limit = traces.limit(request.query_params.get("limit"))
-        return JSONResponse(traces.listed(await self._backend.events.traces(_owner(request), limit)))
+        return JSONResponse(traces.listed(await self._backend.events.traces(requester(request).owner, limit)))
 
     async def feedback(self, request: Request) -> Response:
-        asked = feedback_request.from_wire(await self.json(request))
-        await self._backend.events.trace(asked.session, _owner(request))
-        event = Event.feedback(asked.session, _owner(request), time.time(), asked.body)
+        asked = feedback_request.from_wire(await self._json(request))
+        owner = requester(request).owner
+        await self._backend.events.trace(asked.session, owner)  # raises if the session is not the caller's
+        event = Event.feedback(asked.session, owner, time.time(), asked.body)
         self._backend.events.post(event)
         return JSONResponse({"id": event.id, "object": "feedback", **asked.body, "session": asked.session})
 
     async def chat_completions(self, request: Request) -> Response:
-        owner, last_event = _owner(request), request.headers.get("last-event-id")
+        last_event = request.headers.get("last-event-id")
         if last_event is not None:
-            return await chat.resume(self._backend, last_event, owner)
-        return await chat.answer(self._backend, chat_request.from_wire(await self.json(request)), owner)
+            return await chat.resume(self._backend, last_event, requester(request).owner)
+        return await chat.answer(self._backend, chat_request.from_wire(await self._json(request)), requester(request))
 
     async def route(self, request: Request) -> Response:
-        call = chat_request.from_wire(route.chat_body(await self.json(request)))
-        return JSONResponse(await self._backend.planner.preview(call))
+        call = chat_request.from_wire(route.chat_body(await self._json(request)))
+        return JSONResponse(await self._backend.planner.preview(call, requester(request)))
 
     async def responses(self, request: Request) -> Response:
-        asked = responses_request.from_wire(await self.json(request))
-        return await responses.create(self._backend, asked, _owner(request))
+        asked = responses_request.from_wire(await self._json(request))
+        return await responses.create(self._backend, asked, requester(request))
 
     async def response(self, request: Request) -> Response:
-        asked = request.query_params
+        asked, owner = request.query_params, requester(request).owner
         after = asked.get("starting_after")
-        if after is not None and not after.isdecimal():
-            raise InvalidRequest("`starting_after` must be the sequence number of an event.")
+        number = None if after is None else query.whole_number("starting_after", after, 0, query.MOST)
         stream = asked.get("stream", "false").lower() == "true"
-        number = None if after is None else int(after)
-        return await responses.retrieve(self._backend, request.path_params["id"], _owner(request), stream, number)
+        return await responses.retrieve(self._backend, request.path_params["id"], owner, stream, number)
 
     async def cancel_response(self, request: Request) -> Response:
-        return await responses.cancel(self._backend, request.path_params["id"], _owner(request))
+        return await responses.cancel(self._backend, request.path_params["id"], requester(request).owner)
 
-    async def json(self, request: Request) -> Any:
-        """The body as JSON, read no further than is allowed."""
-        raw = bytearray()
-        async for part in request.stream():
-            raw += part
-            if len(raw) > self._max_body_bytes:
-                raise BodyTooLarge(f"The body has more than {self._max_body_bytes} bytes. Send less.")
-        return decoded(raw)
-
-
-def _owner(request: Request) -> str:
-    """Who calls: a digest of the key, whichever header it came in, so that nothing keeps the key itself."""
-    return digest(presented(request.headers) or "")
+    async def _json(self, request: Request) -> Any:
+        return await json_body(request, self._max_body_bytes)
 
 
 def _model_card(name: str) -> dict[str, Any]:
@@ -138,14 +119,12 @@ def _model_card(name: str) -> dict[str, Any]:
 
 
 async def _on_error(request: Request, error: Exception) -> Response:
-    status, body = errors.to_wire(error)
-    if status == 500:
-        log.error("request.failed path=%s", request.url.path, exc_info=error)
-    return JSONResponse(body, status_code=status, headers=errors.headers(error))
+    return error_response(error, request.url.path)
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own errors: an unknown path, or a method that the path does not have."""
     if not isinstance(error, HTTPException):
         raise error
-    body = errors.body(error.detail, "invalid_request_error", None)
+    body = errors.body(error.detail, error.status_code, None)
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)

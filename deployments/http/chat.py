@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from deployments.http.backend import Backend
 from deployments.http.event_stream import EventStream
+from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import asides, chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
@@ -21,16 +22,16 @@ from ghostrouter.events.trace import summary
 log = logging.getLogger("ray.serve")
 
 
-async def answer(backend: Backend, call: ChatCall, owner: str) -> Response:
+async def answer(backend: Backend, call: ChatCall, requester: Requester) -> Response:
     """The answer to a call, in the form it asks for."""
     head = chat_response.Head(
         f"{chat_response.ID_PREFIX}{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
     )
-    handle = await backend.planner.open(call, owner, head, kept=call.stream)
+    session_handle = await backend.planner.open(call, requester, head, kept=call.stream)
     if call.stream:
-        return _streamed(backend, handle)
-    whole = await _whole(backend, handle)
-    return JSONResponse(whole, headers=handle.headers_when_written)
+        return _streamed(backend, session_handle)
+    whole = await _whole(backend, session_handle)
+    return JSONResponse(whole, headers=session_handle.headers_when_written)
 
 
 async def resume(backend: Backend, last_event: str, owner: str) -> Response:
@@ -38,51 +39,51 @@ async def resume(backend: Backend, last_event: str, owner: str) -> Response:
     session_id, number = sse.parse_id(last_event)
     if not session_id.startswith(chat_response.ID_PREFIX):
         raise SessionNotFound(f"There is no `{session_id}` among the chat completions.")
-    return _streamed(backend, await backend.kept.resume(session_id, owner), number)
+    return _streamed(backend, await backend.kept_sessions.resume(session_id, owner), number)
 
 
-def _streamed(backend: Backend, handle: SessionHandle, last_event: int = -1) -> EventStream:
+def _streamed(backend: Backend, session_handle: SessionHandle, last_event: int = -1) -> EventStream:
     """The events of an answer after the one with the number `last_event`."""
     return EventStream(
-        _events(backend, handle, last_event),
-        handle.headers,
+        _events(backend, session_handle, last_event),
+        session_handle.headers,
         backend.headers_after_s,
-        lambda error: _failed(handle, error),
-        lambda: backend.release(handle),
+        lambda error: _failed(session_handle, error),
+        session_handle.release,
     )
 
 
-async def _whole(backend: Backend, handle: SessionHandle) -> dict[str, Any]:
+async def _whole(backend: Backend, session_handle: SessionHandle) -> dict[str, Any]:
     """An answer in one piece."""
-    growths = [growth async for _, growth in backend.run(handle)]
-    session = handle.session
+    growths = [growth async for _, growth in backend.runner.run(session_handle)]
+    session = session_handle.session
     text, tokens = session.text, [t for segment in session.segments for t in segment.tokens]
     if session.ask.behalf.discretion.covers_answers:
         text, tokens = "".join(g.text for g in growths), [t for g in growths for t in g.tokens]
     return chat_response.completion(
-        handle.opening.wire,
+        session_handle.opening.wire,
         text,
         session.finish or "stop",
-        _usage(handle),
-        chat_response.logprobs(tokens) if handle.opening.wire.logprobs else None,
+        _usage(session_handle),
+        chat_response.logprobs(tokens) if session_handle.opening.wire.logprobs else None,
         summary(session),
         asides.message(tokens),
     )
 
 
-def _usage(handle: SessionHandle) -> dict[str, Any]:
+def _usage(session_handle: SessionHandle) -> dict[str, Any]:
     """What is known of an answer that one cloud model wrote alone; else every token once, counted here."""
-    segments = handle.session.segments
+    segments = session_handle.session.segments
     if len(segments) == 1 and segments[0].usage:
         return chat_response.told_usage(segments[0].usage)
-    return chat_response.usage(handle.opening.prompt_tokens, handle.session.kept_tokens)
+    return chat_response.usage(session_handle.opening.prompt_tokens, session_handle.session.kept_tokens)
 
 
-async def _events(backend: Backend, handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
+async def _events(backend: Backend, session_handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
     """An answer as server-sent events. The first one comes with the first growth: until then a failure is a status."""
-    head, session = handle.opening.wire, handle.session
+    head, session = session_handle.opening.wire, session_handle.session
     began = last_event >= 0
-    async with aclosing(backend.run(handle)) as growths:
+    async with aclosing(backend.runner.run(session_handle)) as growths:
         async for number, growth in growths:
             if not began:
                 began = True
@@ -94,14 +95,14 @@ async def _events(backend: Backend, handle: SessionHandle, last_event: int) -> A
                 content = {"content": growth.text} if growth.text or not besides else {}
                 chunk = chat_response.chunk(head, content | besides, None, logprobs)
                 yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
-    for chunk in chat_response.ending(head, session.finish or "stop", _usage(handle), summary(session)):
+    for chunk in chat_response.ending(head, session.finish or "stop", _usage(session_handle), summary(session)):
         yield sse.event(chunk)
     yield sse.DONE
 
 
-def _failed(handle: SessionHandle, error: Exception) -> Iterator[str]:
+def _failed(session_handle: SessionHandle, error: Exception) -> Iterator[str]:
     """The end of a stream that fails after it has begun: the error, with the `ghost` object beside it."""
     if not isinstance(error, GhostRouterError):
-        log.error("session.failed session=%s", handle.session.id, exc_info=error)
-    yield sse.event({**errors.to_wire(error)[1], "ghost": summary(handle.session)})
+        log.error("session.failed session=%s", session_handle.session.id, exc_info=error)
+    yield sse.event({**errors.to_wire(error)[1], "ghost": summary(session_handle.session)})
     yield sse.DONE

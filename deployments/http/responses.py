@@ -11,6 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from deployments.http.backend import Backend
 from deployments.http.event_stream import EventStream
+from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import errors, responses_object, sse
 from ghostrouter.api.responses_events import Ending, Stream
@@ -23,30 +24,29 @@ from ghostrouter.sessions.session import Delta, Growth
 log = logging.getLogger("ray.serve")
 
 
-async def create(backend: Backend, asked: ResponsesCall, owner: str) -> Response:
+async def create(backend: Backend, asked: ResponsesCall, requester: Requester) -> Response:
     """The answer to a call, in the form it asks for."""
     head = responses_object.head(asked, f"{responses_object.ID_PREFIX}{uuid.uuid4().hex}", int(time.time()))
-    handle = await backend.planner.open(asked.call, owner, head, kept=asked.store)
-    headers = handle.headers
+    session_handle = await backend.planner.open(asked.call, requester, head, kept=asked.store)
+    headers = session_handle.headers
     if asked.background:
-        backend.kept.start(handle)
+        backend.kept_sessions.start(session_handle)
         if asked.call.stream:
-            return _follows(backend, head, owner, None, headers)
+            return _follows(backend, head, requester.owner, None, headers)
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
-        written = _Written(backend, handle)
-        return EventStream(
-            written.events(), headers, backend.headers_after_s, written.failed, lambda: backend.release(handle)
-        )
-    growths = [growth async for _, growth in backend.run(handle)]
-    return JSONResponse(_object(head, growths, _ending(handle, "complete")), headers=handle.headers_when_written)
+        written = _Written(backend, session_handle)
+        return EventStream(written.events(), headers, backend.headers_after_s, written.failed, session_handle.release)
+    growths = [growth async for _, growth in backend.runner.run(session_handle)]
+    body = _object(head, growths, _ending(session_handle, "complete"))
+    return JSONResponse(body, headers=session_handle.headers_when_written)
 
 
 async def retrieve(
     backend: Backend, response_id: str, owner: str, stream: bool, starting_after: int | None
 ) -> Response:
     """A kept answer as it stands, or its events after the number `starting_after`."""
-    record = await backend.kept.read(_checked(response_id), owner)
+    record = await backend.kept_sessions.read(_checked(response_id), owner)
     if stream:
         return _follows(backend, record.opening.wire, owner, starting_after, {})
     return JSONResponse(_of_record(record))
@@ -54,7 +54,7 @@ async def retrieve(
 
 async def cancel(backend: Backend, response_id: str, owner: str) -> Response:
     """Stop an answer; one that is over stays as it is."""
-    return JSONResponse(_of_record(await backend.kept.cancel(_checked(response_id), owner)))
+    return JSONResponse(_of_record(await backend.kept_sessions.cancel(_checked(response_id), owner)))
 
 
 def _checked(response_id: str) -> str:
@@ -67,34 +67,34 @@ def _checked(response_id: str) -> str:
 class _Written:
     """The events of an answer while it is written for this client."""
 
-    def __init__(self, backend: Backend, handle: SessionHandle) -> None:
+    def __init__(self, backend: Backend, session_handle: SessionHandle) -> None:
         self._backend = backend
-        self._handle = handle
-        self._stream = Stream(handle.opening.wire)
+        self._session_handle = session_handle
+        self._stream = Stream(session_handle.opening.wire)
         self._began = False
 
     async def events(self) -> AsyncGenerator[str, None]:
         """The first ones come with the first growth: until then a failure is an HTTP status."""
         outcome = "complete"
         try:
-            async with aclosing(self._backend.run(self._handle)) as growths:
+            async with aclosing(self._backend.runner.run(self._session_handle)) as growths:
                 async for _, growth in growths:
                     for event in [*self._begin(), *self._stream.write(growth)]:
                         yield _sse(self._stream.head, event)
         except SessionCancelled:
             outcome = "cancelled"
-        for event in [*self._begin(), *self._stream.end(_ending(self._handle, outcome))]:
+        for event in [*self._begin(), *self._stream.end(_ending(self._session_handle, outcome))]:
             yield _sse(self._stream.head, event)
 
     def failed(self, error: Exception) -> Iterator[str]:
         """The end of a stream that fails after its headers are out."""
         if not isinstance(error, GhostRouterError):
-            log.error("session.failed session=%s", self._handle.session.id, exc_info=error)
+            log.error("session.failed session=%s", self._session_handle.session.id, exc_info=error)
         begin = self._begin()
         if isinstance(error, SessionMoved):
             end = [self._stream.error(errors.to_wire(error)[1])]
         else:
-            end = self._stream.end(_ending(self._handle, "failed", errors.message(error)))
+            end = self._stream.end(_ending(self._session_handle, "failed", errors.message(error)))
         for event in [*begin, *end]:
             yield _sse(self._stream.head, event)
 
@@ -113,7 +113,7 @@ def _follows(
     async def events() -> AsyncGenerator[str, None]:
         for event in stream.begin():
             yield _sse(head, event)
-        async with aclosing(backend.kept.follow(head.id, owner)) as parts:
+        async with aclosing(backend.kept_sessions.follow(head.id, owner)) as parts:
             async for part in parts:
                 told = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
                 for event in told:
@@ -127,9 +127,9 @@ def _follows(
     return EventStream(events(), headers, backend.headers_after_s, failed)
 
 
-def _ending(handle: SessionHandle, outcome: str, error: str = "") -> Ending:
-    told = trace.trace(handle.session, outcome, 0.0)
-    return _read(outcome, told, handle.opening.prompt_tokens, error)
+def _ending(session_handle: SessionHandle, outcome: str, error: str = "") -> Ending:
+    told = trace.trace(session_handle.session, outcome, 0.0)
+    return _read(outcome, told, session_handle.opening.prompt_tokens, error)
 
 
 def _ending_of(record: Record) -> Ending:

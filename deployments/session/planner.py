@@ -10,9 +10,9 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.http.caller import CALLING
 from deployments.rpc import in_time
-from deployments.session.protected_engines import ProtectedEngines
+from deployments.session.budgeted_engines import BudgetedEngines, Ticket
+from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
 from ghostrouter.api.chat_request import ChatCall
@@ -24,7 +24,6 @@ from ghostrouter.policy import plan
 from ghostrouter.policy.observed import Observed
 from ghostrouter.policy.sightings import Watch, sightings
 from ghostrouter.policy.tiers import Promotions
-from ghostrouter.redact.policy import Discretion
 from ghostrouter.replay import prompts
 from ghostrouter.routing import live, preview
 from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
@@ -37,14 +36,14 @@ log = logging.getLogger("ray.serve")
 
 
 class Planner:
-    """Decides by the configuration that is in force, and by what the ingresses have seen of answers (`watch`)."""
+    """Decides by the configuration in force, and by what all ingresses have observed of the models (`watch`)."""
 
     def __init__(
         self,
         config: GraphConfig,
         models: Models,
         classifier: DeploymentHandle,
-        engines: ProtectedEngines,
+        engines: BudgetedEngines,
         journal: JournalClient,
         emit: metrics.Emit,
     ) -> None:
@@ -53,16 +52,19 @@ class Planner:
         self._decider = Decider(config, models)
         self._refused_change = ""
         self._classifier = classifier
-        self._guarded = engines
+        self._engines = engines
         self._journal = journal
         self._emit = emit
         self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
         self.watch = Watch(secrets.token_hex(8), self._observed, Promotions(config.router.promotion))
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
-        by the log, a metric and `GET /v1/status`: Serve would end a replica whose `reconfigure` raises. Meanwhile the
-        one before decides: rules take a tenth of a second to get ready."""
+        """Take over changed sections of the configuration (`routing/live.py`).
+
+        A wrong configuration changes nothing. The log, a metric and `GET /v1/status` tell why. It raises nothing,
+        because Serve stops a replica whose `reconfigure` raises. Until the new rules are compiled, which takes a tenth
+        of a second, the old ones decide.
+        """
         try:
             config = live.changed(self._config, user_config)
             decider = await asyncio.to_thread(Decider, config, self._models)
@@ -77,7 +79,7 @@ class Planner:
         self._emit(metrics.CHANGES, 1, outcome="taken")
 
     def configuration(self) -> dict[str, Any]:
-        """Which configuration is in force, by a digest of what can change live, and why a later one was refused."""
+        """A digest of the live part of the configuration in force, and why a later one was refused."""
         return {"version": live.version(self._decider.config), "refused": self._refused_change or None}
 
     def names(self) -> list[str]:
@@ -88,69 +90,69 @@ class Planner:
         """The models of the default route."""
         return self._decider.routes["default"]
 
-    async def open(self, call: ChatCall, owner: str, wire: Any, kept: bool) -> SessionHandle:
-        """Plan a session: what to ask of whom. One that is `kept` in the journal can be resumed by its owner.
+    async def open(self, call: ChatCall, requester: Requester, wire: Any, kept: bool) -> SessionHandle:
+        """Plan a session and reserve its budget. A session that is `kept` in the journal can be resumed by its owner.
 
-        `wire` names the session and holds what its API repeats in every event.
+        `wire` holds the session's id and what its API repeats in every event.
 
         Raises:
             RequestError: the call cannot be served as it is.
         """
-        now_s, calling = time.monotonic(), CALLING.get()
-        behalf = calling.behalf(Discretion(self._config.redaction.mode))
-        if behalf.discretion.covers_answers and call.logprobs:
-            raise InvalidRequest("`logprobs` would tell what is redacted. Leave it out.")
-        decided = await self._decide(call)
+        now_s = time.monotonic()
+        if requester.discretion.covers_answers and call.logprobs:
+            raise InvalidRequest("`logprobs` would reveal what is redacted. Leave it out.")
+        decided = await self._decide(call, requester)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         room = min(candidates[name].room_tokens for name in chosen.models)
-        ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=behalf)
-        chosen = await self._within_budget(wire.id, ask, chosen, firsts)
+        ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=requester.behalf)
+        chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]
-        opening = Opening(wire.id, owner, ask, chosen, first.tokens, now_s, wire)
+        opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire)
         session_log = SessionLog(self._journal, opening) if kept else None
         if session_log:
             try:
                 await session_log.open()
-            except BaseException:  # whoever asked has left
-                self._guarded.release(wire.id)
+            except BaseException:  # the client has left
+                ticket.give_back()
                 raise
-        router_s = time.monotonic() - now_s
-        return SessionHandle(
-            Session(wire.id, ask, chosen, now_s), opening, first.prompt, session_log, router_s=router_s
-        )
+        session, router_s = Session(wire.id, ask, chosen, now_s), time.monotonic() - now_s
+        return SessionHandle(session, opening, first.prompt, session_log, router_s=router_s, ticket=ticket)
 
-    async def preview(self, call: ChatCall) -> dict[str, Any]:
-        """What `open` would decide for a call, and why; no model is asked.
+    async def preview(self, call: ChatCall, requester: Requester) -> dict[str, Any]:
+        """What `open` would decide for a call, and why. No model is asked.
 
         Raises:
             RequestError: the call cannot be served as it is.
         """
-        return preview.to_wire(await self._decide(call))
+        return preview.to_wire(await self._decide(call, requester))
 
     def begin(self, session: Session) -> None:
-        """A session begins to run."""
+        """Count a session that starts to run."""
         self._observed.begin(session.plan.models[0])
 
     def end(self, session: Session, failed: bool, now_s: float) -> None:
-        """It is over: what it tells counts for what is decided next."""
+        """Learn from a session that is over. It counts for later decisions."""
         self._observed.end(session.plan.models[0])
         self.watch.saw(sightings(session, failed), now_s)
         label, promotions = session.plan.classification, self.watch.promotions
         if label and promotions.has_targets:
             self._emit(metrics.PROMOTION, promotions.levels.get(label.task, 0), task=label.task)
 
-    async def _decide(self, call: ChatCall) -> Decided:
-        """The decision for a call: of a preview and of a call to be answered alike."""
+    async def _decide(self, call: ChatCall, requester: Requester) -> Decided:
+        """The decision for a call. Previews and calls decide alike."""
         began_s, decider = time.monotonic(), self._decider
         label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
         present = Present(self._observed, self.watch.promotions.levels, labelled_s)
-        decided = decider.decide(call, label, learned, CALLING.get().caller, present, time.monotonic)
+        decided = decider.decide(call, label, learned, requester.caller, present, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
     async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
-        """The prompt's label, and the learned router's probabilities if there is one. What rules settle needs no other
-        process; a classifier that is gone costs an answer nothing but its label."""
+        """The prompt's label, and the learned router's probabilities if there is one.
+
+        If the rules settle the task, no other process is asked. If the classifier does not answer, the rules' label is
+        taken.
+        """
         if not plan.needs_task(call.model):
             return UNLABELLED, {}
         ruled, settled = decider.by_rules(call)
@@ -163,22 +165,22 @@ class Planner:
 
     async def _within_budget(
         self, session: str, ask: Ask, chosen: Plan, firsts: Mapping[str, prompts.FirstPrompt]
-    ) -> Plan:
-        """The plan from the first model on that the budgets have room for; that is reserved.
+    ) -> tuple[Plan, Ticket]:
+        """The plan from the first affordable model on, and the ticket of what is reserved for that model.
 
         Raises:
-            BudgetExceeded: they have it for none.
-            BudgetUnknown: nobody knows.
+            BudgetExceeded: the budgets have room for no model of the plan.
+            BudgetUnknown: the budgets cannot be read.
         """
         refusal: BudgetExceeded | None = None
         for i, name in enumerate(chosen.models):
             try:
                 prompt = firsts[name].prompt
-                await self._guarded.reserve(session, ask.behalf, name, prompt, ask.sampling.max_tokens)
+                ticket = await self._engines.reserve(session, ask.behalf, name, prompt, ask.sampling.max_tokens)
             except BudgetExceeded as error:
                 refusal = refusal or error
             else:
-                return replace(chosen, models=chosen.models[i:]) if i else chosen
+                return (replace(chosen, models=chosen.models[i:]) if i else chosen), ticket
         raise refusal or BudgetExceeded("No model of the plan is within the budget.")
 
     def _ask(self, call: ChatCall, decided: Decided, room: int, streaming: bool) -> Ask:

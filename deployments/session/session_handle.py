@@ -1,7 +1,8 @@
-"""What the HTTP side gets from the ingress to write an answer from."""
+"""An opened session, as the HTTP side gets it to write the answer from."""
 
 from dataclasses import dataclass
 
+from deployments.session.budgeted_engines import Ticket
 from deployments.store.journal_client import SessionLog
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.sessions.journal import Opening
@@ -11,10 +12,11 @@ from ghostrouter.types import Prompt
 
 @dataclass(frozen=True, slots=True)
 class SessionHandle:
-    """A session that is to be written, or gone on with: then `past` are the growths there are already.
+    """A session that is to be written, or to be resumed: then `past` holds the growths that exist already.
 
-    `failure` is why a session ended that did not come to its end; `log` is None where nothing (more) is kept of it.
-    `router_s` is the time it took to decide.
+    `failure` is the error that has ended the session, if one has. `log` writes to the journal; None: the journal does
+    not keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the money of a new
+    session set aside.
     """
 
     session: Session
@@ -24,10 +26,16 @@ class SessionHandle:
     past: tuple[Growth, ...] = ()
     failure: GhostRouterError | None = None
     router_s: float = 0.0
+    ticket: Ticket | None = None
+
+    def release(self) -> None:
+        """The session will not be run with this handle (any more). Calling it again does nothing."""
+        if self.ticket:
+            self.ticket.give_back()
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is known before the first token; what became of it later is in the final event and the trace."""
+        """What is known before the first token. What becomes of it later is in the final event and the trace."""
         plan = self.session.plan
         label = plan.classification
         named = {"x-ghost-task": label.task, "x-ghost-layer": label.layer} if label else {}
@@ -41,6 +49,6 @@ class SessionHandle:
 
     @property
     def headers_when_written(self) -> dict[str, str]:
-        """Those, and how long the models took: for an answer that is sent in one piece."""
+        """The headers of an answer in one piece: they also tell how long the models took."""
         took_s = self.session.inference_s
         return self.headers if took_s is None else self.headers | {"x-ghost-inference-ms": f"{1e3 * took_s:.1f}"}

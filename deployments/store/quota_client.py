@@ -49,15 +49,15 @@ class QuotaClient:
         if self._quotas is not None:
             self._send(self._quotas.leave.remote(caller, call))
 
-    async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> None:
-        """Set a call's worst case aside.
+    async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> bool:
+        """Set a call's worst case aside. Returns whether that was needed; then the reservation has to be settled.
 
         Raises:
             BudgetExceeded: some budget has no room for it.
             BudgetUnknown: `Quotas` does not answer.
         """
         if not self.has_budgets or amount == 0:
-            return
+            return False
         try:
             found: Granted | None = await in_time(self._quotas.reserve.remote(id, names, amount), _TIMEOUT_S)
         except asyncio.CancelledError:  # whoever asked has left; it may have been granted
@@ -69,6 +69,7 @@ class QuotaClient:
         if found.short:
             self._emit(metrics.REFUSALS, 1, reason="budget")
             raise exceeded(found.short)
+        return True
 
     def renew(self, id: str, spent: int) -> None:
         """A call is still under way; not waited for."""

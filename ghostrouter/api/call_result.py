@@ -7,45 +7,17 @@ from typing import Any, Literal
 
 from ghostrouter.api import errors
 from ghostrouter.api.call_request import SCHEMA_VERSION, Call, digest
-from ghostrouter.errors import (
-    AnswerRefused,
-    BudgetExceeded,
-    CallConflict,
-    CallNotPermitted,
-    DeadlineExceeded,
-    GhostRouterError,
-    JobNotFound,
-    NothingCanAnswer,
-    NotPermitted,
-    RequestError,
-    SessionCancelled,
-    TooManyRequests,
-    Unauthorized,
-    UnknownModel,
-)
+from ghostrouter.api.errors import CallCode
+from ghostrouter.errors import SessionCancelled
 from ghostrouter.events.records import JobStatus
 
-ErrorCode = Literal["validation_error", "permission_denied", "adapter_error", "timeout", "refused", "unknown"]
 Body = dict[str, Any]
 
 TIMED_OUT = "The answer was not whole when its time was over (`options.timeouts.hard_ms`)."
 CANCELLED = "The job was cancelled on request."
 
-_CODES: dict[type[GhostRouterError], ErrorCode] = {
-    NotPermitted: "permission_denied",
-    Unauthorized: "permission_denied",
-    TooManyRequests: "permission_denied",
-    BudgetExceeded: "permission_denied",
-    AnswerRefused: "refused",
-    RequestError: "validation_error",
-    JobNotFound: "validation_error",
-    CallConflict: "validation_error",
-    CallNotPermitted: "permission_denied",
-    NothingCanAnswer: "adapter_error",
-    DeadlineExceeded: "timeout",
-}
 # A call that has failed in one of these ways may be sent again.
-RETRYABLE: frozenset[ErrorCode] = frozenset({"adapter_error", "timeout"})
+RETRYABLE: frozenset[CallCode] = frozenset({"adapter_error", "timeout"})
 # Why a segment was left, as the package of the same name would call it; a segment that was left for a better model,
 # or with its replica, did what it could.
 _LEFT = {"failure": "error", "shed": "rate_limited"}
@@ -74,7 +46,7 @@ class Ended:
     text: str
     told: Mapping[str, Any]
     at_s: float
-    code: ErrorCode | None = None
+    code: CallCode | None = None
     message: str = ""
     details: dict[str, Any] | None = None
     retryable: bool = False
@@ -128,29 +100,11 @@ def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
     )
 
 
-def status_of(body: Body) -> int:
-    """The HTTP status of a result: what it says of itself, said once more."""
-    if body["status"] != "failed":
-        return 200 if body["status"] == "complete" else 202
-    return {"timeout": 504, "adapter_error": 503, "refused": 400}.get(body["errors"][0]["code"], 500)
-
-
-def failure(error: BaseException) -> tuple[ErrorCode, str]:
-    """Code and message of an error; of an unexpected one nothing is told but that it happened."""
+def failure(error: BaseException) -> tuple[CallCode, str]:
+    """Code and message of an error that a job has failed with."""
     if isinstance(error, SessionCancelled):
-        return "unknown", CANCELLED
-    code: ErrorCode = next((code for kind, code in _CODES.items() if isinstance(error, kind)), "unknown")
-    return code, errors.message(error)
-
-
-def refusal(error: BaseException) -> tuple[int, Body]:
-    """HTTP status and body for a call that was not taken."""
-    status = errors.to_wire(error)[0]
-    if isinstance(error, UnknownModel):
-        status = 400
-    code, message = failure(error)
-    details = error.numbers if isinstance(error, BudgetExceeded) else getattr(error, "details", None)
-    return status, {"errors": [{"code": code, "message": message, "details": details}]}
+        return errors.told(error).call_code, CANCELLED
+    return errors.told(error).call_code, errors.message(error)
 
 
 def job_line(job_id: str, call_id: str, status: JobStatus, created_s: float) -> Body:

@@ -1,7 +1,11 @@
-"""Errors in OpenAI's shape. The only place that chooses HTTP statuses."""
+"""Errors on the wire. The only place that chooses HTTP statuses.
+
+One table gives every error class its HTTP status and its code in both shapes: OpenAI's, and that of the call API.
+"""
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from ghostrouter.errors import (
     AnswerRefused,
@@ -29,61 +33,115 @@ from ghostrouter.errors import (
     UnknownModel,
 )
 
-_STATUS: dict[type[GhostRouterError], tuple[int, str | None]] = {
-    InvalidRequest: (400, None),
-    BodyTooLarge: (413, "body_too_large"),
-    PromptTooLong: (400, "context_length_exceeded"),
-    TaskUnclear: (409, "task_unclear"),
-    AnswerRefused: (400, "content_filter"),
-    Unauthorized: (401, "invalid_api_key"),
-    BudgetExceeded: (402, "budget_exceeded"),
-    NotPermitted: (403, "permission_denied"),
-    TooManyRequests: (429, "rate_limit_exceeded"),
-    BudgetUnknown: (503, "budget_unknown"),
-    UnknownModel: (404, "model_not_found"),
-    TraceNotFound: (404, "trace_not_found"),
-    SessionNotFound: (404, "session_not_found"),
-    SessionExpired: (410, "session_expired"),
-    SessionCancelled: (409, "session_cancelled"),
-    SessionMoved: (409, "session_moved"),
-    NothingCanAnswer: (503, "nothing_can_answer"),
-    JobNotFound: (404, "job_not_found"),
-    CallConflict: (409, "call_conflict"),
-    CallNotPermitted: (403, "permission_denied"),
-    StoreFailed: (503, "store_failed"),
-    DeadlineExceeded: (504, "deadline_exceeded"),
+CallCode = Literal["validation_error", "permission_denied", "adapter_error", "timeout", "refused", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How an error is told: HTTP status, code in OpenAI's shape, code in the call API's shape.
+
+    `call_status` is the status in the call API if it is another one there.
+    """
+
+    status: int
+    code: str | None
+    call_code: CallCode
+    call_status: int | None = None
+
+
+_TOLD: dict[type[GhostRouterError], Told] = {
+    InvalidRequest: Told(400, None, "validation_error"),
+    BodyTooLarge: Told(413, "body_too_large", "validation_error"),
+    PromptTooLong: Told(400, "context_length_exceeded", "validation_error"),
+    TaskUnclear: Told(409, "task_unclear", "validation_error"),
+    AnswerRefused: Told(400, "content_filter", "refused"),
+    Unauthorized: Told(401, "invalid_api_key", "permission_denied"),
+    BudgetExceeded: Told(402, "budget_exceeded", "permission_denied"),
+    NotPermitted: Told(403, "permission_denied", "permission_denied"),
+    CallNotPermitted: Told(403, "permission_denied", "permission_denied"),
+    TooManyRequests: Told(429, "rate_limit_exceeded", "permission_denied"),
+    # In the call API the model is a field of the body, so an unknown one is a body that does not validate.
+    UnknownModel: Told(404, "model_not_found", "validation_error", call_status=400),
+    TraceNotFound: Told(404, "trace_not_found", "validation_error"),
+    JobNotFound: Told(404, "job_not_found", "validation_error"),
+    SessionNotFound: Told(404, "session_not_found", "validation_error"),
+    SessionExpired: Told(410, "session_expired", "validation_error"),
+    SessionCancelled: Told(409, "session_cancelled", "unknown"),
+    SessionMoved: Told(409, "session_moved", "unknown"),
+    CallConflict: Told(409, "call_conflict", "validation_error"),
+    BudgetUnknown: Told(503, "budget_unknown", "unknown"),
+    NothingCanAnswer: Told(503, "nothing_can_answer", "adapter_error"),
+    StoreFailed: Told(503, "store_failed", "unknown"),
+    DeadlineExceeded: Told(504, "deadline_exceeded", "timeout"),
+}
+_UNEXPECTED = Told(500, None, "unknown")
+_UNEXPECTED_MESSAGE = "The server failed to answer this request. It has been logged."
+# OpenAI's `type` follows from the status.
+_TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
+# A result of the call API that says `failed` is sent with the status of the error that its code stands for.
+_FAILED: dict[CallCode, type[GhostRouterError]] = {
+    "timeout": DeadlineExceeded,
+    "adapter_error": NothingCanAnswer,
+    "refused": AnswerRefused,
 }
 
 
-_TYPE = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
+def told(error: BaseException) -> Told:
+    """The row of the table for an error. An error that nobody expected is a 500."""
+    rows = (_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD)
+    return next(rows, _UNEXPECTED)
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether the table knows an error. The others are faults of the server, and have to be logged."""
+    return told(error) is not _UNEXPECTED
 
 
 def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """HTTP status and body for an error; of an unexpected one nothing is told but that it happened."""
-    for kind, (status, code) in _STATUS.items():
-        if isinstance(error, kind):
-            usual = "invalid_request_error" if status < 500 else "server_error"
-            told = body(str(error), _TYPE.get(status, usual), code)
-            if isinstance(error, BudgetExceeded):
-                told["error"]["budget"] = error.numbers
-            if isinstance(error, TaskUnclear):
-                told["error"]["tasks"] = list(error.tasks)
-            return status, told
-    return 500, body("The server failed to answer this request. It has been logged.", "server_error", None)
+    """HTTP status and body for an error, in OpenAI's shape. The text of an unexpected error is not told."""
+    row = told(error)
+    shape = body(message(error), row.status, row.code)
+    if isinstance(error, BudgetExceeded):
+        shape["error"]["budget"] = error.numbers
+    if isinstance(error, TaskUnclear):
+        shape["error"]["tasks"] = list(error.tasks)
+    return row.status, shape
+
+
+def to_call_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
+    """HTTP status and body for an error, in the shape of the call API."""
+    row = told(error)
+    details = error.numbers if isinstance(error, BudgetExceeded) else getattr(error, "details", None)
+    shape = {"code": row.call_code, "message": message(error), "details": details}
+    return row.call_status or row.status, {"errors": [shape]}
+
+
+def result_status(status: str, code: CallCode | None) -> int:
+    """The HTTP status of a result of the call API: 202 while the job runs, and of a failed one its error's."""
+    if status != "failed":
+        return 200 if status == "complete" else 202
+    kind = _FAILED.get(code) if code else None
+    return (_TOLD[kind] if kind else _UNEXPECTED).status
+
+
+def ready_status(is_ready: bool) -> int:
+    """The HTTP status of a question for the service's health."""
+    return 200 if is_ready else 503
 
 
 def headers(error: BaseException) -> dict[str, str]:
-    """What else the client is told: when another try may be worth it, in whole seconds."""
+    """The headers of an error: when to try again, in whole seconds, and how to send a key."""
     after_s = getattr(error, "retry_after_s", None)
-    return {} if after_s is None else {"retry-after": str(max(1, math.ceil(after_s)))}
+    after = {} if after_s is None else {"retry-after": str(max(1, math.ceil(after_s)))}
+    return after | ({"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {})
 
 
 def message(error: BaseException) -> str:
-    """What a client is told of an error."""
-    told: str = to_wire(error)[1]["error"]["message"]
-    return told
+    """What a client is told of an error. Of an unexpected error that is only that it happened."""
+    return str(error) if is_expected(error) else _UNEXPECTED_MESSAGE
 
 
-def body(message: str, kind: str, code: str | None) -> dict[str, Any]:
-    """The error body."""
-    return {"error": {"message": message, "type": kind, "param": None, "code": code}}
+def body(message: str, status: int, code: str | None) -> dict[str, Any]:
+    """The error body in OpenAI's shape."""
+    usual = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": message, "type": _TYPES.get(status, usual), "param": None, "code": code}}

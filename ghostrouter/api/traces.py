@@ -3,23 +3,17 @@
 from collections.abc import Iterable
 from typing import Any
 
-from ghostrouter.errors import InvalidRequest
+from ghostrouter.api.query import whole_number
 from ghostrouter.events.records import Event
 
 _LIMIT, _MOST = 20, 1000
 
 
 def limit(asked: str | None) -> int:
-    """How many to list.
-
-    Raises:
-        InvalidRequest: that is no number, or too many.
-    """
+    """How many to list. Raises InvalidRequest for what is no number, and for too many."""
     if asked is None:
         return _LIMIT
-    if not (asked.isascii() and asked.isdecimal() and 1 <= int(asked[:9]) <= _MOST):
-        raise InvalidRequest(f"`limit` must be a number from 1 to {_MOST}.")
-    return int(asked)
+    return whole_number("limit", asked, 1, _MOST)
 
 
 def listed(events: Iterable[Event]) -> dict[str, Any]:

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.event_store import EventStore
-from deployments.http import app
-from deployments.ingress import Ingress
+from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import SegmentFailed
@@ -122,6 +121,7 @@ class Service:
                 "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
                 "routes": {"default": {"models": ["small"]}},
                 "journal": {"patience_s": 60.0, **journal},
+                "sessions": {"max_body_bytes": 10_000},
             }
         )
         self.writer: Writer = beside.writer if beside else Writer()
@@ -137,9 +137,10 @@ class Service:
         )
         nobody: Any = Handle(None)
         self.ingress = Ingress(
-            config, {"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)
+            config,
+            Deployments({"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)),
         )
-        self.app = app.app(self.ingress, max_body_bytes=10_000)
+        self.app = self.ingress.http_app()
 
     async def die(self) -> None:
         """Stop all that is under way, as it stands."""

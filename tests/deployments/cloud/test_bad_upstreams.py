@@ -13,7 +13,7 @@ import pytest
 from deployments.cloud_pool import CloudPool
 from ghostrouter.config import CloudModel, Sessions
 from tests.deployments.fakes import Handle
-from tests.deployments.session.test_protected_engines import CHAT, PRICE, ProtectedService, ask, call, key
+from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask, call, key
 
 KEYS = ("sk-planted-of-the-provider-51c9", "key of alice")
 MINE: dict[str, Any] = {"authorization": "Bearer key of alice"}
@@ -83,7 +83,7 @@ async def test_a_clear_error_and_no_key_anywhere(
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("FAR_KEY", KEYS[0])
     sections: dict[str, Any] = {"sessions": {"cloud_attempts": 1, "retry_base_s": 0.0}}
-    service = ProtectedService(tmp_path, cloud=[FAR], access={"keys": [key("alice")]}, **sections)
+    service = BudgetedService(tmp_path, cloud=[FAR], access={"keys": [key("alice")]}, **sections)
     asked: list[httpx.Request] = []
 
     def handle(request: httpx.Request) -> httpx.Response:

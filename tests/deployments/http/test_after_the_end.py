@@ -6,8 +6,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.deployments.session.test_budgeted_engines import CHAT, ask
 from tests.deployments.session.test_money import EVENTS, Paid, chunk, usage
-from tests.deployments.session.test_protected_engines import CHAT, ask
 
 END = chunk("so", "stop")
 

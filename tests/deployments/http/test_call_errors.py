@@ -9,8 +9,8 @@ import pytest
 
 from tests.deployments.http.test_calls import call as small
 from tests.deployments.in_process import Service
+from tests.deployments.session.test_budgeted_engines import BudgetedService, call, key
 from tests.deployments.session.test_money import DONE, Paid, chunk, says
-from tests.deployments.session.test_protected_engines import ProtectedService, call, key
 
 REFUSES = b'data: {"choices": [{"delta": {"refusal": "I cannot"}}]}\n\n'
 
@@ -30,7 +30,7 @@ async def test_a_refusal_is_one(tmp_path: Path, parts: list[bytes], answer: str 
 
 
 async def test_the_time_of_a_session_is_a_time_that_is_over(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, sessions={"hard_timeout_s": 0.2})
+    service = BudgetedService(tmp_path, sessions={"hard_timeout_s": 0.2})
     service.writer.pause_at = 10
     stopped = await service.post("/call", call("Who?", "small"))
     body = stopped.json
@@ -39,7 +39,7 @@ async def test_the_time_of_a_session_is_a_time_that_is_over(tmp_path: Path) -> N
 
 async def test_a_budget_tells_its_numbers(tmp_path: Path) -> None:
     budgets = {"limits": [{"scope": "model", "name": "far", "window": "day", "usd": 0.0001}]}
-    refused = await ProtectedService(tmp_path, budgets=budgets).post("/call", call("Who?"))
+    refused = await BudgetedService(tmp_path, budgets=budgets).post("/call", call("Who?"))
     (error,) = refused.json["errors"]
     assert (refused.status, error["code"]) == (402, "permission_denied")
     assert error["details"]["limit_usd"] == 0.0001
@@ -48,7 +48,7 @@ async def test_a_budget_tells_its_numbers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["/call", "/jobs/job_1/cancel"])
 async def test_who_is_not_let_in_is_told_so(tmp_path: Path, path: str) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice", limits={"requests_per_minute": 1})]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice", limits={"requests_per_minute": 1})]})
     stranger = await service.post(path, call("Who?"))
     assert (stranger.status, stranger.json["errors"][0]["code"]) == (401, "permission_denied")
     assert stranger.headers["www-authenticate"] == "Bearer"

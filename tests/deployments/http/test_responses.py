@@ -104,7 +104,7 @@ async def test_a_job_that_is_cancelled_stops() -> None:
     assert (cancelled["status"], output(cancelled)) == ("cancelled", ANSWER[:10])
     service.writer.go.set()
     assert output(await finished(service, job["id"])) == ANSWER[:10]
-    await asyncio.gather(*service.ingress.kept._jobs)
+    await asyncio.gather(*service.ingress.kept_sessions._jobs)
     assert service.writer.opened == service.writer.closed == 1
     assert output(await finished(service, job["id"])) == ANSWER[:10]
 
@@ -135,7 +135,7 @@ async def test_what_a_dead_ingress_has_left_is_taken_up_by_the_next() -> None:
     assert output(await finished(patient, job["id"])) == ANSWER
     trace = (await patient.get(f"/v1/traces/{job['id']}")).json
     assert [s["reason"] for s in trace["segments"]] == ["plan", "resumed"]
-    await asyncio.gather(*dead.ingress.kept._jobs, *impatient.ingress.kept._jobs)
+    await asyncio.gather(*dead.ingress.kept_sessions._jobs, *impatient.ingress.kept_sessions._jobs)
     assert dead.writer.opened == dead.writer.closed == 2
 
 
@@ -206,9 +206,9 @@ async def test_what_is_lost_while_it_is_followed_ends_with_an_error() -> None:
     assert [e.data["type"] for e in answer.events()][-1] == "error"
     assert answer.events()[-1].data["code"] == "session_expired"
     service.writer.go.set()
-    await asyncio.gather(*service.ingress.kept._jobs)
+    await asyncio.gather(*service.ingress.kept_sessions._jobs)
 
 
-@pytest.mark.parametrize("number", ["x", "-1", "1.5"])
+@pytest.mark.parametrize("number", ["x", "-1", "1.5", "9" * 5000])
 async def test_only_numbers_are_numbers(number: str) -> None:
     assert (await Service().get(f"{RESPONSES}/resp_0?stream=true&starting_after={number}")).status == 400

@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from deployments.classifier import Classifier
-from deployments.http import app
-from deployments.ingress import Ingress
+from deployments.ingress import Deployments, Ingress
+from deployments.session.requester import Requester
+from ghostrouter.access.keys import ANYONE
 from ghostrouter.api import chat_request
 from ghostrouter.api.chat_response import Head
 from ghostrouter.classify.builtin import builtin_examples
@@ -21,12 +22,15 @@ from ghostrouter.config import GraphConfig
 from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.learn.rows import Rows
 from ghostrouter.learn.views import view
+from ghostrouter.redact.policy import Discretion
 from tests.deployments.fakes import Handle
 from tests.deployments.in_process import Answer, Service
 from tests.shipped import MODELS, ROOT
 
 PROMPTS = [p for ps in yaml.safe_load((ROOT / "bench" / "classify_prompts.yaml").read_text()).values() for p in ps]
 EXAMPLES = [t for texts in builtin_examples().values() for t in texts[::10]]
+
+ME = Requester("me", ANYONE, Discretion("off"))
 
 
 class Routed(Service):
@@ -47,8 +51,8 @@ class Routed(Service):
         engines: Any = {"small": Handle(self.writer), "large": Handle(self.writer)}
         classifier: Any = Handle(Classifier(config, encode))
         replay: Any = Handle(self.replay)
-        self.ingress = Ingress(config, engines, nobody, classifier, replay, Handle(self.events))
-        self.app = app.app(self.ingress, max_body_bytes=100_000)
+        self.ingress = Ingress(config, Deployments(engines, nobody, classifier, replay, Handle(self.events)))
+        self.app = self.ingress.http_app()
 
 
 def asked(prompt: str) -> dict[str, Any]:
@@ -94,8 +98,8 @@ async def test_a_thousand_prompts_are_decided_alike_in_preview_call_and_command(
     firsts: set[str] = set()
     for prompt in prompts:
         call = chat_request.from_wire(asked(prompt))
-        previewed = await service.ingress.planner.preview(call)
-        opened = await service.ingress.planner.open(call, "me", Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
+        previewed = await service.ingress.planner.preview(call, ME)
+        opened = await service.ingress.planner.open(call, ME, Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
         told = offline(prompt)
         assert list(opened.session.plan.models) == previewed["plan"] == told["plan"], prompt
         for key in ("classification", "plan_reason", "propensity", "shadow_plan", "candidates", "learned"):

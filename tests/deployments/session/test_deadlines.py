@@ -4,16 +4,16 @@ from pathlib import Path
 from typing import Any
 
 from tests.deployments.in_process import ANSWER
-from tests.deployments.session.test_protected_engines import CHAT, PRICE, ProtectedService, ask, call
+from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask, call
 from tests.shipped import MODELS
 
 # However slow the machine is: an answer that waits is never whole, and its time is over at some time.
 SOON = {"hard_timeout_s": 0.2}
 
 
-def waiting(folder: Path, **sections: Any) -> ProtectedService:
+def waiting(folder: Path, **sections: Any) -> BudgetedService:
     """A service whose local model stops in mid-answer and waits."""
-    service = ProtectedService(folder, **sections)
+    service = BudgetedService(folder, **sections)
     service.writer.pause_at = 10
     return service
 
@@ -42,7 +42,7 @@ async def test_a_stream_is_stopped_and_says_so(tmp_path: Path) -> None:
 
 async def test_the_time_is_that_of_the_whole_session(tmp_path: Path) -> None:
     """Engines that fail over and over get no time of their own each."""
-    service = ProtectedService(tmp_path, sessions={"hard_timeout_s": 1e-9})
+    service = BudgetedService(tmp_path, sessions={"hard_timeout_s": 1e-9})
     service.writer.broken = True
     stopped = await service.post(CHAT, ask(model="small"))
     assert stopped.status in (503, 504)

@@ -13,7 +13,7 @@ from deployments.cloud_pool import CloudPool
 from ghostrouter.access.budget import nano
 from ghostrouter.config import CloudModel, Sessions
 from tests.deployments.fakes import Handle
-from tests.deployments.session.test_protected_engines import CHAT, PRICE, ProtectedService, ask
+from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask
 
 BUDGETS = {"limits": [{"scope": "provider", "name": "custom", "window": "day", "usd": 10.0}]}
 ONCE = {"cloud_attempts": 1, "retry_base_s": 0.0}
@@ -34,7 +34,7 @@ def usage(prompt: Any, completion: Any, **fields: Any) -> bytes:
 DONE = b"data: [DONE]\n\n"
 
 
-class Paid(ProtectedService):
+class Paid(BudgetedService):
     """A service whose provider answers over HTTP, by `handler`."""
 
     def __init__(self, folder: Path, handler: Callable[[httpx.Request], Any], **far: Any) -> None:

@@ -11,29 +11,29 @@ from deployments.store import quota_client
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
-from tests.deployments.session.test_protected_engines import CHAT, ProtectedService, ask, call, key
+from tests.deployments.session.test_budgeted_engines import CHAT, BudgetedService, ask, call, key
 from tests.make import tokens
 
 BUDGETS = {"limits": [{"scope": "provider", "name": "custom", "window": "day", "usd": 1.0}]}
 
 
-async def nothing_is_set_aside(service: ProtectedService) -> bool:
+async def nothing_is_set_aside(service: BudgetedService) -> bool:
     await service.settled()
     ledger: Any = service.quotas._ledger
-    return ledger.open() == 0 and not service.ingress._guarded._running
+    return ledger.open() == 0 and not service.ingress._budgeted._sessions
 
 
 @pytest.mark.parametrize("left_after", [1, 2])
 @pytest.mark.parametrize("path", [CHAT, "/v1/responses"])
 async def test_a_client_that_leaves_early(tmp_path: Path, path: str, left_after: int) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     asked = ask(stream=True) if path == CHAT else {"model": "far", "input": "Who?", "stream": True, "store": False}
     await service.post(path, asked, leave_after=left_after)
     assert await nothing_is_set_aside(service)
 
 
 async def test_the_same_call_twice_at_the_same_time(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     answers = await asyncio.gather(*(service.post("/call", call("Who?", call_id="c")) for _ in range(4)))
     assert len({a.body for a in answers}) == 1
     assert len(service.cloud.asked) == 1
@@ -41,7 +41,7 @@ async def test_the_same_call_twice_at_the_same_time(tmp_path: Path) -> None:
 
 
 async def test_other_calls_with_its_id_at_the_same_time(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     answers = await asyncio.gather(*(service.post("/call", call(f"Who is {i}?", call_id="c")) for i in range(4)))
     assert sorted(a.status for a in answers) == [200, 409, 409, 409]
     assert len(service.cloud.asked) == 1
@@ -67,7 +67,7 @@ class Waiting:
 
 
 async def test_a_client_that_leaves_before_its_job_is_written_down(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     events: Any = service.ingress.events
     waiting = Waiting(events._store._target, "open_job")
     events._open_job = Handle(waiting).options(method_name="open_job")
@@ -79,7 +79,7 @@ async def test_a_client_that_leaves_before_its_job_is_written_down(tmp_path: Pat
 
 
 async def test_a_client_that_leaves_before_the_journal_has_its_answer(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     waiting, recorder = Waiting(service.replay_now, "write"), service.ingress._journal
     writing: Any = Handle(waiting).options(method_name="write")
     recorder._write, recorder._patience_s = writing, 1e6
@@ -91,7 +91,7 @@ async def test_a_client_that_leaves_before_the_journal_has_its_answer(tmp_path: 
 
 
 async def test_a_client_that_leaves_while_its_budget_is_asked_for(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     quotas: Any = service.quotas
     reserve, reached, go = quotas.reserve, asyncio.Event(), asyncio.Event()
 
@@ -111,7 +111,7 @@ async def test_a_client_that_leaves_while_its_budget_is_asked_for(tmp_path: Path
 
 
 async def test_a_client_that_leaves_at_the_door_is_not_counted_as_running(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice", limits={"concurrent_requests": 1})]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice", limits={"concurrent_requests": 1})]})
     quotas: Any = service.quotas
     enter, reached, go = quotas.enter, asyncio.Event(), asyncio.Event()
 
@@ -152,13 +152,13 @@ class Halting:
 
 async def test_who_comes_back_while_the_first_stream_still_ends_keeps_redaction_and_budget(tmp_path: Path) -> None:
     sessions = {"cloud_attempts": 3, "retry_base_s": 0.0}
-    service = ProtectedService(tmp_path, {"continues": "instruct"}, budgets=BUDGETS, sessions=sessions)
+    service = BudgetedService(tmp_path, {"continues": "instruct"}, budgets=BUDGETS, sessions=sessions)
     halting = Halting()
     engines: Any = service.ingress._engines
     engines._cloud = Handle(halting).options(stream=True, method_name="generate")
     first = asyncio.create_task(service.post(CHAT, ask("to anna@example.com", stream=True)))
     go_first = await halting.waits.get()
-    (session,) = service.ingress._guarded._running
+    (session,) = service.ingress._budgeted._sessions
     second = asyncio.create_task(service.post(CHAT, last_event_id=f"{session}:1"))
     go_second = await halting.waits.get()
     first.cancel()  # the first connection is found to be gone only now
@@ -177,7 +177,7 @@ async def test_a_guard_that_is_being_replaced_hears_what_was_spent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quota_client, "_RETRY_S", 0.0)
-    service = ProtectedService(tmp_path, budgets=BUDGETS)
+    service = BudgetedService(tmp_path, budgets=BUDGETS)
     quotas: Any = service.quotas
     settle, left = quotas.settle, 3
 

@@ -7,12 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from starlette.middleware import Middleware
 
 from deployments.event_store import EventStore
-from deployments.http import app
-from deployments.http.access_middleware import AccessMiddleware
-from deployments.ingress import Ingress
+from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
 from deployments.replay import Replay
 from ghostrouter.access.keys import digest
@@ -51,7 +48,7 @@ class Silent:
     def __call__(self, metric: Metric, value: float, **labels: str) -> None: ...
 
 
-class ProtectedService(Service):
+class BudgetedService(Service):
     """A service with one local model, one of the cloud, keys and budgets."""
 
     def __init__(self, folder: Path, far: Mapping[str, Any] | None = None, **sections: Any) -> None:
@@ -75,17 +72,15 @@ class ProtectedService(Service):
         budgets = config.budgets.model_copy(update={"folder": str(folder)})
         self.quotas = Quotas(config.access, budgets, clock=lambda: 1_795_000_000.0)
         self.replay_now = replay = Replay(config.models, config.cloud, config.journal)
-        events = EventStore(config.events.model_copy(update={"folder": str(folder), "retry_s": 0.01}), 100, "life")
+        self.events_now = events = EventStore(
+            config.events.model_copy(update={"folder": str(folder), "retry_s": 0.01}), 100, "life"
+        )
         nobody: Any = Handle(None)
         quotas: Any = Handle(self.quotas)
-        self.ingress = Ingress(
-            config, {"small": Handle(self.writer)}, Handle(self.cloud), nobody, Handle(replay), Handle(events), quotas
-        )
+        engines, cloud = {"small": Handle(self.writer)}, Handle(self.cloud)
+        self.ingress = Ingress(config, Deployments(engines, cloud, nobody, Handle(replay), Handle(events), quotas))
         self.ingress._quotas._emit = Silent()  # Ray's metrics want a cluster
-        around = Middleware(
-            AccessMiddleware, door=self.ingress._door, quotas=self.ingress._quotas, redaction=config.redaction.mode
-        )
-        self.app = app.app(self.ingress, 100_000, around)
+        self.app = self.ingress.http_app()
 
     async def settled(self) -> None:
         """Wait until what was sent to `Quotas` has arrived."""
@@ -106,7 +101,7 @@ def code(answer: Answer) -> tuple[int, str]:
 
 
 async def test_every_answer_has_an_id_refusals_too(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("a")]})
+    service = BudgetedService(tmp_path, access={"keys": [key("a")]})
     mine = "Bearer key of a"
     answers = [
         await service.get("/v1/models"),
@@ -127,7 +122,7 @@ async def test_a_project_and_an_organisation_have_budgets_and_models_of_their_ow
     ]
     keys = [key("a", project="p", organisation="o"), key("b", project="q", organisation="o"), key("c", project="r")]
     overrides = [{"scope": "project", "name": "r", "models": ["small"]}]
-    service = ProtectedService(tmp_path, access={"keys": keys}, budgets={"limits": limits}, overrides=overrides)
+    service = BudgetedService(tmp_path, access={"keys": keys}, budgets={"limits": limits}, overrides=overrides)
     answers = [await service.post(CHAT, ask(), authorization=f"Bearer key of {name}") for name in "abc"]
     assert [a.status for a in answers] == [402, 200, 403]
     assert answers[0].json["error"]["budget"]["scope"] == "project"
@@ -135,7 +130,7 @@ async def test_a_project_and_an_organisation_have_budgets_and_models_of_their_ow
 
 
 async def test_without_keys_it_is_open_and_the_cost_is_told(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
+    service = BudgetedService(tmp_path)
     answer = await service.post(CHAT, ask())
     assert answer.status == 200
     assert answer.json["ghost"]["cost_usd"] == pytest.approx((100 * 1 + 50 * 10) / 1e6)
@@ -144,7 +139,7 @@ async def test_without_keys_it_is_open_and_the_cost_is_told(tmp_path: Path) -> N
 
 async def test_keys_models_and_tasks(tmp_path: Path) -> None:
     keys = [key("alice", models=["far"]), key("bob", tasks=["default"])]
-    service = ProtectedService(tmp_path, access={"keys": keys})
+    service = BudgetedService(tmp_path, access={"keys": keys})
     assert code(await service.post(CHAT, ask())) == (401, "invalid_api_key")
     assert code(await service.post(CHAT, ask(), authorization="Bearer no")) == (401, "invalid_api_key")
     assert (await service.get("/v1/models")).status == 401
@@ -157,7 +152,7 @@ async def test_keys_models_and_tasks(tmp_path: Path) -> None:
 
 
 async def test_rates_are_told_and_held(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice", limits={"requests_per_minute": 2})]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice", limits={"requests_per_minute": 2})]})
     answers = [await service.post(CHAT, ask(), authorization="Bearer key of alice") for _ in range(3)]
     assert [a.status for a in answers] == [200, 200, 429]
     assert [a.headers["x-ratelimit-remaining-requests"] for a in answers] == ["1", "0", "0"]
@@ -167,7 +162,7 @@ async def test_rates_are_told_and_held(tmp_path: Path) -> None:
 
 
 async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice", limits={"concurrent_requests": 1})]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice", limits={"concurrent_requests": 1})]})
     service.writer.pause_at = 10
     body: dict[str, Any] = ask(model="small", stream=True)
     mine: dict[str, Any] = {"authorization": "Bearer key of alice"}
@@ -183,7 +178,7 @@ async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Pa
 
 
 async def test_a_body_that_is_too_large_for_its_key(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice", limits={"max_body_bytes": 1_000})]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice", limits={"max_body_bytes": 1_000})]})
     mine: dict[str, Any] = {"authorization": "Bearer key of alice"}
     assert code(await service.post(CHAT, ask("x" * 1_000), **mine)) == (413, "body_too_large")
     refused = await service.post("/call", {"prompt": "x" * 1_000}, **mine)
@@ -193,7 +188,7 @@ async def test_a_body_that_is_too_large_for_its_key(tmp_path: Path) -> None:
 
 async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
     budgets = {"limits": [{"scope": "provider", "name": "custom", "window": "day", "usd": 0.0018}]}
-    service = ProtectedService(tmp_path, budgets=budgets)
+    service = BudgetedService(tmp_path, budgets=budgets)
     answers = []
     for _ in range(3):  # each needs $0.00102 at most and costs $0.0006
         answers.append(await service.post(CHAT, ask()))
@@ -208,7 +203,7 @@ async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
 
 async def test_two_hundred_calls_do_not_overspend_together(tmp_path: Path) -> None:
     budgets = {"limits": [{"scope": "model", "name": "far", "window": "month", "usd": 0.01}]}
-    service = ProtectedService(tmp_path, budgets=budgets)
+    service = BudgetedService(tmp_path, budgets=budgets)
     answers = await asyncio.gather(*(service.post(CHAT, ask()) for _ in range(200)))
     await service.settled()
     ledger: Any = service.quotas._ledger
@@ -220,7 +215,7 @@ async def test_two_hundred_calls_do_not_overspend_together(tmp_path: Path) -> No
 
 
 async def test_what_leaves_is_redacted_and_put_back(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
+    service = BudgetedService(tmp_path)
     text = "Write to anna@example.com, card 4111 1111 1111 1111."
     answer = await service.post(CHAT, ask(text))
     prompt = service.cloud.asked[0].cloud
@@ -231,7 +226,7 @@ async def test_what_leaves_is_redacted_and_put_back(tmp_path: Path) -> None:
 
 
 async def test_strict_answers_are_redacted_and_can_be_resumed(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, redaction={"mode": "strict"})
+    service = BudgetedService(tmp_path, redaction={"mode": "strict"})
     text = "Write to anna@example.com, card 4111 1111 1111 1111."
     answer = await service.post(CHAT, ask(text))
     assert "@" not in json.dumps(answer.json)
@@ -248,7 +243,7 @@ async def test_strict_answers_are_redacted_and_can_be_resumed(tmp_path: Path) ->
 
 
 async def test_less_redaction_is_acknowledged_and_recorded(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
+    service = BudgetedService(tmp_path)
     assert code(await service.post(CHAT, ask(), x_ghost_redaction="off")) == (403, "permission_denied")
     answer = await service.post(
         CHAT, ask("to anna@example.com"), x_ghost_redaction="off", x_ghost_acknowledge="NO_REDACTION_ACKNOWLEDGED"
@@ -259,7 +254,7 @@ async def test_less_redaction_is_acknowledged_and_recorded(tmp_path: Path) -> No
 
 
 async def test_a_resumed_stream_stays_its_owner_s(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice"), key("bob")]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice"), key("bob")]})
     event = (await service.post(CHAT, ask(stream=True), authorization="Bearer key of alice")).events()[1]
     assert (await service.post(CHAT, last_event_id=event.id, authorization="Bearer key of bob")).status == 404
     assert (await service.post(CHAT, last_event_id=event.id, authorization="Bearer key of alice")).status == 200
@@ -282,7 +277,7 @@ def call(text: str, model: str = "far", **fields: Any) -> dict[str, Any]:
 
 
 async def test_a_call_tells_what_was_taken_out_of_it(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
+    service = BudgetedService(tmp_path)
     text = "Write to anna@example.com and ben@example.com"
     told = (await service.post("/call", call(text))).json
     assert told["answer"] == text
@@ -293,7 +288,7 @@ async def test_a_call_tells_what_was_taken_out_of_it(tmp_path: Path) -> None:
 
 
 async def test_a_call_s_override_reaches_the_provider_and_is_recorded(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
+    service = BudgetedService(tmp_path)
     text = "Write to anna@example.com"
     told = (await service.post("/call", call(text, options={"redaction": OFF}))).json
     prompt = service.cloud.asked[-1].cloud
@@ -307,7 +302,7 @@ async def test_a_call_s_override_reaches_the_provider_and_is_recorded(tmp_path: 
 
 
 async def test_not_every_key_may_override(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, access={"keys": [key("alice"), key("bob", may_unredact=True)]})
+    service = BudgetedService(tmp_path, access={"keys": [key("alice"), key("bob", may_unredact=True)]})
     refused = await service.post("/call", call("x", options={"redaction": OFF}), authorization="Bearer key of alice")
     assert (refused.status, refused.json["errors"][0]["code"]) == (403, "permission_denied")
     assert not service.cloud.asked
@@ -317,7 +312,7 @@ async def test_not_every_key_may_override(tmp_path: Path) -> None:
 
 
 async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path, far={"tags": ["code"]})
+    service = BudgetedService(tmp_path, far={"tags": ["code"]})
     wrong = [
         (call("x", target={"trust_tier": "trusted"}), {"trust": "trusted"}, "far is standard, not trusted"),
         (call("x", target={"capability_tags": ["math"]}), {"tags": ["math"]}, "far is not for math"),
@@ -327,19 +322,19 @@ async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
         assert refused.status == 400 and words in refused.json["errors"][0]["message"]
         refused = await service.post(CHAT, ask(ghost=ghost))
         assert refused.status == 400 and words in refused.json["error"]["message"]
-    seedless = ProtectedService(tmp_path, far={"seed_field": None})
+    seedless = BudgetedService(tmp_path, far={"seed_field": None})
     assert (await seedless.post("/call", call("x", params={"seed": 1}))).status == 200  # as well as it can be done
     refused = await seedless.post(CHAT, ask(seed=1))
     assert refused.status == 400 and "takes no seed" in refused.json["error"]["message"]
     strict = call("x", options={"determinism": "strict"}, params={"seed": 1})
     assert (await service.post("/call", strict)).status == 200
-    refused = await ProtectedService(tmp_path, far={"seed_field": None}).post("/call", strict)
+    refused = await BudgetedService(tmp_path, far={"seed_field": None}).post("/call", strict)
     assert "takes no seed" in refused.json["errors"][0]["message"]
 
 
 async def test_health_shows_the_breakers_that_were_asked(tmp_path: Path) -> None:
-    service = ProtectedService(tmp_path)
-    assert (await service.get("/health")).json["breakers"] == {}
+    assert (await BudgetedService(tmp_path).get("/health")).json["breakers"] == {}
+    service = BudgetedService(tmp_path)
     admission = await service.replay_now.admit("far")
     await service.replay_now.report("far", admission, "bad", 30.0)
     stands = (await service.get("/health")).json["breakers"]["far"]

@@ -1,0 +1,21 @@
+"""The response to an error, in the shape that the clients of its path expect."""
+
+import logging
+
+from starlette.responses import JSONResponse
+
+from ghostrouter.api import errors
+
+log = logging.getLogger("ray.serve")
+
+# The first part of the call API's paths.
+_CALL_API = frozenset({"call", "result", "jobs", "health"})
+
+
+def error_response(error: BaseException, path: str, more_headers: dict[str, str] | None = None) -> JSONResponse:
+    """The response. An error that nobody expected is logged."""
+    if not errors.is_expected(error):
+        log.error("request.failed path=%s", path, exc_info=error)
+    is_call_api = path.split("/")[1:2] and path.split("/")[1] in _CALL_API
+    status, body = (errors.to_call_wire if is_call_api else errors.to_wire)(error)
+    return JSONResponse(body, status, {**errors.headers(error), **(more_headers or {})})

@@ -1,0 +1,186 @@
+"""Engines whose cost is reserved before they write and settled after."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from deployments.session.redacted_engines import RedactedEngines
+from deployments.store.quota_client import QuotaClient
+from ghostrouter.access.budget import Scope, nano
+from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
+from ghostrouter.money import Usage
+from ghostrouter.policy.value import cost_usd
+from ghostrouter.policy.worst import worst_usd
+from ghostrouter.redact.policy import Behalf
+from ghostrouter.replay.continuation import written_tokens
+from ghostrouter.types import Frame, Prompt, SegmentRequest
+
+
+@dataclass(slots=True)
+class _OpenSession:
+    """On whose behalf a session runs, the id of the reservation for its first segment, and its tickets."""
+
+    behalf: Behalf
+    reservation: str = ""
+    tickets: int = 0
+
+
+class Ticket:
+    """Keeps a session open. When the last ticket is given back, so is what is reserved for the session.
+
+    Whoever may still run the session has a ticket. There may be two for a while: a client has come back before its
+    first connection was found to be gone.
+    """
+
+    def __init__(self, close: Callable[[], None]) -> None:
+        self._close = close
+        self._is_given_back = False
+
+    def give_back(self) -> None:
+        """The session is not run with this ticket any more. Calling it again does nothing."""
+        if not self._is_given_back:
+            self._is_given_back = True
+            self._close()
+
+
+class BudgetedEngines:
+    """Reserves the worst case of a segment, and settles what the segment has cost.
+
+    Segments of sessions that are not open here are paid by nobody in particular: only budgets of models and providers
+    apply.
+    """
+
+    def __init__(
+        self, engines: RedactedEngines, models: Mapping[str, LocalModel | CloudModel], quotas: QuotaClient
+    ) -> None:
+        self._engines = engines
+        self._models = models
+        self._quotas = quotas
+        self._sessions: dict[str, _OpenSession] = {}
+
+    async def reserve(self, session: str, behalf: Behalf, model: str, prompt: Prompt, max_tokens: int) -> Ticket:
+        """Open a session, with the worst case of its first segment set aside.
+
+        Raises:
+            BudgetExceeded: a budget has no room for it.
+            BudgetUnknown: `Quotas` does not answer.
+        """
+        reservation = f"{session}#0"
+        worst = self._worst(model, prompt, max_tokens)
+        is_reserved = await self._quotas.reserve(reservation, self._names(behalf, model), worst)
+        return self.open(session, behalf, reservation if is_reserved else "")
+
+    def open(self, session: str, behalf: Behalf, reservation: str = "") -> Ticket:
+        """Open a session, or get another ticket for one that is open."""
+        if session not in self._sessions:
+            self._sessions[session] = _OpenSession(behalf, reservation)
+            self._engines.open(session, behalf.discretion)
+        self._sessions[session].tickets += 1
+        return Ticket(lambda: self._give_back(session))
+
+    def _give_back(self, session: str) -> None:
+        open_session = self._sessions[session]
+        open_session.tickets -= 1
+        if open_session.tickets:
+            return
+        del self._sessions[session]
+        self._engines.close(session)
+        if open_session.reservation:
+            self._quotas.settle(open_session.reservation, 0)
+
+    async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        """Frames of a segment.
+
+        Raises:
+            SegmentFailed: its engine has failed, or a budget has no room for it.
+        """
+        session = request.key.session.partition("/")[0]
+        reservation = await self._reserved(session, request)
+        bill = _Bill(self._models[request.model], request)
+        renewing = asyncio.create_task(self._renew(reservation, bill)) if reservation else None
+        try:
+            async with aclosing(self._engines.stream(request)) as frames:
+                async for frame in frames:
+                    bill.add(frame)
+                    yield frame
+        except SegmentFailed as failure:
+            bill.usage = failure.usage
+            raise
+        except asyncio.CancelledError:
+            bill.hang_up()
+            raise
+        finally:
+            if renewing:
+                renewing.cancel()
+            if reservation:
+                self._quotas.settle(reservation, bill.nano)
+
+    async def _reserved(self, session: str, request: SegmentRequest) -> str:
+        """The id of a segment's reservation; an empty one if no budget limits the segment."""
+        open_session = self._sessions.get(session) or _OpenSession(Behalf())
+        if reservation := open_session.reservation:
+            open_session.reservation = ""
+            return reservation
+        prompt: Prompt = request.cloud or request.prompt_ids
+        amount = self._worst(request.model, prompt, request.sampling.max_tokens)
+        reservation = f"{session}#{uuid.uuid4().hex[:16]}"
+        try:
+            names = self._names(open_session.behalf, request.model)
+            return reservation if await self._quotas.reserve(reservation, names, amount) else ""
+        except (BudgetExceeded, BudgetUnknown) as refusal:
+            raise SegmentFailed(f"{request.model}: {refusal}").at_no_cost() from None
+
+    async def _renew(self, reservation: str, bill: "_Bill") -> None:
+        while True:
+            await asyncio.sleep(self._quotas.lease_s / 3)
+            self._quotas.renew(reservation, bill.nano)
+
+    def _names(self, behalf: Behalf, model: str) -> dict[Scope, str]:
+        found = self._models[model]
+        provider = found.provider if isinstance(found, CloudModel) else "local"
+        return {
+            "key": behalf.key,
+            "team": behalf.team,
+            "project": behalf.project,
+            "organisation": behalf.organisation,
+            "model": model,
+            "provider": provider,
+        }
+
+    def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
+        """What a segment costs at most, in nano-dollars."""
+        return nano(worst_usd(self._models[model], prompt, max_tokens))
+
+
+class _Bill:
+    """What a segment has cost so far: by the provider's `usage` if there is one, else by the tokens counted here."""
+
+    def __init__(self, model: LocalModel | CloudModel, request: SegmentRequest) -> None:
+        self._price = model.price
+        prompt: Prompt = request.cloud or request.prompt_ids
+        self._prompt = len(prompt) if isinstance(prompt, tuple) else prompt.prompt_tokens + prompt.instruction_tokens
+        self._tokens = self._cached = 0
+        self._begun = False
+        self.usage: Usage | None = None
+
+    def add(self, frame: Frame) -> None:
+        self._begun = True
+        self._cached = max(self._cached, frame.cached_tokens)
+        self._tokens += sum(written_tokens(t) for t in (*frame.tokens, *(frame.end.held if frame.end else ())))
+        if frame.end and frame.end.usage:
+            self.usage = frame.end.usage
+
+    def hang_up(self) -> None:
+        """Nobody waits for the segment any more. Its prompt, at least, may have been read."""
+        self._begun = True
+
+    @property
+    def nano(self) -> int:
+        """Nano-dollars. A segment without any frame costs nothing."""
+        if self.usage is None and not self._begun:
+            return 0
+        counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))
+        return nano(cost_usd(self._price, self.usage or counted))

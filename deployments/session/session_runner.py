@@ -1,0 +1,107 @@
+"""Runs an opened session: the conductor writes it, the journal keeps it, the event store gets its trace."""
+
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from deployments.session.budgeted_engines import BudgetedEngines
+from deployments.session.conductor import Conductor
+from deployments.session.planner import Planner
+from deployments.session.redacted_engines import RedactedEngines
+from deployments.session.session_handle import SessionHandle
+from deployments.store.event_client import EventClient
+from ghostrouter.api import errors
+from ghostrouter.errors import SessionCancelled, SessionMoved
+from ghostrouter.events import metrics, trace
+from ghostrouter.events.records import Event
+from ghostrouter.sessions.answer_redactor import AnswerRedactor
+from ghostrouter.sessions.journal import Outcome
+from ghostrouter.sessions.session import Growth
+
+
+class SessionRunner:
+    """Runs the sessions of one ingress."""
+
+    def __init__(
+        self,
+        conductor: Conductor,
+        budgeted: BudgetedEngines,
+        redacted: RedactedEngines,
+        planner: Planner,
+        events: EventClient,
+        emit: metrics.Emit,
+    ) -> None:
+        self._conductor = conductor
+        self._budgeted = budgeted
+        self._redacted = redacted
+        self._planner = planner
+        self._events = events
+        self._emit = emit
+
+    async def run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
+        """The numbered growths of an answer as they may leave: first the past ones, then those that are written.
+
+        Raises:
+            SessionMoved: another ingress has taken the session over.
+            SessionCancelled: the client has cancelled it.
+            NothingCanAnswer: every engine that could have gone on has failed.
+        """
+        session = session_handle.session
+        redactor = AnswerRedactor() if session.ask.behalf.discretion.covers_answers else None
+        ticket = self._budgeted.open(session.id, session.ask.behalf)
+        try:
+            async with aclosing(self._run(session_handle)) as growths:
+                async for number, growth in growths:
+                    yield number, redactor.push(growth) if redactor else growth
+        finally:
+            ticket.give_back()
+            session_handle.release()
+
+    async def _run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
+        """The same growths before redaction; the session is recorded when it is over."""
+        session, log = session_handle.session, session_handle.log
+        for numbered in enumerate(session_handle.past):
+            yield numbered
+        if session_handle.failure:
+            raise session_handle.failure
+        if session.finish and log is None:
+            return
+        began_s = time.monotonic()
+        self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
+        self._planner.begin(session)
+        outcome: Outcome = "disconnected"
+        error, moved = "", False
+        try:
+            async with aclosing(self._conductor.run(session, session_handle.prompt)) as deltas:
+                async for delta in deltas:
+                    if delta.text or delta.tokens or session.finish:
+                        growth = session.growth(delta)
+                        yield await log.grow(growth) if log else 0, growth
+            outcome = "complete"
+        except (SessionMoved, SessionCancelled) as stop:
+            outcome, moved = "cancelled", isinstance(stop, SessionMoved)
+            raise
+        except Exception as failure:
+            outcome, error = "failed", errors.message(failure)
+            raise
+        finally:
+            self._record(session_handle, outcome, error, began_s, moved)
+        if log:
+            await log.ended()
+        await self._events.settled()
+
+    def _record(self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
+        """Tell metrics, planner, journal and event store how a session has ended."""
+        session, now_s = session_handle.session, time.monotonic()
+        self._emit(metrics.INFERENCE_TIME, now_s - began_s)
+        self._emit(metrics.SESSIONS, 1, outcome=outcome)
+        for source, target in zip(session.segments, session.segments[1:], strict=False):
+            labels = {"source": source.model, "target": target.model}
+            self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
+        self._planner.end(session, outcome == "failed", now_s)
+        session.redacted = self._redacted.counts(session.id)
+        record = trace.trace(session, outcome, now_s)
+        if session_handle.log:
+            session_handle.log.end(outcome, record, error)
+        if not moved:  # the ingress that has taken over records it
+            self._events.post(Event.trace(session_handle.opening.owner, time.time(), record))
