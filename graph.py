@@ -26,6 +26,8 @@ from ghostrouter.detect.calibration import Calibration
 
 # A small share of a processor: these deployments wait most of the time.
 _LIGHT = {"num_cpus": 0.05}
+# Every replica of a model follows every shard of telemetry, with a call that waits there.
+_FOLLOWED = {"max_ongoing_requests": 10_000}
 # No log line per call between deployments: there are hundreds per second.
 _QUIET = {"enable_access_log": False}
 _AFFINITY = RequestRouterConfig(request_router_class="deployments.engine.affinity:AffinityRouter")
@@ -41,7 +43,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
     calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [
-        _deploy(Telemetry, f"Telemetry{shard or ''}", calibrations=calibrations)
+        _deploy(Telemetry, f"Telemetry{shard or ''}", options=_FOLLOWED, calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
     replay = _deploy(
@@ -59,8 +61,8 @@ def build(args: dict[str, Any]) -> serve.Application:
         options={**_streams(config), **config.ingress},
         config=config,
         deployments=Deployments(
-            engines={m.name: _engine(m, telemetry, config) for m in config.models},
-            cloud=_cloud_pool(config, telemetry, replay),
+            engines={m.name: _engine(m, telemetry, calibrations.get(m.name), config) for m in config.models},
+            cloud=_cloud_pool(config, telemetry, calibrations, replay),
             classifier=_deploy(Classifier, "Classifier", config=config),
             replay=replay,
             events=_event_store(config),
@@ -75,7 +77,12 @@ def _streams(config: GraphConfig) -> dict[str, Any]:
     return {"max_ongoing_requests": 1000, "graceful_shutdown_timeout_s": config.sessions.hard_timeout_s}
 
 
-def _cloud_pool(config: GraphConfig, telemetry: list[DeploymentHandle], replay: DeploymentHandle) -> serve.Application:
+def _cloud_pool(
+    config: GraphConfig,
+    telemetry: list[DeploymentHandle],
+    calibrations: Mapping[str, Calibration],
+    replay: DeploymentHandle,
+) -> serve.Application:
     return _deploy(
         CloudPool,
         "CloudPool",
@@ -85,6 +92,7 @@ def _cloud_pool(config: GraphConfig, telemetry: list[DeploymentHandle], replay: 
         breakers=config.breakers,
         telemetry=telemetry,
         settings=config.telemetry,
+        calibrations=calibrations,
         replay=replay,
     )
 
@@ -113,7 +121,9 @@ def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kw
     return serve.deployment(cls, name=name, **{**defaults, **(options or {})}).bind(**kwargs)
 
 
-def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphConfig) -> serve.Application:
+def _engine(
+    model: LocalModel, telemetry: list[DeploymentHandle], calibration: Calibration | None, config: GraphConfig
+) -> serve.Application:
     """A deployment of `LocalEngine` for one model."""
     source = Path(model.source)
     cpu = model.accelerator == "cpu" or (model.accelerator == "auto" and not ray.cluster_resources().get("GPU"))
@@ -136,6 +146,7 @@ def _engine(model: LocalModel, telemetry: list[DeploymentHandle], config: GraphC
         bind_kwargs={
             "telemetry": telemetry,
             "settings": config.telemetry,
+            "calibration": calibration,
             "max_running": model.max_running,
             "exact_entropy": model.exact_entropy,
         },

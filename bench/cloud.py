@@ -1,6 +1,6 @@
 """Does going to the cloud for the hard part of an answer pay? ghost-small here, ghost-cloud behind an API.
 
-    make bench NAME=cloud [SEED=1] [N=100] [CONCURRENCY=4]
+    make bench NAME=cloud [SEED=1] [SEEDS=1] [N=100] [CONCURRENCY=4]
 
 ghost-cloud (another tokenizer) is served by `vllm serve`, in processes of its own, and is called over HTTP. The three
 policies take turns in blocks of ten questions. Local tokens cost nothing here, the cloud's what bench/cloud.yaml says.
@@ -16,10 +16,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.seeds import SEEDS, summarised
 from bench.service import Answer, Client, running, server, write
 from models import questions
 
-SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "100"))
 CONCURRENCY = int(os.environ.get("CONCURRENCY", "4"))
 POLICIES = {"small": "ghost-small", "cloud": "ghost-cloud", "ghost": "ghost/auto"}
@@ -61,8 +61,9 @@ def duplicated(question: questions.Question, answer: Answer) -> int:
     return count
 
 
-async def measure(url: str) -> dict[str, Any]:
-    asked = questions.sample("test", SEED, N)
+async def measure(url: str, seed: int) -> dict[str, Any]:
+    """The figures of the questions that a seed draws."""
+    asked = questions.sample("test", seed, N)
     answers: dict[str, list[Answer]] = {policy: [] for policy in POLICIES}
     async with Client(url, CONCURRENCY) as client:
         for begin in range(0, N, 10):
@@ -70,7 +71,7 @@ async def measure(url: str) -> dict[str, Any]:
             for policy, model in POLICIES.items():
                 answers[policy] += await client.ask_all(block, model=model, temperature=0)
             print(f"  {begin + len(block)} of {N}", flush=True)
-    return summarise(asked, answers)
+    return summarise(seed, asked, answers)
 
 
 def parts(answer: Answer) -> list[str]:
@@ -78,7 +79,7 @@ def parts(answer: Answer) -> list[str]:
     return [f"{s['model']} ({s['reason']}): {answer.text[slice(*s['characters'])]}" for s in answer.ghost["segments"]]
 
 
-def summarise(asked: list[questions.Question], answers: dict[str, list[Answer]]) -> dict[str, Any]:
+def summarise(seed: int, asked: list[questions.Question], answers: dict[str, list[Answer]]) -> dict[str, Any]:
     """The figures, flat."""
     right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
     accuracy = {p: statistics.fmean(r) for p, r in right.items()}
@@ -114,13 +115,13 @@ def summarise(asked: list[questions.Question], answers: dict[str, list[Answer]])
             if not fine
         ],
         "n": N,
-        "seed": SEED,
+        "seed": seed,
     }
 
 
 def main() -> None:
     with cloud(), running("bench/cloud.yaml", "http://127.0.0.1:8110") as url:
-        write("cloud", asyncio.run(measure(url)))
+        write("cloud", summarised([asyncio.run(measure(url, seed)) for seed in SEEDS]))
 
 
 if __name__ == "__main__":

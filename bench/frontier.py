@@ -1,6 +1,7 @@
 """Accuracy against the share of large-model tokens: switching in mid-answer beside everything else one could do.
 
     make bench NAME=frontier [SEED=1] [N=60] [CONCURRENCY=4] [TRAIN=1000]
+    SEEDS=5 make bench NAME=frontier  # ours and the two models alone, over several draws of questions: frontier_seeds
     CONFIG=serve.yaml QUESTIONS=held-out.jsonl TRACES=small.jsonl make bench NAME=frontier  # one's own
 
 `bench/trial.py` says what those files are. All policies answer the same held-out questions through the same service,
@@ -22,6 +23,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,15 +34,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
 from bench.curves import Alone, Curve, Floats, Point, Written, area, area_lost, gap_recovered, swept, switched
+from bench.seeds import SEED, SEEDS, summarised
 from bench.service import ROOT, Answer, Client, recalibrate, running, write
-from bench.trial import Asked, Trial, from_environment
+from bench.trial import Asked, Trial, drawn, from_environment
 from ghostrouter.classify.encoder import sentence_encoder
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.fit import FALSE_ALARMS_PER_1000, fit
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.signals.entropy import bounds
 
-SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "60"))
 CONCURRENCY = int(os.environ.get("CONCURRENCY", "4"))
 TRAIN = int(os.environ.get("TRAIN", "1000"))
@@ -210,6 +212,31 @@ async def measure(trial: Trial, url: str) -> dict[str, Any]:
     }
 
 
+async def measure_ours(trial: Trial, url: str, seed: int) -> dict[str, Any]:
+    """What ours recovers of the gap, and nothing of the others."""
+    prompts = [q.prompt for q in trial.asked]
+    async with Client(url, CONCURRENCY) as client:
+        small = alone(trial.asked, await client.ask_all(prompts, model=trial.small, temperature=0))
+        large = alone(trial.asked, await client.ask_all(prompts, model=trial.large, temperature=0))
+        with tempfile.TemporaryDirectory() as folder:
+            found = await Asker(client, trial, Path(folder)).curve("ghost", WORTHS_TOKENS, calibrations(trial)[0])
+    low, high = float(small.right.mean()), float(large.right.mean())
+    points = [o.point for o in found.values()]
+    middle = min(found.values(), key=lambda o: abs(o.point.share - 0.25))
+    return {
+        "gap_recovered_at_25pct": gap_recovered(points, 0.25, low, high),
+        "gap_recovered_at_10pct": gap_recovered(points, 0.10, low, high),
+        "area_ghost": area(points, low, high),
+        "wasted_tokens_share": middle.dropped_share,
+        "handoffs_per_answer_near_25pct": middle.handoffs,
+        "accuracy_small": low,
+        "accuracy_large": high,
+        "curve_ghost": points,
+        "n": len(trial.asked),
+        "seed": seed,
+    }
+
+
 def summarise(
     trial: Trial,
     written: Sequence[Answer],
@@ -286,8 +313,15 @@ def main() -> None:
         trial = from_environment(N, SEED, TRAIN)
     except GhostRouterError as error:
         sys.exit(str(error))
+    if len(SEEDS) > 1 and "CONFIG" in os.environ:
+        sys.exit("SEEDS draws shipped questions: leave it out with CONFIG")
     with running(trial.config, trial.url) as url:
-        write(trial.name, asyncio.run(measure(trial, url)))
+        if len(SEEDS) == 1:
+            write(trial.name, asyncio.run(measure(trial, url)))
+        else:
+            trials = [replace(trial, asked=drawn(N, seed)) for seed in SEEDS]
+            runs = [asyncio.run(measure_ours(t, url, seed)) for t, seed in zip(trials, SEEDS, strict=True)]
+            write(f"{trial.name}_seeds", summarised(runs))
 
 
 if __name__ == "__main__":

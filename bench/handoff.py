@@ -1,6 +1,6 @@
 """Does switching in mid-answer pay? small, large and ghost on the same held-out questions.
 
-    make bench NAME=handoff [SEED=1] [N=200] [CONCURRENCY=4]
+    make bench NAME=handoff [SEED=1] [SEEDS=1] [N=200] [CONCURRENCY=4]
 
 The three policies take turns question by question, so that a machine that slows down slows all of them. After each
 handoff of ghost the target is asked to go on from the same prefix without any switch: its own time to first token.
@@ -11,10 +11,10 @@ import os
 import statistics
 from typing import Any
 
+from bench.seeds import SEEDS, summarised
 from bench.service import Answer, Client, running, write
 from models import questions
 
-SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "200"))
 CONCURRENCY = int(os.environ.get("CONCURRENCY", "4"))
 POLICIES = {"small": "ghost-small", "large": "ghost-large", "ghost": "ghost/auto"}
@@ -55,7 +55,7 @@ def percentile(values: list[float], share: float) -> float:
 
 
 def summarise(
-    asked: list[questions.Question], answers: dict[str, list[Answer]], prefills: list[float]
+    seed: int, asked: list[questions.Question], answers: dict[str, list[Answer]], prefills: list[float]
 ) -> dict[str, Any]:
     """The figures, flat."""
     right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
@@ -85,21 +85,22 @@ def summarise(
             for p in POLICIES
         },
         "n": len(asked),
-        "seed": SEED,
+        "seed": seed,
     }
 
 
-async def measure(url: str) -> dict[str, Any]:
-    asked = questions.sample("test", SEED, N)
+async def measure(url: str, seed: int) -> dict[str, Any]:
+    """The figures of the questions that a seed draws."""
+    asked = questions.sample("test", seed, N)
     async with Client(url, CONCURRENCY) as client:
         answers = await ask_all(client, asked)
         prefills = [ms for q, a in zip(asked, answers["ghost"], strict=True) for ms in await prefill_ms(client, q, a)]
-    return summarise(asked, answers, prefills)
+    return summarise(seed, asked, answers, prefills)
 
 
 def main() -> None:
     with running() as url:
-        write("handoff", asyncio.run(measure(url)))
+        write("handoff", summarised([asyncio.run(measure(url, seed)) for seed in SEEDS]))
 
 
 if __name__ == "__main__":

@@ -164,6 +164,8 @@ def write(name: str, result: dict[str, Any]) -> None:
     for key, value in result.items():
         if isinstance(value, dict):
             value = "".join(f"\n  {k}: {v}" for k, v in value.items())
+        if isinstance(value, list) and key.endswith("_range"):
+            value = f"{value[0]:.4g} .. {value[1]:.4g}"
         if isinstance(value, list):
             value = f"{len(value)} (see the file)" if value else "none"
         print(f"{key:<{width}}  {value:.4g}" if isinstance(value, float) else f"{key:<{width}}  {value}")

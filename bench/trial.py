@@ -70,15 +70,18 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
     """
     config = os.environ.get("CONFIG")
     if config is None:
-        drawn = questions.sample("test", seed, n)
-        asked = [Asked(q.prompt, partial(questions.is_correct, q)) for q in drawn]
         forced = JournalClient(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
-        return _trial("frontier", _SHIPPED, asked, [as_trace(line) for line in forced])
+        return _trial("frontier", _SHIPPED, drawn(n, seed), [as_trace(line) for line in forced])
     paths = [os.environ.get(name) for name in ("QUESTIONS", "TRACES")]
     if not all(paths):
         raise ConfigError("with CONFIG, QUESTIONS=held-out.jsonl and TRACES=small.jsonl are needed; see bench/trial.py")
     held_out, traces = (Path(p or "") for p in paths)
     return _trial("frontier_own", config, [q.asked() for q in read_lines(held_out, HeldOut)[:n]], read(traces))
+
+
+def drawn(n: int, seed: int) -> list[Asked]:
+    """Shipped held-out questions."""
+    return [Asked(q.prompt, partial(questions.is_correct, q)) for q in questions.sample("test", seed, n)]
 
 
 class HeldOut(BaseModel):

@@ -2,19 +2,22 @@
 
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
+from types import MappingProxyType
 
 import httpx
 from ray.serve.handle import DeploymentHandle
 
 from deployments.cloud.breakers import BreakerDesk, LocalBreakers, SharedBreakers
 from deployments.cloud.cloud_source import CloudSource, make_client
+from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
-from deployments.engine.telemetry_client import NoTelemetry, TelemetryClient
+from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
 from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.types import Frame, SegmentRequest
@@ -28,7 +31,7 @@ class CloudPool:
     """One HTTP client per provider, for the life of the process; a writer for each model.
 
     How long a provider may be silent is watched over by whoever reads the frames; the client's own timeouts are a
-    second line. `telemetry` judges the models that have a calibration; `replay` has the breakers of all replicas:
+    second line. Models that have one of the `calibrations` are judged. `replay` has the breakers of all replicas:
     without it there are ones in this process.
 
     Raises:
@@ -42,6 +45,7 @@ class CloudPool:
         breakers: config.Breakers = config.Breakers(),  # noqa: B008 - frozen
         telemetry: Sequence[DeploymentHandle] = (),
         settings: config.Telemetry = config.Telemetry(),  # noqa: B008 - frozen
+        calibrations: Mapping[str, Calibration] = MappingProxyType({}),
         replay: DeploymentHandle | None = None,
         emit: metrics.Emit | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -50,7 +54,7 @@ class CloudPool:
         self._models = {m.name: m for m in models}
         self._slow_s = breakers.slow_s
         self._silent_s = min(sessions.first_token_s, sessions.stall_s) * 0.99
-        self._telemetry, self._settings = telemetry, settings
+        self._telemetry, self._settings, self._calibrations = telemetry, settings, calibrations
         self._emit = emit or RayMetrics()
         self._clock = clock
         self._breakers: BreakerDesk = (
@@ -61,7 +65,7 @@ class CloudPool:
         self._clients: dict[object, httpx.AsyncClient] = {
             p: make_client(m, sessions, tls, transport) for p, m in providers.items()
         }
-        self._writers: dict[str, SegmentWriter] = {}
+        self._writers: dict[str, tuple[SegmentWriter, TelemetryClient]] = {}
 
     async def models(self) -> list[str]:
         """The models that can be asked for."""
@@ -69,6 +73,8 @@ class CloudPool:
 
     async def close(self) -> None:
         """Give the connections back."""
+        for _, telemetry_client in self._writers.values():
+            telemetry_client.stop()
         for client in self._clients.values():
             await client.aclose()
 
@@ -82,26 +88,24 @@ class CloudPool:
         model = self._models.get(request.model)
         if model is None or request.cloud is None:
             raise SegmentFailed(f"no cloud provider offers {request.model}")
-        async with aclosing(self._writer(model).write(request)) as frames:
+        async with aclosing((await self._writer(model)).write(request)) as frames:
             async for frame in frames:
                 yield frame
 
-    def _writer(self, model: CloudModel) -> SegmentWriter:
+    async def _writer(self, model: CloudModel) -> SegmentWriter:
         """A model's writer, made when it is first needed: then there is an event loop."""
-        writer = self._writers.get(model.name)
-        if writer is None:
+        if model.name not in self._writers:
             client = self._clients[_provider(model)]
             source = CloudSource(model, client, self._breakers, self._silent_s, self._slow_s, self._emit, self._clock)
             limits = self._settings.frames.model_copy(update={"frames_per_s": _FRAMES_PER_S})
-            writer = SegmentWriter(source, self._telemetry_client(model), limits, _REPLICA, self._clock, self._emit)
-            self._writers[model.name] = writer
+            ports = [TelemetryPort.of(shard) for shard in self._telemetry]
+            calibration = self._calibrations.get(model.name)
+            telemetry_client = TelemetryClient(model.name, ports, self._settings, self._emit, calibration)
+            writer = SegmentWriter(source, SegmentJudge(telemetry_client), limits, _REPLICA, self._clock, self._emit)
+            self._writers[model.name] = writer, telemetry_client
+        writer, telemetry_client = self._writers[model.name]
+        await telemetry_client.ready()
         return writer
-
-    def _telemetry_client(self, model: CloudModel) -> TelemetryClient | NoTelemetry:
-        if not model.calibration or not self._telemetry:
-            return NoTelemetry(model.name)
-        observers = [shard.observe.remote for shard in self._telemetry]
-        return TelemetryClient(model.name, observers, self._settings, self._emit)
 
 
 def _provider(model: CloudModel) -> tuple[str, str | None]:

@@ -79,7 +79,10 @@ class Ingress:
             Ports(self._budgeted, SeamClient(replay, self._models.tokenizers, self._models.cloud)),
             AnswerRules.configured(config),
             Experience(
-                Switching({name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()}),
+                Switching(
+                    {name: _known(m, calibrations.get(name)) for name, m in self._models.by_name.items()},
+                    sessions.expected_stall_s,
+                ),
                 KvModes(sessions.warm_from_s, [m.name for m in config.models if m.transfers]),
             ),
             Runtime(time.monotonic, emit),

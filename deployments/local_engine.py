@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -10,13 +9,15 @@ from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
 
 from deployments.engine.exact_entropy import are_exact
+from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.single_process import SingleProcessVllm
-from deployments.engine.telemetry_client import TelemetryClient
+from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
 from deployments.engine.token_source import TokenSource
 from deployments.engine.vllm_steps import VllmSteps
 from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
+from ghostrouter.detect.calibration import Calibration
 from ghostrouter.errors import SegmentShed
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import EngineStatus, Frame, Sampling, SegmentKey, SegmentRequest
@@ -32,6 +33,7 @@ class LocalEngine(LLMServer):
         llm_config: LLMConfig,
         telemetry: Sequence[DeploymentHandle],
         settings: config.Telemetry,
+        calibration: Calibration | None,
         max_running: int | None,
         exact_entropy: bool,
     ) -> None:
@@ -39,25 +41,25 @@ class LocalEngine(LLMServer):
         client = self.engine._engine_client
         self._tokenizer = ChatTokenizer(client.model_config.model)
         exact = exact_entropy and await are_exact(client)
-        self._writer = self._make_writer(client, exact, telemetry, settings)
-        self._max_running = max_running
-        await self._warm_up()
-
-    def _make_writer(
-        self, client: Any, exact: bool, telemetry: Sequence[DeploymentHandle], settings: config.Telemetry
-    ) -> SegmentWriter:
         emit = RayMetrics()
-        model = self._llm_config.model_id
-        observers = [shard.observe.remote for shard in telemetry]
-        vocab_size = client.model_config.get_vocab_size()
-        return SegmentWriter(
-            source=TokenSource(VllmSteps(client, exact), self._tokenizer.backend, vocab_size, time.monotonic),
-            telemetry_client=TelemetryClient(model, observers, settings, emit),
+        ports = [TelemetryPort.of(shard) for shard in telemetry]
+        telemetry_client = TelemetryClient(llm_config.model_id, ports, settings, emit, calibration)
+        self._writer = SegmentWriter(
+            source=TokenSource(
+                VllmSteps(client, exact),
+                self._tokenizer.backend,
+                client.model_config.get_vocab_size(),
+                time.monotonic,
+            ),
+            judge=SegmentJudge(telemetry_client),
             limits=settings.frames,
             replica=serve.get_replica_context().replica_id.unique_id,
             clock=time.monotonic,
             emit=emit,
         )
+        self._max_running = max_running
+        await self._warm_up()
+        await telemetry_client.ready()
 
     async def _warm_up(self) -> None:
         """Answer once before reporting ready: the first request compiles what the engine needs."""

@@ -1,42 +1,68 @@
-"""One shard of telemetry: signals of many segments in, verdicts out."""
+"""One shard of telemetry: hands out calibrations, takes in the signals of all replicas, watches for drift.
 
+Replicas judge their tokens themselves (`deployments/engine/segment_judge.py`). Nothing here is on a token's way, so a
+shard that is slow or dead costs figures and no answer.
+"""
+
+import asyncio
 import logging
-import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deployments.ray_metrics import RayMetrics
 from ghostrouter.detect.calibration import Calibration
-from ghostrouter.detect.drift import Drift
-from ghostrouter.detect.monitor import Monitor, Reply
+from ghostrouter.detect.drift import Drift, Drifts
 from ghostrouter.events import metrics
-from ghostrouter.signals.batch import SignalBatch
+from ghostrouter.signals.batch import COLUMNS, SignalBatch
 
-_SWEEP_EVERY_S = 60.0
+FOLLOW_S = 2.0
+"""`follow` answers after so long even if nothing has changed."""
+_LOGPROB, _ENTROPY, _DRAFTS = (COLUMNS.index(n) for n in ("logprob", "entropy_nats", "draft_acceptance"))
+_UNKNOWN_LOGPROB = -9999.0
 log = logging.getLogger("ray.serve")
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """The calibration that is in force for a model; None: the model is not judged."""
+
+    calibration: Calibration | None
+
+
 class Telemetry:
-    """Judges the segments of the sessions that hash to this shard."""
+    """Serves the sessions that hash to this shard."""
 
-    def __init__(self, calibrations: dict[str, Calibration]) -> None:
-        self._monitor = Monitor(calibrations)
-        self._emit = RayMetrics()
-        self._swept_at_s = time.monotonic()
+    def __init__(self, calibrations: dict[str, Calibration], emit: metrics.Emit | None = None) -> None:
+        self._calibrations = calibrations
+        self._drifts = Drifts(calibrations)
+        self._changed = asyncio.Event()
+        self._emit = emit or RayMetrics()
 
-    async def observe(self, batch: SignalBatch) -> Reply:
-        """Verdicts for the segments of a batch, in its order."""
-        now_s = time.monotonic()
-        reply = self._monitor.observe(batch, now_s)
-        for verdict in reply.verdicts:
-            self._emit(metrics.RISK, verdict.risk, model=batch.model)
-            self._emit(metrics.VERDICTS, 1, model=batch.model, action=verdict.action)
-        for model, drift in self._monitor.take_drifts():
-            self._report(model, drift)
-        if now_s - self._swept_at_s > _SWEEP_EVERY_S:
-            self._swept_at_s = now_s
-            self._monitor.forget_stale(now_s)
-        return reply
+    async def follow(self, model: str, known: str) -> Followed | None:
+        """The model's calibration, as soon as its digest is not `known`; None after FOLLOW_S without a change."""
+        try:
+            async with asyncio.timeout(FOLLOW_S):
+                while digest(self._calibrations.get(model)) == known:
+                    await self._changed.wait()
+        except TimeoutError:
+            return None
+        return Followed(self._calibrations.get(model))
+
+    async def observe(self, batch: SignalBatch) -> None:
+        """Take in what a replica reports: metrics and drift."""
+        for segment in batch.segments:
+            if segment.risk is not None:
+                self._emit(metrics.RISK, segment.risk, model=batch.model)
+                self._emit(metrics.VERDICTS, 1, model=batch.model, action=segment.action)
+        known = batch.values[batch.values[:, _LOGPROB] > _UNKNOWN_LOGPROB]
+        for entropy_nats in known[:, _ENTROPY].tolist():
+            self._emit(metrics.ENTROPY, entropy_nats, model=batch.model)
+        for share in known[known[:, _DRAFTS] < 1, _DRAFTS].tolist():
+            self._emit(metrics.DRAFT_ACCEPTANCE, share, model=batch.model)
+        counted, alarms = sum(s.counted for s in batch.segments), sum(s.alarms for s in batch.segments)
+        if drift := self._drifts.count(batch.model, counted, alarms):
+            self._report(batch.model, drift)
 
     def _report(self, model: str, drift: Drift) -> None:
         self._emit(metrics.ALARM_RATE, drift.per_token, model=model)
@@ -50,8 +76,17 @@ class Telemetry:
                 drift.high,
             )
 
-    def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take other calibration files live: {"calibrations": {model: path}}."""
+    async def reconfigure(self, user_config: dict[str, Any]) -> None:
+        """Take other calibration files live: {"calibrations": {model: path}}. Segments that begin afterwards are judged
+        by them; those under way stay with what they began with."""
         files = user_config.get("calibrations", {})
         if files:
-            self._monitor.recalibrate({m: Calibration.load(Path(f)) for m, f in files.items()})
+            self._calibrations = {m: Calibration.load(Path(f)) for m, f in files.items()}
+            self._drifts = Drifts(self._calibrations)
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+
+def digest(calibration: Calibration | None) -> str:
+    """Tells one calibration from another, and from none."""
+    return calibration.digest if calibration else ""

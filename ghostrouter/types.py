@@ -1,6 +1,5 @@
 """The nouns of GhostRouter: what crosses a deployment boundary, frozen and picklable."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -87,10 +86,11 @@ class SegmentKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What telemetry says of a segment after its first `position` tokens.
+    """What the signals say of a segment after its first `position` tokens.
 
-    `onset` is the index (within the segment) of the first token to give up: where the trouble began, or what alarmed,
-    for `handoff`, the first token after the step boundary for `hand_back`. With `warm` it is what may be given up yet.
+    `onset` is the index (within the segment) of the first token to give up. For `handoff` it is where the trouble
+    began, or the token that alarmed; for `hand_back` the first token of the new step. With `warm` it is the first
+    token that may still be given up.
     """
 
     key: SegmentKey
@@ -126,14 +126,16 @@ EndReason = Literal["stop", "length", "tool_calls", "handoff", "hand_back"]
 class SegmentEnd:
     """Why an engine stopped writing.
 
-    `held` are tokens that were generated but never released: after a verdict a seam may keep or drop them,
-    after `stop` and `length` there are none. `usage` is told by models of the cloud.
+    `held` are tokens up to the verdict's position that were never released: a seam may keep or drop them. After `stop`
+    and `length` there are none. `dropped_tokens` came behind that position before the engine had stopped: they cost
+    money and are no part of the answer. `usage` is told by models of the cloud.
     """
 
     reason: EndReason
     held: tuple[Token, ...] = ()
     verdict: Verdict | None = None
     usage: Usage | None = None
+    dropped_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,8 +143,8 @@ class Frame:
     """A small batch of consecutive tokens of one segment; the last frame of a segment carries its end.
 
     `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
-    whose KV entries the engine already held) are told by the first frame. `risk_raised` says that telemetry sees
-    trouble coming: a target may be prepared.
+    whose KV entries the engine already held) are told by the first frame. `risk_raised` says that the risk
+    is raised: a target may be prepared.
     """
 
     key: SegmentKey
@@ -176,16 +178,28 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Which verdicts may end a segment.
+
+    With `may_hand_off` the segment ends at the first token whose risk reaches `hand_off_at` (None: the threshold of the
+    model's calibration). With `may_hand_back` it ends at the first calm step boundary.
+    """
+
+    may_hand_off: bool = False
+    hand_off_at: float | None = None
+    may_hand_back: bool = False
+
+
+NO_VERDICTS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentRequest:
     """What an engine needs to write one segment.
 
-    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far; for a cloud model
-    there are none, and `cloud` says what to ask.
-    `hand_off_at` is the risk from which on the engine is to end with a handoff, `hand_back_below` the risk below which
-    it may hand back at a step boundary; NaN stands for the threshold of the model's calibration, and infinite (minus
-    infinite) means never. `scripted_end` ends the
-    segment with a handoff after that many tokens, whatever the signals say. A replica to prefer holds the
-    prefix; one to avoid has failed, or must not be the same again.
+    `prompt_ids` are the prompt and, after it, the `kept_tokens` tokens of the answer kept so far. A cloud model gets
+    `cloud` instead. `limits` say which verdicts may end the segment; `scripted_end` ends it with a handoff after that
+    many tokens, whatever the signals say. `prefer_replica` holds the prefix; `avoid_replica` has failed or is drained.
 
     `publish` hands the prompt's KV blocks out to whoever loads them with `transfer`. A `cold` request takes nothing
     from its replica's prefix cache and leaves nothing there, for experiments.
@@ -196,8 +210,7 @@ class SegmentRequest:
     prompt_ids: tuple[int, ...]
     kept_tokens: int
     sampling: Sampling
-    hand_off_at: float = math.inf
-    hand_back_below: float = -math.inf
+    limits: Limits = NO_VERDICTS
     scripted_end: int | None = None
     avoid_replica: str = ""
     prefer_replica: str = ""
@@ -208,13 +221,13 @@ class SegmentRequest:
 
     @property
     def may_hand_off(self) -> bool:
-        """Whether any risk ends the segment with a handoff."""
-        return self.hand_off_at != math.inf
+        """Whether a risk may end the segment with a handoff."""
+        return self.limits.may_hand_off
 
     @property
     def may_hand_back(self) -> bool:
-        """Whether any calm ends the segment with a hand-back."""
-        return self.hand_back_below != -math.inf
+        """Whether a calm step boundary may end the segment with a hand-back."""
+        return self.limits.may_hand_back
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from ghostrouter.detect.calibration import Calibration, Screen, Weights
+from ghostrouter.detect.calibration import Calibration, Weights
 from ghostrouter.types import Frame, SegmentEnd, SegmentKey, Token
 
 KEY = SegmentKey("s", 0)
@@ -37,6 +37,5 @@ def calibration(model: str = "m", **changes: object) -> Calibration:
         quiet_tokens=2,
         calm_tokens=2,
         rollback="onset",
-        screen=Screen(entropy_nats=0.8),
         fitted_on="nothing, for tests",
     ).model_copy(update=changes)

@@ -1,18 +1,21 @@
-"""Writes one segment: a source's tokens in, frames out, with hold-back and verdicts in between."""
+"""Writes one segment: a source's tokens in, frames out, judged and held back in between.
+
+Which tokens leave, which are held and where the segment ends depends on the tokens alone. How they were grouped when
+they came, how long anything took and what else is running decides only how large the frames are.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from deployments.engine.telemetry_client import NoTelemetry, TelemetryClient
+from deployments.engine.segment_judge import RunningSegment, SegmentJudge
 from ghostrouter import config
-from ghostrouter.detect.screen import LocalScreen
 from ghostrouter.events import metrics
 from ghostrouter.money import Usage
 from ghostrouter.replay.holdback import HoldBack
-from ghostrouter.types import FinishReason, Frame, SegmentEnd, SegmentRequest, Token, Verdict
+from ghostrouter.types import EndReason, FinishReason, Frame, SegmentEnd, SegmentRequest, Token
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +38,23 @@ class Source(Protocol):
 
 
 class _Inbox:
-    """Where the engine's output gathers while the last frame is under way."""
+    """What the source has told, besides its tokens."""
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
-        self.tokens: list[Token] = []
         self.finish: FinishReason | None = None
         self.error: BaseException | None = None
         self.cached_tokens = 0
         self.usage: Usage | None = None
 
     async def wait(self, at_most_s: float | None) -> None:
-        """Until something has come, or the time is over."""
+        """Wait until something has come, or until the time is over."""
         try:
             async with asyncio.timeout(at_most_s):
                 await self.wake.wait()
         except TimeoutError:
             pass
         self.wake.clear()
-
-    def take(self) -> list[Token]:
-        tokens, self.tokens = self.tokens, []
-        return tokens
 
 
 class SegmentWriter:
@@ -65,14 +63,14 @@ class SegmentWriter:
     def __init__(
         self,
         source: Source,
-        telemetry_client: TelemetryClient | NoTelemetry,
+        judge: SegmentJudge,
         limits: config.FrameLimits,
         replica: str,
         clock: Callable[[], float],
         emit: metrics.Emit,
     ) -> None:
         self._source = source
-        self._telemetry_client = telemetry_client
+        self._judge = judge
         self._limits = limits
         self._replica = replica
         self._clock = clock
@@ -84,32 +82,22 @@ class SegmentWriter:
 
         All segments of the replica share its `frames_per_s`: the more are running, the larger their frames.
 
-        Closing the iterator aborts the engine. What the engine raises is raised here, after the tokens that
-        came before it.
+        Closing the iterator aborts the engine. What the engine raises is raised here, after the tokens that came before
+        it; tokens that were held then are gone, whoever goes on writes them again.
         """
-        inbox = _Inbox()
-        watch = self._telemetry_client.open(request.key, request.hand_off_at, request.hand_back_below, inbox.wake)
-        screen = LocalScreen(self._telemetry_client.table, request.hand_off_at, request.hand_back_below)
-        hold = HoldBack(screen.is_risky, self._limits.hold_tokens, self._limits.hold_s)
-        pump = asyncio.create_task(self._pump(request, inbox))
-        self._count_running(+1)
+        inbox, hold = _Inbox(), HoldBack(self._limits.hold_tokens)
+        segment = self._judge.open(request.key, request.limits, inbox.wake)
+        pump = asyncio.create_task(self._pump(request, segment, inbox))
+        self._count_running(+1, request.model)
         sent, due_s, raised = 0, 0.0, False
         try:
             while True:
-                await inbox.wait(self._patience_s(hold, due_s))
-                fresh, now_s = inbox.take(), self._clock()
-                for token in fresh:
-                    hold.admit(token, now_s)
-                self._telemetry_client.report(watch, fresh, urgent=bool(hold.waiting) or _may_part(request, fresh))
-                verdict = watch.take_verdict()
-                end = self._judge(verdict, request, hold, inbox) if verdict else None
-                if end is None:  # what an end holds is the seam's to keep or drop, however long it has waited
-                    hold.expire(now_s)
-                    if inbox.finish and not hold.waiting:
-                        end = self._finish(inbox, request, sent + hold.ready)
-                if end or hold.raised != raised or (hold.ready and now_s >= due_s):
+                await inbox.wait(max(0.0, due_s - self._clock()) if hold.ready else None)
+                now_s = self._clock()
+                end = self._take(request, segment, inbox, hold)
+                if end or segment.raised != raised or (hold.ready and now_s >= due_s):
                     tokens = hold.release()
-                    first, raised = sent == 0, hold.raised
+                    first, raised = sent == 0, segment.raised
                     yield Frame(
                         request.key,
                         sent,
@@ -123,68 +111,57 @@ class SegmentWriter:
                     due_s = now_s + self._running / self._limits.frames_per_s
                 if end:
                     return
-                if inbox.error and not hold.waiting and not hold.ready:
-                    raise inbox.error
+                error = segment.error or (None if segment.waiting else inbox.error)
+                if error and not hold.ready:
+                    raise error
         finally:
             pump.cancel()
-            self._telemetry_client.close(watch)
-            self._count_running(-1)
+            self._count_running(-1, request.model)
             self._emit(metrics.EXPIRED, hold.expired_tokens, model=request.model)
 
-    def _patience_s(self, hold: HoldBack, due_s: float) -> float | None:
-        """How long to wait for news: until a token may leave without its verdict, or a frame is due."""
-        now_s = self._clock()
-        frame_s = max(0.0, due_s - now_s) if hold.ready else None
-        return min((x for x in (hold.patience_s(now_s), frame_s) if x is not None), default=None)
+    def _take(
+        self, request: SegmentRequest, segment: RunningSegment, inbox: _Inbox, hold: HoldBack
+    ) -> SegmentEnd | None:
+        """Take in what was judged since the last time; the segment's end, if it has come."""
+        hold.admit(segment.take())
+        verdict = segment.verdict
+        if verdict is None:
+            hold.judge(segment.position, segment.held_from)
+            return self._finish(request, segment, inbox, hold)
+        hold.judge(verdict.position - 1, segment.held_from)
+        onset = verdict.onset
+        if onset is not None and onset < hold.left:  # that much has left: `hold_tokens` were held
+            self._emit(metrics.LATE_VERDICTS, 1, model=request.model)
+            verdict = replace(verdict, onset=hold.left)
+        held, dropped = hold.end(verdict.position)
+        reason: EndReason = "hand_back" if verdict.action == "hand_back" else "handoff"
+        return SegmentEnd(reason, held, verdict, inbox.usage, dropped + len(segment.waiting))
 
     @staticmethod
-    def _judge(verdict: Verdict, request: SegmentRequest, hold: HoldBack, inbox: _Inbox) -> SegmentEnd | None:
-        """Act on a verdict: end the segment, or let tokens go. An answer that is all there is not handed back."""
-        if verdict.action == "handoff" and request.may_hand_off:
-            return SegmentEnd("handoff", hold.waiting, verdict, inbox.usage)
-        if verdict.action == "hand_back" and request.may_hand_back:
-            if not inbox.finish:
-                return SegmentEnd("hand_back", hold.waiting, verdict, inbox.usage)
-            hold.let_go()
-        else:
-            hold.judge(verdict)
-        return None
-
-    @staticmethod
-    def _finish(inbox: _Inbox, request: SegmentRequest, tokens: int) -> SegmentEnd:
+    def _finish(request: SegmentRequest, segment: RunningSegment, inbox: _Inbox, hold: HoldBack) -> SegmentEnd | None:
         """The source is done: with the answer, or with what the script gave it to write."""
-        finish = inbox.finish or "stop"
-        if finish == "length" and tokens == request.scripted_end and tokens < request.sampling.max_tokens:
+        if inbox.finish is None or segment.waiting:
+            return None
+        hold.let_go()
+        count = segment.position
+        if inbox.finish == "length" and count == request.scripted_end and count < request.sampling.max_tokens:
             return SegmentEnd("handoff", usage=inbox.usage)
-        return SegmentEnd(finish, usage=inbox.usage)
+        return SegmentEnd(inbox.finish, usage=inbox.usage)
 
-    async def _pump(self, request: SegmentRequest, inbox: _Inbox) -> None:
-        """Read the source into the inbox until it is done, fails or is aborted."""
+    async def _pump(self, request: SegmentRequest, segment: RunningSegment, inbox: _Inbox) -> None:
+        """Read the source until it is done, fails or is aborted; its tokens go to be judged."""
         try:
             async with aclosing(self._source.arrivals(request)) as arrivals:
                 async for arrival in arrivals:
-                    inbox.tokens.extend(arrival.tokens)
-                    for token in filter(_is_known, arrival.tokens):
-                        self._emit(metrics.ENTROPY, token.entropy_nats, model=request.model)
-                        if token.accepted_drafts or token.draft_acceptance < 1:
-                            self._emit(metrics.DRAFT_ACCEPTANCE, token.draft_acceptance, model=request.model)
                     inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
                     inbox.finish = arrival.finish
-                    inbox.wake.set()
+                    self._judge.submit(segment, arrival.tokens)
+                    if not arrival.tokens:
+                        inbox.wake.set()
         except Exception as error:  # handed to the consumer, which raises it
             inbox.error = error
             inbox.wake.set()
 
-    def _count_running(self, change: int) -> None:
+    def _count_running(self, change: int, model: str) -> None:
         self._running += change
-        self._emit(metrics.RUNNING, self._running, model=self._telemetry_client.model)
-
-
-def _may_part(request: SegmentRequest, tokens: Sequence[Token]) -> bool:
-    """Whether the answer may be handed back behind one of the tokens: what is written after it is thrown away."""
-    return request.may_hand_back and any(t.step_start for t in tokens)
-
-
-def _is_known(token: Token) -> bool:
-    """Whether there are signals of a token: of a cloud model's there need not be."""
-    return token.rank > 0
+        self._emit(metrics.RUNNING, self._running, model=model)

@@ -1,162 +1,173 @@
-"""The replica's side of telemetry: batches signals, keeps the newest verdict of every running segment."""
+"""The replica's side of telemetry: follows the calibration in force, reports signals in bulk.
+
+Neither is on a token's way. While a shard is down, segments are judged by the calibration it last handed out.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from zlib import crc32
 
-from ghostrouter import config
-from ghostrouter.detect.monitor import Reply
-from ghostrouter.detect.screen import ScreenTable
-from ghostrouter.events import metrics
-from ghostrouter.signals.batch import SignalBatch, Watched, matrix
-from ghostrouter.types import SegmentKey, Token, Verdict
+import numpy as np
+from ray.serve.handle import DeploymentHandle
 
-Observe = Callable[[SignalBatch], Awaitable[Reply]]
+from deployments.telemetry import FOLLOW_S, Followed, digest
+from ghostrouter import config
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.detect.detector import Floats
+from ghostrouter.detect.monitor import Judged, Monitor
+from ghostrouter.events import metrics
+from ghostrouter.signals.batch import Reported, SignalBatch
+from ghostrouter.types import SegmentKey
+
+_RETRY_S = 1.0
+_NOTHING_KNOWN = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class TelemetryPort:
+    """One shard of telemetry, as it is called."""
+
+    observe: Callable[[SignalBatch], Awaitable[None]]
+    follow: Callable[[str, str], Awaitable[Followed | None]]
+
+    @classmethod
+    def of(cls, shard: DeploymentHandle) -> "TelemetryPort":
+        """The port of a deployment."""
+        return cls(shard.observe.remote, shard.follow.remote)
 
 
 @dataclass(slots=True)
-class Watch:
-    """One running segment: signals that have not been sent, and the newest verdict.
+class _Unreported:
+    """What a segment has written since the last report; `judged` is None for a model that is not judged."""
 
-    `wake` is set when a verdict has come.
-    """
+    start: int
+    judged: Judged | None
+    values: list[Floats] = field(default_factory=list)
 
-    key: SegmentKey
-    hand_off_at: float
-    hand_back_below: float
-    wake: asyncio.Event
-    pending: list[Token] = field(default_factory=list)
-    sent: int = 0
-    verdict: Verdict | None = None
-
-    def take(self) -> tuple[Watched, list[Token]]:
-        """What is pending, as it travels; it counts as sent from now on."""
-        tokens, self.pending = self.pending, []
-        watched = Watched(self.key, self.sent, len(tokens), self.hand_off_at, self.hand_back_below)
-        self.sent += len(tokens)
-        return watched, tokens
-
-    def take_verdict(self) -> Verdict | None:
-        """The newest verdict, once."""
-        verdict, self.verdict = self.verdict, None
-        return verdict
-
-
-class NoTelemetry:
-    """Stands where a watcher would for a model that is never judged: nothing is reported, no token waits."""
-
-    def __init__(self, model: str) -> None:
-        self.model = model
-        self.table: ScreenTable | None = None
-
-    def open(self, key: SegmentKey, hand_off_at: float, hand_back_below: float, wake: asyncio.Event) -> Watch:
-        """Nobody looks at it."""
-        return Watch(key, hand_off_at, hand_back_below, wake)
-
-    def report(self, watch: Watch, tokens: Sequence[Token], urgent: bool) -> None:
-        """Nothing is reported."""
-
-    def close(self, watch: Watch) -> None:
-        """There is nothing to stop."""
+    def reported(self, key: SegmentKey) -> Reported:
+        count = sum(map(len, self.values))
+        if self.judged is None:
+            return Reported(key, self.start, count)
+        counted, verdict = self.judged.take_alarms(), self.judged.verdict
+        action = verdict.action if verdict else "warm" if self.judged.trouble.onset is not None else "continue"
+        return Reported(key, self.start, count, action, self.judged.risk, counted.tokens, counted.alarms)
 
 
 class _Shard:
-    """Talks to one telemetry shard: one batch at a time, the next as soon as the answer is there."""
+    """The link to one shard of telemetry."""
 
-    def __init__(self, telemetry_client: "TelemetryClient", observe: Observe) -> None:
-        self._telemetry_client = telemetry_client
-        self._observe = observe
-        self.watches: dict[SegmentKey, Watch] = {}
-        self.closed: list[SegmentKey] = []
-        self.dirty = asyncio.Event()
-        self.urgent = asyncio.Event()
+    def __init__(
+        self,
+        model: str,
+        port: TelemetryPort,
+        settings: config.Telemetry,
+        emit: metrics.Emit,
+        calibration: Calibration | None,
+    ) -> None:
+        self._model = model
+        self._port = port
+        self._settings = settings
+        self._emit = emit
+        self._unreported: dict[SegmentKey, _Unreported] = {}
+        self._dirty = asyncio.Event()
+        self.heard = asyncio.Event()
+        self._take(calibration)
 
-    async def run(self, settings: config.Telemetry) -> None:
+    def _take(self, calibration: Calibration | None) -> None:
+        self._digest = digest(calibration)
+        self.monitor = Monitor(calibration) if calibration else None
+
+    async def follow(self) -> None:
+        """Keep to the calibration that the shard hands out."""
+        known = _NOTHING_KNOWN
         while True:
-            await self.dirty.wait()
             try:
-                async with asyncio.timeout(settings.flush_interval_s):
-                    await self.urgent.wait()
-            except TimeoutError:
-                pass
-            self.dirty.clear()
-            self.urgent.clear()
-            try:
-                async with asyncio.timeout(settings.timeout_s):
-                    reply = await self._observe(self._batch())
+                async with asyncio.timeout(FOLLOW_S + self._settings.timeout_s):
+                    followed = await self._port.follow(self._model, known)
             except Exception:  # a dead, slow or broken shard must not stop an answer
-                self._let_go()
-            else:
-                self._deliver(reply)
+                self._failed()
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if followed is not None and digest(followed.calibration) != self._digest:
+                self._take(followed.calibration)
+            known = self._digest
+            self.heard.set()
 
-    def _let_go(self) -> None:
-        """Telemetry is down: nothing waits for it, and nothing will until it answers again."""
-        self._telemetry_client.failed()
-        for watch in self.watches.values():
-            watch.verdict = Verdict(watch.key, watch.sent, "continue", 0.0)
-            watch.wake.set()
+    async def run(self) -> None:
+        """Report what has gathered, one batch at a time."""
+        while True:
+            await self._dirty.wait()
+            await asyncio.sleep(self._settings.flush_interval_s)
+            self._dirty.clear()
+            try:
+                async with asyncio.timeout(self._settings.timeout_s):
+                    await self._port.observe(self._batch())
+            except Exception:  # as above; this batch is lost
+                self._failed()
+
+    def report(self, key: SegmentKey, start: int, values: Floats, judged: Judged | None) -> None:
+        """Queue the signals of a segment's tokens from `start` on."""
+        found = self._unreported.get(key)
+        if found is None:
+            found = self._unreported[key] = _Unreported(start, judged)
+        found.values.append(values)
+        self._dirty.set()
 
     def _batch(self) -> SignalBatch:
-        taken = [w.take() for w in self.watches.values() if w.pending]
-        closed, self.closed = tuple(self.closed), []
-        tokens = [t for _, fresh in taken for t in fresh]
-        return SignalBatch(self._telemetry_client.model, tuple(w for w, _ in taken), matrix(tokens), closed)
+        taken, self._unreported = self._unreported, {}
+        segments = tuple(found.reported(key) for key, found in taken.items())
+        return SignalBatch(self._model, segments, np.concatenate([v for found in taken.values() for v in found.values]))
 
-    def _deliver(self, reply: Reply) -> None:
-        self._telemetry_client.table = reply.table
-        for verdict in reply.verdicts:
-            watch = self.watches.get(verdict.key)
-            if watch is not None:
-                watch.verdict = verdict
-                watch.wake.set()
+    def _failed(self) -> None:
+        self._emit(metrics.FLUSH_FAILURES, 1, model=self._model)
 
 
 class TelemetryClient:
-    """Reports the signals of all segments of a replica, sharded by session.
+    """Every shard of telemetry, for one model of a replica. A segment belongs to the shard of its session.
 
-    Must be made inside a running event loop. `table` is the screen that telemetry last handed out.
+    `calibration` is what the graph was built with: it holds until a shard hands out another. Must be made inside a
+    running event loop. Without ports nothing is reported, and the calibration stays.
     """
 
-    def __init__(self, model: str, observe: Sequence[Observe], settings: config.Telemetry, emit: metrics.Emit) -> None:
-        self.model = model
-        self.table: ScreenTable | None = None
-        self._emit = emit
-        self._shards = [_Shard(self, o) for o in observe]
-        self._tasks = [asyncio.create_task(s.run(settings)) for s in self._shards]
-        for shard in self._shards:
-            shard.dirty.set()  # an empty batch, to get the screen
+    def __init__(
+        self,
+        model: str,
+        ports: Sequence[TelemetryPort],
+        settings: config.Telemetry,
+        emit: metrics.Emit,
+        calibration: Calibration | None,
+    ) -> None:
+        self._timeout_s = settings.timeout_s
+        self._shards = [_Shard(model, port, settings, emit, calibration) for port in ports]
+        self._alone = Monitor(calibration) if calibration else None
+        runs = [run for shard in self._shards for run in (shard.run(), shard.follow())]
+        self._tasks = [asyncio.create_task(run) for run in runs]
+        self._heard = asyncio.create_task(self._hear())
 
-    def open(self, key: SegmentKey, hand_off_at: float, hand_back_below: float, wake: asyncio.Event) -> Watch:
-        """Begin to watch a segment; the thresholds are those of `SegmentRequest`."""
-        watch = Watch(key, hand_off_at, hand_back_below, wake)
-        self._shard(key).watches[key] = watch
-        return watch
+    async def ready(self) -> None:
+        """Wait until every shard has said which calibration is in force; once, and not for long, should one be down."""
+        await asyncio.shield(self._heard)
 
-    def report(self, watch: Watch, tokens: Sequence[Token], urgent: bool) -> None:
-        """Queue the signals of fresh tokens; `urgent` when tokens are waiting for the verdict."""
-        shard = self._shard(watch.key)
-        if tokens:
-            watch.pending.extend(tokens)
-            shard.dirty.set()
-        if urgent and watch.pending:
-            shard.urgent.set()
+    async def _hear(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._timeout_s):
+                for shard in self._shards:
+                    await shard.heard.wait()
 
-    def close(self, watch: Watch) -> None:
-        """Stop watching."""
-        shard = self._shard(watch.key)
-        shard.watches.pop(watch.key, None)
-        shard.closed.append(watch.key)
-        shard.dirty.set()
+    def monitor(self, key: SegmentKey) -> Monitor | None:
+        """What a segment that begins now is judged by, to its end; None: its model is not judged."""
+        return self._shard(key).monitor if self._shards else self._alone
 
-    def failed(self) -> None:
-        """Count a batch that telemetry did not answer."""
-        self.table = None
-        self._emit(metrics.FLUSH_FAILURES, 1, model=self.model)
+    def report(self, key: SegmentKey, start: int, values: Floats, judged: Judged | None) -> None:
+        """Queue the signals of a segment's tokens from `start` on, of shape (tokens, columns)."""
+        if self._shards:
+            self._shard(key).report(key, start, values, judged)
 
     def stop(self) -> None:
-        """End the reporting tasks."""
-        for task in self._tasks:
+        """End the tasks."""
+        for task in (*self._tasks, self._heard):
             task.cancel()
 
     def _shard(self, key: SegmentKey) -> _Shard:

@@ -10,12 +10,13 @@ from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
 from deployments.engine.exact_entropy import ASKED, TOP
+from deployments.engine.finish_reasons import finish_reason, is_whole
 from deployments.engine.flat_logprobs import sampled
 from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.engine.kv_folder import transfer_params
 from deployments.engine.token_source import EngineStep
 from ghostrouter.errors import SegmentFailed
-from ghostrouter.types import Sampling, SegmentRequest
+from ghostrouter.types import FinishReason, Sampling, SegmentRequest
 
 
 class VllmSteps:
@@ -34,7 +35,8 @@ class VllmSteps:
         """Generate from token ids. Closing the iterator aborts the request.
 
         Raises:
-            SegmentFailed: the request samples at random, but the engine decodes speculatively.
+            SegmentFailed: the request samples at random, but the engine decodes speculatively. Or the engine stopped
+                before the answer was whole.
         """
         if self._most_drafts and not _is_greedy(request.sampling):
             raise SegmentFailed(f"{request.model} decodes speculatively, and can write only greedy answers")
@@ -45,7 +47,10 @@ class VllmSteps:
         if request.cold:
             prompt["cache_salt"] = uuid4().hex
         async for output in self._client.generate(prompt, params, request_id):
-            yield self._step(output)
+            told = output.outputs[0].finish_reason
+            if not is_whole(told):
+                yield self._step(output, None)  # the tokens that came before the failure
+            yield self._step(output, finish_reason(told, request.model))
 
     def _params(self, request: SegmentRequest) -> SamplingParams:
         s = request.sampling
@@ -75,17 +80,12 @@ class VllmSteps:
             output_kind=RequestOutputKind.DELTA,
         )
 
-    def _step(self, output: RequestOutput) -> EngineStep:
+    def _step(self, output: RequestOutput, finish: FinishReason | None) -> EngineStep:
         completion = output.outputs[0]
         tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
         if self._most_drafts and not self._exact:  # the engine tells only how many tokens a step made
             tokens = [replace(t, step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
-        finish = completion.finish_reason
-        return EngineStep(
-            tokens,
-            "stop" if finish == "stop" else "length" if finish else None,
-            cached_tokens=output.num_cached_tokens or 0,
-        )
+        return EngineStep(tokens, finish, cached_tokens=output.num_cached_tokens or 0)
 
 
 def _is_greedy(s: Sampling) -> bool:

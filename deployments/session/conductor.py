@@ -135,8 +135,6 @@ class Conductor:
     async def _resume(self, session: Session, seam: Seam, following: NextSegment, warming: Warming) -> SegmentRequest:
         """Open the next segment. Its engine's KV cache is prepared if that is faster."""
         source, replica = session.current, warming.replica(following.model)
-        if source.reason in ("handoff", "hand_back") and source.stall_s is not None:
-            self._experience.switching.observe(source)
         changes: dict[str, Any] = {"cold": following.kv in ("recompute", "transfer")}
         prepared: KvMode | None = None
         if replica:

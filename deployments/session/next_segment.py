@@ -34,11 +34,7 @@ def after_end(session: Session, failed: Collection[str]) -> NextSegment:
     target = switch.cheaper(models, current.model) if back else switch.stronger(models, current.model)
     if target is None:  # the verdict came although the request forbade it
         raise NothingCanAnswer(f"{current.model} gave up the answer and the plan has no model for it")
-    onset = verdict.onset
-    if back and onset is not None:
-        # The stronger model has written on meanwhile, and that is paid for. Keep its whole steps.
-        onset = current.last_step(onset)
-    return NextSegment(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", onset)
+    return NextSegment(target, "hand_back" if back else "handoff", f"risk {verdict.risk:.3f}", verdict.onset)
 
 
 def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recovery | None) -> NextSegment:

@@ -71,10 +71,9 @@ class SegmentStarter:
             session.withdraw()
 
     def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
-        """The request with the risks at which its engine stops."""
+        """The request with the verdicts that may end its segment."""
         rules = wishes.rules(self._rules.switch, session.ask.wishes)
-        limits = self._switching.thresholds(session, models, request.model, rules)
-        return replace(request, hand_off_at=limits.hand_off_at, hand_back_below=limits.hand_back_below)
+        return replace(request, limits=self._switching.limits(session, models, request.model, rules))
 
     def _rival(self, session: Session, models: Sequence[str]) -> str | None:
         """The model that is asked as well if the current one is late: the one that would go on if it failed.

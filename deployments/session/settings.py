@@ -57,7 +57,7 @@ class AnswerRules:
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """What is learned from all sessions: when a switch pays, and which KV mode is fastest."""
+    """When a switch pays, and which KV mode is fastest: the latter is learned from all sessions."""
 
     switching: Switching
     kv_modes: KvModes

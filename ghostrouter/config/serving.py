@@ -9,23 +9,20 @@ class FrameLimits(Section):
     """How tokens leave an engine replica."""
 
     hold_tokens: int = Field(default=32, ge=0, description="held at most while risk is raised")
-    hold_s: float = Field(
-        default=3.0,
-        ge=0,
-        description="and at most for so long; below `telemetry.timeout_s` what is merely slow lets wrong tokens out",
-    )
     frames_per_s: float = Field(
         default=250, gt=0, description="of all its segments together; more go into larger frames"
     )
 
 
 class Telemetry(Section):
-    """How signals travel and when verdicts may act."""
+    """How signals travel to telemetry, and how tokens leave an engine replica."""
 
     shards: int = Field(default=1, ge=1, le=64)
-    flush_interval_s: float = Field(default=0.02, ge=0, description="while no token waits for a verdict")
+    flush_interval_s: float = Field(
+        default=0.25, gt=0, description="a replica reports the signals of all its segments so often"
+    )
     timeout_s: float = Field(
-        default=2.0, gt=0, description="a shard that takes longer is counted as down, and what waits for it is let go"
+        default=2.0, gt=0, description="a shard that takes longer is counted as down, and that report is lost"
     )
     frames: FrameLimits = FrameLimits()
 
@@ -35,6 +32,9 @@ class Sessions(Section):
 
     max_handoffs: int = Field(default=12, ge=0)
     hand_back: bool = Field(default=True, description="return to the cheaper model when the answer is calm")
+    expected_stall_s: float = Field(
+        default=0.1, ge=0, description="a change of model is taken to last so long, where a second has a worth"
+    )
     max_failures: int = Field(default=4, ge=0, description="of engines, in one answer; then it fails")
     warm_from_s: float = Field(
         default=0.05, ge=0, description="prepare the next model while risk is raised if its prefill takes so long"

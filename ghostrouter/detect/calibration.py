@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -11,15 +12,7 @@ from ghostrouter.detect.hazard import Hazard, Weights
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.errors import ConfigError
 
-__all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Screen", "Weights"]
-
-
-class Screen(BaseModel):
-    """The replica's own quick look at a token: above this entropy it waits for a verdict."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    entropy_nats: float = Field(ge=0)
+__all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Weights"]
 
 
 class AlarmRate(BaseModel):
@@ -58,12 +51,17 @@ class Calibration(BaseModel):
     quiet_tokens: int = Field(ge=1)
     calm_tokens: int = Field(ge=0)
     rollback: Literal["onset", "alarm"] = "alarm"
-    screen: Screen
     remainder: Remainder | None = None
     recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm")
     alarms: AlarmRate | None = None
     reasons: Mapping[str, str] = Field(default={}, description="of `detector` and `rollback`: in words and figures")
     fitted_on: str = Field(description="the traces behind these numbers, in words")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_screen(cls, told: Any) -> Any:
+        """Older files tell a screen, which let replicas pass tokens before they were judged. Nothing needs one now."""
+        return {k: v for k, v in told.items() if k != "screen"} if isinstance(told, dict) else told
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -84,6 +82,11 @@ class Calibration(BaseModel):
             raise ConfigError(f"calibration file {path}: {error.strerror}") from error
         except ValidationError as error:
             raise ConfigError(f"calibration file {path}: {error}") from error
+
+    @property
+    def digest(self) -> str:
+        """Tells one calibration from another."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
         """Write the file, a field a line."""

@@ -1,10 +1,11 @@
 """Whether a model still alarms as often as when it was calibrated."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ghostrouter.detect.calibration import AlarmRate
+from ghostrouter.detect.calibration import AlarmRate, Calibration
 
 
 class Drift(NamedTuple):
@@ -46,3 +47,15 @@ class DriftWatch:
         reach = self.sigmas * math.sqrt(max(mean, 1.0) * self.expected.spread) + 0.5
         self.tokens = self.alarms = 0
         return Drift(rate, max(0.0, (mean - reach) / seen), (mean + reach) / seen)
+
+
+class Drifts:
+    """Watches the models that have a calibration, each against its own."""
+
+    def __init__(self, calibrations: Mapping[str, Calibration]) -> None:
+        self._watches = {name: DriftWatch(c.alarms) for name, c in calibrations.items() if c.alarms}
+
+    def count(self, model: str, tokens: int, alarms: int) -> Drift | None:
+        """Take in what was seen of a model; a finding when its window is full."""
+        watch = self._watches.get(model)
+        return watch.count(tokens, alarms) if watch else None

@@ -9,17 +9,16 @@ from scipy.optimize import minimize
 from scipy.special import betaln
 
 from ghostrouter.detect import choose, conformal, learn
-from ghostrouter.detect.calibration import AlarmRate, Calibration, Screen
+from ghostrouter.detect.calibration import AlarmRate, Calibration
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.detect.rollback import WINDOW_TOKENS, Levels, rollback
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace, padded_labels
 
 FALSE_ALARMS_PER_1000 = 12.0
-_ENTROPY, _STEP_START = COLUMNS.index("entropy_nats"), COLUMNS.index("step_start")
+_STEP_START = COLUMNS.index("step_start")
 _QUIET_TOKENS = 4
 _CALM_TOKENS = 2
-_MISSED = 0.002
 # A model that is hardly ever wrong may alarm at next to no risk and keep to its rate all the same; it should not.
 _LEAST_RISK = 0.02
 
@@ -60,8 +59,7 @@ def fit(
 
     `detector` is `hazard` or one of `UNLEARNED`; None takes what earns its place (`choose.detector`). Nothing is
     trained for an unlearned one: its score is calibrated.
-    `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it. The
-    screen lets pass 0.2% of the tokens that would raise risk.
+    `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it.
 
     Raises:
         TraceInvalid: there is nothing to learn from.
@@ -81,7 +79,6 @@ def fit(
         **levels._asdict(),
         calm_tokens=_CALM_TOKENS,
         rollback="onset" if to_onset else "alarm",
-        screen=Screen(entropy_nats=_screen_nats(traces, by_trace, levels.warm_risk)),
         remainder=remainder(traces),
         recall=recall,
         alarms=alarm_rate(traces, by_trace, levels.handoff_risk),
@@ -99,13 +96,6 @@ def thresholds(traces: Sequence[Trace], risks: Sequence[Array], false_alarms_per
     at = max(_LEAST_RISK, conformal.threshold(traces, risks, false_alarms_per_1000 / 1000))
     warm = min(1.0, at) / 2
     return Levels(warm_risk=warm, handoff_risk=at, quiet_risk=warm / 2, quiet_tokens=_QUIET_TOKENS)
-
-
-def _screen_nats(traces: Sequence[Trace], risks: Sequence[Array], warm_risk: float) -> float:
-    """An entropy that nearly all tokens exceed that would raise risk."""
-    entropy = np.concatenate([t.signals[:, _ENTROPY] for t in traces])
-    raising = entropy[np.concatenate(list(risks)) >= warm_risk]
-    return float(np.quantile(raising, _MISSED)) if len(raising) else float(entropy.max())
 
 
 def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> tuple[float, float | None]:

@@ -52,13 +52,16 @@ DRAFT_ACCEPTANCE = Metric(
 )
 RUNNING = Metric("ghost_running_segments", "gauge", "Segments being written on a replica.", ("model",))
 EXPIRED = Metric(
-    "ghost_hold_expired_tokens", "counter", "Tokens that left without waiting for their verdict to the end.", ("model",)
+    "ghost_hold_expired_tokens", "counter", "Tokens that left while risk was raised: too many were held.", ("model",)
+)
+LATE_VERDICTS = Metric(
+    "ghost_late_verdicts", "counter", "Verdicts that gave up tokens which had left already.", ("model",)
 )
 FLUSH_FAILURES = Metric(
-    "ghost_telemetry_failures", "counter", "Signal batches telemetry did not answer in time.", ("model",)
+    "ghost_telemetry_failures", "counter", "Calls that telemetry did not answer in time.", ("model",)
 )
-RISK = Metric("ghost_risk", "histogram", "Risk of the segments of a batch.", ("model",), _RISK)
-VERDICTS = Metric("ghost_verdicts", "counter", "Verdicts given, repeats left out.", ("model", "action"))
+RISK = Metric("ghost_risk", "histogram", "Risk of the last token of each segment of a report.", ("model",), _RISK)
+VERDICTS = Metric("ghost_verdicts", "counter", "What was decided of each segment of a report.", ("model", "action"))
 EVENTS_WRITTEN = Metric("ghost_events_written", "counter", "Rows written to the event store.")
 EVENTS_SPOOLED = Metric("ghost_events_spooled", "counter", "Rows put into a file because the event store was down.")
 EVENTS_LOST = Metric("ghost_events_lost", "counter", "Rows given up: neither the store nor the file took them.")

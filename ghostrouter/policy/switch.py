@@ -1,6 +1,5 @@
 """Whether another model should take over in mid-answer, and which one. What follows a failure is in `retry.py`."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,8 +42,7 @@ def may_hand_back(models: Sequence[str], current: str, handoffs: int, rules: Swi
 class Change:
     """What a change of model is expected to involve.
 
-    `prefix_tokens` have to be read by the target, `run_tokens` are what it writes before the next change, and the
-    caller waits `stall_s`. Before it hears of the change, the source writes `late_tokens` that nobody wants.
+    The target reads `prefix_tokens` and writes `run_tokens` before the next change. The caller waits `stall_s`.
     """
 
     source: Price
@@ -52,20 +50,19 @@ class Change:
     prefix_tokens: int
     run_tokens: float
     stall_s: float
-    late_tokens: float = 0.0
 
     def extra_usd(self, worth: Worth) -> float:
         """What the change costs beyond staying; negative where it saves money."""
         going = price_usd(self.target, self.prefix_tokens, self.run_tokens) + self.stall_s * worth.second_usd
-        return going - price_usd(self.source, 0, self.run_tokens - self.late_tokens)
+        return going - price_usd(self.source, 0, self.run_tokens)
 
 
-def hand_off_at(change: Change, worth: Worth) -> float:
-    """The risk from which on a handoff is worth more than it costs.
+def hand_off_at(change: Change, worth: Worth) -> float | None:
+    """The risk from which on a handoff is worth more than it costs; None: no risk is, for quality is worth nothing.
 
     Staying loses the answer's worth with the probability `risk`: the break-even of `risk * quality_usd` and the cost.
     """
-    return max(0.0, change.extra_usd(worth)) / worth.quality_usd if worth.quality_usd > 0 else math.inf
+    return max(0.0, change.extra_usd(worth)) / worth.quality_usd if worth.quality_usd > 0 else None
 
 
 def is_worth_handing_back(change: Change, worth: Worth, hazard: float, recall: float) -> bool:

@@ -1,20 +1,21 @@
-"""The thresholds of one segment: the risk that is worth a handoff, and whether to hand back at all."""
+"""Which verdicts may end a segment, and from which risk on.
 
-import math
+All that decides is the request, the answer so far, prices, calibrations and configuration. Nothing is learned from
+other answers and nothing is timed: the same request gets the same limits on any machine under any load.
+"""
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy import switch
 from ghostrouter.policy.value import price_usd
-from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
+from ghostrouter.types import Limits
 
-_FORGET = 0.95
-# Before anything is known: a handoff writes about a sentence.
+# About a sentence: what a handoff writes, where no calibration tells how long a step is.
 _RUN_TOKENS = 16.0
-_STALL_S = 0.1
 
 
 class Remainder(Protocol):
@@ -40,56 +41,26 @@ class Known:
     recall: float = 0.0
 
 
-class Thresholds(NamedTuple):
-    """Risks as `SegmentRequest` carries them: NaN leaves it to the calibration, an infinite one forbids the change."""
-
-    hand_off_at: float
-    hand_back_below: float
-
-
 class Switching:
     """Decides by value where prices differ, by calibration where there is nothing to weigh.
 
-    Learns from all sessions how many tokens a model writes after a handoff to it, how long that takes to begin, and how
-    many of them come too late to be wanted: averages that forget, a half of what they know in about 13 segments.
+    `stall_s` is how long a caller is taken to wait at a change of model (`sessions.expected_stall_s`). It counts only
+    where a second has a worth.
     """
 
-    def __init__(self, models: Mapping[str, Known]) -> None:
+    def __init__(self, models: Mapping[str, Known], stall_s: float = 0.1) -> None:
         self._models = models
-        self._run_tokens: dict[str, float] = {}
-        self._stall_s: dict[str, float] = {}
-        self._late_tokens: dict[str, float] = {}
+        self._stall_s = stall_s
 
-    def observe(self, segment: Segment) -> None:
-        """Learn from a segment that a handoff opened and that has ended, for the session goes on elsewhere.
-
-        What counts is what was paid for, not what was kept.
-        """
-        written = segment.used.completion_tokens
-        _average(self._run_tokens, segment.model, written)
-        if segment.stall_s is not None:
-            _average(self._stall_s, segment.model, segment.stall_s)
-        if segment.end is not None and segment.end.reason == "hand_back":
-            _average(self._late_tokens, segment.model, written - len(segment.tokens))
-
-    def thresholds(
-        self,
-        session: Session,
-        models: Sequence[str],
-        current: str,
-        rules: switch.SwitchRules,
-    ) -> Thresholds:
-        """Those for the segment that `current` is about to write, the newest of the session."""
-        off, back = math.inf, -math.inf
+    def limits(self, session: Session, models: Sequence[str], current: str, rules: switch.SwitchRules) -> Limits:
+        """Those of the segment that `current` is about to write, the newest of the session."""
         handoffs, prefix_tokens = session.handoffs, session.current.prompt_tokens
-        stronger = switch.stronger(models, current)
+        stronger, cheaper = switch.stronger(models, current), switch.cheaper(models, current)
+        off, at = False, None
         if switch.may_hand_off(models, current, handoffs, rules) and self.is_affordable(session, stronger):
-            off = self._hand_off_at(current, stronger, session.ask.worth, prefix_tokens)
-        if switch.may_hand_back(models, current, handoffs, rules):
-            cheaper = switch.cheaper(models, current)
-            if cheaper and self._is_worth_handing_back(session, current, cheaper, prefix_tokens):
-                back = math.nan
-        return Thresholds(off, back)
+            off, at = self._hand_off(current, stronger, session.ask.worth, prefix_tokens)
+        back = cheaper is not None and switch.may_hand_back(models, current, handoffs, rules)
+        return Limits(off, at, back and self._is_worth_handing_back(session, current, cheaper or "", prefix_tokens))
 
     def worst_usd(self, model: str, prompt_tokens: int, completion_tokens: int) -> float:
         """What a call may cost at most."""
@@ -108,11 +79,15 @@ class Switching:
             <= budget_usd
         )
 
-    def _hand_off_at(self, current: str, target: str | None, worth: Worth | None, prefix_tokens: int) -> float:
-        change = self._change(current, target, prefix_tokens, None)
+    def _hand_off(
+        self, current: str, target: str | None, worth: Worth | None, prefix_tokens: int
+    ) -> tuple[bool, float | None]:
+        """Whether any risk is worth a handoff, and from which on; None: what the calibration says."""
+        change = self._change(current, target, prefix_tokens, self._step_tokens(current))
         if worth is None or change is None or change.target == change.source:
-            return math.nan
-        return switch.hand_off_at(change, worth)
+            return True, None
+        at = switch.hand_off_at(change, worth)
+        return at is not None, at
 
     def _is_worth_handing_back(self, session: Session, current: str, cheaper: str, prefix_tokens: int) -> bool:
         known, worth = self._models.get(cheaper), session.ask.worth
@@ -128,15 +103,16 @@ class Switching:
             change, worth, known.remainder.hazard(run_tokens, failed, clean), known.recall
         )
 
-    def _change(
-        self, source: str, target: str | None, prefix_tokens: int, run_tokens: float | None
-    ) -> switch.Change | None:
+    def _step_tokens(self, model: str) -> float:
+        """How many tokens a stronger model is taken to write in place of this one: a step of it."""
+        known = self._models.get(model)
+        return known.remainder.tokens_per_step if known and known.remainder else _RUN_TOKENS
+
+    def _change(self, source: str, target: str | None, prefix_tokens: int, run_tokens: float) -> switch.Change | None:
         a, b = self._models.get(source), self._models.get(target or "")
         if target is None or a is None or b is None:
             return None
-        run = self._run_tokens.get(target, _RUN_TOKENS) if run_tokens is None else run_tokens
-        late = self._late_tokens.get(source, 0.0)
-        return switch.Change(a.price, b.price, prefix_tokens, run, self._stall_s.get(target, _STALL_S), late)
+        return switch.Change(a.price, b.price, prefix_tokens, run_tokens, self._stall_s)
 
 
 def steps(session: Session, model: str) -> tuple[int, int]:
@@ -164,7 +140,3 @@ def _run_tokens(session: Session, model: str, remainder: Remainder) -> float:
             written += len(segment.tokens)
             failed += segment.end is not None and segment.end.reason == "handoff"
     return (remainder.failures * usual + written) / (remainder.failures + failed)
-
-
-def _average(averages: dict[str, float], key: str, value: float) -> None:
-    averages[key] = value + _FORGET * (averages[key] - value) if key in averages else value

@@ -54,10 +54,6 @@ class Segment:
     def text(self) -> str:
         return "".join(t.text for t in self.tokens)
 
-    def last_step(self, at: int) -> int:
-        """Where the last of its steps begins, from token `at` on; `at` if none does."""
-        return next((i for i in range(len(self.tokens) - 1, at, -1) if self.tokens[i].step_start), at)
-
     @property
     def kv_mode(self) -> KvMode:
         """How the cache came about: as prepared, if the engine did find something there."""

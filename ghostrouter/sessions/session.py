@@ -134,6 +134,7 @@ class Session:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
         segment.generated_tokens += sum(map(written_tokens, (*frame.tokens, *(frame.end.held if frame.end else ()))))
         if frame.end is not None:
+            segment.generated_tokens += frame.end.dropped_tokens
             segment.usage = frame.end.usage
         if frame.tokens:
             segment.last_token_at_s = now_s

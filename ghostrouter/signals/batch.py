@@ -1,6 +1,5 @@
-"""The signals of all running segments of a replica, as they travel to telemetry."""
+"""Signals of tokens as columns of numbers, and how they travel to telemetry."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ghostrouter.signals.kind import kind
-from ghostrouter.types import SegmentKey, Token
+from ghostrouter.types import Action, SegmentKey, Token
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,42 +50,40 @@ def row(token: Token) -> tuple[float, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
-    """One segment of a batch: which tokens it reports, and the risks at which it is worth changing the model.
+class Reported:
+    """One segment of a batch: its `count` tokens from `start` on, and what was made of them in the replica.
 
-    NaN means the threshold of the model's calibration; `hand_off_at` infinite and `hand_back_below` minus infinite
-    forbid the verdict.
+    `risk` is that of the last of them. Of `counted` tokens `alarms` alarmed (`detect.monitor.Alarms`).
     """
 
     key: SegmentKey
     start: int
     count: int
-    hand_off_at: float = math.nan
-    hand_back_below: float = math.nan
+    action: Action = "continue"
+    risk: float | None = None
+    counted: int = 0
+    alarms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class SignalBatch:
-    """Fresh signals of the running segments of one replica, all written by `model`.
+    """What the segments of a replica have written since its last report, all by `model`.
 
-    `values` has the shape (tokens of all segments one after the other, len(COLUMNS)). `closed` names
-    segments that have ended since the last batch.
+    `values` has the shape (tokens of all segments one after the other, len(COLUMNS)).
     """
 
     model: str
-    segments: tuple[Watched, ...]
+    segments: tuple[Reported, ...]
     values: Floats
-    closed: tuple[SegmentKey, ...] = ()
 
-    def padded(self) -> Floats:
-        """The values in the shape (segments, tokens, columns), filled up with NaN."""
-        longest = max((s.count for s in self.segments), default=0)
-        out = np.full((len(self.segments), longest, len(COLUMNS)), np.nan, dtype=np.float32)
-        offset = 0
-        for i, segment in enumerate(self.segments):
-            out[i, : segment.count] = self.values[offset : offset + segment.count]
-            offset += segment.count
-        return out
+
+def padded(matrices: Sequence[Floats]) -> Floats:
+    """Matrices of shape (tokens, columns) as one of shape (segments, tokens, columns), filled up with NaN."""
+    longest = max(map(len, matrices), default=0)
+    out = np.full((len(matrices), longest, len(COLUMNS)), np.nan, dtype=np.float32)
+    for i, values in enumerate(matrices):
+        out[i, : len(values)] = values
+    return out
 
 
 def matrix(tokens: Sequence[Token]) -> Floats:

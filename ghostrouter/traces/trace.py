@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ghostrouter.signals import batch
 from ghostrouter.signals.batch import COLUMNS, Floats
 
 _FROM_TEXT = ("step_start", "kind", "repetition", "novelty", "inter_token_s")
@@ -60,11 +61,7 @@ class Trace:
 
 def padded(traces: Sequence[Trace]) -> Floats:
     """The signals of many traces, of shape (traces, tokens, columns), filled up with NaN."""
-    longest = max((len(t.signals) for t in traces), default=0)
-    out = np.full((len(traces), longest, len(COLUMNS)), np.nan, dtype=np.float32)
-    for row, trace in zip(out, traces, strict=True):
-        row[: len(trace.signals)] = trace.signals
-    return out
+    return batch.padded([t.signals for t in traces])
 
 
 def padded_labels(traces: Sequence[Trace]) -> Labels:

@@ -22,7 +22,7 @@ CLOUD: dict[str, Any] = {
 
 def test_defaults() -> None:
     config = GraphConfig.parse(ARGS)
-    assert config.telemetry.frames.hold_s > 0
+    assert config.telemetry.frames.hold_tokens > 0
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,14 @@
 import asyncio
 import pickle
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Iterable, Mapping
+from itertools import chain, repeat
 from typing import Any
 
 from deployments.engine.token_source import EngineStep, Sampled
-from ghostrouter.detect.monitor import Monitor, Reply
 from ghostrouter.errors import SeamRefused
 from ghostrouter.events.metrics import Metric
 from ghostrouter.replay.seam import Seam, SeamRequest, rollback_point
-from ghostrouter.signals.batch import SignalBatch
 from ghostrouter.types import FinishReason, Frame, SegmentRequest
 
 
@@ -75,31 +74,46 @@ class Seams:
         return Seam(request.target, keep, len(last.ids) - keep, "token_ids", (0, *answer), len(answer))
 
 
+async def _a_turn() -> None:
+    """Let the event loop go round once."""
+    await asyncio.sleep(0)
+
+
 class ScriptedSteps:
-    """Writes given tokens, one step each, waiting for `go` before the next.
+    """Writes given tokens, in steps of one or in the given `groups`, in turns of the event loop of their own.
 
     Each of `tokens` is (id, entropy is high). With `endless`, the last token repeats.
     """
 
-    def __init__(self, tokens: list[tuple[int, bool]], endless: bool = False, error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        tokens: list[tuple[int, bool]],
+        endless: bool = False,
+        error: Exception | None = None,
+        groups: Iterable[int] = (),
+        pause: Callable[[], Awaitable[None]] = _a_turn,
+    ) -> None:
         self._tokens = tokens
         self._endless = endless
         self._error = error
+        self._groups = groups
+        self._pause = pause
         self.aborted = False
 
     async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
         budget = min(request.sampling.max_tokens, request.scripted_end or request.sampling.max_tokens)
+        count = budget if self._endless else min(budget, len(self._tokens))
+        written = [self._tokens[min(i, len(self._tokens) - 1)] for i in range(count)]
+        ends = not self._endless and count == len(self._tokens)
+        finish: FinishReason | None = None if self._error else "stop" if ends else "length"
         try:
-            for i in range(budget):
-                if i >= len(self._tokens) and not self._endless:
+            for size in chain(self._groups, repeat(1)):
+                group, written = written[:size], written[size:]
+                sampled = [_sampled(*token) for token in group]
+                yield EngineStep(sampled, None if written else finish, cached_tokens=16)
+                if not written:
                     break
-                token_id, high = self._tokens[min(i, len(self._tokens) - 1)]
-                last = i == len(self._tokens) - 1 and not self._endless and self._error is None
-                finish: FinishReason | None = "stop" if last else "length" if i == budget - 1 else None
-                top = [-1.4] * 4 if high else [-0.001, -8.0, -9.0, -9.0]
-                sampled = Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
-                yield EngineStep([sampled], finish, cached_tokens=16)
-                await asyncio.sleep(0.001)
+                await self._pause()
             if self._error:
                 raise self._error
         except (GeneratorExit, asyncio.CancelledError):
@@ -107,20 +121,9 @@ class ScriptedSteps:
             raise
 
 
-class Shard:
-    """A telemetry shard in this process; it can be made slow or broken."""
-
-    def __init__(self, monitor: Monitor) -> None:
-        self.monitor = monitor
-        self.broken = False
-        self.asked = asyncio.Event()
-
-    async def observe(self, batch: SignalBatch) -> Reply:
-        self.asked.set()
-        await asyncio.sleep(0)
-        if self.broken:
-            raise ConnectionError("telemetry is down")
-        return self.monitor.observe(batch, 0.0)
+def _sampled(token_id: int, high: bool) -> Sampled:
+    top = [-1.4] * 4 if high else [-0.001, -8.0, -9.0, -9.0]
+    return Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
 
 
 class Handle:

@@ -1,32 +1,36 @@
-import math
-
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ghostrouter.detect.calibration import AlarmRate
-from ghostrouter.detect.monitor import Monitor
-from ghostrouter.signals.batch import SignalBatch, Watched, matrix
-from ghostrouter.types import SegmentKey, Token, Verdict
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.detect.monitor import Judged, Monitor
+from ghostrouter.signals.batch import matrix
+from ghostrouter.types import NO_VERDICTS, Limits, SegmentKey, Token
 from tests.make import KEY, calibration, token
+from tests.shipped import MODELS
 
 CALM, RAISED, HIGH = 0.0, 1.0, 2.0  # nats: risk 0.02, 0.5, 0.98
+OFF, BACK = Limits(may_hand_off=True), Limits(may_hand_back=True)
+BOTH = Limits(may_hand_off=True, may_hand_back=True)
 
 
-def batch(
-    tokens: list[Token], start: int = 0, off: bool = True, back: bool = False, key: SegmentKey = KEY, model: str = "m"
-) -> SignalBatch:
-    watched = Watched(key, start, len(tokens), *thresholds(off, back))
-    return SignalBatch(model, (watched,), matrix(tokens))
+def judged(tokens: list[Token], limits: Limits = OFF, monitor: Monitor | None = None) -> Judged:
+    monitor = monitor or Monitor(calibration())
+    segment = monitor.open(KEY, limits)
+    monitor.judge([segment], [matrix(tokens)])
+    return segment
 
 
-def thresholds(off: bool, back: bool) -> tuple[float, float]:
-    """The calibration's where allowed, none where not."""
-    return math.nan if off else math.inf, math.nan if back else -math.inf
+def written(*entropies: float) -> list[Token]:
+    return [token(entropy_nats=e) for e in entropies]
 
 
-def judge(*entropies: float, off: bool = True) -> Verdict:
-    monitor = Monitor({"m": calibration()})
-    return monitor.observe(batch([token(entropy_nats=e) for e in entropies], off=off), 0.0).verdicts[0]
+def outcome(segment: Judged) -> tuple[str, int | None]:
+    """What was decided, and from which token on the answer is given up, or might be."""
+    if segment.verdict:
+        return segment.verdict.action, segment.verdict.onset
+    return ("continue" if segment.trouble.onset is None else "warm"), segment.trouble.onset
 
 
 @pytest.mark.parametrize(
@@ -42,52 +46,24 @@ def judge(*entropies: float, off: bool = True) -> Verdict:
     ],
 )
 def test_verdicts(entropies: tuple[float, ...], action: str, onset: int | None) -> None:
-    verdict = judge(*entropies)
-    assert (verdict.action, verdict.onset) == (action, onset)
+    assert outcome(judged(written(*entropies))) == (action, onset)
 
 
-@pytest.mark.parametrize(
-    ("entropies", "action", "onset"),
-    [
-        ((CALM, RAISED), "warm", None),  # a target is prepared, and nothing has to wait
-        ((CALM, RAISED, RAISED, HIGH), "handoff", 3),
-    ],
-)
-def test_where_the_onset_earns_nothing_only_the_alarm_goes(
-    entropies: tuple[float, ...], action: str, onset: int | None
-) -> None:
-    monitor = Monitor({"m": calibration(rollback="alarm")})
-    verdict = monitor.observe(batch([token(entropy_nats=e) for e in entropies]), 0.0).verdicts[0]
-    assert (verdict.action, verdict.onset) == (action, onset)
+@pytest.mark.parametrize(("rollback", "onset"), [("onset", 1), ("alarm", 3)])
+def test_where_the_onset_earns_nothing_only_the_alarm_goes(rollback: str, onset: int) -> None:
+    monitor = Monitor(calibration(rollback=rollback))
+    segment = judged(written(CALM, RAISED, RAISED, HIGH), monitor=monitor)
+    assert outcome(segment) == ("handoff", onset)
+    assert monitor.held_from(segment) == (1 if rollback == "onset" else None)
 
 
 def test_no_handoff_where_none_is_allowed() -> None:
-    assert judge(CALM, HIGH, off=False).action == "continue"
+    assert outcome(judged(written(CALM, HIGH), NO_VERDICTS)) == ("continue", None)
 
 
-@pytest.mark.parametrize(("at", "action"), [(0.4, "handoff"), (0.6, "warm"), (math.nan, "warm")])
-def test_a_segment_may_have_a_threshold_of_its_own(at: float, action: str) -> None:
-    watched = Watched(KEY, 0, 2, at, -math.inf)
-    fresh = matrix([token(entropy_nats=e) for e in (CALM, RAISED)])
-    assert Monitor({"m": calibration()}).observe(SignalBatch("m", (watched,), fresh), 0.0).verdicts[0].action == action
-
-
-@pytest.mark.parametrize(("below", "action"), [(0.99, "hand_back"), (0.6, "hand_back"), (0.4, "continue")])
-def test_how_calm_is_calm_enough_is_the_segments_own(below: float, action: str) -> None:
-    tokens = [token(entropy_nats=RAISED), token(entropy_nats=RAISED), token(step_start=True)]
-    watched = Watched(KEY, 0, 3, math.inf, below)
-    verdict = Monitor({"m": calibration()}).observe(SignalBatch("m", (watched,), matrix(tokens)), 0.0).verdicts[0]
-    assert verdict.action == action
-
-
-@pytest.mark.parametrize("sizes", [(6,), (1, 1, 1, 1, 1, 1), (2, 4), (5, 1)])
-def test_batches_do_not_change_verdicts(sizes: tuple[int, ...]) -> None:
-    entropies, monitor, start = (CALM, RAISED, CALM, CALM, RAISED, HIGH), Monitor({"m": calibration()}), 0
-    for size in sizes:
-        fresh = [token(entropy_nats=e) for e in entropies[start : start + size]]
-        verdict = monitor.observe(batch(fresh, start), 0.0).verdicts[0]
-        start += size
-    assert (verdict.action, verdict.onset) == ("handoff", 4)
+@pytest.mark.parametrize(("at", "action"), [(0.4, "handoff"), (0.6, "warm"), (None, "warm"), (1.1, "warm")])
+def test_a_segment_may_have_a_threshold_of_its_own(at: float | None, action: str) -> None:
+    assert outcome(judged(written(CALM, RAISED), Limits(may_hand_off=True, hand_off_at=at)))[0] == action
 
 
 def boundary(calm: int) -> list[Token]:
@@ -96,74 +72,64 @@ def boundary(calm: int) -> list[Token]:
 
 @pytest.mark.parametrize(("calm", "action"), [(1, "continue"), (2, "hand_back"), (5, "hand_back")])
 def test_hand_back_at_a_step_boundary_after_calm(calm: int, action: str) -> None:
-    monitor = Monitor({"m": calibration(quiet_tokens=1)})
-    verdict = monitor.observe(batch(boundary(calm), off=False, back=True), 0.0).verdicts[0]
-    assert verdict.action == action
-    if action == "hand_back":
-        assert verdict.onset == calm + 1  # the first token of the step is given up
+    # The first token of the new step is given up.
+    assert outcome(judged(boundary(calm), BACK)) == (action, calm + 1 if action == "hand_back" else None)
 
 
 def test_no_hand_back_before_anything_is_written() -> None:
-    monitor = Monitor({"m": calibration(calm_tokens=0)})
-    verdict = monitor.observe(batch([token(step_start=True)], off=False, back=True), 0.0).verdicts[0]
-    assert verdict.action == "continue"
+    monitor = Monitor(calibration(calm_tokens=0))
+    assert outcome(judged([token(step_start=True)], BACK, monitor))[0] == "continue"
 
 
-def test_many_segments_in_one_batch() -> None:
-    keys = [SegmentKey("s", i) for i in range(3)]
-    series = [[CALM], [CALM, HIGH, CALM], [RAISED, RAISED]]
-    watched = tuple(Watched(k, 0, len(s), *thresholds(True, False)) for k, s in zip(keys, series, strict=True))
-    values = np.concatenate([matrix([token(entropy_nats=e) for e in s]) for s in series])
-    reply = Monitor({"m": calibration()}).observe(SignalBatch("m", watched, values), 0.0)
-    assert [(v.key, v.action, v.position) for v in reply.verdicts] == [
-        (keys[0], "continue", 1),
-        (keys[1], "handoff", 2),
-        (keys[2], "warm", 2),
+tokens = st.builds(token, entropy_nats=st.sampled_from([CALM, RAISED, HIGH]), step_start=st.booleans())
+
+
+@given(st.lists(st.lists(tokens, max_size=12), min_size=1, max_size=4), st.data(), st.sampled_from([OFF, BACK, BOTH]))
+def test_how_tokens_are_taken_in_changes_nothing(
+    series: list[list[Token]], data: st.DataObject, limits: Limits
+) -> None:
+    """One by one, all at once, or some of some segments together with some of others."""
+    monitor = Monitor(calibration())
+    alone = [judged(list(s), limits, monitor) for s in series]
+    mixed, at = [monitor.open(KEY, limits) for _ in series], [0] * len(series)
+    while any(i < len(s) for i, s in zip(at, series, strict=True)):
+        sizes = [data.draw(st.integers(0, len(s) - i)) for i, s in zip(at, series, strict=True)]
+        chosen = [i for i, size in enumerate(sizes) if size]
+        fresh = [matrix(series[i][at[i] : at[i] + sizes[i]]) for i in chosen]
+        monitor.judge([mixed[i] for i in chosen], fresh)
+        at = [i + size for i, size in zip(at, sizes, strict=True)]
+    for one, other in zip(alone, mixed, strict=True):
+        assert (outcome(one), one.position, one.risk) == (outcome(other), other.position, other.risk)
+        assert one.take_alarms() == other.take_alarms()
+        assert np.array_equal(one.state, other.state) or one.verdict
+
+
+def test_many_segments_at_once() -> None:
+    monitor, series = Monitor(calibration()), [[CALM], [CALM, HIGH, CALM], [RAISED, RAISED]]
+    segments = [monitor.open(SegmentKey("s", i), OFF) for i in range(3)]
+    risks = monitor.judge(segments, [matrix(written(*s)) for s in series])
+    assert [(outcome(s)[0], s.position) for s in segments] == [("continue", 1), ("handoff", 2), ("warm", 2)]
+    assert [len(r) for r in risks] == [1, 3, 2]
+    assert monitor.judge([], []) == []
+
+
+def test_one_alarm_a_step_counts_and_nothing_behind_it() -> None:
+    steps = [token(step_start=True), token(entropy_nats=HIGH), token(entropy_nats=HIGH), token(step_start=True)]
+    segment = judged(steps, NO_VERDICTS)
+    assert segment.take_alarms() == (3, 1)
+    assert segment.take_alarms() == (0, 0)
+    # A verdict ends its segment; what follows it is not counted.
+    assert judged(written(CALM, HIGH, HIGH, CALM)).take_alarms() == (2, 1)
+
+
+def test_the_shipped_detector_says_the_same_of_a_segment_whoever_else_is_judged() -> None:
+    monitor = Monitor(Calibration.load(MODELS / "ghost-small" / "calibration.json"))
+    rng = np.random.default_rng(3)
+    series = [
+        [token(entropy_nats=float(e), step_start=i % 9 == 0) for i, e in enumerate(rng.exponential(0.3, 30))]
+        for _ in range(16)
     ]
-    assert reply.table is not None
-    assert reply.table.entropy_nats == 0.8
-
-
-def test_an_empty_batch_fetches_the_screen() -> None:
-    reply = Monitor({"m": calibration()}).observe(SignalBatch("m", (), matrix([])), 0.0)
-    assert reply.verdicts == ()
-    assert reply.table is not None
-
-
-def test_a_model_without_calibration_is_never_judged() -> None:
-    reply = Monitor({}).observe(batch([token(entropy_nats=HIGH)]), 0.0)
-    assert [v.action for v in reply.verdicts] == ["continue"]
-    assert reply.table is None
-
-
-def test_closed_and_stale_segments_are_forgotten() -> None:
-    monitor = Monitor({"m": calibration()}, forget_after_s=10)
-    monitor.observe(batch([token()]), 0.0)
-    monitor.observe(batch([token()], key=SegmentKey("t", 0)), 5.0)
-    monitor.observe(SignalBatch("m", (), matrix([]), closed=(KEY,)), 5.0)
-    assert len(monitor) == 1
-    assert monitor.forget_stale(14.0) == 0
-    assert monitor.forget_stale(16.0) == 1
-    assert len(monitor) == 0
-
-
-def test_missed_tokens_begin_a_segment_afresh() -> None:
-    monitor = Monitor({"m": calibration()})
-    monitor.observe(batch([token(entropy_nats=RAISED)]), 0.0)
-    verdict = monitor.observe(batch([token()], start=7), 0.0).verdicts[0]
-    assert (verdict.action, verdict.position) == ("continue", 8)
-
-
-def test_drift_is_found_when_a_model_alarms_too_often() -> None:
-    monitor = Monitor({"m": calibration(alarms=AlarmRate(per_token=0.001, spread=1.0))})
-    calm = [token(step_start=i % 10 == 0) for i in range(6000)]
-    monitor.observe(batch(calm), 0.0)
-    ((model, drift),) = monitor.take_drifts()
-    assert (model, drift.per_token, drift.outside) == ("m", 0.0, False)
-    # Each alarm ends its segment; what follows it in the batch is not counted.
-    for i in range(600):
-        monitor.observe(batch([token()] * 9 + [token(entropy_nats=HIGH)] * 5, key=SegmentKey("t", i)), 0.0)
-    ((model, drift),) = monitor.take_drifts()
-    assert drift.per_token == 0.1
-    assert drift.outside
-    assert monitor.take_drifts() == []
+    together = [monitor.open(KEY, NO_VERDICTS) for _ in series]
+    for at in range(30):
+        monitor.judge(together, [matrix([s[at]]) for s in series])
+    assert [judged(s, NO_VERDICTS, monitor).risk for s in series] == [s.risk for s in together]

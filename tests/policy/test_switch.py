@@ -1,5 +1,3 @@
-import math
-
 import pytest
 
 from ghostrouter.money import Price, Worth
@@ -44,7 +42,7 @@ def test_a_handoff_is_worth_it_from_its_break_even_on() -> None:
 
 
 def test_who_pays_nothing_for_quality_gets_no_handoff_and_who_saves_by_it_gets_it_at_once() -> None:
-    assert switch.hand_off_at(UP, Worth(quality_usd=0.0)) == math.inf
+    assert switch.hand_off_at(UP, Worth(quality_usd=0.0)) is None
     assert switch.hand_off_at(DOWN, Worth(quality_usd=0.01)) == 0
 
 

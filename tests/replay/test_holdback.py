@@ -2,116 +2,70 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.replay.holdback import HoldBack
-from ghostrouter.types import Action, Token, Verdict
-from tests.make import KEY, tokens
-
-RISKY = set("!?")
+from ghostrouter.types import Token
+from tests.make import tokens
 
 
-def holdback(max_tokens: int = 8, max_s: float = 1.0) -> HoldBack:
-    return HoldBack(lambda token, _: token.text in RISKY, max_tokens, max_s)
-
-
-def admit(hold: HoldBack, text: str, now_s: float = 0.0) -> None:
-    for t in tokens(text):
-        hold.admit(t, now_s)
+def holdback(text: str, max_tokens: int = 8) -> HoldBack:
+    hold = HoldBack(max_tokens)
+    hold.admit(tokens(text))
+    return hold
 
 
 def texts(some: tuple[Token, ...]) -> str:
     return "".join(t.text for t in some)
 
 
-def verdict(action: Action, position: int, onset: int | None = None) -> Verdict:
-    return Verdict(KEY, position, action, 0.0, onset)
-
-
-def test_calm_tokens_leave_at_once() -> None:
-    hold = holdback()
-    admit(hold, "abc")
-    assert texts(hold.release()) == "abc"
-    assert hold.patience_s(0.0) is None
-
-
-def test_a_risky_token_waits_with_all_after_it() -> None:
-    hold = holdback()
-    admit(hold, "ab!cd")
-    assert (texts(hold.release()), texts(hold.waiting)) == ("ab", "!cd")
-
-
-def test_a_verdict_frees_what_it_covers() -> None:
-    hold = holdback()
-    admit(hold, "a!cd")
-    hold.judge(verdict("continue", 2))
-    assert (texts(hold.release()), texts(hold.waiting)) == ("a!", "cd")
-    hold.judge(verdict("continue", 4))
+def test_what_was_judged_leaves_and_the_rest_waits() -> None:
+    hold = holdback("abcd")
+    assert texts(hold.release()) == ""
+    hold.judge(2, None)
+    assert (hold.ready, hold.left, texts(hold.release())) == (2, 2, "ab")
+    hold.judge(4, None)
     assert texts(hold.release()) == "cd"
 
 
 def test_while_risk_is_raised_nothing_behind_the_onset_leaves() -> None:
-    hold = holdback()
-    admit(hold, "!b")
-    hold.judge(verdict("warm", 2, onset=1))
-    admit(hold, "c")
-    assert (texts(hold.release()), texts(hold.waiting)) == ("!", "bc")
-    hold.judge(verdict("continue", 3))
-    admit(hold, "d")
+    hold = holdback("abc")
+    hold.judge(3, 1)
+    assert texts(hold.release()) == "a"
+    hold.admit(tokens("d"))
+    hold.judge(4, None)  # calm again
     assert texts(hold.release()) == "bcd"
 
 
-def test_a_warm_verdict_holds_tokens_that_looked_calm() -> None:
-    hold = holdback()
-    admit(hold, "a")
-    hold.judge(verdict("warm", 1, onset=0))
-    admit(hold, "b")
-    assert (texts(hold.release()), texts(hold.waiting)) == ("a", "b")
+def test_too_many_held_tokens_push_the_oldest_out() -> None:
+    hold = holdback("abcdef", max_tokens=2)
+    hold.judge(5, 1)
+    assert (texts(hold.release()), hold.expired_tokens) == ("abc", 2)
+    hold.judge(6, 1)
+    assert (texts(hold.release()), hold.expired_tokens) == ("d", 3)
 
 
-def test_raised_risk_without_an_onset_holds_nothing() -> None:
-    hold = holdback()
-    admit(hold, "!a")
-    hold.judge(verdict("warm", 2))
-    admit(hold, "b")
-    assert (hold.raised, texts(hold.release()), texts(hold.waiting)) == (True, "!ab", "")
+def test_an_end_tells_what_is_held_and_what_came_too_late() -> None:
+    hold = holdback("abcdef")
+    hold.judge(3, 2)
+    held, dropped = hold.end(4)
+    assert (texts(hold.release()), texts(held), dropped) == ("ab", "cd", 2)
 
 
-def test_patience_ends() -> None:
-    hold = holdback(max_s=1.0)
-    admit(hold, "!", now_s=5.0)
-    admit(hold, "b", now_s=5.5)
-    assert hold.patience_s(5.25) == 0.75
-    hold.expire(6.0)
-    assert (texts(hold.release()), texts(hold.waiting), hold.expired_tokens) == ("!", "b", 1)
+def test_a_whole_answer_leaves() -> None:
+    hold = holdback("abc")
+    hold.judge(3, 1)
+    hold.let_go()
+    assert (texts(hold.release()), hold.expired_tokens) == ("abc", 0)
 
 
-def test_too_many_tokens_push_the_oldest_out() -> None:
-    hold = holdback(max_tokens=2)
-    admit(hold, "!bcd")
-    hold.expire(0.0)
-    assert (texts(hold.release()), texts(hold.waiting)) == ("!b", "cd")
-
-
-ops = st.lists(
-    st.one_of(
-        st.text("ab!", min_size=1, max_size=4),
-        st.tuples(st.sampled_from(["continue", "warm"]), st.integers(0, 40), st.none() | st.integers(0, 40)),
-        st.floats(0, 3),
-    ),
-    max_size=30,
-)
-
-
-@given(ops)
-def test_no_token_is_lost_doubled_or_reordered(steps: list[object]) -> None:
-    hold, now_s, admitted, left = holdback(max_tokens=4), 0.0, "", ""
-    for step in steps:
-        if isinstance(step, str):
-            admitted += step
-            admit(hold, step, now_s)
-        elif isinstance(step, tuple):
-            hold.judge(verdict(*step))
-        elif isinstance(step, float):
-            now_s += step
-        hold.expire(now_s)
-        left += texts(hold.release())
-        assert left + texts(hold.waiting) == admitted
-        assert len(hold.waiting) <= 4
+@given(st.integers(1, 40), st.integers(0, 40), st.lists(st.integers(1, 8), max_size=20), st.integers(0, 6))
+def test_how_far_judging_has_come_at_which_time_changes_nothing(
+    count: int, onset: int, sizes: list[int], max_tokens: int
+) -> None:
+    """`onset` is where risk rises for the rest of the segment; it shows only once the token there is judged."""
+    whole, parts = holdback("x" * count, max_tokens), holdback("x" * count, max_tokens)
+    whole.judge(count, onset if onset < count else None)
+    at = 0
+    for size in (*sizes, count):
+        at = min(count, at + size)
+        parts.judge(at, onset if onset < at else None)
+    assert (whole.left, whole.expired_tokens) == (parts.left, parts.expired_tokens)
+    assert whole.end(count) == parts.end(count)

@@ -1,26 +1,31 @@
 import asyncio
-import math
-from collections.abc import Callable
+import random
+from collections.abc import Iterable
 from contextlib import aclosing
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from deployments.engine.segment_writer import SegmentWriter, _Inbox
-from deployments.engine.telemetry_client import Observe, TelemetryClient
+from deployments.engine.segment_judge import SegmentJudge
+from deployments.engine.segment_writer import SegmentWriter
+from deployments.engine.telemetry_client import TelemetryClient
 from deployments.engine.token_source import TokenSource
 from ghostrouter import config
-from ghostrouter.detect.monitor import Monitor, Reply
-from ghostrouter.replay.holdback import HoldBack
+from ghostrouter.detect.calibration import Calibration
 from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.signals.batch import SignalBatch
-from ghostrouter.types import FinishReason, Frame, Sampling, SegmentKey, SegmentRequest, Verdict
-from tests.deployments.fakes import Meter, ScriptedSteps, Shard
-from tests.make import calibration, tokens
+from ghostrouter.types import NO_VERDICTS, Frame, Limits, Sampling, SegmentKey, SegmentRequest
+from tests.deployments.fakes import Meter, ScriptedSteps
+from tests.make import calibration
 from tests.shipped import MODELS
 
 TOKENIZER = ChatTokenizer(str(MODELS / "ghost-small"))
 CALIBRATION = calibration(warm_risk=0.5, handoff_risk=0.6)
-LETTERS = {c: TOKENIZER.encode(c)[0] for c in "abcdefgh"}
+LETTERS = {c: TOKENIZER.encode(c)[0] for c in "abcdefgh.\n"}
+OFF, BACK = Limits(may_hand_off=True), Limits(may_hand_back=True)
+BOTH = Limits(may_hand_off=True, may_hand_back=True)
+KEY = SegmentKey("s", 0)
 
 
 def written(text: str) -> list[tuple[int, bool]]:
@@ -29,45 +34,28 @@ def written(text: str) -> list[tuple[int, bool]]:
 
 
 class Replica:
-    """A segment writer with its watcher, in this event loop."""
+    """A segment writer with its judge, in this event loop and without telemetry."""
 
     def __init__(
-        self, engine: ScriptedSteps, broken: bool = False, hold_s: float = 5.0, frames_per_s: float = 1e6
+        self,
+        engine: ScriptedSteps,
+        frames_per_s: float = 1e6,
+        hold_tokens: int = 32,
+        judged_by: Calibration | None = CALIBRATION,
     ) -> None:
         self.meter = Meter()
-        self.shard = Shard(Monitor({"m": CALIBRATION}))
-        self.engine = engine
-        self.settings = config.Telemetry(
-            flush_interval_s=0.001, frames=config.FrameLimits(hold_s=hold_s, frames_per_s=frames_per_s)
-        )
-        self.broken = broken
-        self.use(asyncio.get_running_loop().time, self.shard.observe)
+        told = config.Telemetry(frames=config.FrameLimits(frames_per_s=frames_per_s, hold_tokens=hold_tokens))
+        clock = asyncio.get_running_loop().time
+        source = TokenSource(engine, TOKENIZER.backend, 768, clock)
+        judge = SegmentJudge(TelemetryClient("m", [], told, self.meter, judged_by))
+        self.writer = SegmentWriter(source, judge, told.frames, "replica-1", clock, self.meter)
 
-    def use(self, clock: Callable[[], float], observe: Observe) -> None:
-        """Take time and verdicts from these."""
-        self.watcher = TelemetryClient("m", [observe], self.settings, self.meter)
-        self.writer = SegmentWriter(
-            TokenSource(self.engine, TOKENIZER.backend, 768, clock),
-            self.watcher,
-            self.settings.frames,
-            "replica-1",
-            clock,
-            self.meter,
-        )
-
-    async def frames(self, **changes: object) -> list[Frame]:
-        await self.shard.asked.wait()  # the screen has been fetched
-        await asyncio.sleep(0.005)
-        self.shard.broken = self.broken
-        fields: dict[str, object] = {"hand_off_at": math.nan, **changes}
-        request = SegmentRequest(SegmentKey("s", 0), "m", (1, 2), 0, Sampling(max_tokens=50), **fields)  # type: ignore[arg-type]
-        try:
-            return [f async for f in self.writer.write(request)]
-        finally:
-            self.watcher.stop()
+    async def frames(self, limits: Limits = OFF, **more: Any) -> list[Frame]:
+        request = SegmentRequest(KEY, "m", (1, 2), 0, Sampling(max_tokens=50), limits, **more)
+        return [f async for f in self.writer.write(request)]
 
 
-def text(frames: list[Frame]) -> str:
+def text(frames: Iterable[Frame]) -> str:
     return "".join(t.text for f in frames for t in f.tokens)
 
 
@@ -85,32 +73,16 @@ async def test_frames_gather_while_the_budget_is_used_up() -> None:
     assert [len(f.tokens) for f in frames] == [1, 5]
 
 
-async def test_the_token_at_which_trouble_shows_is_still_held() -> None:
-    frames = await Replica(ScriptedSteps([*written("abC"), *written("d")], endless=True)).frames()
+@pytest.mark.parametrize("rollback", ["alarm", "onset"])
+async def test_the_token_at_which_trouble_shows_is_still_held(rollback: str) -> None:
+    judged_by = CALIBRATION.model_copy(update={"rollback": rollback})
+    frames = await Replica(ScriptedSteps([*written("abC"), *written("d")], endless=True), judged_by=judged_by).frames()
     end = frames[-1].end
     assert text(frames) == "ab"
     assert end is not None
     assert end.verdict is not None
     assert (end.reason, end.verdict.onset) == ("handoff", 2)
-    assert [t.text for t in end.held][:1] == ["c"]
-
-
-async def test_what_a_late_verdict_gives_up_does_not_leave_as_well() -> None:
-    replica = Replica(ScriptedSteps(written("aB"), endless=True))
-    now_s, observe = 0.0, replica.shard.observe
-
-    async def slow(batch: SignalBatch) -> Reply:
-        nonlocal now_s
-        reply = await observe(batch)
-        if any(v.action == "handoff" for v in reply.verdicts):
-            now_s += 60  # longer than a token may be held
-        return reply
-
-    replica.use(lambda: now_s, slow)
-    frames = await replica.frames()
-    end = frames[-1].end
-    assert end is not None
-    assert (text(frames), end.reason, [t.text for t in end.held][:1]) == ("a", "handoff", ["b"])
+    assert [t.text for t in end.held] == ["c"]
 
 
 async def test_a_handoff_aborts_the_engine() -> None:
@@ -126,30 +98,23 @@ async def test_a_handoff_at_the_very_end_still_counts() -> None:
     assert frames[-1].end.reason == "handoff"
 
 
-@pytest.mark.parametrize("finish", [None, "stop"])
-def test_an_answer_that_is_all_there_is_not_handed_back(finish: FinishReason | None) -> None:
-    inbox, hold = _Inbox(), HoldBack(lambda token, index: index > 0, 10, 5.0)
-    inbox.finish = finish
-    for token in tokens("abc"):
-        hold.admit(token, 0.0)
-    request = SegmentRequest(SegmentKey("s", 0), "m", (), 0, Sampling(max_tokens=9), hand_back_below=0.5)
-    end = SegmentWriter._judge(Verdict(request.key, 1, "hand_back", 0.0, 1), request, hold, inbox)
-    assert (end is None) == (finish is not None)
-    assert len(hold.waiting) == (0 if finish else 2)
+async def test_what_comes_behind_a_verdict_is_dropped_and_counted() -> None:
+    frames = await Replica(ScriptedSteps(written("abCdef"), groups=(6,))).frames()
+    end = frames[-1].end
+    assert end is not None
+    assert (text(frames), [t.text for t in end.held], end.dropped_tokens) == ("ab", ["c"], 3)
 
 
-async def test_where_no_handoff_is_allowed_everything_leaves_in_time() -> None:
-    frames = await Replica(ScriptedSteps(written("aBcdefgh")), hold_s=0.05).frames(hand_off_at=math.inf)
+async def test_where_no_handoff_is_allowed_everything_leaves() -> None:
+    frames = await Replica(ScriptedSteps(written("aBcdefgh"))).frames(NO_VERDICTS)
     assert text(frames) == "abcdefgh"
     assert frames[-1].end is not None
     assert frames[-1].end.reason == "stop"
 
 
-async def test_without_telemetry_answers_go_on_without_handoffs() -> None:
-    replica = Replica(ScriptedSteps(written("aBcdef")), broken=True, hold_s=60)
-    frames = await asyncio.wait_for(replica.frames(), 10)
-    assert text(frames) == "abcdef"
-    assert replica.meter.sums["ghost_telemetry_failures"] > 0
+async def test_a_model_without_calibration_is_never_judged() -> None:
+    frames = await Replica(ScriptedSteps(written("aBcD")), judged_by=None).frames(BOTH)
+    assert text(frames) == "abcd"
 
 
 async def test_a_scripted_end_is_a_handoff_without_verdict() -> None:
@@ -159,28 +124,98 @@ async def test_a_scripted_end_is_a_handoff_without_verdict() -> None:
     assert (frames[-1].end.reason, frames[-1].end.verdict) == ("handoff", None)
 
 
-async def test_an_engine_s_error_comes_after_its_tokens() -> None:
+@pytest.mark.parametrize(("limits", "before"), [(NO_VERDICTS, "abc"), (OFF, "abc")])
+async def test_an_engine_s_error_comes_after_its_tokens(limits: Limits, before: str) -> None:
     replica = Replica(ScriptedSteps(written("abc"), error=RuntimeError("engine died")))
     seen: list[Frame] = []
 
     async def read() -> None:
-        async for frame in replica.writer.write(SegmentRequest(SegmentKey("s", 0), "m", (1,), 0, Sampling(50))):
+        async for frame in replica.writer.write(SegmentRequest(KEY, "m", (1,), 0, Sampling(50), limits)):
             seen.append(frame)  # noqa: PERF401  # the list must outlive the error
 
     with pytest.raises(RuntimeError, match="engine died"):
         await read()
-    assert text(seen) == "abc"
-    replica.watcher.stop()
+    assert text(seen) == before
+
+
+async def test_a_detector_that_breaks_fails_the_segment() -> None:
+    """It must not hang: the conductor goes on elsewhere."""
+    replica = Replica(ScriptedSteps(written("abc"), endless=True), judged_by=CALIBRATION)
+    monitor = replica.writer._judge._telemetry_client.monitor(KEY)
+    assert monitor is not None
+    monitor._risk = None  # type: ignore[assignment]
+    with pytest.raises(AttributeError):
+        await asyncio.wait_for(replica.frames(), 10)
 
 
 async def test_leaving_aborts_the_engine_before_the_first_token_too() -> None:
     engine = ScriptedSteps(written("a"), endless=True)
     replica = Replica(engine)
-    request = SegmentRequest(SegmentKey("s", 0), "m", (1,), 0, Sampling(max_tokens=50))
+    request = SegmentRequest(KEY, "m", (1,), 0, Sampling(max_tokens=50))
     async with aclosing(replica.writer.write(request)) as frames:
         await anext(frames)
     for _ in range(10):
         await asyncio.sleep(0)
     assert engine.aborted
     assert replica.meter.sums["ghost_running_segments"] == 1  # the gauge went to 1, then to 0
-    replica.watcher.stop()
+
+
+def told(frames: list[Frame]) -> tuple[object, ...]:
+    """All that an answer depends on: what left, how the segment ended, what is held, what a seam may give up."""
+    end = frames[-1].end
+    assert end is not None
+    verdict = end.verdict
+    return text(frames), end.reason, "".join(t.text for t in end.held), verdict and (verdict.position, verdict.onset)
+
+
+async def several(engines: list[ScriptedSteps], **kinds: Any) -> list[tuple[object, ...]]:
+    """What segments come to that one replica writes at the same time."""
+    limits = kinds.pop("limits")
+    replicas = [Replica(e, **kinds) for e in engines]
+    for replica in replicas[1:]:
+        replica.writer._judge = replicas[0].writer._judge
+    return [told(f) for f in await asyncio.gather(*(r.frames(limits) for r in replicas))]
+
+
+answers = st.text("abcAB.\n", min_size=1, max_size=40).filter(lambda t: not t.isspace())
+
+
+@settings(deadline=None)
+@given(
+    answers,
+    st.lists(st.lists(st.integers(1, 9), max_size=20), min_size=1, max_size=3),
+    st.sampled_from([OFF, BACK, BOTH, NO_VERDICTS, Limits(may_hand_off=True, hand_off_at=0.01)]),
+    st.sampled_from(["alarm", "onset"]),
+    st.sampled_from([0.6, 0.99]),
+    st.sampled_from([1, 2, 32]),
+    st.integers(),
+)
+def test_what_an_answer_becomes_hangs_on_its_tokens_alone(
+    answer: str,
+    groupings: list[list[int]],
+    limits: Limits,
+    rollback: str,
+    handoff_risk: float,
+    hold_tokens: int,
+    seed: int,
+) -> None:
+    """One token at a time, all at once, in any groups, at any pace, alone or beside others: what left, what was held,
+    where the segment ended and why are the same."""
+    judged_by = CALIBRATION.model_copy(update={"rollback": rollback, "handoff_risk": handoff_risk})
+    rng = random.Random(seed)
+
+    async def pause() -> None:
+        for _ in range(rng.randrange(4)):
+            await asyncio.sleep(0)
+
+    def engine(groups: list[int]) -> ScriptedSteps:
+        return ScriptedSteps(written(answer), groups=groups, pause=pause)
+
+    async def compare() -> None:
+        kinds: dict[str, Any] = {"limits": limits, "hold_tokens": hold_tokens, "judged_by": judged_by}
+        one_by_one = await several([engine([])], **kinds)
+        assert await several([engine([len(answer)])], **kinds) == one_by_one
+        assert await several([engine(g) for g in groupings], **kinds) == one_by_one * len(groupings)
+        assert await several([engine([])], frames_per_s=200.0, **kinds) == one_by_one
+
+    asyncio.run(compare())

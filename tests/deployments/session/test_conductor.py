@@ -106,17 +106,6 @@ async def test_and_back_again() -> None:
     assert [r for _, r, _ in run.written] == ["plan", "handoff", "hand_back"]
 
 
-async def test_the_whole_steps_that_were_written_meanwhile_stay_when_an_answer_goes_back() -> None:
-    late = tuple(t._replace(step_start=t.text == " ") for t in tokens("B. C. D"))
-
-    def back(request: SegmentRequest) -> Iterable[Frame]:
-        end = SegmentEnd("hand_back", late, Verdict(request.key, 1, "hand_back", 0.0, 0))
-        return frames(request.key, "", end)
-
-    run = Run({"small": once(hands_off("a", "X"), writes(" E.")), "large": back})
-    assert await run.text() == "aB. C. E."
-
-
 async def test_what_verdicts_may_do_is_told_to_the_engine() -> None:
     small = once(hands_off("a", ""), writes("c"))
     run = Run({"small": small, "large": hands_off("b", "", "hand_back")}, max_handoffs=2)

@@ -1,0 +1,101 @@
+"""Judges the tokens of all running segments of a replica before they may leave."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from deployments.engine.telemetry_client import TelemetryClient
+from ghostrouter.detect.detector import Floats
+from ghostrouter.detect.monitor import Judged, Monitor
+from ghostrouter.signals.batch import matrix
+from ghostrouter.types import Limits, SegmentKey, Token, Verdict
+
+
+@dataclass(slots=True, eq=False)
+class RunningSegment:
+    """One running segment. `wake` is set when tokens have been judged.
+
+    Of a model without calibration there is no `monitor`, and its tokens pass.
+    """
+
+    key: SegmentKey
+    wake: asyncio.Event
+    monitor: Monitor | None
+    judged: Judged | None
+    waiting: list[Token] = field(default_factory=list)
+    position: int = 0
+    error: Exception | None = None
+    _fresh: list[Token] = field(default_factory=list)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """Why the segment ends; None while it goes on."""
+        return self.judged.verdict if self.judged else None
+
+    @property
+    def held_from(self) -> int | None:
+        """The first token that may still be given up; None: none may."""
+        return self.monitor.held_from(self.judged) if self.monitor and self.judged else None
+
+    @property
+    def raised(self) -> bool:
+        """Whether risk is raised, so that a target may be prepared."""
+        return self.judged is not None and self.judged.trouble.onset is not None
+
+    def take(self) -> list[Token]:
+        """The tokens that were judged since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return fresh
+
+    def pass_on(self, tokens: list[Token]) -> None:
+        """These tokens have been judged."""
+        self._fresh += tokens
+        self.position += len(tokens)
+        self.wake.set()
+
+
+class SegmentJudge:
+    """One per replica and model. What one turn of the event loop brings is judged in one evaluation.
+
+    An engine's step reaches all its segments in one turn, so this is one evaluation a step, however many are running.
+    """
+
+    def __init__(self, telemetry_client: TelemetryClient) -> None:
+        self._telemetry_client = telemetry_client
+        self._dirty: list[RunningSegment] = []
+
+    def open(self, key: SegmentKey, limits: Limits, wake: asyncio.Event) -> RunningSegment:
+        """A segment that begins. It is judged by the calibration that is in force now, to its end."""
+        monitor = self._telemetry_client.monitor(key)
+        return RunningSegment(key, wake, monitor, monitor.open(key, limits) if monitor else None)
+
+    def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
+        """The next tokens of a segment; what comes behind a verdict is left waiting."""
+        if not tokens:
+            return
+        if not self._dirty:
+            asyncio.get_running_loop().call_soon(self._judge)
+        if not segment.waiting:
+            self._dirty.append(segment)
+        segment.waiting += tokens
+
+    def _judge(self) -> None:
+        segments, self._dirty = [t for t in self._dirty if t.verdict is None], []
+        tokens = [t.waiting for t in segments]
+        values = [matrix(fresh) for fresh in tokens]
+        for monitor in {id(t.monitor): t.monitor for t in segments}.values():
+            self._ask(monitor, [(t, v) for t, v in zip(segments, values, strict=True) if t.monitor is monitor])
+        for segment, fresh, signals in zip(segments, tokens, values, strict=True):
+            segment.waiting = []
+            self._telemetry_client.report(segment.key, segment.position, signals, segment.judged)
+            segment.pass_on(fresh)
+
+    @staticmethod
+    def _ask(monitor: Monitor | None, asked: Sequence[tuple[RunningSegment, Floats]]) -> None:
+        if monitor is None:
+            return
+        try:
+            monitor.judge([t.judged for t, _ in asked if t.judged], [v for _, v in asked])
+        except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
+            for segment, _ in asked:
+                segment.error = error
