@@ -25,6 +25,7 @@ from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer
+from ghostrouter.events.metrics import Metric
 from ghostrouter.policy.kv_modes import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
@@ -43,6 +44,10 @@ FAULTS = {
 PATIENCE_S = 5.0
 FIRST_TOKEN_S = 60.0
 ATTEMPTS = 2
+
+
+def no_metrics(metric: Metric, value: float, **labels: str) -> None:
+    """A sink that drops everything."""
 
 
 class InProcess:
@@ -100,14 +105,14 @@ class Lane:
         self.pool = CloudPool(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never)
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
-            Ports(EngineClient({}, engines, first_token_s, stall_s), Seams(self._models)),
+            Ports(EngineClient({}, engines, first_token_s, stall_s, no_metrics), Seams(self._models)),
             AnswerRules(
                 SwitchRules(max_handoffs=5, hand_back=True),
                 dict.fromkeys(self._models, RetryRules(ATTEMPTS)),
                 hedge_after_s=hedge_after_s,
             ),
             Experience(Switching({}), KvModes(math.inf, ())),
-            Runtime(time.monotonic, lambda *metric, **labels: None),
+            Runtime(time.monotonic, no_metrics),
         )
 
     async def ask(

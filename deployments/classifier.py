@@ -43,6 +43,9 @@ class Classifier:
         self._batched.set_max_batch_size(settings.max_batch)
         self._batched.set_batch_wait_timeout_s(settings.batch_wait_s)
 
+    async def ping(self) -> None:
+        """Answer, if the process is alive."""
+
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
         by the log: Serve would end a replica whose `reconfigure` raises. Prompts are labelled meanwhile."""

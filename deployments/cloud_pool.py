@@ -9,7 +9,7 @@ from types import MappingProxyType
 import httpx
 from ray.serve.handle import DeploymentHandle
 
-from deployments.cloud.breakers import BreakerDesk, LocalBreakers, SharedBreakers
+from deployments.cloud.breakers import Breakers, BreakerSet, SharedBreakers
 from deployments.cloud.cloud_source import CloudSource, make_client
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
@@ -57,8 +57,8 @@ class CloudPool:
         self._telemetry, self._settings, self._calibrations = telemetry, settings, calibrations
         self._emit = emit or RayMetrics()
         self._clock = clock
-        self._breakers: BreakerDesk = (
-            SharedBreakers(replay, breakers) if replay else LocalBreakers(breakers, self._emit, clock)
+        self._breakers: Breakers = (
+            SharedBreakers(replay, breakers, self._emit) if replay else BreakerSet(breakers, self._emit, clock)
         )
         tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
         providers = {_provider(m): m for m in models}

@@ -53,6 +53,9 @@ class EventStore:
         self._waiters: dict[str, asyncio.Event] = {}
         self._sweep_at_s = 0.0
 
+    async def ping(self) -> None:
+        """Answer, if the process is alive."""
+
     async def write(self, rows: Sequence[Row], told: Told = NOTHING) -> Heard:
         """Take rows; they can be read from now on and are written soon. What an ingress saw of its models comes along,
         what the others saw goes back."""

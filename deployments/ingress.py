@@ -14,7 +14,9 @@ from deployments.engine.engine_client import EngineClient
 from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
+from deployments.quotas import limits
 from deployments.ray_metrics import RayMetrics
+from deployments.rpc import DeploymentClient
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
 from deployments.session.jobs import JobRules, Jobs
@@ -37,6 +39,8 @@ from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import Prompt
+
+_BREAKERS_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +66,17 @@ class Ingress:
         config: GraphConfig,
         deployments: Deployments,
         calibrations: Mapping[str, Calibration] = MappingProxyType({}),
+        emit: metrics.Emit | None = None,
     ) -> None:
         self._config = config
         self._models = Models.load(config)
         self.headers_after_s = config.sessions.headers_after_s
-        emit: metrics.Emit = RayMetrics()
+        emit = emit or RayMetrics()
         sessions, replay = config.sessions, deployments.replay
-        self._engines = EngineClient(deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s)
-        self._quotas = QuotaClient(deployments.quotas, bool(config.budgets.limits), config.budgets.lease_s, emit)
+        self._engines = EngineClient(
+            deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s, emit
+        )
+        self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         redacted = RedactedEngines(self._engines, self._models.by_name)
         self._budgeted = BudgetedEngines(redacted, self._models.by_name, self._quotas)
         self._journal = JournalClient(replay, config.journal.patience_s)
@@ -93,7 +100,13 @@ class Ingress:
         )
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
-        self.health = Health(self._engines, replay, self.events, self.planner, self._models.cloud)
+        self.health = Health(
+            self._engines,
+            DeploymentClient(replay, _BREAKERS_TIMEOUT_S, emit),
+            self.events,
+            self.planner,
+            self._models.cloud,
+        )
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         """The HTTP application. Serve calls this when the replica starts."""

@@ -1,7 +1,6 @@
-"""The book of budgets and the limits of the keys: one process for all ingresses, so that they count together.
+"""The limits of keys and the ledger of budgets: one process counts for all ingresses.
 
-A deployment of its own, not a part of an ingress: a database may wait for its disk or its network, and the number of
-ingresses changes. Its transactions run in one thread, one after the other; the event loop goes on meanwhile.
+The ledger's transactions run in one thread, one after the other, so that a slow database does not stop the event loop.
 """
 
 import asyncio
@@ -18,14 +17,19 @@ from ghostrouter.access.limits import Admission, Turnstile
 from ghostrouter.config.access import Access, Budgets
 
 
+def limits(budgets: Budgets) -> list[Limit]:
+    """The configured limits."""
+    return [Limit(x.scope, x.name, x.window, nano(x.usd)) for x in budgets.limits]
+
+
 class Granted(NamedTuple):
-    """The answer to a reservation: granted if nothing is short."""
+    """The answer to a reservation. It is granted if nothing is short."""
 
     short: Shortage | None
 
 
 class Quotas:
-    """One replica. Its memory holds rates and running calls: after a restart they begin anew; the book does not.
+    """One replica. Rates and running calls are lost when it restarts; the ledger is in a database.
 
     Raises:
         ConfigError: the variable that should hold the database's URL is not set.
@@ -33,15 +37,23 @@ class Quotas:
 
     def __init__(self, access: Access, budgets: Budgets, clock: Callable[[], float] = time.time) -> None:
         self._turnstile = Turnstile(access.lease_s)
-        self._limits = [Limit(x.scope, x.name, x.window, nano(x.usd)) for x in budgets.limits]
+        self._limits = limits(budgets)
         self._zone = ZoneInfo(budgets.time_zone)
         self._lease_s = budgets.lease_s
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "budgets")
         self._ledger = Ledger(budgets.database) if budgets.limits else None
 
+    async def ping(self) -> None:
+        """Answer, if the process is alive."""
+
+    async def ping_ledger(self) -> None:
+        """Answer, if the ledger's database does and nothing waits for it."""
+        if self._ledger:
+            await self._in_thread(self._ledger.ping)
+
     async def enter(self, caller: Caller, call: str) -> Admission:
-        """Whether a call may go by its key's limits; it runs until it leaves."""
+        """Whether a call may go by its key's limits. It counts as running until it leaves."""
         per_minute, at_once = caller.requests_per_minute, caller.concurrent_requests
         return self._turnstile.enter(caller.name, call, per_minute, at_once, self._clock())
 
@@ -58,15 +70,15 @@ class Quotas:
         return Granted(await self._in_thread(self._ledger.reserve, id, found, amount, now_s, self._lease_s))
 
     async def renew(self, id: str, spent: int) -> None:
-        """A call is still under way."""
+        """A call is still under way and has cost `spent` so far."""
         if self._ledger:
             await self._in_thread(self._ledger.renew, id, spent, self._clock(), self._lease_s)
 
     async def settle(self, id: str, spent: int) -> None:
-        """A call is over, and has cost so much."""
+        """A call is over and has cost `spent`."""
         if self._ledger:
             await self._in_thread(self._ledger.settle, id, spent, self._clock())
 
-    async def _in_thread(self, work: Callable[..., "Shortage | int | None"], *args: object) -> "Shortage | None":
+    async def _in_thread(self, work: Callable[..., Shortage | int | None], *args: object) -> Shortage | None:
         found = await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)
         return found if isinstance(found, Shortage) else None

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from deployments.cloud.breakers import LocalBreakers
+from deployments.cloud.breakers import BreakerSet
 from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.errors import SessionExpired, SessionNotFound
@@ -28,7 +28,10 @@ class Replay:
         self._tokenizers = tokenizers.load(models)
         self._cloud = {m.name: m for m in cloud}
         self._journal = Journal(journal.keep_s, journal.max_tokens)
-        self._breakers = LocalBreakers(breakers, RayMetrics())
+        self._breakers = BreakerSet(breakers, RayMetrics())
+
+    async def ping(self) -> None:
+        """Answer, if the process is alive."""
 
     async def plan(self, request: SeamRequest) -> Seam:
         """How the answer goes on with another model."""

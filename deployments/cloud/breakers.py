@@ -1,18 +1,18 @@
-"""Whether a cloud model may be called, decided in one place for all replicas of the pool.
+"""Circuit breakers of the cloud models: whether a model may be called now.
 
-The place is the replay deployment: it is there anyway, runs once and belongs to no one session, so that a half-open
-breaker can let exactly one caller of all replicas through. A pool that cannot reach it goes by breakers of its own.
+The replay deployment has one set of breakers (`BreakerSet`) for all replicas of the cloud pool, so that a half-open
+breaker lets exactly one call through. A replica asks it with `SharedBreakers`. While the replay deployment does not
+answer, a replica uses a `BreakerSet` of its own.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.rpc import in_time
-from ghostrouter.config import Breakers
+from deployments.rpc import DeploymentClient
+from ghostrouter import config
 from ghostrouter.events import metrics
 from ghostrouter.providers.breaker import Admission, BreakerBoard, Outcome
 
@@ -20,24 +20,24 @@ _TIMEOUT_S = 0.5
 _LEVELS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
-class BreakerDesk(Protocol):
-    """Who decides."""
+class Breakers(Protocol):
+    """Decides whether a cloud model may be called."""
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go; every call that may has to be reported."""
+        """Whether a call may go. The outcome of every call that may go has to be reported."""
         ...
 
     def report(self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None) -> None:
-        """Say what became of a call, without waiting."""
+        """Report what became of a call, without waiting."""
         ...
 
 
-class LocalBreakers:
-    """Breakers in this process."""
+class BreakerSet:
+    """One breaker for each cloud model, in this process."""
 
     def __init__(
         self,
-        settings: Breakers,
+        settings: config.Breakers,
         emit: metrics.Emit = lambda *metric, **labels: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -46,11 +46,11 @@ class LocalBreakers:
         self._clock = clock
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go."""
+        """Whether a call may go. The outcome of every call that may go has to be reported."""
         return self.board.admit(model, self._clock())
 
     def report(self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None) -> None:
-        """Say what became of a call."""
+        """Report what became of a call."""
         now_s = self._clock()
         if self.board.report(model, admission, outcome, now_s, retry_after_s):
             state = self.board.standings(now_s)[model].state
@@ -59,22 +59,18 @@ class LocalBreakers:
 
 
 class SharedBreakers:
-    """The breakers of the replay deployment; while that does not answer, ones in this process."""
+    """The breakers of the replay deployment. While that is down, a set in this process decides."""
 
-    def __init__(self, replay: DeploymentHandle, settings: Breakers) -> None:
-        self._admit = replay.options(method_name="admit")
-        self._report = replay.options(method_name="report")
-        self._own = LocalBreakers(settings)
-        self._sending: set[asyncio.Task[object]] = set()
+    def __init__(self, replay: DeploymentHandle, settings: config.Breakers, emit: metrics.Emit) -> None:
+        self._replay = DeploymentClient(replay, _TIMEOUT_S, emit)
+        self._own = BreakerSet(settings)
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go."""
-        said: Admission | None = await in_time(self._admit.remote(model), _TIMEOUT_S)
-        return await self._own.admit(model) if said is None else said
+        """Whether a call may go. The outcome of every call that may go has to be reported."""
+        admission: Admission | None = await self._replay.ask_or_none("admit", model)
+        return await self._own.admit(model) if admission is None else admission
 
     def report(self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None) -> None:
-        """Say what became of a call."""
+        """Report what became of a call."""
         self._own.report(model, admission, outcome, retry_after_s)
-        sent = asyncio.ensure_future(in_time(self._report.remote(model, admission, outcome, retry_after_s), _TIMEOUT_S))
-        self._sending.add(sent)
-        sent.add_done_callback(self._sending.discard)
+        self._replay.tell("report", model, admission, outcome, retry_after_s)

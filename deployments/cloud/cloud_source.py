@@ -9,7 +9,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from deployments.cloud.breakers import BreakerDesk
+from deployments.cloud.breakers import Breakers
 from deployments.cloud.connections import Connections
 from deployments.engine.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
@@ -39,7 +39,7 @@ class CloudSource:
         self,
         model: CloudModel,
         client: httpx.AsyncClient,
-        breakers: BreakerDesk,
+        breakers: Breakers,
         silent_s: float,
         slow_s: float,
         emit: metrics.Emit,

@@ -1,4 +1,4 @@
-"""Which replica of a model writes a segment: Ray Serve's request router, with the segment's own wishes."""
+"""Ray Serve's request router for local models: it puts the replicas that a segment prefers first."""
 
 from collections.abc import Sequence
 from random import Random
@@ -11,12 +11,12 @@ from ghostrouter.types import SegmentRequest
 
 
 class AffinityRouter(RequestRouter):
-    """The replica that holds the prefix first; the one to avoid last; among the others the shorter queue of two."""
+    """The preferred replica first, the one to avoid last, and of the others the shorter queue of two."""
 
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
-        """Ranks of replicas; of each rank Serve takes the one with the shortest queue."""
+        """Ranks of replicas. Serve takes the replica with the shortest queue of the first rank that has room."""
         request = pending_request.args[0] if pending_request and pending_request.args else None
         prefer, avoid = "", ""
         if isinstance(request, SegmentRequest):
@@ -27,7 +27,7 @@ class AffinityRouter(RequestRouter):
     def update_replicas(self, replicas: Sequence[RunningReplica]) -> None:
         """Serve calls this whenever a replica comes or goes."""
         super().update_replicas(list(replicas))
-        draining.tell(self._deployment_id.name, (r.replica_id.unique_id for r in replicas))
+        draining.set_running(self._deployment_id.name, (r.replica_id.unique_id for r in replicas))
 
     def initialize_state(self, **kwargs: object) -> None:
         """Serve calls this once."""

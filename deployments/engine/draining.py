@@ -1,7 +1,10 @@
-"""Which replicas take requests, as far as this process has been told.
+"""Which replicas take requests, as far as this process knows.
 
-A module of its own, because Ray pickles the request router's module by value: a variable of that module would be
-another one for each router.
+The request router of this process (`affinity.py`) tells, whenever Serve changes the set. The engine client
+(`engine_client.py`) asks, to move answers away from a replica that is being taken down.
+
+This is a module of its own because Ray pickles the router's module by value: each router would have its own copy of a
+variable there.
 """
 
 from collections.abc import Iterable
@@ -9,12 +12,12 @@ from collections.abc import Iterable
 _RUNNING: dict[str, frozenset[str]] = {}
 
 
-def tell(deployment: str, replicas: Iterable[str]) -> None:
-    """These replicas of a deployment take requests from now on, and no others."""
+def set_running(deployment: str, replicas: Iterable[str]) -> None:
+    """Told by the request router: from now on these replicas of a deployment take requests, and no others."""
     _RUNNING[deployment] = frozenset(replicas)
 
 
-def is_leaving(deployment: str, replica: str) -> bool:
-    """Whether a replica takes no more requests, while another one does."""
+def is_draining(deployment: str, replica: str) -> bool:
+    """Asked by the engine client: whether a replica takes no more requests, while another one does."""
     running = _RUNNING.get(deployment, frozenset())
     return bool(running) and replica not in running

@@ -1,38 +1,47 @@
-"""All engines behind one door, on the ingress' side: handles in, frames or SegmentFailed out."""
+"""The ingress' client of all engines: requests in, frames or SegmentFailed out."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.engine.draining import is_leaving
-from deployments.rpc import in_time
+from deployments.engine.draining import is_draining
+from deployments.rpc import DeploymentClient
 from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed
+from ghostrouter.events import metrics
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
 _STATUS_TIMEOUT_S = 2.0
 
 
 class EngineClient:
-    """Opens segments on the deployment of their model; models without one are the cloud's."""
+    """Streams segments from the deployment of their model. Models without a deployment are in the cloud pool.
+
+    A segment without a frame for `first_token_s`, or later for `stall_s`, has failed.
+    """
 
     def __init__(
-        self, local: Mapping[str, DeploymentHandle], cloud: DeploymentHandle, first_token_s: float, stall_s: float
+        self,
+        local: Mapping[str, DeploymentHandle],
+        cloud: DeploymentHandle,
+        first_token_s: float,
+        stall_s: float,
+        emit: metrics.Emit,
     ) -> None:
-        self._handles = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
-        self._status = {name: handle.options(method_name="status") for name, handle in local.items()}
+        self._local = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
         self._cloud = cloud.options(stream=True, method_name="generate")
+        self._status = {n: DeploymentClient(h, _STATUS_TIMEOUT_S, emit, probe="status") for n, h in local.items()}
         self._first_token_s = first_token_s
         self._stall_s = stall_s
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Frames of a segment. Leaving the iteration cancels the call, which aborts the engine.
+        """Frames of a segment. Closing the iterator cancels the call, which aborts the engine's request.
 
         Raises:
             SegmentFailed: the replica died, the engine broke or nothing came in time.
             SegmentDrained: the replica is being taken down and another one is there.
         """
-        handle = self._handles.get(request.model, self._cloud)
+        handle = self._local.get(request.model, self._cloud)
         response = handle.remote(request)
         patience_s, replica = self._first_token_s, ""
         try:
@@ -43,21 +52,21 @@ class EngineClient:
                     return
                 yield frame
                 replica = replica or frame.replica
-                if frame.end is None and is_leaving(handle.deployment_name, replica):
+                if frame.end is None and is_draining(handle.deployment_name, replica):
                     raise SegmentDrained(f"{replica} is being taken down")
                 patience_s = self._stall_s
         except TimeoutError:
             raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
         except (RequestError, SegmentDrained):
             raise
-        except SegmentFailed as error:  # Ray's copy of one has the whole traceback for a message
+        except SegmentFailed as error:  # the message of Ray's copy is a whole traceback
             raise getattr(error, "cause", error) from None
-        except Exception as error:  # a dead replica, a dead engine, a broken connection: each its own type
+        except Exception as error:  # a dead replica, a dead engine, a broken connection: each has its own type
             raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
         finally:
             response.cancel()
 
     async def status(self) -> dict[str, EngineStatus | None]:
-        """What a replica of each local model says of itself; None where none answers."""
-        calls = (in_time(handle.remote(), _STATUS_TIMEOUT_S) for handle in self._status.values())
+        """What one replica of each local model says of itself; None where no replica answers."""
+        calls = (client.ask_or_none("status") for client in self._status.values())
         return dict(zip(self._status, await asyncio.gather(*calls), strict=True))

@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ray.serve.handle import DeploymentHandle
-
 from deployments.engine.engine_client import EngineClient
 from deployments.http.cached import Cached
-from deployments.rpc import in_time
+from deployments.rpc import DeploymentClient
 from deployments.session.jobs import Jobs
 from deployments.session.planner import Planner
 from deployments.store.event_client import EventClient
@@ -19,7 +17,6 @@ from ghostrouter.events.records import STATUSES, JobStatus
 from ghostrouter.types import EngineStatus
 
 _KEEP_S = 1.0
-_BREAKERS_TIMEOUT_S = 5.0
 
 
 class Health:
@@ -28,7 +25,7 @@ class Health:
     def __init__(
         self,
         engines: EngineClient,
-        replay: DeploymentHandle,
+        replay: DeploymentClient,
         events: EventClient,
         planner: Planner,
         cloud: Mapping[str, CloudModel],
@@ -76,5 +73,5 @@ class Health:
     async def _ask_breakers(self) -> dict[str, Any]:
         if not self._cloud:
             return {}
-        found: dict[str, Any] | None = await in_time(self._replay.breakers.remote(), _BREAKERS_TIMEOUT_S)
+        found: dict[str, Any] | None = await self._replay.ask_or_none("breakers")
         return {name: {"provider": self._cloud[name].provider, **state} for name, state in (found or {}).items()}

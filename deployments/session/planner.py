@@ -10,7 +10,7 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.rpc import in_time
+from deployments.rpc import DeploymentClient
 from deployments.session.budgeted_engines import BudgetedEngines, Ticket
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
@@ -51,7 +51,7 @@ class Planner:
         self._models = models
         self._decider = Decider(config, models)
         self._refused_change = ""
-        self._classifier = classifier
+        self._classifier = DeploymentClient(classifier, config.classify.timeout_s, emit)
         self._engines = engines
         self._journal = journal
         self._emit = emit
@@ -159,8 +159,10 @@ class Planner:
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
         about = seen(call)
-        asked = self._classifier.read.remote(words(call), about["image"], about["tools"])
-        found: tuple[Label, dict[str, float]] | None = await in_time(asked, decider.config.classify.timeout_s)
+        timeout_s = decider.config.classify.timeout_s
+        found: tuple[Label, dict[str, float]] | None = await self._classifier.ask_or_none(
+            "read", words(call), about["image"], about["tools"], timeout_s=timeout_s
+        )
         return found or (ruled or UNLABELLED, {})
 
     async def _within_budget(

@@ -9,7 +9,7 @@ from deployments.session.conductor import Conductor
 from deployments.session.planner import Planner
 from deployments.session.redacted_engines import RedactedEngines
 from deployments.session.session_handle import SessionHandle
-from deployments.store.event_client import EventClient
+from deployments.store.event_client import EventClient, Posted
 from ghostrouter.api import errors
 from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
@@ -85,12 +85,14 @@ class SessionRunner:
             outcome, error = "failed", errors.message(failure)
             raise
         finally:
-            self._record(session_handle, outcome, error, began_s, moved)
+            posted = self._record(session_handle, outcome, error, began_s, moved)
         if log:
             await log.ended()
-        await self._events.settled()
+        await self._events.settled(posted)
 
-    def _record(self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool) -> None:
+    def _record(
+        self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool
+    ) -> Posted | None:
         """Tell metrics, planner, journal and event store how a session has ended."""
         session, now_s = session_handle.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
@@ -103,5 +105,6 @@ class SessionRunner:
         record = trace.trace(session, outcome, now_s)
         if session_handle.log:
             session_handle.log.end(outcome, record, error)
-        if not moved:  # the ingress that has taken over records it
-            self._events.post(Event.trace(session_handle.opening.owner, time.time(), record))
+        if moved:  # the ingress that has taken over records it
+            return None
+        return self._events.post(Event.trace(session_handle.opening.owner, time.time(), record))

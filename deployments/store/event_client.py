@@ -1,86 +1,90 @@
-"""The ingress' side of the event store: rows go to it in batches, questions are answered or refused in words."""
+"""The ingress' client of the event store: rows go to it in batches, questions are answered or refused in words."""
 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
 from typing import Any
 
-from ray.serve.handle import DeploymentHandle, DeploymentResponse
+from ray.serve.handle import DeploymentHandle
 
-from deployments.rpc import Unanswered, answer, in_time
+from deployments.rpc import DeploymentClient, Unanswered
 from ghostrouter.errors import JobNotFound, StoreFailed, TraceNotFound
 from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
 from ghostrouter.policy.sightings import NOTHING, Heard, Watch
 
 _TIMEOUT_S = 5.0
-_RETRY_S = 1.0
-# While the store's replica is being replaced; it comes back within seconds.
-_KEPT = 10_000
+# Rows that wait while the store's replica is being replaced; it comes back within seconds.
+_MAX_WAITING = 10_000
+Posted = asyncio.Future[None]
 
 
 class EventClient:
-    """Nothing here is waited for longer than a few seconds, and nothing at all while an answer is written. With each
-    batch the ingress tells what its `watch` saw, and hears what others did.
+    """Posts rows and asks for them. No answer ever waits for a row longer than `patience_s`.
 
-    Methods that ask raise StoreFailed when the store cannot tell.
+    With each batch of rows the ingress tells what its `watch` saw, and hears what the other ingresses did. Methods that
+    ask raise StoreFailed if the store cannot tell.
     """
 
     def __init__(
         self, store: DeploymentHandle, patience_s: float, emit: metrics.Emit, watch: Watch | None = None
     ) -> None:
-        self._store = store
-        self._write, self._find, self._open_job, self._end_job = (
-            store.options(method_name=name) for name in ("write", "find", "open_job", "end_job")
-        )
+        self._store = DeploymentClient(store, _TIMEOUT_S, emit)
         self._patience_s = patience_s
         self._emit = emit
         self._watch = watch
-        self._waiting: deque[Row] = deque()
+        self._waiting: deque[tuple[Row, Posted]] = deque()
         self._flushing: asyncio.Task[None] | None = None
-        self._down = False
+        self._is_behind = False  # a row was not written within `patience_s`, and none has been written since
 
-    def post(self, row: Row) -> None:
-        """Write a row, some time soon."""
-        if len(self._waiting) == _KEPT:
-            self._waiting.popleft()
+    def post(self, row: Row) -> Posted:
+        """Write a row soon. The future is done when the row can be read, or has been given up."""
+        if len(self._waiting) == _MAX_WAITING:
+            self._waiting.popleft()[1].set_result(None)
             self._emit(metrics.EVENTS_LOST, 1)
-        self._waiting.append(row)
+        posted: Posted = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, posted))
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
+        return posted
 
-    async def settled(self) -> None:
-        """Wait until what was posted can be read, but no longer than a token may wait."""
-        if self._flushing and not self._flushing.done() and not self._down:
-            await asyncio.wait([self._flushing], timeout=self._patience_s)
+    async def settled(self, posted: Posted | None = None) -> None:
+        """Wait at most `patience_s` until a row can be read; without one, until all can that are posted by now.
+
+        Rows that are posted later are not waited for. While the store is behind, nothing is waited for.
+        """
+        newest = posted or (self._waiting[-1][1] if self._waiting else None)
+        if newest is None or newest.done() or self._is_behind or self._store.is_down:
+            return
+        done, _ = await asyncio.wait([newest], timeout=self._patience_s)
+        self._is_behind = not done
 
     async def trace(self, session: str, owner: str) -> dict[str, Any]:
         """The trace of a caller's session. Raises TraceNotFound."""
-        found: dict[str, Any] | None = await self._answer(self._store.trace.remote(session, owner))
+        found: dict[str, Any] | None = await self._ask("trace", session, owner)
         if found is None:
             raise TraceNotFound(f"No trace of `{session}` is kept.")
         return found
 
     async def traces(self, owner: str, limit: int) -> list[Event]:
         """A caller's newest traces, newest first."""
-        found: list[Event] = await self._answer(self._store.traces.remote(owner, limit))
+        found: list[Event] = await self._ask("traces", owner, limit)
         return found
 
     async def find(self, owner: str, call_id: str) -> Job | None:
         """The newest job for a caller's call."""
-        found: Job | None = await self._answer(self._find.remote(owner, call_id))
+        found: Job | None = await self._ask("find", owner, call_id)
         return found
 
     async def open_job(self, job: Job) -> Job:
-        """The job for a call: the one there is already, or this one."""
-        found: Job = await self._answer(self._open_job.remote(job))
+        """The job for a call: the one that exists already, else this one."""
+        found: Job = await self._ask("open_job", job)
         return found
 
     async def end_job(self, job: Job, status: JobStatus, result: dict[str, Any]) -> Job:
-        """Write down how a job ended; where that is known already, that counts. The store is told until it hears."""
+        """Store how a job ended. If that is stored already, it counts. If the store is down, it is told later."""
         try:
-            found: Job = await self._answer(self._end_job.remote(job, status, result))
+            found: Job = await self._ask("end_job", job, status, result)
         except StoreFailed:
             found = job.ended(status, result, job.expires_s)
             self.post(found)
@@ -88,51 +92,53 @@ class EventClient:
 
     async def job(self, job_id: str, owner: str) -> Job:
         """A job of a caller. Raises JobNotFound."""
-        return _there(await self._answer(self._store.job.remote(job_id, owner)), job_id)
+        return _existing(await self._ask("job", job_id, owner), job_id)
 
     async def wait(self, job_id: str, owner: str, timeout_s: float) -> Job:
-        """A job of a caller, as soon as it is over, or as it is after `timeout_s`. Raises JobNotFound."""
-        waited = self._store.wait.remote(job_id, owner, timeout_s)
-        return _there(await self._answer(waited, timeout_s + _TIMEOUT_S), job_id)
+        """A job of a caller as soon as it is over, or as it is after `timeout_s`. Raises JobNotFound."""
+        found = await self._ask("wait", job_id, owner, timeout_s, answer_within_s=timeout_s + _TIMEOUT_S)
+        return _existing(found, job_id)
 
     async def jobs(self, owner: str, status: JobStatus | None, limit: int) -> list[Job]:
         """A caller's jobs, newest first."""
-        found: list[Job] = await self._answer(self._store.jobs.remote(owner, status, limit))
+        found: list[Job] = await self._ask("jobs", owner, status, limit)
         return found
 
     async def counts(self) -> dict[JobStatus, int]:
         """How many jobs of all callers there are, by status."""
-        found: dict[JobStatus, int] = await self._answer(self._store.counts.remote())
+        found: dict[JobStatus, int] = await self._ask("counts")
         return found
 
-    async def _answer(self, asked: DeploymentResponse, timeout_s: float = _TIMEOUT_S) -> Any:
+    async def _ask(self, method: str, *args: Any, answer_within_s: float | None = None) -> Any:
         try:
-            told = await answer(asked, timeout_s)
+            found = await self._store.ask(method, *args, timeout_s=answer_within_s)
         except Unanswered:
             raise StoreFailed("The event store does not answer.") from None
-        if isinstance(told, StoreFailed):
-            raise told
-        return told
+        if isinstance(found, StoreFailed):
+            raise found
+        return found
 
     async def _flush(self) -> None:
+        """Write batches until nothing waits. A batch that gets no answer is sent again, with what came meanwhile."""
         while self._waiting:
-            batch: Sequence[Row] = list(self._waiting)
-            told = self._watch.tell() if self._watch else NOTHING
-            heard: Heard | None = await in_time(self._write.remote(batch, told), _TIMEOUT_S)
-            if heard is None:
-                self._down = True
-                await asyncio.sleep(_RETRY_S)
-                continue
-            self._down = False
-            if self._watch:
+            batch: list[tuple[Row, Posted]] = []
+
+            def arguments(batch: list[tuple[Row, Posted]] = batch) -> tuple[Any, ...]:
+                batch[:] = self._waiting
+                return [row for row, _ in batch], self._watch.tell() if self._watch else NOTHING
+
+            heard: Heard | None = await self._store.ask_until_heard("write", arguments)
+            self._is_behind = False
+            if self._watch and heard:
                 self._watch.hear(heard, time.monotonic())
-            # Rows may have been given up at this end meanwhile; those of the batch are gone whichever way.
-            sent = {id(row) for row in batch}
-            while self._waiting and id(self._waiting[0]) in sent:
+            for _, posted in batch:
+                if not posted.done():  # else it has been given up meanwhile
+                    posted.set_result(None)
+            while self._waiting and self._waiting[0][1].done():
                 self._waiting.popleft()
 
 
-def _there(job: Job | None, job_id: str) -> Job:
+def _existing(job: Job | None, job_id: str) -> Job:
     if job is None:
         raise JobNotFound(f"Job not found: {job_id}")
     return job

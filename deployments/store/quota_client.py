@@ -1,43 +1,47 @@
 """An ingress' client of the `Quotas` deployment."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
 from deployments.quotas import Granted
-from deployments.rpc import Unanswered, answer, in_time
-from ghostrouter.access.budget import Scope, Shortage, usd
+from deployments.rpc import DeploymentClient
+from ghostrouter.access.budget import Limit, Scope, Shortage, is_limited, usd
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown
 from ghostrouter.events import metrics
 
 _TIMEOUT_S = 5.0
-# While the replica of `Quotas` is being replaced; it comes back within seconds.
-_RETRY_S = 1.0
 _TRIES = 30
 
 
 class QuotaClient:
-    """Asks `Quotas`. While it does not answer, calls are let in, but nothing is begun that costs money."""
+    """Asks `Quotas`. While it is down, calls are let in, but nothing that costs money is started.
 
-    def __init__(self, quotas: DeploymentHandle | None, has_budgets: bool, lease_s: float, emit: metrics.Emit) -> None:
-        self._quotas: Any = quotas
-        self.has_budgets = has_budgets and quotas is not None
+    The limits of keys and the ledger are watched apart: a database that hangs does not take the limits along.
+    `limits` are those of the budgets. `quotas` is None where there are neither keys nor budgets.
+    """
+
+    def __init__(
+        self, quotas: DeploymentHandle | None, limits: Sequence[Limit], lease_s: float, emit: metrics.Emit
+    ) -> None:
+        self._limits = limits
         self.lease_s = lease_s
         self._emit = emit
-        self._sent: set[asyncio.Task[Any]] = set()
+        self._keys = DeploymentClient(quotas, _TIMEOUT_S, emit) if quotas else None
+        ledger = DeploymentClient(quotas, _TIMEOUT_S, emit, "ping_ledger", "Quotas.ledger") if quotas else None
+        self._ledger = ledger if limits else None
 
     async def enter(self, caller: Caller, call: str) -> Admission:
-        """Whether a call may go by its key's limits."""
-        if self._quotas is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
+        """Whether a call may go by its key's limits. A key without limits needs no question."""
+        if self._keys is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
             return Admission("")
         try:
-            found: Admission | None = await in_time(self._quotas.enter.remote(caller, call), _TIMEOUT_S)
-        except asyncio.CancelledError:  # who has left at the door does not run
+            found: Admission | None = await self._keys.ask_or_none("enter", caller, call)
+        except asyncio.CancelledError:  # the client has left before it was let in
             self.leave(caller, call)
             raise
         if found and found.refused:
@@ -45,60 +49,50 @@ class QuotaClient:
         return found or Admission("")
 
     def leave(self, caller: Caller, call: str) -> None:
-        """A call is over; not waited for."""
-        if self._quotas is not None:
-            self._send(self._quotas.leave.remote(caller, call))
+        """A call is over. Not waited for."""
+        if self._keys and caller.concurrent_requests is not None:
+            self._keys.tell("leave", caller, call)
 
     async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> bool:
-        """Set a call's worst case aside. Returns whether that was needed; then the reservation has to be settled.
+        """Set a call's worst case aside. Returns False if no budget limits it; else it has to be settled.
 
         Raises:
             BudgetExceeded: some budget has no room for it.
             BudgetUnknown: `Quotas` does not answer.
         """
-        if not self.has_budgets or amount == 0:
+        if self._ledger is None or amount == 0 or not is_limited(self._limits, names):
             return False
         try:
-            found: Granted | None = await in_time(self._quotas.reserve.remote(id, names, amount), _TIMEOUT_S)
-        except asyncio.CancelledError:  # whoever asked has left; it may have been granted
+            found: Granted | None = await self._ledger.ask_or_none("reserve", id, names, amount)
+        except asyncio.CancelledError:  # the client has left; the amount may be set aside already
             self.settle(id, 0)
             raise
         if found is None:
             self.settle(id, 0)
-            raise BudgetUnknown("The budgets cannot be read at the moment; nothing that costs money is begun.")
+            raise BudgetUnknown("The budgets cannot be read at the moment. Nothing that costs money is started.")
         if found.short:
             self._emit(metrics.REFUSALS, 1, reason="budget")
             raise exceeded(found.short)
         return True
 
     def renew(self, id: str, spent: int) -> None:
-        """A call is still under way; not waited for."""
-        if self.has_budgets:
-            self._send(self._quotas.renew.remote(id, spent))
+        """A call is still under way. Not waited for."""
+        if self._ledger:
+            self._ledger.tell("renew", id, spent)
 
     def settle(self, id: str, spent: int) -> None:
-        """A call is over; not waited for. `Quotas` is told until it hears; what it never does is settled when the
-        lease is over, by what was last told of it."""
-        if self.has_budgets:
-            self._keep(self._settled(id, spent))
+        """A call is over. Not waited for, but repeated until it is heard.
 
-    async def _settled(self, id: str, spent: int) -> None:
-        for _ in range(_TRIES):
-            try:
-                await answer(self._quotas.settle.remote(id, spent), _TIMEOUT_S)
-            except Unanswered:
-                self.renew(id, spent)  # should it come first, the lease holds, and what was spent is known
-                await asyncio.sleep(_RETRY_S)
-            else:
-                return
+        A reservation that is never settled expires with its lease; then what `renew` last told is what it has cost.
+        """
+        if self._ledger:
+            self._ledger.tell_until_heard("settle", id, spent, tries=_TRIES)
 
-    def _send(self, response: Any) -> None:
-        self._keep(in_time(response, _TIMEOUT_S))
-
-    def _keep(self, work: Coroutine[Any, Any, Any]) -> None:
-        task = asyncio.ensure_future(work)
-        self._sent.add(task)
-        task.add_done_callback(self._sent.discard)
+    async def told(self) -> None:
+        """Wait until everything that was told has been heard, or given up."""
+        for client in (self._keys, self._ledger):
+            if client:
+                await client.told()
 
 
 def exceeded(short: Shortage) -> BudgetExceeded:
@@ -124,7 +118,7 @@ def exceeded(short: Shortage) -> BudgetExceeded:
 
 
 def _split(short: Shortage) -> tuple[str, str, str]:
-    """A model's name may have slashes in it."""
+    """Scope, name and window of an account. A model's name may have slashes in it."""
     scope, _, rest = short.line.account.partition("/")
     name, window, _ = rest.rsplit("/", 2)
     return scope, name, window

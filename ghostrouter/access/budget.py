@@ -72,15 +72,25 @@ def window(kind: Window, now_s: float, zone: ZoneInfo) -> tuple[str, float]:
     return first.date().isoformat(), after.timestamp()
 
 
+def is_limited(limits: Sequence[Limit], names: Mapping[Scope, str]) -> bool:
+    """Whether any limit applies to a call of these names."""
+    return any(_applies(limit, names) for limit in limits)
+
+
 def lines(limits: Sequence[Limit], names: Mapping[Scope, str], now_s: float, zone: ZoneInfo) -> tuple[Line, ...]:
     """What a call of this key and team to this model and provider has to stay within."""
     found = []
     for limit in limits:
-        name = names.get(limit.scope, "")
-        if name and limit.name in ("*", name):
+        if _applies(limit, names):
+            name = names[limit.scope]
             first, ends_s = window(limit.window, now_s, zone)
             found.append(Line(f"{limit.scope}/{name}/{limit.window}/{first}", limit.nano, ends_s))
     return tuple(sorted(found, key=lambda line: line.account))
+
+
+def _applies(limit: Limit, names: Mapping[Scope, str]) -> bool:
+    name = names.get(limit.scope, "")
+    return bool(name) and limit.name in ("*", name)
 
 
 def shortage(lines: Sequence[Line], states: Mapping[str, State], needed: int) -> Shortage | None:

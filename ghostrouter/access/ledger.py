@@ -107,6 +107,11 @@ class Ledger:
         with self._writing(now_s, []):
             pass
 
+    def ping(self) -> None:
+        """Raise if the database does not answer."""
+        with self._engine.connect() as connection:
+            connection.execute(select(1))
+
     def states(self) -> dict[str, State]:
         """All accounts, for people and tests."""
         with self._engine.connect() as connection:

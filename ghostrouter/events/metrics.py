@@ -91,6 +91,15 @@ CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuratio
 PROMOTION = Metric(
     "ghost_promotion_rows", "gauge", "Rows of its tier table, or models of its route, that a task is up.", ("task",)
 )
+CALLEE_UP = Metric(
+    "ghost_callee_up",
+    "gauge",
+    "0 while a deployment that answers do not depend on is down, as its caller sees it; 1 when it is up again.",
+    ("callee",),
+)
+CALLS_SKIPPED = Metric(
+    "ghost_calls_skipped", "counter", "Calls of a deployment that were not made because it is down.", ("callee",)
+)
 REFUSALS = Metric("ghost_refusals", "counter", "Calls refused at the door or by a budget.", ("reason",))
 
 ALL = tuple(m for m in list(globals().values()) if isinstance(m, Metric))

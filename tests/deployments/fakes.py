@@ -179,5 +179,12 @@ class StreamedResponse:
         self.closing = asyncio.ensure_future(self._items.aclose())
 
 
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Let others run until that holds; at most ten seconds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+            await asyncio.sleep(0.001)
+
+
 def _sent(value: Any) -> Any:
     return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own

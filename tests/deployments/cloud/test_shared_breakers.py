@@ -67,9 +67,8 @@ async def ask(one: CloudPool) -> str:
     try:
         return "".join([t.text async for frame in one.generate(request("far", PROMPT)) for t in frame.tokens])
     finally:
-        desk: Any = one._breakers
-        while desk._sending:
-            await asyncio.gather(*desk._sending)
+        breakers: Any = one._breakers
+        await breakers._replay.told()
 
 
 async def test_what_one_has_found_out_holds_for_all(upstream: Upstream, pools: list[CloudPool]) -> None:

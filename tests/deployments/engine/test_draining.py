@@ -3,14 +3,14 @@ from ray.serve.config import RequestRouterConfig
 from deployments.engine import draining
 
 
-def test_a_replica_leaves_when_others_take_requests() -> None:
-    draining.tell("model", ["a", "b"])
-    assert not draining.is_leaving("model", "a")
-    draining.tell("model", ["b"])
-    assert draining.is_leaving("model", "a")
-    draining.tell("model", [])
-    assert not draining.is_leaving("model", "a"), "there is nobody to go to"
-    assert not draining.is_leaving("another", "a")
+def test_a_replica_drains_when_others_take_requests() -> None:
+    draining.set_running("model", ["a", "b"])
+    assert not draining.is_draining("model", "a")
+    draining.set_running("model", ["b"])
+    assert draining.is_draining("model", "a")
+    draining.set_running("model", [])
+    assert not draining.is_draining("model", "a"), "there is nobody to go to"
+    assert not draining.is_draining("another", "a")
 
 
 def test_serves_copy_of_the_router_tells_the_same_place() -> None:

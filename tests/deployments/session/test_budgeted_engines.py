@@ -14,10 +14,9 @@ from deployments.quotas import Quotas
 from deployments.replay import Replay
 from ghostrouter.access.keys import digest
 from ghostrouter.config import GraphConfig
-from ghostrouter.events.metrics import Metric
 from ghostrouter.money import Usage
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token
-from tests.deployments.fakes import Handle
+from tests.deployments.fakes import Handle, Meter
 from tests.deployments.in_process import Answer, Service
 from tests.make import tokens
 from tests.shipped import MODELS
@@ -42,10 +41,6 @@ class Cloud:
         ]
         end = SegmentEnd("stop", usage=Usage(100, 50))
         yield Frame(request.key, 0, tuple(pieces), end, "cloud")
-
-
-class Silent:
-    def __call__(self, metric: Metric, value: float, **labels: str) -> None: ...
 
 
 class BudgetedService(Service):
@@ -78,14 +73,14 @@ class BudgetedService(Service):
         nobody: Any = Handle(None)
         quotas: Any = Handle(self.quotas)
         engines, cloud = {"small": Handle(self.writer)}, Handle(self.cloud)
-        self.ingress = Ingress(config, Deployments(engines, cloud, nobody, Handle(replay), Handle(events), quotas))
-        self.ingress._quotas._emit = Silent()  # Ray's metrics want a cluster
+        self.meter = Meter()
+        deployments = Deployments(engines, cloud, nobody, Handle(replay), Handle(events), quotas)
+        self.ingress = Ingress(config, deployments, emit=self.meter)
         self.app = self.ingress.http_app()
 
     async def settled(self) -> None:
         """Wait until what was sent to `Quotas` has arrived."""
-        while self.ingress._quotas._sent:
-            await asyncio.gather(*self.ingress._quotas._sent)
+        await self.ingress._quotas.told()
 
 
 def ask(text: str = "Who?", model: str = "far", **fields: Any) -> dict[str, Any]:

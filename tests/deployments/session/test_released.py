@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from deployments.store import quota_client
+from deployments import rpc
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
@@ -69,8 +69,8 @@ class Waiting:
 async def test_a_client_that_leaves_before_its_job_is_written_down(tmp_path: Path) -> None:
     service = BudgetedService(tmp_path, budgets=BUDGETS)
     events: Any = service.ingress.events
-    waiting = Waiting(events._store._target, "open_job")
-    events._open_job = Handle(waiting).options(method_name="open_job")
+    waiting = Waiting(service.events_now, "open_job")
+    events._store._handle = Handle(waiting)
     calling = asyncio.create_task(service.post("/call", call("Who?")))
     await waiting.reached.wait()
     calling.cancel()
@@ -176,7 +176,7 @@ async def test_who_comes_back_while_the_first_stream_still_ends_keeps_redaction_
 async def test_a_guard_that_is_being_replaced_hears_what_was_spent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quota_client, "_RETRY_S", 0.0)
+    monkeypatch.setattr(rpc, "_RETRY_EVERY_S", 0.0)
     service = BudgetedService(tmp_path, budgets=BUDGETS)
     quotas: Any = service.quotas
     settle, left = quotas.settle, 3
