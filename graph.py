@@ -46,15 +46,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         _deploy(Telemetry, f"Telemetry{shard or ''}", options=_FOLLOWED, calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
-    replay = _deploy(
-        Replay,
-        "Replay",
-        options={"max_ongoing_requests": 1000},
-        models=config.models,
-        cloud=config.cloud,
-        journal=config.journal,
-        breakers=config.breakers,
-    )
+    replay = [_replay(config, shard) for shard in range(config.journal.shards)]
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
@@ -62,7 +54,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         config=config,
         deployments=Deployments(
             engines={m.name: _engine(m, telemetry, calibrations.get(m.name), config) for m in config.models},
-            cloud=_cloud_pool(config, telemetry, calibrations, replay),
+            cloud=_cloud_pool(config, telemetry, calibrations, replay[0]),
             classifier=_deploy(Classifier, "Classifier", config=config),
             replay=replay,
             events=_event_store(config),
@@ -94,6 +86,18 @@ def _cloud_pool(
         settings=config.telemetry,
         calibrations=calibrations,
         replay=replay,
+    )
+
+
+def _replay(config: GraphConfig, shard: int) -> serve.Application:
+    return _deploy(
+        Replay,
+        f"Replay{shard or ''}",
+        # Those who wait for growths take a request each.
+        options={"max_ongoing_requests": 100_000},
+        journal=config.journal,
+        breakers=config.breakers,
+        shard=shard,
     )
 
 

@@ -1,7 +1,7 @@
 """Where requests come in and tokens stream out."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -24,14 +24,17 @@ from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
 from deployments.session.ports import Ports
 from deployments.session.redacted_engines import RedactedEngines
-from deployments.session.seam_client import SeamClient
+from deployments.session.seam_planner import SeamPlanner
 from deployments.session.session_runner import SessionRunner
 from deployments.session.settings import AnswerRules, Experience, Runtime
 from deployments.store.event_client import EventClient
 from deployments.store.journal_client import JournalClient
 from deployments.store.quota_client import QuotaClient
+from deployments.store.session_store import SessionStore
+from deployments.store.shard_store import ShardStore
+from deployments.store.valkey_store import ValkeyStore
 from ghostrouter.access.keys import Door
-from ghostrouter.config import CloudModel, GraphConfig, LocalModel
+from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
 from ghostrouter.policy.kv_modes import KvModes
@@ -47,13 +50,14 @@ _BREAKERS_TIMEOUT_S = 5.0
 class Deployments:
     """The deployments that the ingress calls. `engines` are those of the local models, by model.
 
-    `quotas` is None where there are neither keys nor budgets.
+    `replay` are the shards of the session store; the first one has the breakers. `quotas` is None where there are
+    neither keys nor budgets.
     """
 
     engines: Mapping[str, DeploymentHandle]
     cloud: DeploymentHandle
     classifier: DeploymentHandle
-    replay: DeploymentHandle
+    replay: Sequence[DeploymentHandle]
     events: DeploymentHandle
     quotas: DeploymentHandle | None = None
 
@@ -72,18 +76,19 @@ class Ingress:
         self._models = Models.load(config)
         self.headers_after_s = config.sessions.headers_after_s
         emit = emit or RayMetrics()
-        sessions, replay = config.sessions, deployments.replay
+        sessions, journal = config.sessions, config.journal
         self._engines = EngineClient(
             deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s, emit
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         redacted = RedactedEngines(self._engines, self._models.by_name)
         self._budgeted = BudgetedEngines(redacted, self._models.by_name, self._quotas)
-        self._journal = JournalClient(replay, config.journal.patience_s)
+        shards = _shards(journal, deployments.replay)
+        self._journal = JournalClient(shards, journal.patience_s, journal.lease_s, emit)
         self.planner = Planner(config, self._models, deployments.classifier, self._budgeted, self._journal, emit)
         self.events = EventClient(deployments.events, config.journal.patience_s, emit, self.planner.watch)
         conductor = Conductor(
-            Ports(self._budgeted, SeamClient(replay, self._models.tokenizers, self._models.cloud)),
+            Ports(self._budgeted, SeamPlanner(self._models.tokenizers, self._models.cloud)),
             AnswerRules.configured(config),
             Experience(
                 Switching(
@@ -95,14 +100,12 @@ class Ingress:
             Runtime(time.monotonic, emit),
         )
         self.runner = SessionRunner(conductor, self._budgeted, redacted, self.planner, self.events, emit)
-        self.kept_sessions = KeptSessions(
-            replay, self._journal, self._first_prompt, self.runner.run, config.journal.adopt_s
-        )
+        self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
         self.health = Health(
             self._engines,
-            DeploymentClient(replay, _BREAKERS_TIMEOUT_S, emit),
+            DeploymentClient(deployments.replay[0], _BREAKERS_TIMEOUT_S, emit),
             self.events,
             self.planner,
             self._models.cloud,
@@ -125,6 +128,13 @@ class Ingress:
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """The first prompt for a model. A session that is resumed before its first token needs it again."""
         return self._models.first_prompts(ask, [model])[model].prompt
+
+
+def _shards(journal: Journal, replay: Sequence[DeploymentHandle]) -> list[SessionStore]:
+    """Where sessions are kept: in a server, or in the memory of the replay deployments."""
+    if url := journal.server:
+        return [ValkeyStore(url, journal.keep_s, journal.lease_s)]
+    return [ShardStore(handle) for handle in replay]
 
 
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:

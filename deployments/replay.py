@@ -1,71 +1,66 @@
-"""The replay engine: seams, and the journal of what has been delivered."""
+"""The replay engine: a shard of the sessions that can be gone on with, and the breakers that all replicas share."""
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from deployments.cloud.breakers import BreakerSet
 from deployments.ray_metrics import RayMetrics
+from deployments.store.embedded_store import EmbeddedStore
 from ghostrouter import config
-from ghostrouter.errors import SessionExpired, SessionNotFound
+from ghostrouter.events import metrics
 from ghostrouter.providers.breaker import Admission, Outcome
-from ghostrouter.replay import tokenizers
-from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
-from ghostrouter.sessions.journal import Answer, Entry, Journal, Record, Refusal
+from ghostrouter.sessions.entries import Answer, Entry, Epoch
+from ghostrouter.sessions.memory_store import MemoryStore
+from ghostrouter.sessions.record import Kept, Refusal
+
+_REPORT_EVERY_S = 5.0
 
 
 class Replay:
-    """Computes seams, keeps the journal of running and finished sessions."""
+    """Keeps the sessions that hash to this shard.
+
+    A refusal is returned, by all that look for a session: what a deployment raises is logged as its failure.
+    """
 
     def __init__(
         self,
-        models: Sequence[config.LocalModel],
-        cloud: Sequence[config.CloudModel],
         journal: config.Journal,
         breakers: config.Breakers = config.Breakers(),  # noqa: B008 - frozen
+        shard: int = 0,
     ) -> None:
-        self._tokenizers = tokenizers.load(models)
-        self._cloud = {m.name: m for m in cloud}
-        self._journal = Journal(journal.keep_s, journal.max_tokens)
-        self._breakers = BreakerSet(breakers, RayMetrics())
+        memory = MemoryStore(journal.keep_s, journal.max_bytes // journal.shards, journal.lease_s)
+        self._store = EmbeddedStore(memory, time.monotonic)
+        self._emit = RayMetrics()
+        self._shard = str(shard)
+        self._reported_at_s = 0.0
+        self._breakers = BreakerSet(breakers, self._emit)
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""
 
-    async def plan(self, request: SeamRequest) -> Seam:
-        """How the answer goes on with another model."""
-        return plan_seam(request, self._tokenizers, self._cloud)
+    async def write(self, entries: Sequence[tuple[Any, ...]]) -> list[Answer]:
+        """Take in the fields of entries, in their order."""
+        answers = await self._store.write([Entry(e[0], Epoch(*e[1]), *e[2:]) for e in entries])
+        self._report(time.monotonic())
+        return answers
 
-    async def write(self, entries: list[Entry]) -> list[Answer]:
-        """Take entries into the journal, in their order."""
-        now_s = time.monotonic()
-        return [self._journal.write(entry, now_s) for entry in entries]
+    async def read(self, session: str, owner: str) -> Kept | Refusal:
+        """A session from its opening on."""
+        return await self._store.read(session, owner)
 
-    async def read(self, session: str, owner: str, skip: int = 0) -> Record | Refusal:
-        """What the journal has of a session, without its first `skip` growths.
+    async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
+        """A session without its first `after` growths, as soon as there is more."""
+        return await self._store.follow(session, owner, after, wait_s)
 
-        A refusal is returned, here and by `claim` and `cancel`: what a deployment raises is logged as its failure.
-        """
-        try:
-            record = self._journal.read(session, owner, time.monotonic())
-        except (SessionNotFound, SessionExpired) as refusal:
-            return refusal
-        return replace(record, growths=record.growths[skip:])
+    async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
+        """Read a session, and become its writer if nobody is."""
+        return await self._store.claim(session, owner, writer)
 
-    async def claim(self, session: str, owner: str) -> Record | Refusal:
-        """Make the caller the writer of a session."""
-        try:
-            return self._journal.claim(session, owner, time.monotonic())
-        except (SessionNotFound, SessionExpired) as refusal:
-            return refusal
-
-    async def cancel(self, session: str, owner: str) -> Record | Refusal:
+    async def cancel(self, session: str, owner: str) -> Kept | Refusal:
         """Make the writer of a session stop."""
-        try:
-            return self._journal.cancel(session, owner, time.monotonic())
-        except (SessionNotFound, SessionExpired) as refusal:
-            return refusal
+        return await self._store.cancel(session, owner)
 
     async def admit(self, model: str) -> Admission:
         """Whether a cloud model may be called now; the caller reports what becomes of the call."""
@@ -80,3 +75,8 @@ class Replay:
     async def breakers(self) -> dict[str, dict[str, Any]]:
         """How the breaker of each cloud model stands that was called."""
         return {model: asdict(s) for model, s in self._breakers.board.standings(time.monotonic()).items()}
+
+    def _report(self, now_s: float) -> None:
+        if now_s - self._reported_at_s > _REPORT_EVERY_S:
+            self._reported_at_s = now_s
+            self._emit(metrics.JOURNAL_BYTES, float(self._store.size), shard=self._shard)

@@ -11,6 +11,7 @@ GhostRouterError
 │   ├── BudgetExceeded     some budget has no room for the call; holds the numbers
 │   ├── UnknownModel
 │   ├── PromptTooLong
+│   ├── KeyReused          the idempotency key was used for another request
 │   ├── TaskUnclear        somebody is there to say what is wanted; holds the tasks to choose from
 │   └── AnswerRefused      every model that was asked refused to answer
 ├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
@@ -33,6 +34,7 @@ GhostRouterError
 ├── SessionNotFound        nobody's, or somebody else's
 ├── SessionExpired         it was kept for its time
 ├── SessionCancelled       its client wants no more of it
+├── SessionExists          the idempotency key has found it
 └── SessionMoved           another ingress writes it now
 
 All of them survive pickling: they cross processes.
@@ -154,6 +156,14 @@ class SessionExpired(GhostRouterError):
 
 class SessionCancelled(GhostRouterError):
     """The client has cancelled the session."""
+
+
+class SessionExists(GhostRouterError):
+    """There is a session of that id: the same request has come in before."""
+
+
+class KeyReused(RequestError):
+    """The caller has used the same idempotency key for another request."""
 
 
 class SessionMoved(GhostRouterError):

@@ -16,10 +16,11 @@ from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import errors, responses_object, sse
 from ghostrouter.api.responses_events import Ending, Stream
 from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.api.written import Passage
 from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved, SessionNotFound
 from ghostrouter.events import trace
-from ghostrouter.sessions.journal import Record
-from ghostrouter.sessions.session import Delta, Growth
+from ghostrouter.sessions.record import Record
+from ghostrouter.sessions.session import Growth
 
 log = logging.getLogger("ray.serve")
 
@@ -133,7 +134,7 @@ def _ending(session_handle: SessionHandle, outcome: str, error: str = "") -> End
 
 
 def _ending_of(record: Record) -> Ending:
-    return _read(record.outcome, record.trace, record.opening.prompt_tokens, record.error)
+    return _read(record.outcome, record.trace, record.opening.prompt_tokens, record.ending.error)
 
 
 def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) -> Ending:
@@ -161,9 +162,9 @@ def _of_record(record: Record) -> dict[str, Any]:
     return responses_object.response(head, "in_progress" if written else "queued", written)
 
 
-def _joined(growths: Iterable[Growth]) -> Delta:
+def _joined(growths: Iterable[Growth]) -> Passage:
     growths = list(growths)
-    return Delta("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
+    return Passage("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
 
 
 def _sse(head: responses_object.Head, event: dict[str, Any]) -> str:

@@ -19,7 +19,7 @@ from ghostrouter.policy import switch
 from ghostrouter.policy.retry import Failed, recovery
 from ghostrouter.replay.seam import Seam
 from ghostrouter.sessions.segment import Segment
-from ghostrouter.sessions.session import Delta, Session
+from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.types import Frame, KvMode, Prompt, SegmentRequest
 
 
@@ -33,7 +33,7 @@ class Conductor:
         self._runtime = runtime
         self._segment_starter = SegmentStarter(ports, rules, experience.switching, runtime)
 
-    async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Delta, None]:
+    async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Growth, None]:
         """Write the answer: yields what becomes certain, returns when the session has finished.
 
         A restored session goes on where it stood. A finished one yields nothing.
@@ -97,7 +97,7 @@ class Conductor:
 
     async def _segment(
         self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
-    ) -> AsyncGenerator[Delta, None]:
+    ) -> AsyncGenerator[Growth, None]:
         """What the frames of one segment make certain, up to the frame that carries the segment's end."""
         async with self._before_deadline(session):
             request, frames = await self._segment_starter.start(session, request, models)

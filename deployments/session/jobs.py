@@ -21,7 +21,7 @@ from ghostrouter.api.errors import CallCode
 from ghostrouter.errors import CallConflict, GhostRouterError, JobNotFound, SessionMoved, StoreFailed
 from ghostrouter.events import trace
 from ghostrouter.events.records import Job, JobStatus
-from ghostrouter.sessions.journal import Record
+from ghostrouter.sessions.record import Record
 
 log = logging.getLogger("ray.serve")
 

@@ -1,96 +1,158 @@
-"""The sessions in the journal, as an ingress sees them: to read, to follow, to go on with, to cancel."""
+"""The sessions in the store, as an ingress sees them: to read, to follow, to go on with, to cancel."""
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
-from ray.serve.handle import DeploymentHandle, DeploymentResponse
-
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
-from ghostrouter.errors import GhostRouterError
+from ghostrouter.errors import GhostRouterError, SessionNotFound
+from ghostrouter.sessions import encoding, record
 from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.sessions.journal import Record, Refusal
+from ghostrouter.sessions.entries import Opening
+from ghostrouter.sessions.record import Kept, Record, Refusal
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Prompt
 
-_FOLLOW_EVERY_S = 0.05
+# A follower asks again after so long, so that one who has gone is not waited for.
+_FOLLOW_S = 10.0
+_FIND_TIMEOUT_S = 5.0
+_TRIES, _RETRY_S = 5, 1.0
 
 log = logging.getLogger("ray.serve")
 
 
 class KeptSessions:
-    """Any ingress can take up any session: all that is known of one is in the journal.
+    """Any ingress can take up any session that nobody writes: all that is known of one is in the store.
 
-    `first_prompt` tells what a model is asked first; `run` writes an answer. One that nobody has written to for
-    `adopt_s` is taken up when it is read. Every method raises SessionNotFound or SessionExpired where the journal does
-    not have the session for its owner.
+    `first_prompt` tells what a model is asked first; `run` writes an answer. Only a lapsed lease is taken over, by one
+    claim; an answer that is merely silent is waited for. Every method raises SessionNotFound or SessionExpired where
+    the store does not have the session for its owner.
     """
 
     def __init__(
         self,
-        replay: DeploymentHandle,
         journal: JournalClient,
         first_prompt: Callable[[Ask, str], Prompt],
         run: Callable[[SessionHandle], AsyncGenerator[tuple[int, Growth], None]],
-        adopt_s: float,
     ) -> None:
-        self._read = replay.options(method_name="read")
-        self._claim = replay.options(method_name="claim")
-        self._cancel = replay.options(method_name="cancel")
         self._journal = journal
         self._first_prompt = first_prompt
         self._run = run
-        self._adopt_s = adopt_s
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def resume(self, session_id: str, owner: str) -> SessionHandle:
-        """Go on with a session from where the journal has it; whoever wrote it until now will stop."""
-        record = await _found(self._claim.remote(session_id, owner))
-        opening = record.claimed
-        prompt = self._first_prompt(opening.ask, opening.plan.models[0])
-        session_log = None if record.over else SessionLog(self._journal, opening, record.growths)
-        session = record.session(time.monotonic())
-        return SessionHandle(session, opening, prompt, session_log, tuple(record.growths), record.failure)
+        """Go on with a session from where the store has it; or follow it, as long as it is written elsewhere."""
+        store, writer = self._journal.store(session_id), secrets.token_hex(4)
+        kept = found(await store.claim(session_id, owner, writer))
+        known = await asyncio.to_thread(Record.of, kept)
+        now_s = time.monotonic()
+        handle = SessionHandle(known.session(now_s), known.opening, (), None, past=known.growths, failure=known.failure)
+        if kept.claimed:
+            await self._take_up(handle, kept)
+        elif not kept.over:
+            handle.elsewhere = self._follow_up(handle, known.reader, known.later_s(now_s))
+        return handle
 
     def start(self, handle: SessionHandle) -> None:
-        """Write an answer that nobody reads along: it goes into the journal."""
+        """Write an answer that nobody reads along: it goes into the store."""
         task = asyncio.create_task(self._finish(handle))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
-    async def read(self, session_id: str, owner: str, skip: int = 0) -> Record:
-        """What the journal has of a session, without its first `skip` growths; taken up again if nobody writes it."""
-        return discreet(await self._kept(session_id, owner, skip))
+    async def find(self, session_id: str, owner: str) -> Opening | None:
+        """How a session began; None where there is none, or nobody knows."""
+        try:
+            async with asyncio.timeout(_FIND_TIMEOUT_S):
+                kept = await self._journal.store(session_id).read(session_id, owner)
+        except Exception as error:  # noqa: BLE001 - whatever a dead deployment or server raises
+            log.warning("journal.failed error=%s", type(error).__name__)
+            return None
+        return encoding.opening(kept.opening) if isinstance(kept, Kept) else None
 
-    async def _kept(self, session_id: str, owner: str, skip: int = 0) -> Record:
-        record = await _found(self._read.remote(session_id, owner, skip))
-        left = record.outcome == "disconnected" or record.silent_s > self._adopt_s
-        if left and not record.over:
-            self.start(await self.resume(session_id, owner))
-        return record
+    async def read(self, session_id: str, owner: str) -> Record:
+        """What the store has of a session. One that nobody writes, although it is not over, is gone on with."""
+        kept = found(await self._journal.store(session_id).read(session_id, owner))
+        if kept.may_be_claimed:
+            await self._adopt(session_id, owner)
+        return discreet(await asyncio.to_thread(Record.of, kept))
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
         """A session that is written elsewhere: its growths as they come, and its record when it is over."""
-        number, answer = 0, None
+        store, reader = self._journal.store(session_id), encoding.GrowthReader()
+        kept = found(await store.read(session_id, owner))
+        opening, number = encoding.opening(kept.opening), 0
+        answer = AnswerRedactor() if opening.ask.behalf.discretion.covers_answers else None
         while True:
-            record = await self._kept(session_id, owner, number)
-            if answer is None and record.opening.ask.behalf.discretion.covers_answers:
-                answer = AnswerRedactor()
-            for growth in record.growths:
+            for growth in map(reader.read, kept.growths):
+                number += 1
                 yield answer.push(growth) if answer else growth
-            number += len(record.growths)
-            if record.over:
-                yield record
+            if kept.over:
+                yield Record(opening, kept, [], record.ending_of(kept))
                 return
-            await asyncio.sleep(_FOLLOW_EVERY_S)
+            if kept.may_be_claimed:
+                await self._adopt(session_id, owner)
+            kept = await self._next(session_id, owner, number)
 
     async def cancel(self, session_id: str, owner: str) -> Record:
         """Stop a session; one that is over stays as it is."""
-        return discreet(await _found(self._cancel.remote(session_id, owner)))
+        kept = found(await self._journal.store(session_id).cancel(session_id, owner))
+        return discreet(await asyncio.to_thread(Record.of, kept))
+
+    async def _adopt(self, session_id: str, owner: str) -> None:
+        """Write a session that nobody writes, unless somebody else has begun to."""
+        handle = await self.resume(session_id, owner)
+        if handle.log:
+            self.start(handle)
+
+    async def _take_up(self, handle: SessionHandle, kept: Kept) -> None:
+        """Become the writer of a session that was claimed."""
+        opening, past = handle.opening, handle.past
+        handle.prompt = await asyncio.to_thread(self._first_prompt, opening.ask, opening.plan.models[0])
+        handle.log = SessionLog(self._journal, opening, handle.session, kept.epoch, past)
+
+    async def _follow_up(
+        self, handle: SessionHandle, reader: encoding.GrowthReader, later_s: float
+    ) -> AsyncGenerator[tuple[int, Growth], None]:
+        """What another writer makes of a session, as long as it has the lease. Then the session is claimed.
+
+        At the end the handle has a log if the session is to be written here, and a failure if it has failed.
+        """
+        session, owner, number = handle.session, handle.opening.owner, len(handle.past)
+        while True:
+            kept = await self._next(session.id, owner, number)
+            if kept.may_be_claimed:
+                writer = secrets.token_hex(4)
+                claimed = found(await self._journal.store(session.id).claim(session.id, owner, writer))
+                kept = claimed._replace(growths=claimed.growths[number:])
+            for growth in map(reader.read, kept.growths):
+                session.absorb(growth, later_s)
+                handle.past.append(growth)
+                yield number, growth
+                number += 1
+            if kept.claimed:
+                session.take_up()
+                await self._take_up(handle, kept)
+                return
+            if kept.over:
+                ending = record.ending_of(kept)
+                session.redacted = ending.redacted
+                handle.failure = record.failure(session.id, kept.outcome, ending.error)
+                return
+
+    async def _next(self, session_id: str, owner: str, number: int) -> Kept:
+        """A session from its growth `number` on, as soon as there is one. A store that has just lost its memory gets it
+        again when the writer renews its lease."""
+        for _ in range(_TRIES):
+            kept = await self._journal.store(session_id).follow(session_id, owner, number, _FOLLOW_S)
+            if not isinstance(kept, SessionNotFound):
+                break
+            await asyncio.sleep(_RETRY_S)
+        return found(kept)
 
     async def _finish(self, handle: SessionHandle) -> None:
         try:
@@ -100,17 +162,16 @@ class KeptSessions:
             log.info("job.ended session=%s error=%s", handle.session.id, type(error).__name__)
 
 
-def discreet(record: Record) -> Record:
+def discreet(known: Record) -> Record:
     """A record from its first growth on, as it may leave."""
-    if not record.opening.ask.behalf.discretion.covers_answers:
-        return record
+    if not known.opening.ask.behalf.discretion.covers_answers:
+        return known
     answer = AnswerRedactor()
-    return replace(record, growths=[answer.push(growth) for growth in record.growths])
+    return replace(known, growths=[answer.push(growth) for growth in known.growths])
 
 
-async def _found(answer: DeploymentResponse) -> Record:
-    """The record that the journal answers with; raises the refusal that it answers with instead."""
-    found: Record | Refusal = await answer
-    if isinstance(found, GhostRouterError):
-        raise found
-    return found
+def found(answer: Kept | Refusal) -> Kept:
+    """What the store has; raises the refusal that it answers with instead."""
+    if not isinstance(answer, Kept):
+        raise answer
+    return answer

@@ -4,9 +4,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from ray.serve.handle import DeploymentHandle
 
@@ -28,11 +28,14 @@ from ghostrouter.replay import prompts
 from ghostrouter.routing import live, preview
 from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.sessions.journal import Opening
+from ghostrouter.sessions.entries import Epoch, Opening
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Plan, Sampling
 
 log = logging.getLogger("ray.serve")
+
+_T = TypeVar("_T")
+_LONG_CHARACTERS = 2_000
 
 
 class Planner:
@@ -90,12 +93,16 @@ class Planner:
         """The models of the default route."""
         return self._decider.routes["default"]
 
-    async def open(self, call: ChatCall, requester: Requester, wire: Any, kept: bool) -> SessionHandle:
+    async def open(
+        self, call: ChatCall, requester: Requester, wire: Any, kept: bool, request_hash: str = ""
+    ) -> SessionHandle:
         """Plan a session and reserve its budget. A session that is `kept` in the journal can be resumed by its owner.
 
-        `wire` holds the session's id and what its API repeats in every event.
+        `wire` holds the session's id and what its API repeats in every event. `request_hash` tells the request apart
+        from others with the same idempotency key.
 
         Raises:
+            SessionExists: the same request has come in before.
             RequestError: the call cannot be served as it is.
         """
         now_s = time.monotonic()
@@ -107,15 +114,17 @@ class Planner:
         ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=requester.behalf)
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]
-        opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire)
-        session_log = SessionLog(self._journal, opening) if kept else None
+        opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire, request_hash)
+        session = Session(wire.id, ask, chosen, now_s)
+        epoch = Epoch(0, secrets.token_hex(4))
+        session_log = SessionLog(self._journal, opening, session, epoch) if kept else None
         if session_log:
             try:
                 await session_log.open()
             except BaseException:  # the client has left
                 ticket.give_back()
                 raise
-        session, router_s = Session(wire.id, ask, chosen, now_s), time.monotonic() - now_s
+        router_s = time.monotonic() - now_s
         return SessionHandle(session, opening, first.prompt, session_log, router_s=router_s, ticket=ticket)
 
     async def preview(self, call: ChatCall, requester: Requester) -> dict[str, Any]:
@@ -144,7 +153,8 @@ class Planner:
         label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
         present = Present(self._observed, self.watch.promotions.levels, labelled_s)
-        decided = decider.decide(call, label, learned, requester.caller, present, time.monotonic)
+        # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
+        decided = await _beside(call, decider.decide, call, label, learned, requester.caller, present, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
     async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
@@ -155,7 +165,7 @@ class Planner:
         """
         if not plan.needs_task(call.model):
             return UNLABELLED, {}
-        ruled, settled = decider.by_rules(call)
+        ruled, settled = await _beside(call, decider.by_rules, call)
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
         about = seen(call)
@@ -207,3 +217,10 @@ class Planner:
             call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes,
             decided.worth,
         )  # fmt: skip
+
+
+async def _beside(call: ChatCall, function: Callable[..., _T], *args: Any) -> _T:
+    """What a function returns. For a long prompt it runs in a thread."""
+    if sum(len(m.content) for m in call.messages) < _LONG_CHARACTERS:
+        return function(*args)
+    return await asyncio.to_thread(function, *args)

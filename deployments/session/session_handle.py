@@ -1,32 +1,35 @@
 """An opened session, as the HTTP side gets it to write the answer from."""
 
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 
 from deployments.session.budgeted_engines import Ticket
 from deployments.store.journal_client import SessionLog
 from ghostrouter.errors import GhostRouterError
-from ghostrouter.sessions.journal import Opening
+from ghostrouter.sessions.entries import Opening
 from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.types import Prompt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SessionHandle:
     """A session that is to be written, or to be resumed: then `past` holds the growths that exist already.
 
     `failure` is the error that has ended the session, if one has. `log` writes to the journal; None: the journal does
     not keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the money of a new
-    session set aside.
+    session set aside. `elsewhere` are the growths of a session that another ingress writes: once they are read, the
+    handle has a `log` if the session is to be written here from then on.
     """
 
     session: Session
     opening: Opening
     prompt: Prompt
     log: SessionLog | None
-    past: tuple[Growth, ...] = ()
+    past: list[Growth] = field(default_factory=list)
     failure: GhostRouterError | None = None
     router_s: float = 0.0
     ticket: Ticket | None = None
+    elsewhere: AsyncGenerator[tuple[int, Growth], None] | None = None
 
     def release(self) -> None:
         """The session will not be run with this handle (any more). Calling it again does nothing."""

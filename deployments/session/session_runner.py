@@ -15,7 +15,7 @@ from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
 from ghostrouter.sessions.answer_redactor import AnswerRedactor
-from ghostrouter.sessions.journal import Outcome
+from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth
 
 
@@ -59,9 +59,15 @@ class SessionRunner:
 
     async def _run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
         """The same growths before redaction; the session is recorded when it is over."""
-        session, log = session_handle.session, session_handle.log
+        session = session_handle.session
         for numbered in enumerate(session_handle.past):
             yield numbered
+        if session_handle.elsewhere:
+            async with aclosing(session_handle.elsewhere) as followed:
+                async for numbered in followed:
+                    yield numbered
+        session_handle.past = []
+        log = session_handle.log
         if session_handle.failure:
             raise session_handle.failure
         if session.finish and log is None:
@@ -72,10 +78,10 @@ class SessionRunner:
         outcome: Outcome = "disconnected"
         error, moved = "", False
         try:
-            async with aclosing(self._conductor.run(session, session_handle.prompt)) as deltas:
-                async for delta in deltas:
-                    if delta.text or delta.tokens or session.finish:
-                        growth = session.growth(delta)
+            written = self._conductor.run(session, session_handle.prompt)
+            async with aclosing(log.until_stopped(written) if log else written) as growths:
+                async for growth in growths:
+                    if growth.text or growth.tokens or session.finish:
                         yield await log.grow(growth) if log else 0, growth
             outcome = "complete"
         except (SessionMoved, SessionCancelled) as stop:

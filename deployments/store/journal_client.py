@@ -1,78 +1,123 @@
-"""The ingress' side of the journal: entries go to the replay deployment in batches, one batch under way at a time."""
+"""The ingress' side of the session store: what a session writes, and its lease."""
 
 import asyncio
-import logging
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import Any
+from zlib import crc32
 
-from ray.serve.handle import DeploymentHandle
+from deployments.store.journal_lane import JournalLane
+from deployments.store.session_store import SessionStore
+from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionExists, SessionMoved
+from ghostrouter.events import metrics
+from ghostrouter.sessions import encoding
+from ghostrouter.sessions.entries import Answer, Ending, Entry, Epoch, Kind, Opening, Outcome
+from ghostrouter.sessions.session import Growth, Session
 
-from deployments.rpc import in_time
-from ghostrouter.errors import SessionCancelled, SessionMoved
-from ghostrouter.sessions.journal import Answer, Ending, Entry, Grown, Opening, Outcome
-from ghostrouter.sessions.session import Growth
-
-log = logging.getLogger("ray.serve")
-
-_WRITE_TIMEOUT_S = 5.0
+# An answer whose client has not read on for so long can be claimed: the connection may be gone without a word.
+_UNREAD_S = 20.0
 
 
 class JournalClient:
-    """Writes the entries of all sessions of an ingress.
+    """Writes the entries of all sessions of an ingress, each to its shard, and renews the leases of silent ones."""
 
-    A session waits at most `patience_s` for its entry to be written; while the journal does not answer, none waits:
-    an answer does not depend on it, only that it can be resumed does.
-    """
+    def __init__(self, shards: Sequence[SessionStore], patience_s: float, lease_s: float, emit: metrics.Emit) -> None:
+        self._shards = shards
+        self._lanes = [JournalLane(store, str(n), patience_s, emit) for n, store in enumerate(shards)]
+        self._lease_s = lease_s
+        self._logs: set[SessionLog] = set()
+        self._renewing: asyncio.Task[None] | None = None
 
-    def __init__(self, replay: DeploymentHandle, patience_s: float) -> None:
-        self._write = replay.options(method_name="write")
-        self._patience_s = patience_s
-        self._waiting: list[tuple[Entry, asyncio.Future[Answer | None]]] = []
-        self._flushing: asyncio.Task[None] | None = None
-        self._down = False
+    def lane(self, session: str) -> JournalLane:
+        """The way to the shard of a session."""
+        return self._lanes[shard_of(session, len(self._lanes))]
 
-    async def write(self, entry: Entry) -> Answer | None:
-        """What the journal says to an entry; None when it does not answer in time."""
-        return await self.wait(self.post(entry))
+    def store(self, session: str) -> SessionStore:
+        """The shard of a session, for readers."""
+        return self._shards[shard_of(session, len(self._shards))]
 
-    async def wait(self, written: "asyncio.Future[Answer | None]") -> Answer | None:
-        """What the journal says to an entry that was posted; None when it does not answer in time."""
-        if self._down:
-            return None
-        done, _ = await asyncio.wait([written], timeout=self._patience_s)
-        if not done:
-            self._down = True
-            log.warning("journal.slow patience_s=%g", self._patience_s)
-            return None
-        return written.result()
+    def add(self, log: "SessionLog") -> None:
+        """A session begins to be written."""
+        self._logs.add(log)
+        if self._renewing is None or self._renewing.done():
+            self._renewing = asyncio.create_task(self._renew())
 
-    def post(self, entry: Entry) -> "asyncio.Future[Answer | None]":
-        """Write an entry after those before it, without waiting."""
-        written: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((entry, written))
-        if self._flushing is None or self._flushing.done():
-            self._flushing = asyncio.create_task(self._flush())
-        return written
+    def remove(self, log: "SessionLog") -> None:
+        """It is not written any more."""
+        self._logs.discard(log)
 
-    async def _flush(self) -> None:
-        while self._waiting:
-            batch, self._waiting = self._waiting, []
-            entries = [entry for entry, _ in batch]
-            answers: Sequence[Answer | None] | None = await in_time(self._write.remote(entries), _WRITE_TIMEOUT_S)
-            self._down = answers is None
-            for (_, written), answer in zip(batch, answers or [None] * len(batch), strict=True):
-                written.set_result(answer)
+    async def _renew(self) -> None:
+        every_s = self._lease_s / 3
+        while self._logs:
+            await asyncio.sleep(every_s)
+            now_s = time.monotonic()
+            for log in tuple(self._logs):
+                log.renew(now_s, every_s)
+
+
+def shard_of(session: str, shards: int) -> int:
+    """The number of the shard that keeps a session."""
+    return crc32(session.encode()) % shards
 
 
 class SessionLog:
-    """What one session has written, so that a journal that has lost it gets it again."""
+    """What one writer tells the store of a session.
 
-    def __init__(self, journal: JournalClient, opening: Opening, growths: Sequence[Growth] = ()) -> None:
+    The tokens and the prompt are the session's own. The log only knows where each growth ended, so that a store that
+    has lost the session gets the same growths again.
+    """
+
+    def __init__(
+        self, journal: JournalClient, opening: Opening, session: Session, epoch: Epoch, past: Sequence[Growth] = ()
+    ) -> None:
         self._journal = journal
+        self._lane = journal.lane(opening.session)
         self._opening = opening
-        self._growths = list(growths)
+        self._session = session
+        self._epoch = epoch
+        self._writer = encoding.GrowthWriter()
+        self._marks: list[tuple[int, int, int]] = []  # segment, tokens of it, characters of the answer
         self._ending: Ending | None = None
         self._ended: asyncio.Future[Answer | None] | None = None
+        self._posts = 0
+        self._written_again_at = 0
+        self._written_at_s = time.monotonic()
+        self._handed_out_at_s: float | None = None
+        self._given_up = False
+        self._stopped: GhostRouterError | None = None
+        self._waiting: asyncio.Timeout | None = None
+        self._restore_marks(past)
+
+    async def open(self) -> None:
+        """Write the opening.
+
+        Raises:
+            SessionExists: the store has a session of that id already.
+        """
+        if await self._post("opening", 0, encoding.opening_bytes(self._opening)) == "exists":
+            self._given_up = True
+            raise SessionExists(f"`{self._opening.session}` is there already")
+
+    async def until_stopped(self, growths: AsyncGenerator[Growth, None]) -> AsyncGenerator[Growth, None]:
+        """Growths in the making, as long as this writer may write; that may end while the engine is silent.
+
+        Raises:
+            SessionMoved: another ingress writes the session now.
+            SessionCancelled: the client has cancelled it.
+        """
+        self._journal.add(self)
+        try:
+            async with aclosing(growths):
+                while True:
+                    self._handed_out_at_s = None
+                    growth = await self._next(growths)
+                    if growth is None:
+                        return
+                    self._handed_out_at_s = time.monotonic()
+                    yield growth
+        finally:
+            self._journal.remove(self)
 
     async def grow(self, growth: Growth) -> int:
         """Write a growth before it is delivered; returns its number.
@@ -81,38 +126,111 @@ class SessionLog:
             SessionMoved: another ingress writes the session now.
             SessionCancelled: the client has cancelled it.
         """
-        number = len(self._growths)
-        self._growths.append(growth)
-        answer = await self._journal.write(self._grown(number))
-        if answer == "missing":
-            answer = await self._write_all()
-        if answer == "moved":
-            raise SessionMoved(f"{self._opening.session} is written by another ingress now")
-        if answer == "cancelled":
-            raise SessionCancelled(f"{self._opening.session} was cancelled")
+        number = len(self._marks)
+        self._mark(growth.start + len(growth.tokens))
+        if not self._given_up:
+            answer = await self._post("growth", number, self._writer.write(growth))
+            if answer == "missing":
+                answer = await self._write_again()
+            self._heed(answer)
+        if self._stopped:
+            raise self._stopped
         return number
-
-    async def open(self) -> None:
-        """Write the opening."""
-        await self._journal.write(self._opening)
 
     def end(self, outcome: Outcome, trace: dict[str, Any], error: str) -> None:
         """Write how the session ended, without waiting."""
-        self._ending = Ending(self._opening.session, self._opening.epoch, outcome, trace, error)
-        self._ended = self._journal.post(self._ending)
+        if not self._given_up:
+            self._ending = Ending(outcome, trace, error)
+            self._ended = self._post_ending(self._ending)
 
     async def ended(self) -> None:
         """Wait until the end is written, so that whoever has seen the end can read it."""
-        if self._ending and self._ended and await self._journal.wait(self._ended) == "missing":
-            await self._write_all()
-            await self._journal.write(self._ending)
+        if self._ended and await self._ended == "missing":
+            await self._write_again()
 
-    async def _write_all(self) -> Answer | None:
-        """Everything once more; what the journal has of it changes nothing there."""
-        written = self._journal.post(self._opening)
-        for number in range(len(self._growths)):
-            written = self._journal.post(self._grown(number))
-        return await self._journal.wait(written)
+    def renew(self, now_s: float, every_s: float) -> None:
+        """Renew the lease, unless that was done by an entry, or the client does not take what there is."""
+        unread = self._handed_out_at_s is not None and now_s - self._handed_out_at_s > _UNREAD_S
+        if unread or self._given_up or self._lane.is_down or now_s - self._written_at_s < every_s:
+            return
+        renewed = self._post("renewal", len(self._marks))
+        post = self._posts
+        renewed.add_done_callback(lambda answer: self._hear(answer.result(), post))
 
-    def _grown(self, number: int) -> Grown:
-        return Grown(self._opening.session, self._opening.epoch, number, self._growths[number])
+    async def _next(self, growths: AsyncGenerator[Growth, None]) -> Growth | None:
+        if self._stopped:
+            raise self._stopped
+        try:
+            async with asyncio.timeout(None) as self._waiting:
+                return await anext(growths, None)
+        except TimeoutError:
+            if self._stopped:
+                raise self._stopped from None
+            raise
+        finally:
+            self._waiting = None
+
+    def _hear(self, answer: Answer | None, post: int) -> None:
+        """Heed an answer that nobody waits for any more, to the entry with the number `post`."""
+        if answer == "missing":
+            if post > self._written_again_at:
+                self._write_again()
+        else:
+            self._heed(answer)
+
+    def _heed(self, answer: Answer | None) -> None:
+        name = self._opening.session
+        if answer == "moved":
+            self._stop(SessionMoved(f"{name} is written by another ingress now"))
+        elif answer == "cancelled":
+            self._stop(SessionCancelled(f"{name} was cancelled"))
+        elif answer == "expired":  # there is no room for it: it goes on, but it cannot be resumed
+            self._given_up = True
+
+    def _stop(self, why: GhostRouterError) -> None:
+        self._stopped = why
+        if self._waiting is not None:
+            self._waiting.reschedule(0)
+
+    def _post(
+        self, kind: Kind, index: int, payload: bytes = b"", outcome: Outcome = "running"
+    ) -> "asyncio.Future[Answer | None]":
+        self._posts += 1
+        post, self._written_at_s = self._posts, time.monotonic()
+        owner = self._opening.owner if kind in ("opening", "again") else ""
+        entry = Entry(self._opening.session, self._epoch, kind, index, payload, owner, outcome)
+        return self._lane.post(entry, lambda answer: self._hear(answer, post))
+
+    def _post_ending(self, ending: Ending) -> "asyncio.Future[Answer | None]":
+        return self._post("ending", len(self._marks), encoding.ending_bytes(ending), ending.outcome)
+
+    def _write_again(self) -> "asyncio.Future[Answer | None]":
+        """Everything once more; what the store has of it changes nothing there."""
+        written = self._post("again", 0, encoding.opening_bytes(self._opening))
+        self._writer = encoding.GrowthWriter()
+        before: tuple[int, int, int] = (-1, 0, 0)
+        for number, mark in enumerate(self._marks):
+            at, tokens, characters = mark
+            segment = self._session.segments[at]
+            start = before[1] if at == before[0] else 0
+            finish = self._session.finish if number == len(self._marks) - 1 else None
+            text = self._session.text[before[2] : characters]
+            growth = Growth(segment, start, tuple(segment.tokens[start:tokens]), text, finish)
+            written = self._post("growth", number, self._writer.write(growth))
+            before = mark
+        if self._ending:
+            written = self._post_ending(self._ending)
+        self._written_again_at = self._posts
+        return written
+
+    def _mark(self, tokens: int) -> None:
+        self._marks.append((len(self._session.segments) - 1, tokens, len(self._session.text)))
+
+    def _restore_marks(self, past: Sequence[Growth]) -> None:
+        at, characters = -1, 0
+        key = None
+        for growth in past:
+            if growth.segment.key != key:
+                key, at = growth.segment.key, at + 1
+            characters += len(growth.text)
+            self._marks.append((at, growth.start + len(growth.tokens), characters))

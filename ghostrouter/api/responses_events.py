@@ -17,8 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ghostrouter.api.responses_object import Ended, Head, message, message_id, part, response
-from ghostrouter.api.written import Written, is_told
-from ghostrouter.sessions.session import Delta
+from ghostrouter.api.written import Passage, Written, is_told
 from ghostrouter.types import Token
 
 Event = dict[str, Any]
@@ -29,7 +28,7 @@ _TERMINAL: dict[Ended, str] = {
     "failed": "response.failed",
     "cancelled": "response.incomplete",
 }
-_NOTHING = Delta("")
+_NOTHING = Passage("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ class Stream:
 
     def end(self, ending: Ending) -> list[Event]:
         """The events after the last delta."""
-        whole = Delta("".join(self._text), tuple(self._tokens))
+        whole = Passage("".join(self._text), tuple(self._tokens))
         content = part(self.head, whole)
         logprobs = _without_bytes(content["logprobs"])
         item = message(self.head, ending.status, [content])

@@ -1,12 +1,12 @@
 """A part of an answer, or all of it, as the wire formats see it."""
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ghostrouter.types import Token
 
 
 class Written(Protocol):
-    """Text for the client and the tokens it was read from: a delta, or a whole answer in the shape of one."""
+    """Text for the client and the tokens it was read from: a growth, or a whole answer."""
 
     @property
     def text(self) -> str: ...
@@ -14,8 +14,15 @@ class Written(Protocol):
     def tokens(self) -> tuple[Token, ...]: ...
 
 
+class Passage(NamedTuple):
+    """Text and the tokens it was read from, wherever they are from."""
+
+    text: str
+    tokens: tuple[Token, ...] = ()
+
+
 def is_told(written: Written, logprobs: bool) -> bool:
-    """Whether a delta becomes an event, and so takes a number: it has text, or log-probabilities that were asked for.
+    """Whether a growth becomes an event, and so takes a number: it has text, or log-probabilities that were asked for.
 
     Tokens without text (half a character, what may be a stop string) are told only for their log-probabilities.
     """

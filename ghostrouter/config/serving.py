@@ -1,8 +1,11 @@
 """The part of the configuration that says how answers are written, watched and kept."""
 
+import os
+
 from pydantic import Field
 
 from ghostrouter.config.section import Database, Section
+from ghostrouter.errors import ConfigError
 
 
 class FrameLimits(Section):
@@ -64,14 +67,45 @@ class Sessions(Section):
 
 
 class Journal(Section):
-    """What is kept, in memory, so that a stream can be resumed."""
+    """What is kept of a session, so that a stream can be resumed."""
 
     keep_s: float = Field(default=3600.0, ge=0, description="after the last token; then resuming is answered with 410")
-    max_tokens: int = Field(default=2_000_000, ge=0, description="of all sessions together; the oldest go first")
-    adopt_s: float = Field(
-        default=15.0, gt=0, description="a kept answer that nobody has written to for so long is taken up again"
+    max_bytes: int = Field(
+        default=1_000_000_000,
+        ge=0,
+        description="of prompts, pictures and answers, all sessions together; the oldest go first. It bounds the memory "
+        "of the `Replay` shards: a server at `url` has its own limit (`maxmemory`, best with `volatile-ttl`)",
     )
-    patience_s: float = Field(default=0.25, ge=0, description="a token waits at most so long to be written down")
+    shards: int = Field(default=1, ge=1, le=64, description="`Replay` deployments that share the sessions")
+    lease_s: float = Field(
+        default=3.0,
+        ge=0.1,
+        description="a writer that is silent for so long has lost its session to whoever claims it; it renews three "
+        "times as often",
+    )
+    patience_s: float = Field(
+        default=0.25, ge=0, description="a token waits at most so long to be written down, and once in an outage"
+    )
+    url: str | None = Field(
+        default=None,
+        description="a Valkey or Redis server that keeps the sessions instead, such as valkey://host:6379/0: they "
+        "outlive GhostRouter's own processes",
+    )
+    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
+
+    @property
+    def server(self) -> str | None:
+        """The URL of the server; None: sessions are kept in memory.
+
+        Raises:
+            ConfigError: the variable that should hold it is not set, or it names no such server.
+        """
+        url = os.environ.get(self.url_env) if self.url_env else self.url
+        if self.url_env and not url:
+            raise ConfigError(f"journal.url_env: the environment variable {self.url_env} is not set")
+        if url and not url.startswith(("valkey://", "valkeys://", "redis://", "rediss://", "unix://")):
+            raise ConfigError("journal.url: must begin with valkey://, valkeys://, redis://, rediss:// or unix://")
+        return url
 
 
 class Events(Database):

@@ -86,6 +86,17 @@ CLOUD_CALLS = Metric("ghost_cloud_calls", "counter", "Calls of providers by how 
 CLOUD_TOKENS = Metric(
     "ghost_cloud_tokens", "counter", "Tokens that providers billed, or that were counted here.", ("model", "kind")
 )
+JOURNAL_UP = Metric("ghost_journal_up", "gauge", "1 while a shard of the session store answers, else 0.", ("shard",))
+JOURNAL_WRITE_TIME = Metric(
+    "ghost_journal_write_seconds", "histogram", "Writing a batch to the session store.", ("shard",), _SECONDS
+)
+JOURNAL_UNWRITTEN = Metric(
+    "ghost_journal_unwritten_growths", "counter", "Growths delivered before they were written.", ("shard",)
+)
+JOURNAL_DROPPED = Metric(
+    "ghost_journal_dropped_entries", "counter", "Entries given up while a shard was down.", ("shard",)
+)
+JOURNAL_BYTES = Metric("ghost_journal_bytes", "gauge", "Bytes of sessions that a shard keeps.", ("shard",))
 
 CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuration while it serves.", ("outcome",))
 PROMOTION = Metric(

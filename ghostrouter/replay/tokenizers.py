@@ -29,6 +29,9 @@ class ChatTokenizer:
         except (OSError, ValueError) as error:
             raise ConfigError(f"no tokenizer.json can be loaded from {source!r}: {error}") from error
         self.backend: Tokenizer = self._fast.backend_tokenizer
+        # Another one for plain text: a setting that is changed for the time of a call would be changed for all threads.
+        self._plain: Tokenizer = Tokenizer.from_str(self.backend.to_str())
+        self._plain.encode_special_tokens = True
         self._template_kwargs = dict(template_kwargs or {})
         definition = json.loads(self.backend.to_str())
         tokenization = {k: v for k, v in definition.items() if k not in ("padding", "truncation")}
@@ -57,11 +60,7 @@ class ChatTokenizer:
 
     def encode_text(self, text: str) -> tuple[int, ...]:
         """The ids of a text as it is: what looks like a special token in it is none."""
-        self.backend.encode_special_tokens = True
-        try:
-            return self.encode(text)
-        finally:
-            self.backend.encode_special_tokens = False
+        return tuple(self._plain.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""

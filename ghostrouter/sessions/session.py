@@ -9,7 +9,6 @@ Invariants, at any time:
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from ghostrouter.replay.continuation import estimate_tokens, written_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
@@ -31,28 +30,18 @@ from ghostrouter.types import (
 )
 
 
-class Delta(NamedTuple):
-    """What became certain: text for the client, and the tokens it was read from.
-
-    `start` is the index of the first of them within the current segment; what the segment had from there on is gone.
-    """
-
-    text: str
-    tokens: tuple[Token, ...] = ()
-    start: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """A delta with the segment it belongs to (without the segment's tokens): of these a session can be made again.
+    """What became certain: text for the client, and the tokens it was read from, with the segment they belong to.
 
-    `finish` is why the answer is whole with it, None while it is not.
+    `start` is the index of the first of them within the segment; what the segment had from there on is gone. `finish`
+    is why the answer is whole with it, None while it is not. A session can be made again of its growths.
     """
 
     segment: Segment
-    start: int
-    tokens: tuple[Token, ...]
-    text: str
+    start: int = 0
+    tokens: tuple[Token, ...] = ()
+    text: str = ""
     finish: FinishReason | None = None
 
 
@@ -77,20 +66,31 @@ class Session:
         """A stream as its growths have left it; the clock of this process is `later_s` ahead of its writer's."""
         session = cls(session_id, ask, plan, opened_at_s + later_s)
         for growth in growths:
-            known: list[Token] = []
-            if session.segments and session.current.key == growth.segment.key:
-                known = session.segments.pop().tokens
-            session.segments.append(growth.segment.moved([*known[: growth.start], *growth.tokens], later_s))
-            session.text += growth.text
-            session.finish = growth.finish
-        for segment in session.segments:
-            segment.settled = len(segment.tokens) if ask.streaming else 0
-        session._scanner.push("".join(s.text for s in session.segments))
+            session.absorb(growth, later_s)
+        session.take_up()
         return session
 
-    def growth(self, delta: Delta) -> Growth:
-        """A delta that was just made, with its segment."""
-        return Growth(replace(self.current, tokens=[], end=None), delta.start, delta.tokens, delta.text, self.finish)
+    def absorb(self, growth: Growth, later_s: float) -> None:
+        """Take in a growth that another process has made; its clock is `later_s` behind."""
+        known: list[Token] = []
+        if self.segments and self.current.key == growth.segment.key:
+            known = self.segments.pop().tokens
+        del known[growth.start :]
+        known += growth.tokens
+        self.segments.append(growth.segment.moved(known, later_s))
+        self.text += growth.text
+        self.finish = growth.finish
+
+    def take_up(self) -> None:
+        """Make ready to go on behind the growths that were absorbed."""
+        for segment in self.segments:
+            segment.settled = len(segment.tokens) if self.ask.streaming else 0
+        self._scanner = StopScanner(self.ask.sampling.stop)
+        self._scanner.push("".join(s.text for s in self.segments))
+
+    def growth(self, start: int, tokens: Sequence[Token], text: str) -> Growth:
+        """What became certain just now, of the current segment."""
+        return Growth(self.current, start, tuple(tokens), text, self.finish)
 
     @property
     def is_whole(self) -> bool:
@@ -125,11 +125,11 @@ class Session:
         """Begin with the first model of the plan."""
         return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt, 0)
 
-    def accept(self, frame: Frame, now_s: float) -> Delta:
+    def accept(self, frame: Frame, now_s: float) -> Growth:
         """Take in a frame of the current segment. One of a segment that is closed already is ignored."""
         segment = self.current
         if frame.key != segment.key or self.finish:
-            return Delta("")
+            return self.growth(len(segment.tokens), (), "")
         if frame.start == 0:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
         segment.generated_tokens += sum(map(written_tokens, (*frame.tokens, *(frame.end.held if frame.end else ()))))
@@ -152,7 +152,7 @@ class Session:
         if frame.end is not None and not self.finish:
             certain += self._end(frame.end)
         self.text += certain
-        return Delta(certain, tuple(taken), start)
+        return self.growth(start, taken, certain)
 
     def _end(self, end: SegmentEnd) -> str:
         """Close the current segment; text that waited for a stop string is certain if the answer is done."""
@@ -180,7 +180,7 @@ class Session:
             called=any(isinstance(t.aside, ToolCallPart) for t in self.current.tokens[: self.current.settled]),
         )
 
-    def settle(self, keep: int) -> Delta:
+    def settle(self, keep: int) -> Growth:
         """Keep `keep` tokens of the current segment, for good, and drop the rest of it."""
         segment = self.current
         start = min(segment.settled, keep)
@@ -196,7 +196,7 @@ class Session:
             text += self._scanner.flush()
         certain = text[len(self.text) :]
         self.text = text
-        return Delta(certain, fresh, start)
+        return self.growth(start, fresh, certain)
 
     def resume(
         self, seam: Seam, reason: OpenReason, detail: str, now_s: float, prepared: KvMode | None = None

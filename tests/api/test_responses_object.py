@@ -8,7 +8,7 @@ import pytest
 from ghostrouter.api import responses_object
 from ghostrouter.api.responses_object import Ended, Status, head, response, usage
 from ghostrouter.api.responses_request import from_wire
-from ghostrouter.sessions.session import Delta
+from ghostrouter.api.written import Passage
 from tests.api.openai_types import check_response
 from tests.make import token, tokens
 
@@ -26,7 +26,7 @@ ASKED: dict[str, Any] = {
     "tool_choice": "none",
 }
 HEAD = head(from_wire(ASKED), "resp_0a", 7)
-TEXT = Delta("hi", tokens("hi"))
+TEXT = Passage("hi", tokens("hi"))
 
 
 def test_what_was_asked_goes_back() -> None:
@@ -80,7 +80,7 @@ def test_an_answer_on_its_way_has_neither_usage_nor_ghost() -> None:
 
 
 def test_logprobs_are_there_when_asked_for() -> None:
-    written = Delta("é", (token("é")._replace(alternatives=(("e", -2.0),)),))
+    written = Passage("é", (token("é")._replace(alternatives=(("e", -2.0),)),))
     assert response(HEAD, "completed", written)["output"][0]["content"][0]["logprobs"] == []
     body = response(replace(HEAD, logprobs=True), "completed", written)
     check_response(body)

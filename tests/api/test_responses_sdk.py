@@ -11,11 +11,11 @@ from ghostrouter.api import sse
 from ghostrouter.api.responses_events import Ending, events
 from ghostrouter.api.responses_object import Head, head, response, usage
 from ghostrouter.api.responses_request import ResponsesCall, from_wire
+from ghostrouter.api.written import Passage
 from ghostrouter.conversation import Message
-from ghostrouter.sessions.session import Delta
 from tests.make import tokens
 
-DELTAS = [Delta(text, tokens(text)) for text in ("Grüße\u2028", "", "aus\x85 ", "🙂\n\n", "data: x")]
+DELTAS = [Passage(text, tokens(text)) for text in ("Grüße\u2028", "", "aus\x85 ", "🙂\n\n", "data: x")]
 TEXT = "".join(d.text for d in DELTAS)
 ENDING = Ending("completed", usage(3, 9), {"id": "s"})
 
@@ -32,7 +32,7 @@ class Server:
         self.asked.append(from_wire(json.loads(request.content)))
         if self.asked[-1].call.stream:
             return self._stream(None)
-        whole = Delta(TEXT, tuple(t for d in DELTAS for t in d.tokens))
+        whole = Passage(TEXT, tuple(t for d in DELTAS for t in d.tokens))
         return httpx2.Response(
             200, text=sse.dumps(response(self._head, "completed", whole, ENDING.usage, ENDING.ghost))
         )

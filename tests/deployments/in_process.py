@@ -21,6 +21,7 @@ from tests.deployments.fakes import Handle
 from tests.make import tokens
 from tests.shipped import MODELS
 
+LEASE_S = 0.3
 ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
 
 
@@ -120,12 +121,12 @@ class Service:
             {
                 "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
                 "routes": {"default": {"models": ["small"]}},
-                "journal": {"patience_s": 60.0, **journal},
+                "journal": {"patience_s": 60.0, "lease_s": 60.0, **journal},
                 "sessions": {"max_body_bytes": 10_000},
             }
         )
         self.writer: Writer = beside.writer if beside else Writer()
-        self.replay: Replay = beside.replay if beside else Replay(config.models, config.cloud, config.journal)
+        self.replay: Replay = beside.replay if beside else Replay(config.journal)
         known = beside or after
         self.state: Path = known.state if known else _folder(self)
         self.events: EventStore = (
@@ -138,9 +139,16 @@ class Service:
         nobody: Any = Handle(None)
         self.ingress = Ingress(
             config,
-            Deployments({"small": Handle(self.writer)}, nobody, nobody, Handle(self.replay), Handle(self.events)),
+            Deployments({"small": Handle(self.writer)}, nobody, nobody, [Handle(self.replay)], Handle(self.events)),
         )
         self.app = self.ingress.http_app()
+
+    def silence(self) -> None:
+        """Let the leases of what is written here lapse, as those of a dead process do."""
+        self.ingress._journal.add = lambda log: None  # type: ignore[method-assign]
+        renewing = self.ingress._journal._renewing
+        if renewing:
+            renewing.cancel()
 
     async def die(self) -> None:
         """Stop all that is under way, as it stands."""

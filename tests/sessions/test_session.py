@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ghostrouter.conversation import Message
 from ghostrouter.replay.seam import Seam, rollback_point
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
-from ghostrouter.sessions.session import Delta, Growth, Session
+from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.types import CloudPrompt, Frame, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import frames, tokens
 
@@ -198,10 +198,10 @@ def test_a_stream_can_be_made_again_of_its_growths(
     growths: list[Growth] = []
     states: list[tuple[str, list[tuple[int, str]]]] = []
 
-    def keep(delta: Delta) -> None:
-        if not (delta.text or delta.tokens):
+    def keep(growth: Growth) -> None:
+        if not (growth.text or growth.tokens):
             return
-        growths.append(s.growth(delta))
+        growths.append(growth)
         states.append((s.text, written(s)))
 
     for free, held, onset in parts:

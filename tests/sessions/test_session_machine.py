@@ -11,13 +11,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from ghostrouter.conversation import Message
 from ghostrouter.replay.seam import Seam, rollback_point
+from ghostrouter.sessions import encoding
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.sessions.journal import Ending, Grown, Journal, Opening
+from ghostrouter.sessions.entries import Entry, Epoch, Opening
+from ghostrouter.sessions.memory_store import MemoryStore
+from ghostrouter.sessions.record import Kept, Record
 from ghostrouter.sessions.segment import OpenReason
-from ghostrouter.sessions.session import Delta, Session
+from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentKey
 from tests.make import tokens
 
+LEASE_S = 10
 MAX_TOKENS = 60
 ANSWER = "".join(chr(ord("a") + i % 26) for i in range(MAX_TOKENS))
 STOP = "xyzabc"  # appears once its last letter comes the second time round
@@ -32,24 +36,30 @@ class Answering(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now_s = count()
-        self.journal = Journal(keep_s=1e9, max_tokens=10**6)
+        self.store = MemoryStore(keep_s=1e9, max_bytes=10**8, lease_s=LEASE_S)
         self.session = Session("s", ASK, PLAN, 0.0)
-        self.opening = Opening("s", "me", ASK, PLAN, 1, 0.0, None)
-        self.journal.write(self.opening, 0.0)
+        self.opening = encoding.opening_bytes(Opening("s", "me", ASK, PLAN, 1, 0.0, None))
         self.number = 0
-        self.epoch = 0
+        self.epoch = Epoch(0, "a")
+        self.encoder = encoding.GrowthWriter()
+        self.store.write(Entry("s", self.epoch, "opening", 0, self.opening, "me"), 0.0)
         self.client, self.client_number = "", 0
         self.session.open("small", (0,), 0.0)
 
-    def deliver(self, delta: Delta, *, lost: bool = False) -> None:
+    def record(self) -> Record:
+        kept = self.store.read("s", "me", None, float(next(self.now_s)))
+        assert isinstance(kept, Kept)
+        return Record.of(kept)
+
+    def deliver(self, growth: Growth, *, lost: bool = False) -> None:
         """Journal first, then the client - unless its connection is gone."""
-        if not (delta.text or delta.tokens):
+        if not (growth.text or growth.tokens):
             return
-        entry = Grown("s", self.epoch, self.number, self.session.growth(delta))
-        assert self.journal.write(entry, next(self.now_s)) == "ok"
+        entry = Entry("s", self.epoch, "growth", self.number, self.encoder.write(growth))
+        assert self.store.write(entry, float(next(self.now_s))) == "ok"
         self.number += 1
         if not lost:
-            self.client += delta.text
+            self.client += growth.text
             self.client_number = self.number
 
     def next_text(self, n: int) -> str:
@@ -101,7 +111,7 @@ class Answering(RuleBasedStateMachine):
     @rule()
     def come_back(self) -> None:
         """The client comes back with the number of what it has."""
-        for growth in self.journal.read("s", "me", 0.0).growths[self.client_number :]:
+        for growth in self.record().growths[self.client_number :]:
             self.client += growth.text
         self.client_number = self.number
 
@@ -109,14 +119,21 @@ class Answering(RuleBasedStateMachine):
     @rule(zombie=st.booleans())
     def the_ingress_dies(self, zombie: bool) -> None:
         """Another one claims the session; the first, if it still lives, is not listened to."""
-        record = self.journal.claim("s", "me", 0.0)
+        now_s = next(self.now_s) + 2 * LEASE_S
+        self.now_s = count(now_s)
+        kept = self.store.claim("s", "me", "b", now_s)
+        assert isinstance(kept, Kept)
         if zombie:
-            delta = self.session.accept(Frame(self.session.current.key, 0, tokens(self.next_text(2))), 0.0)
-            stale = Grown("s", self.epoch, self.number, self.session.growth(delta))
-            assert self.journal.write(stale, 0.0) == "moved"
-            assert self.journal.write(Ending("s", self.epoch, "disconnected", {}), 0.0) == "moved"
-        self.epoch = record.epoch
-        self.session = Session.restore("s", ASK, PLAN, 0.0, record.growths, 1.0)
+            growth = self.session.accept(Frame(self.session.current.key, 0, tokens(self.next_text(2))), 0.0)
+            for stale in (
+                Entry("s", self.epoch, "growth", self.number, self.encoder.write(growth)),
+                Entry("s", self.epoch, "ending", self.number, outcome="disconnected"),
+            ):
+                assert self.store.write(stale, now_s) == "moved"
+        assert kept.claimed
+        self.epoch = kept.epoch
+        self.encoder = encoding.GrowthWriter()
+        self.session = Session.restore("s", ASK, PLAN, 0.0, Record.of(kept).growths, 1.0)
         self.come_back()
         if self.session.segments:
             self.cross(None, "resumed")

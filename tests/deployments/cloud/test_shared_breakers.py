@@ -10,12 +10,11 @@ import pytest
 from deployments.cloud import breakers
 from deployments.cloud_pool import CloudPool
 from deployments.replay import Replay
-from ghostrouter.config import Breakers, CloudModel, Journal, LocalModel, Sessions
+from ghostrouter.config import Breakers, CloudModel, Journal, Sessions
 from ghostrouter.errors import ProviderBusy, ProviderRejected, SegmentFailed
 from tests.deployments.fakes import Handle
 from tests.deployments.session.test_fault_lane import PROMPT, request
 from tests.deployments.session.test_money import DONE, EVENTS, chunk
-from tests.shipped import MODELS
 
 # However slow the machine is.
 RULES = Breakers(open_s=3_600, window_s=3_600, slow_s=3_600, probe_s=3_600)
@@ -50,7 +49,7 @@ async def upstream() -> Upstream:
 
 @pytest.fixture
 async def pools(upstream: Upstream) -> AsyncIterator[list[CloudPool]]:
-    replay = Replay([LocalModel(name="small", source=str(MODELS / "ghost-small"))], [FAR], Journal(), RULES)
+    replay = Replay(Journal(), RULES)
     made = [pool(upstream, Handle(replay)) for _ in range(3)]
     yield made
     for one in made:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.deployments.in_process import ANSWER, Answer, Service
+from tests.deployments.in_process import ANSWER, LEASE_S, Answer, Service
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "small", "messages": [{"role": "user", "content": "?"}], "stream": True}
@@ -66,12 +66,46 @@ def test_who_leaves_and_comes_back_gets_each_event_once(
     asyncio.run(run())
 
 
-async def test_the_first_writer_stops_when_another_goes_on() -> None:
-    service = Service()
+async def test_who_comes_back_while_the_first_writer_lives_reads_along() -> None:
+    service = Service(lease_s=LEASE_S)
+    other = Service(beside=service)
     service.writer.pause_at = 10
     first = asyncio.create_task(service.post(CHAT, BODY))
     session = await service.writer.paused.get()
-    second = asyncio.create_task(service.post(CHAT, last_event_id=f"{session}:0"))
+    others = [asyncio.create_task(s.post(CHAT, last_event_id=f"{session}:0")) for s in (service, other)]
+    await asyncio.wait(others, timeout=2 * LEASE_S)
+    service.writer.go.set()
+    events = (await first).events()
+    assert text(await first) == ANSWER
+    for came_back in others:
+        again = (await came_back).events()
+        assert [e.data["choices"] for e in again] == [e.data["choices"] for e in events[1:]]
+        assert again[-1].data["ghost"]["segments"] == events[-1].data["ghost"]["segments"]
+    assert service.writer.opened == 1
+
+
+async def test_who_comes_back_goes_on_as_soon_as_the_first_writer_is_dead() -> None:
+    dead = Service(lease_s=LEASE_S)
+    alive = Service(beside=dead)
+    dead.writer.pause_at = 10
+    first = asyncio.create_task(dead.post(CHAT, BODY))
+    session = await dead.writer.paused.get()
+    dead.silence()
+    second = asyncio.create_task(alive.post(CHAT, last_event_id=f"{session}:0"))
+    await dead.writer.paused.get()
+    dead.writer.go.set()
+    assert text(await second) == ANSWER
+    assert [s["reason"] for s in (await second).events()[-1].data["ghost"]["segments"]] == ["plan", "resumed"]
+    assert "session_moved" in (await first).body.decode()
+
+
+async def test_the_first_writer_stops_when_another_goes_on() -> None:
+    service = Service(lease_s=LEASE_S)
+    service.writer.pause_at = 10
+    first = asyncio.create_task(service.post(CHAT, BODY))
+    session = await service.writer.paused.get()
+    service.silence()
+    second = asyncio.create_task(Service(beside=service).post(CHAT, last_event_id=f"{session}:0"))
     await service.writer.paused.get()
     service.writer.go.set()
     assert text(await second) == ANSWER

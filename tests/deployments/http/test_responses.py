@@ -1,11 +1,12 @@
 """/v1/responses over HTTP: made, streamed, in the background, read again, cancelled."""
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
 
-from tests.deployments.in_process import ANSWER, Event, Service
+from tests.deployments.in_process import ANSWER, LEASE_S, Event, Service
 
 RESPONSES = "/v1/responses"
 BODY: dict[str, Any] = {"model": "small", "input": "?"}
@@ -123,19 +124,62 @@ async def test_a_stream_that_is_cancelled_ends_and_reads_the_same_again() -> Non
     assert text(again) == text(events)
 
 
+async def test_reading_takes_no_silent_answer_over() -> None:
+    """Each look at an answer that was silent for a while used to ask an engine for it anew."""
+    service = Service(lease_s=LEASE_S)
+    other = Service(beside=service)
+    service.writer.pause_at = 10
+    job = (await service.post(RESPONSES, {**BODY, "background": True})).json
+    await service.writer.paused.get()
+    until_s = time.monotonic() + 3 * LEASE_S
+    while time.monotonic() < until_s:
+        for reader in (service, other):
+            assert (await reader.get(f"{RESPONSES}/{job['id']}")).json["status"] == "in_progress"
+    service.writer.go.set()
+    assert output(await finished(other, job["id"])) == ANSWER
+    assert service.writer.opened == 1
+
+
+async def test_reading_kills_no_stream() -> None:
+    service = Service(lease_s=LEASE_S)
+    other = Service(beside=service)
+    service.writer.pause_at = 10
+    streaming = asyncio.create_task(service.post(RESPONSES, {**BODY, "stream": True}))
+    response_id = await service.writer.paused.get()
+    assert (await other.get(f"{RESPONSES}/{response_id}")).json["status"] == "in_progress"
+    following = asyncio.create_task(other.get(f"{RESPONSES}/{response_id}?stream=true"))
+    await asyncio.wait([following], timeout=2 * LEASE_S)
+    service.writer.go.set()
+    assert [text((await answer).events()) for answer in (streaming, following)] == [ANSWER, ANSWER]
+    assert service.writer.opened == 1
+
+
+async def test_cancelling_reaches_an_answer_whose_engine_is_silent() -> None:
+    service = Service(lease_s=LEASE_S)
+    service.writer.pause_at = 10
+    streaming = asyncio.create_task(service.post(RESPONSES, {**BODY, "stream": True}))
+    response_id = await service.writer.paused.get()
+    await service.post(f"{RESPONSES}/{response_id}/cancel")
+    events = (await streaming).events()  # nothing more is written
+    assert (text(events), events[-1].data["response"]["status"]) == (ANSWER[:10], "cancelled")
+    assert service.writer.opened == service.writer.closed == 1
+
+
 async def test_what_a_dead_ingress_has_left_is_taken_up_by_the_next() -> None:
-    dead = Service()
+    dead = Service(lease_s=LEASE_S)
     dead.writer.pause_at = 10
     job = (await dead.post(RESPONSES, {**BODY, "background": True})).json
     await dead.writer.paused.get()
-    impatient, patient = Service(beside=dead, adopt_s=1e-9), Service(beside=dead)
-    assert (await impatient.get(f"{RESPONSES}/{job['id']}")).json["status"] == "in_progress"
+    dead.silence()
+    first, second = Service(beside=dead), Service(beside=dead)
+    while dead.writer.opened == 1:  # its lease has not lapsed yet
+        assert (await first.get(f"{RESPONSES}/{job['id']}")).json["status"] == "in_progress"
     await dead.writer.paused.get()
     dead.writer.go.set()  # the dead one goes on, too; nobody listens
-    assert output(await finished(patient, job["id"])) == ANSWER
-    trace = (await patient.get(f"/v1/traces/{job['id']}")).json
+    assert output(await finished(second, job["id"])) == ANSWER
+    trace = (await second.get(f"/v1/traces/{job['id']}")).json
     assert [s["reason"] for s in trace["segments"]] == ["plan", "resumed"]
-    await asyncio.gather(*dead.ingress.kept_sessions._jobs, *impatient.ingress.kept_sessions._jobs)
+    await asyncio.gather(*dead.ingress.kept_sessions._jobs, *first.ingress.kept_sessions._jobs)
     assert dead.writer.opened == dead.writer.closed == 2
 
 

@@ -50,7 +50,7 @@ class Routed(Service):
         nobody: Any = Handle(None)
         engines: Any = {"small": Handle(self.writer), "large": Handle(self.writer)}
         classifier: Any = Handle(Classifier(config, encode))
-        replay: Any = Handle(self.replay)
+        replay: Any = [Handle(self.replay)]
         self.ingress = Ingress(config, Deployments(engines, nobody, classifier, replay, Handle(self.events)))
         self.app = self.ingress.http_app()
 

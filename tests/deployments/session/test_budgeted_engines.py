@@ -66,7 +66,7 @@ class BudgetedService(Service):
         self.cloud = Cloud()
         budgets = config.budgets.model_copy(update={"folder": str(folder)})
         self.quotas = Quotas(config.access, budgets, clock=lambda: 1_795_000_000.0)
-        self.replay_now = replay = Replay(config.models, config.cloud, config.journal)
+        self.replay_now = replay = Replay(config.journal)
         self.events_now = events = EventStore(
             config.events.model_copy(update={"folder": str(folder), "retry_s": 0.01}), 100, "life"
         )
@@ -74,7 +74,7 @@ class BudgetedService(Service):
         quotas: Any = Handle(self.quotas)
         engines, cloud = {"small": Handle(self.writer)}, Handle(self.cloud)
         self.meter = Meter()
-        deployments = Deployments(engines, cloud, nobody, Handle(replay), Handle(events), quotas)
+        deployments = Deployments(engines, cloud, nobody, [Handle(replay)], Handle(events), quotas)
         self.ingress = Ingress(config, deployments, emit=self.meter)
         self.app = self.ingress.http_app()
 

