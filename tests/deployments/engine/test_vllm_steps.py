@@ -1,0 +1,40 @@
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from vllm.v1.engine import FINISH_REASON_STRINGS
+
+from deployments.engine.vllm_steps import VllmSteps
+from ghostrouter.errors import SegmentFailed
+from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
+
+REQUEST = SegmentRequest(SegmentKey("s", 0), "m", (1, 2), 0, Sampling(max_tokens=9))
+
+
+class Client:
+    """A vLLM engine client that writes one token and stops for a given reason."""
+
+    vllm_config = SimpleNamespace(speculative_config=None)
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    async def generate(self, prompt: Any, params: Any, request_id: str) -> AsyncIterator[Any]:
+        flat = SimpleNamespace(start_indices=[0], end_indices=[2], logprobs=[-0.1] * 2, ranks=[1, 1], token_ids=[7, 7])
+        completion = SimpleNamespace(token_ids=[7], logprobs=flat, finish_reason=self._reason)
+        yield SimpleNamespace(outputs=[completion], num_cached_tokens=0)
+
+
+@pytest.mark.parametrize("reason", FINISH_REASON_STRINGS)
+async def test_the_tokens_before_a_broken_end_come_first(reason: str) -> None:
+    steps = VllmSteps(Client(reason), exact=False).steps(REQUEST)
+    step = await anext(steps)
+    assert [t.id for t in step.tokens] == [7]
+    if reason in ("stop", "length"):
+        assert step.finish == reason
+        assert [s async for s in steps] == []
+    else:
+        assert step.finish is None
+        with pytest.raises(SegmentFailed, match="^m: "):
+            await anext(steps)
