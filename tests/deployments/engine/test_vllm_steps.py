@@ -36,5 +36,5 @@ async def test_the_tokens_before_a_broken_end_come_first(reason: str) -> None:
         assert [s async for s in steps] == []
     else:
         assert step.finish is None
-        with pytest.raises(SegmentFailed, match="^m: "):
+        with pytest.raises(SegmentFailed, match=r"^m: "):
             await anext(steps)
