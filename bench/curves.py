@@ -1,4 +1,4 @@
-"""Curves of accuracy against the share of large-model tokens, from what came of each question, and their intervals."""
+"""Accuracy as a function of the share of large-model tokens, and intervals over resampled questions."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -6,24 +6,24 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ghostrouter.bootstrap import Rows, interval
+
 RESAMPLES = 1000
 
 Floats = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.int64]
-"""Which questions, by number; a resample names some of them several times."""
 
 
 class Point(NamedTuple):
-    """What a policy gave at one setting: share of tokens by the large model, share of right answers."""
+    """A policy at one setting: the share of tokens by the large model, and the share of right answers."""
 
     share: float
     accuracy: float
 
 
 class Written(NamedTuple):
-    """One setting of a policy, question by question: the tokens of each model, dropped ones too, and what came of it.
+    """One setting of a policy, question by question; all fields have the shape (questions,).
 
-    All of shape (questions,).
+    `small` and `large` are the tokens of each model, dropped ones included. `right` is 1 for a right answer, else 0.
     """
 
     small: Floats
@@ -36,23 +36,26 @@ class Written(NamedTuple):
 
 
 class Alone(NamedTuple):
-    """One model's own answers: tokens and correctness by question."""
+    """The answers of one model alone: tokens and correctness of each question, both of shape (questions,)."""
 
     tokens: Floats
     right: Floats
 
 
 Curve = Callable[[Rows], list[Point]]
-"""A policy's points on some of the questions."""
+"""The points of a policy on some rows (questions)."""
 
 
 def switched(settings: Sequence[Written]) -> Curve:
-    """The curve of a policy whose answers were written through the graph."""
+    """The curve of a policy whose answers the service wrote, one point per setting."""
     return lambda rows: [s.point(rows) for s in settings]
 
 
 def swept(scores: Floats, small: Alone, large: Alone, *, cascade: bool) -> Curve:
-    """Whole questions to large, those of the highest score first. A cascade has paid for small's answer before."""
+    """The curve of whole questions sent to the large model, highest scores first.
+
+    A cascade also pays for the small model's answer to each of them.
+    """
 
     def curve(rows: Rows) -> list[Point]:
         order = rows[np.argsort(-scores[rows], kind="stable")]
@@ -66,35 +69,33 @@ def swept(scores: Floats, small: Alone, large: Alone, *, cascade: bool) -> Curve
 
 
 def _until(values: Floats) -> Floats:
-    """Sums of the first 0, 1, 2, ... of them."""
+    """The sums of the first 0, 1, 2, ... values."""
     return np.concatenate([[0.0], np.cumsum(values)])
 
 
 def area(points: Sequence[Point], small: float, large: float) -> float:
-    """Under the curve of the best accuracy at each share or below it, from small alone to large alone."""
+    """The area under the best accuracy at each share or below, from the small model alone to the large model alone."""
     shares, accuracies = np.array(sorted(points)).T
     best = np.maximum.accumulate([small, *accuracies])
     return float(np.trapezoid([*best, max(best[-1], large)], [0.0, *shares, 1.0]))
 
 
 def gap_recovered(points: Sequence[Point], share: float, small: float, large: float) -> float:
-    """Of the gap in accuracy at a share of large tokens, between the points that were measured."""
+    """The share of the accuracy gap that is recovered at `share` of large tokens, interpolated between the points."""
     known = sorted([Point(0.0, small), *points, Point(1.0, large)])
     accuracy = float(np.interp(share, [p.share for p in known], [p.accuracy for p in known]))
     return (accuracy - small) / (large - small)
 
 
 def area_lost(ours: Curve, theirs: Curve, small: Alone, large: Alone, seed: int = 0) -> tuple[float, float]:
-    """By how much the area of `theirs` falls behind that of `ours`: 95% of resamples of the questions lie between.
+    """The 95% interval of the area of `ours` minus that of `theirs`.
 
-    Both policies are looked at on the same resamples (a paired bootstrap), of which there are RESAMPLES.
+    Both areas come from the same resamples of the questions (a paired bootstrap).
     """
-    rng = np.random.default_rng(seed)
-    n = len(small.right)
 
     def lost(rows: Rows) -> float:
         low, high = float(small.right[rows].mean()), float(large.right[rows].mean())
         return area(ours(rows), low, high) - area(theirs(rows), low, high)
 
-    low, high = np.quantile([lost(rng.integers(0, n, n)) for _ in range(RESAMPLES)], (0.025, 0.975))
-    return float(low), float(high)
+    found = interval(lost, range(len(small.right)), RESAMPLES, seed)
+    return found.low, found.high

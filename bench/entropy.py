@@ -1,12 +1,14 @@
-"""What do exact entropies cost? The same engine decodes the same answers with and without them, in turns.
+"""What do exact entropies cost? One engine decodes the same answers with and without them, in turn.
 
     make bench NAME=entropy [SEED=1] [N=200] [TOKENS=64] [STREAMS=1] [MODEL=ghost-small]
 
-*With*: the entropy of the whole vocabulary beside each token; *without*: the bounds that the top 20 leave. One engine,
-without Ray and HTTP, read as a replica reads it, so that what the reader is spared counts too; which of a pair comes
-first is drawn. `entropy_cost_share` is the median over pairs of time with over time without, less 1; 95% of resampled
-medians lie between `_low` and `_high`. `_cpu` is the same in processor time of all processes, which other programs
-disturb less. The largest difference from the entropy of transformers' logits is `worst_error_nats`.
+*With*: each token carries the entropy of the whole vocabulary. *Without*: it carries the bounds that the top 20 allow.
+The engine runs without Ray and HTTP. Its output is read by the code of a replica, because exact entropies save that
+code some work. Chance decides which of a pair comes first. `entropy_cost_share` is the median over all pairs of (time
+with / time without) - 1; `_low` and `_high` are the bounds of its 95% interval. `_cpu` is the same for the processor
+time
+of all processes, which other programs disturb less. `worst_error_nats` is the largest difference from the entropy that
+transformers' logits give.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from transformers import AutoModelForCausalLM
 from bench.bare import Bare, started
 from bench.service import write
 from deployments.engine.exact_entropy import are_exact
+from ghostrouter.bootstrap import interval
 from ghostrouter.config import LocalModel
 from ghostrouter.types import Token
 from models import questions
@@ -81,11 +84,11 @@ async def run(bare: Bare, prompts: Sequence[tuple[int, ...]], pids: Sequence[int
 
 
 def _named(name: str, values: Sequence[float]) -> dict[str, float]:
-    """The median, the interval in which 95% of the medians of resamples lie, and the middle half of the values."""
-    rng = random.Random(0)
-    drawn = sorted(statistics.median(rng.choices(values, k=len(values))) for _ in range(_RESAMPLES))
-    low, high = drawn[int(0.025 * _RESAMPLES)], drawn[int(0.975 * _RESAMPLES)]
-    first, median, third = statistics.quantiles(values, n=4)
+    """The median of the values, its 95% interval over resamples, and the quartiles."""
+    median, low, high = interval(
+        lambda rows: statistics.median(values[i] for i in rows), range(len(values)), _RESAMPLES
+    )
+    first, _, third = statistics.quantiles(values, n=4)
     return {name: median, f"{name}_low": low, f"{name}_high": high, f"{name}_q1": first, f"{name}_q3": third}
 
 

@@ -26,7 +26,7 @@ from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer
 from ghostrouter.events.metrics import Metric
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching

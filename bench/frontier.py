@@ -154,11 +154,11 @@ async def scripted(client: Client, trial: Trial, tokens: Floats, share: float) -
     """Switching at random places, whatever the tokens look like."""
     rng = random.Random(SEED)
     scripts = [random_script(rng, int(n), share, trial.small, trial.large) for n in tokens]
-    wishes = [{"switch": "failure_only", "handoffs": script} for script in scripts]
+    preferences = [{"switch": "failure_only", "handoffs": script} for script in scripts]
     return await asyncio.gather(
         *(
             client.ask([{"role": "user", "content": q.prompt}], model="ghost/auto", temperature=0, ghost=wish)
-            for q, wish in zip(trial.asked, wishes, strict=True)
+            for q, wish in zip(trial.asked, preferences, strict=True)
         )
     )
 

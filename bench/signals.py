@@ -1,11 +1,11 @@
-"""How well do the signals tell where an answer goes wrong? Every detector, and baselines that look at no signal.
+"""How well do the detectors find where an answer goes wrong? Baselines that use no signal are measured too.
 
     make bench NAME=signals [SEED=1] [N=400] [TRAIN=2000] [MODEL=ghost-small]
 
-Detectors are set up on validation questions (the forced view of `models.traces`), without those about people whom the
-test asks for, and measured on what the model writes by itself for held-out test questions. `ablation` has a row for the
-learned detector with every signal, and for each one left out; `rollback` a row per detector: where its alarms and
-onsets lie. Needs no service.
+Detectors are set up on validation questions (the forced view of `models.traces`), without questions about people of the
+test questions. They are measured on what the model writes by itself for test questions. `ablation` has one row for the
+learned detector with all signals, and one row for each signal that is left out. `rollback` has one row per detector:
+the positions of its alarms and onsets. No service is needed.
 """
 
 import os
@@ -18,13 +18,13 @@ from bench.service import write
 from ghostrouter.detect.ablation import Data, ablate
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import scan
-from ghostrouter.detect.evaluate import compare, strangers
+from ghostrouter.detect.evaluate import compare, without_groups_of
 from ghostrouter.detect.fit import FALSE_ALARMS_PER_1000
-from ghostrouter.detect.late import cuts
+from ghostrouter.detect.rollback_table import rollback_table
 from ghostrouter.traces.read import as_trace
-from ghostrouter.traces.trace import Trace, padded
+from ghostrouter.traces.trace import Trace
 from models import questions
-from models.traces import FOLDER, JournalClient
+from models.traces import FOLDER, TraceRecorder
 
 SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "400"))
@@ -34,9 +34,9 @@ _SEGMENTS, _ROUNDS = 32, 50
 
 
 def step_us(traces: list[Trace]) -> float:
-    """What the served detector takes for a token of each of 32 segments, in microseconds a batch."""
+    """The time of the served detector for one token of each of 32 segments, in microseconds."""
     risk = Risk(Calibration.load(FOLDER / MODEL / "calibration.json"))
-    signals = padded((traces * _SEGMENTS)[:_SEGMENTS])[:, :1]
+    signals = np.stack([t.signals[:1] for t in (traces * _SEGMENTS)[:_SEGMENTS]])
     state = np.zeros((_SEGMENTS, risk.width))
     times = []
     for _ in range(_ROUNDS):
@@ -47,16 +47,16 @@ def step_us(traces: list[Trace]) -> float:
 
 
 def main() -> None:
-    recorder = JournalClient(FOLDER / MODEL)
+    recorder = TraceRecorder(FOLDER / MODEL)
     lines = (
         list(recorder.forced(questions.sample("validation", 1, TRAIN))),
         list(recorder.own(questions.sample("test", SEED, N))),
     )
     exact = Data(*([as_trace(line) for line in half] for half in lines))
     bounded = Data(*([as_trace(line.model_copy(update={"entropies": None})) for line in half] for half in lines))
-    exact, bounded = (data._replace(train=strangers(data.train, data.test)) for data in (exact, bounded))
+    exact, bounded = (data._replace(train=without_groups_of(data.test, data.train)) for data in (exact, bounded))
     result: dict[str, Any] = compare(exact.test, exact.train)
-    late = cuts(exact.test, exact.train, FALSE_ALARMS_PER_1000)
+    late = rollback_table(exact.test, exact.train, FALSE_ALARMS_PER_1000)
     more = {"step_us_32_segments": step_us(list(exact.test)), "model": MODEL, "seed": SEED, "train": TRAIN}
     write("signals", result | more | {"ablation": ablate(exact, bounded), "rollback": late})
 

@@ -24,7 +24,7 @@ from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.read import as_trace, read
 from ghostrouter.traces.trace import Trace
 from models import questions
-from models.traces import JournalClient
+from models.traces import TraceRecorder
 
 _SHIPPED = "bench/frontier.yaml"
 
@@ -70,7 +70,7 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
     """
     config = os.environ.get("CONFIG")
     if config is None:
-        forced = JournalClient(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
+        forced = TraceRecorder(ROOT / "models" / "ghost-small").forced(questions.sample("validation", 1, train))
         return _trial("frontier", _SHIPPED, drawn(n, seed), [as_trace(line) for line in forced])
     paths = [os.environ.get(name) for name in ("QUESTIONS", "TRACES")]
     if not all(paths):

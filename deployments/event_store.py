@@ -15,7 +15,7 @@ from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
 from ghostrouter.events.spool import Spool
 from ghostrouter.events.store import Store
-from ghostrouter.policy.sightings import NOTHING, Board, Heard, Told
+from ghostrouter.policy.observations import NO_REPORT, ObservationBoard, Report, Update
 
 _SPOOL = "events.spool.jsonl"
 _SWEEP_EVERY_S = 60.0
@@ -49,18 +49,20 @@ class EventStore:
         spool = Spool(settings.path / _SPOOL, settings.max_spool_bytes)
         self._writer = EventWriter(self.store, spool, settings.retry_s, self._tidy, self._emit)
         self._changing = asyncio.Lock()
-        self._board = Board()
+        self._board = ObservationBoard()
         self._waiters: dict[str, asyncio.Event] = {}
         self._sweep_at_s = 0.0
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""
 
-    async def write(self, rows: Sequence[Row], told: Told = NOTHING) -> Heard:
-        """Take rows; they can be read from now on and are written soon. What an ingress saw of its models comes along,
-        what the others saw goes back."""
+    async def write(self, rows: Sequence[Row], report: Report = NO_REPORT) -> Update:
+        """Take rows. They can be read from now on and are written soon.
+
+        The ingress adds what it observed of the models, and gets what the others have observed.
+        """
         self._writer.take(rows)
-        return self._board.exchange(told)
+        return self._board.exchange(report)
 
     async def open_job(self, job: Job) -> Job | StoreFailed:
         """The job for a call: the one there is already, or this one, which is written down before it is returned."""
@@ -111,7 +113,7 @@ class EventStore:
     async def wait(self, job_id: str, owner: str, timeout_s: float) -> Job | StoreFailed | None:
         """A job of a caller, as soon as it is over, or as it is after `timeout_s`."""
         job = await self.job(job_id, owner)
-        if isinstance(job, Job) and not job.over:
+        if isinstance(job, Job) and not job.is_over:
             waiter = self._waiters.setdefault(job_id, asyncio.Event())
             try:
                 async with asyncio.timeout(timeout_s):
@@ -170,7 +172,7 @@ class EventStore:
     def _seen(self, job: Job | None) -> Job | None:
         """A job as it is now; None when its time is over."""
         now_s = self._clock()
-        seen = job.seen(self._life, now_s, self._settings.jobs_keep_s) if job else None
+        seen = job.or_lost(self._life, now_s, self._settings.jobs_keep_s) if job else None
         return seen if seen and seen.expires_s > now_s else None
 
     def _tidy(self) -> None:
@@ -179,8 +181,8 @@ class EventStore:
         if now_s < self._sweep_at_s:
             return
         jobs = self.store.unfinished()
-        seen = [job.seen(self._life, now_s, self._settings.jobs_keep_s) for job in jobs]
-        self.store.write([job for job in seen if job.over])
+        seen = [job.or_lost(self._life, now_s, self._settings.jobs_keep_s) for job in jobs]
+        self.store.write([job for job in seen if job.is_over])
         self.store.sweep(now_s, self._settings.max_jobs, self._traces_kept)
         self._sweep_at_s = now_s + _SWEEP_EVERY_S
 

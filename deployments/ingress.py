@@ -37,7 +37,7 @@ from ghostrouter.access.keys import Door
 from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.ask import Ask
@@ -86,7 +86,7 @@ class Ingress:
         shards = _shards(journal, deployments.replay)
         self._journal = JournalClient(shards, journal.patience_s, journal.lease_s, emit)
         self.planner = Planner(config, self._models, deployments.classifier, self._budgeted, self._journal, emit)
-        self.events = EventClient(deployments.events, config.journal.patience_s, emit, self.planner.watch)
+        self.events = EventClient(deployments.events, config.journal.patience_s, emit, self.planner.observations)
         conductor = Conductor(
             Ports(self._budgeted, SeamPlanner(self._models.tokenizers, self._models.cloud)),
             AnswerRules.configured(config),

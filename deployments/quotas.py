@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from ghostrouter.access.budget import Limit, Scope, Shortage, lines, nano
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.ledger import Ledger
-from ghostrouter.access.limits import Admission, Turnstile
+from ghostrouter.access.limits import Admission, KeyLimits
 from ghostrouter.config.access import Access, Budgets
 
 
@@ -36,7 +36,7 @@ class Quotas:
     """
 
     def __init__(self, access: Access, budgets: Budgets, clock: Callable[[], float] = time.time) -> None:
-        self._turnstile = Turnstile(access.lease_s)
+        self._turnstile = KeyLimits(access.lease_s)
         self._limits = limits(budgets)
         self._zone = ZoneInfo(budgets.time_zone)
         self._lease_s = budgets.lease_s

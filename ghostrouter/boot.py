@@ -1,6 +1,6 @@
-"""`ghostrouter.boot()`: what this installation knows, for a program that embeds it; and for maelspine, if it is there.
+"""`ghostrouter.boot()`: registries of this installation for a program that embeds it, and for maelspine if installed.
 
-Imports little: `import ghostrouter` brings this module along.
+It imports little at import time, because `import ghostrouter` imports it.
 """
 
 import threading
@@ -17,29 +17,30 @@ _booted: "Registries | None" = None
 
 
 class Registries:
-    """Named things that are decided at start: `get` them by name, as from maelspine's core.
+    """Named objects that are fixed at start. `get` returns them by name, as maelspine's core does.
 
+    * `config_path`: the path of the configuration file.
     * `config`: the whole configuration, a `GraphConfig`.
-    * `model_registry`: alias -> `ModelEntry`, every model that can be called.
-    * `adapter_registry`: alias -> what drives the model: `vllm`, or the protocol of its provider.
-    * `event_store`: a `Store` of traces, feedback and jobs; it connects when it is first asked.
+    * `model_registry`: alias -> `ModelEntry` of every model.
+    * `adapter_registry`: alias -> the adapter of the model: `vllm`, or the protocol of its provider.
+    * `event_store`: a `Store` of traces, feedback and jobs. It connects at its first use.
     """
 
     def __init__(self, named: Mapping[str, Any]) -> None:
         self._named = dict(named)
 
     def get(self, name: str) -> Any:
-        """What is registered under a name.
+        """The object with a name.
 
         Raises:
-            KeyError: nothing is; the message says what is.
+            KeyError: there is none; the message lists the names.
         """
         if name not in self._named:
             raise KeyError(f"there is no `{name}`, only {', '.join(self._named)}")
         return self._named[name]
 
     def has(self, name: str) -> bool:
-        """Whether something is registered under a name."""
+        """Whether there is an object with a name."""
         return name in self._named
 
     def names(self) -> list[str]:
@@ -48,13 +49,13 @@ class Registries:
 
 
 def boot(config_path: str | Path | None = None) -> Registries:
-    """The registries of the configuration in `config_path`, by default serve_config.yaml in the working directory.
+    """The registries of the configuration file `config_path` (default: serve_config.yaml in the working directory).
 
-    Later calls return the same registries. Where maelspine is installed its core is booted with them, unless the
-    program has booted it before: then the core stays as it is. No engine is started and nothing is connected to.
+    Later calls return the same registries. If maelspine is installed, its core is booted with them, unless the program
+    has already booted it. No engine is started and no connection is opened.
 
     Raises:
-        ConfigError: the configuration cannot be used, or it is another one than that of the first call.
+        ConfigError: the configuration cannot be used, or `config_path` differs from that of the first call.
     """
     from ghostrouter.errors import ConfigError
 
@@ -65,7 +66,7 @@ def boot(config_path: str | Path | None = None) -> Registries:
             _booted = Registries(_registries(path))
             _register(_booted)
         elif config_path is not None and _booted.get("config_path") != path:
-            raise ConfigError(f"booted already, with {_booted.get('config_path')}")
+            raise ConfigError(f"already booted with {_booted.get('config_path')}")
         return _booted
 
 
@@ -79,7 +80,9 @@ def _registries(path: Path) -> dict[str, Any]:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
     if len(graphs) != 1:
-        raise ConfigError(f"{path}: applications: one with `import_path: graph:build` is needed, not {len(graphs)}")
+        raise ConfigError(
+            f"{path}: applications: exactly one needs `import_path: graph:build`, there are {len(graphs)}"
+        )
     (config,) = graphs
     return {
         "config_path": path,
@@ -97,7 +100,7 @@ def _models(config: "GraphConfig") -> dict[str, Any]:
 
 
 def _register(registries: Registries) -> None:
-    """Boot maelspine's core, if there is one and nobody has."""
+    """Boot maelspine's core, if it is installed and not booted yet."""
     try:
         from spine import Core
     except ImportError:

@@ -1,4 +1,4 @@
-"""What is said and asked for in a conversation, whoever answers."""
+"""Messages, tools and other parts of a request, independent of any provider's format."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A picture in a message: an address, or a `data:` URL with its bytes."""
+    """An image in a message. `url` is its address, or a `data:` URL with its bytes."""
 
     url: str
     detail: str = ""
@@ -14,7 +14,7 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call of a tool that a model has asked for; `arguments` are JSON, as the model wrote it."""
+    """A tool call by a model. `arguments` is JSON, exactly as the model wrote it."""
 
     id: str
     name: str
@@ -25,8 +25,9 @@ class ToolCall:
 class Message:
     """One turn of a conversation. `content` is its text.
 
-    `parts` are text and pictures in their order, where there are pictures. An assistant's turn may have `tool_calls`;
-    one of role `tool` answers the call `tool_call_id`. `name` says who speaks, where several do in one role.
+    `parts` holds text and images in order, if there are images. A message of the role `assistant` may have
+    `tool_calls`. A message of the role `tool` answers the call `tool_call_id`. `name` is the speaker, if one role has
+    several.
     """
 
     role: str
@@ -39,7 +40,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function that a model may call; `parameters` is a JSON schema."""
+    """A function that a model may call. `parameters` is a JSON schema."""
 
     name: str
     description: str
@@ -49,7 +50,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What an answer has to be: JSON of this schema."""
+    """The JSON schema that an answer must follow."""
 
     name: str
     schema: dict[str, Any]
@@ -58,7 +59,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a call asks for that not every model can do. `tool_choice`: auto, none, required or a tool's name."""
+    """Features of a call that not every model supports. `tool_choice` is auto, none, required or the name of a tool."""
 
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
@@ -69,7 +70,7 @@ class Features:
 
     @property
     def binds(self) -> bool:
-        """Whether an answer that has begun cannot change its model: what it may be is not only text."""
+        """Whether the features bind the answer to its first model, because it is not only free text."""
         return bool(self.tools) or self.schema is not None or self.json_object
 
 

@@ -1,43 +1,43 @@
-"""Every error GhostRouter raises on purpose.
+"""All errors that GhostRouter raises on purpose.
 
 GhostRouterError
-├── ConfigError            the configuration is wrong; names the key
-├── RequestError           the client's fault; never retried
+├── ConfigError            the configuration is wrong; the message names the key
+├── RequestError           an error of the client; never retried
 │   ├── InvalidRequest
 │   ├── BodyTooLarge
-│   ├── Unauthorized       no key, or nobody's
-│   ├── NotPermitted       the key is not for this
-│   ├── TooManyRequests    the key's rate, or its running requests; says when to come again
-│   ├── BudgetExceeded     some budget has no room for the call; holds the numbers
+│   ├── Unauthorized       no key, or an unknown key
+│   ├── NotPermitted       the key does not allow this
+│   ├── TooManyRequests    the key has reached its rate or its concurrent requests; says when to retry
+│   ├── BudgetExceeded     a budget has no room for the call; holds the numbers
 │   ├── UnknownModel
 │   ├── PromptTooLong
 │   ├── KeyReused          the idempotency key was used for another request
-│   ├── TaskUnclear        somebody is there to say what is wanted; holds the tasks to choose from
+│   ├── TaskUnclear        the task is unclear and the client can be asked; holds the tasks to choose from
 │   └── AnswerRefused      every model that was asked refused to answer
-├── SegmentFailed          an engine or a provider stopped in the middle; the session may go on elsewhere
-│   ├── SegmentDrained     its replica is being taken down
-│   ├── SegmentShed        its replica has too much to do
-│   ├── ProviderBusy       asks to be left alone for a while, or is left alone by its breaker
-│   ├── ProviderRejected   does not take this request, key or model: asking again changes nothing
+├── SegmentFailed          an engine or a provider stopped early; another one may continue the session
+│   ├── SegmentDrained     its replica is shutting down
+│   ├── SegmentShed        its replica has reached its limit of requests
+│   ├── ProviderBusy       the provider is rate-limited, or its circuit breaker is open
+│   ├── ProviderRejected   the provider does not accept this request, key or model; a retry would fail too
 │   └── ProviderRefused    the model refuses to answer
-├── SeamRefused            no honest way to go on with that model; says why
-├── NothingCanAnswer       every model of the plan failed or is gone
-├── TraceInvalid           a file of labelled traces has a wrong line; names it
-├── DeadlineExceeded       the answer took longer than it may
-├── BudgetUnknown          the book of budgets does not answer
+├── SeamRefused            that model cannot continue the answer; the message is the reason
+├── NothingCanAnswer       every model of the plan has failed
+├── TraceInvalid           a file of labelled traces has a wrong line; the message names it
+├── DeadlineExceeded       the answer took too long
+├── BudgetUnknown          the ledger does not answer
 ├── TraceNotFound
-├── JobNotFound            nobody's, somebody else's, or kept for its time
-├── CallConflict           the id of a call was used for another one
-├── CallNotPermitted       what was asked for needs what the caller has not given; says what
+├── JobNotFound            no such job, a job of another caller, or an expired job
+├── CallConflict           the `call_id` was used for another call
+├── CallNotPermitted       the call needs permissions or acknowledgements; holds which
 ├── StoreFailed            the event store cannot be reached
 │   └── RowsRefused        it can, but does not take these rows
-├── SessionNotFound        nobody's, or somebody else's
+├── SessionNotFound        no such session, or a session of another caller
 ├── SessionExpired         it was kept for its time
-├── SessionCancelled       its client wants no more of it
+├── SessionCancelled       the client has cancelled it
 ├── SessionExists          the idempotency key has found it
 └── SessionMoved           another ingress writes it now
 
-All of them survive pickling: they cross processes.
+All of them can be pickled, because they cross processes.
 """
 
 from typing import Self
@@ -53,7 +53,7 @@ class GhostRouterError(Exception):
 
 
 class ConfigError(GhostRouterError):
-    """The configuration cannot be used; the message names the key."""
+    """The configuration cannot be used. The message names the key."""
 
 
 class TraceInvalid(GhostRouterError):
@@ -61,7 +61,7 @@ class TraceInvalid(GhostRouterError):
 
 
 class RequestError(GhostRouterError):
-    """The request cannot be served as it is; the message says what to change."""
+    """The request cannot be served. The message says what to change."""
 
 
 class InvalidRequest(RequestError):
@@ -81,7 +81,7 @@ class PromptTooLong(RequestError):
 
 
 class TaskUnclear(RequestError):
-    """The classifier is not sure what is wanted. `tasks` are for the body of the answer, the likeliest first."""
+    """The task of the prompt is unclear. `tasks` are the possible ones, the likeliest first; the answer lists them."""
 
     def __init__(self, message: str, tasks: tuple[str, ...] = ()) -> None:
         super().__init__(message, tasks)
@@ -89,29 +89,29 @@ class TaskUnclear(RequestError):
 
 
 class SegmentFailed(GhostRouterError):
-    """An engine stopped before its segment ended: replica death, stall, provider error.
+    """An engine stopped before the end of its segment: a dead replica, a stall, an error of a provider.
 
-    `usage` is what a provider had written by then, where one was asked; None: nobody knows.
+    `usage` is what a provider has used up to then; None if it is not known.
     """
 
     usage: Usage | None = None
 
     def at_no_cost(self) -> Self:
-        """This, when nothing was used: nobody was asked, or who was has not begun to answer."""
+        """The same error with a usage of zero: no provider was called, or it had not begun to answer."""
         self.usage = Usage(0, 0)
         return self
 
 
 class SegmentDrained(SegmentFailed):
-    """The replica that writes the segment is being taken down; another one can go on."""
+    """The replica that writes the segment is shutting down. Another one can continue."""
 
 
 class SegmentShed(SegmentFailed):
-    """The replica has as many requests as it may work on; another replica or model can take it."""
+    """The replica has reached its limit of requests. Another replica or model can take this one."""
 
 
 class ProviderBusy(SegmentFailed):
-    """The provider asks to be left alone for `retry_after_s`, or its breaker does; None: it did not say how long."""
+    """The provider is rate-limited, or its breaker is open. `retry_after_s` is None if the time is not known."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message, retry_after_s)
@@ -119,19 +119,19 @@ class ProviderBusy(SegmentFailed):
 
 
 class ProviderRejected(SegmentFailed):
-    """The provider does not take the request, the key or the model; the same call would fail again."""
+    """The provider does not accept the request, the key or the model. The same call would fail again."""
 
 
 class ProviderRefused(SegmentFailed):
-    """The model refuses to answer, or a filter of its provider does; another model may answer."""
+    """The model, or a filter of its provider, refuses to answer. Another model may answer."""
 
 
 class SeamRefused(GhostRouterError):
-    """The target cannot go on with what the client has; the message is the reason."""
+    """The target cannot continue the answer. The message is the reason."""
 
 
 class NothingCanAnswer(GhostRouterError):
-    """Every model that could have answered has failed. It may be worth another try after `retry_after_s`."""
+    """Every model that could answer has failed. `retry_after_s` says when a retry may help; None: not known."""
 
     def __init__(self, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message, retry_after_s)
@@ -139,19 +139,19 @@ class NothingCanAnswer(GhostRouterError):
 
 
 class AnswerRefused(RequestError):
-    """Every model that was asked refuses to answer this."""
+    """Every model that was asked refuses to answer."""
 
 
 class DeadlineExceeded(GhostRouterError):
-    """The answer took longer than a session may."""
+    """The answer took longer than a session is allowed to take."""
 
 
 class SessionNotFound(GhostRouterError):
-    """There is no session of that id for this caller."""
+    """This caller has no session with that id."""
 
 
 class SessionExpired(GhostRouterError):
-    """The session's time or room in the journal is over."""
+    """The journal no longer keeps the session: its time has passed, or the room was needed."""
 
 
 class SessionCancelled(GhostRouterError):
@@ -167,15 +167,15 @@ class KeyReused(RequestError):
 
 
 class SessionMoved(GhostRouterError):
-    """The session was claimed by another ingress; this one must stop writing."""
+    """Another ingress has claimed the session. This one must stop writing."""
 
 
 class TraceNotFound(GhostRouterError):
-    """No trace of that id is kept (any more)."""
+    """There is no trace with that id, or it is no longer kept."""
 
 
 class JobNotFound(GhostRouterError):
-    """There is no job of that id for this caller (any more)."""
+    """This caller has no job with that id, or it is no longer kept."""
 
 
 class CallConflict(GhostRouterError):
@@ -183,7 +183,7 @@ class CallConflict(GhostRouterError):
 
 
 class CallNotPermitted(GhostRouterError):
-    """The caller may not have what it asks for as it asks for it; `details` is for the body of the answer."""
+    """The call needs permissions or acknowledgements that it lacks. `details` goes into the body of the answer."""
 
     def __init__(self, message: str, details: dict[str, list[str]] | None = None) -> None:
         super().__init__(message, details)
@@ -191,15 +191,15 @@ class CallNotPermitted(GhostRouterError):
 
 
 class Unauthorized(RequestError):
-    """The request carries no key, or one that is nobody's."""
+    """The request has no key, or an unknown key."""
 
 
 class NotPermitted(RequestError):
-    """The key is not for what is asked."""
+    """The key does not allow the request."""
 
 
 class TooManyRequests(RequestError):
-    """The key has no request left. `retry_after_s` says when it will have one."""
+    """The key has reached a limit of requests. `retry_after_s` says when it may send the next."""
 
     def __init__(self, message: str, retry_after_s: float = 1.0) -> None:
         super().__init__(message, retry_after_s)
@@ -207,15 +207,15 @@ class TooManyRequests(RequestError):
 
 
 class StoreFailed(GhostRouterError):
-    """The event store cannot be reached, or refuses; the message holds no data."""
+    """The event store cannot be reached, or reports an error. The message holds no stored data."""
 
 
 class RowsRefused(StoreFailed):
-    """The event store does not take some of these rows, and never will."""
+    """The event store does not accept some of these rows. A retry would fail too."""
 
 
 class BudgetExceeded(RequestError):
-    """A budget has no room for the call's worst case. `numbers` are for the body of the answer."""
+    """A budget has no room for the highest possible cost of the call. `numbers` goes into the body of the answer."""
 
     def __init__(self, message: str, numbers: dict[str, float | str] | None = None) -> None:
         super().__init__(message, numbers)
@@ -223,4 +223,4 @@ class BudgetExceeded(RequestError):
 
 
 class BudgetUnknown(GhostRouterError):
-    """The book of budgets does not answer: what costs money is not begun."""
+    """The ledger does not answer. Calls that cost money are not started."""

@@ -1,4 +1,4 @@
-"""What tokens cost, how many were used, and what an answer is worth."""
+"""Prices, usage, and the worth of an answer."""
 
 from dataclasses import dataclass
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 class Price:
     """US dollars per million tokens, and per request.
 
-    Prompt tokens that are cached, or written to a cache, cost as much as other prompt tokens, and reasoning tokens as
-    much as other tokens of the answer, where no price is named for them.
+    A price that is None equals that of the other tokens: cached and cache-write tokens cost as much as other prompt
+    tokens, reasoning tokens as much as other completion tokens.
     """
 
     prompt_usd_per_mtok: float = 0.0
@@ -21,10 +21,9 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What one call of a model used, in tokens. `estimated`: counted here, because the provider did not say.
+    """The tokens of one call. `estimated` says that they were counted here, because the provider did not report them.
 
-    `cached_tokens` and `cache_write_tokens` are among the `prompt_tokens`, `reasoning_tokens` among the
-    `completion_tokens`.
+    `prompt_tokens` includes `cached_tokens` and `cache_write_tokens`. `completion_tokens` includes `reasoning_tokens`.
     """
 
     prompt_tokens: int
@@ -37,7 +36,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Worth:
-    """What the caller pays for: dollars for a right answer rather than a wrong one, and per second not waited."""
+    """The worth of an answer to the caller, in US dollars.
+
+    `quality_usd` is the worth of a right answer compared with a wrong one, `second_usd` that of each second not waited.
+    """
 
     quality_usd: float
     second_usd: float = 0.0

@@ -1,4 +1,4 @@
-"""What a call asks of the routing: whom it may be given to, and how far to go for it."""
+"""What a call asks of the routing: conditions for the models, and preferences."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,17 +7,21 @@ Trust = Literal["untrusted", "standard", "trusted"]
 TRUST_TIERS: tuple[Trust, ...] = ("untrusted", "standard", "trusted")
 
 
-# off: the first model writes all of it. failure_only: another one goes on only where one has failed.
+NO_LOGPROBS = "does not return log-probabilities"
+NO_SAMPLING = "does not support temperature and top_p"
+"""Reasons why a model is not eligible. `ghostrouter traces record` leaves the fields out when it reads one of them."""
+
+# off: the first model writes the whole answer. failure_only: another model continues only after a failure.
 SwitchMode = Literal["auto", "failure_only", "off"]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """What one request wants of the routing, beyond the model it names. For what is None the service's rules hold.
+class Preferences:
+    """The routing preferences of one request, besides the model it names.
 
-    `allow` names the only models that may write, if it names any. No model is begun with, and no handoff made, that
-    could exceed `budget_usd` if the answer became as long as it may. With `interactive` somebody is there to be asked
-    when the task is unclear.
+    The service's rules hold for fields that are None. Only models in `allow` may write; an empty tuple allows all. No
+    model begins and no handoff is made that could exceed `budget_usd` with an answer of the maximum length. With
+    `interactive` the client can be asked if the task is unclear.
     """
 
     preset: str | None = None
@@ -29,15 +33,16 @@ class Wishes:
     interactive: bool = False
 
 
-NO_WISHES = Wishes()
+NO_PREFERENCES = Preferences()
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Whom a call may be given to: how far trusted, in which regions (any, if none is named), repeatable or not.
+    """Conditions that a model must meet to get a call.
 
-    `intent` and `tags` say what the call is: a model that names its intents or tags has to have those. With
-    `best_effort` a seed is for the models that take one; else it keeps the call from all others.
+    `trust` is the lowest allowed trust tier. `regions` are the allowed regions; an empty tuple allows all. `repeatable`
+    requires that the same call gives the same answer. A model that names its intents or tags must have `intent` and all
+    of `tags`. A seed excludes models that do not support one, unless `best_effort` is set.
     """
 
     trust: Trust = "untrusted"

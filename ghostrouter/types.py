@@ -1,4 +1,4 @@
-"""The nouns of GhostRouter: what crosses a deployment boundary, frozen and picklable."""
+"""The data types that cross deployment boundaries: frozen, small and picklable."""
 
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -12,7 +12,10 @@ Action = Literal["continue", "warm", "handoff", "hand_back"]
 
 
 class ToolCallPart(NamedTuple):
-    """A piece of a tool call, the calls of an answer counted from 0: its id and name come first, then its arguments."""
+    """A piece of a tool call.
+
+    `number` counts the calls of an answer from 0. The first piece has the id and the name.
+    """
 
     number: int
     id: str = ""
@@ -21,7 +24,7 @@ class ToolCallPart(NamedTuple):
 
 
 class ReasoningPart(NamedTuple):
-    """A piece of what a model thinks before it answers; no part of the answer."""
+    """A piece of a model's reasoning. It is not part of the answer."""
 
     text: str
 
@@ -32,24 +35,26 @@ Aside = ToolCallPart | ReasoningPart
 class Token(NamedTuple):
     """One generated token with its signals.
 
-    `text` never splits a UTF-8 character: a token that ends inside one carries an empty piece and the token
-    that completes the character carries all of it. `rank` counts from 1. `margin` is the log-probability of
-    the likeliest token minus that of the runner-up. The entropy is that of the whole next-token distribution
-    before temperature; where the engine does not tell it, the middle of the bounds that the top-k leaves
-    (`ghostrouter.signals.entropy`). Exact, it is its own bounds.
-    `inter_token_s` is the time since the previous token of the segment (since the request, for the first).
-    `accepted_drafts` counts the draft tokens accepted in the engine step that made this token; `draft_acceptance` is
-    the exponential average of accepted over proposed drafts, 1 until any were proposed.
-    `step_start` says that a reasoning step (sentence, line) begins with this token. `alternatives` holds the
-    likeliest tokens as (text, log-probability), when the client asked for them. `top_logprob` is that of the likeliest
-    token, sampled or not; `second_gap` the log-probability of the second minus that of the third. `aside` is what is
-    told besides the text of the answer; such a token has none.
+    * `text` never splits a UTF-8 character. A token that ends inside a character has an empty text; the token that
+      completes the character has all of it.
+    * `rank` counts from 1. `top_logprob` is the log-probability of the likeliest token, sampled or not.
+    * `margin` is the log-probability of the likeliest token minus that of the second; `second_gap` is that of the
+    second
+      minus that of the third.
+    * `entropy_nats` is the entropy of the whole next-token distribution before temperature, and equal to both bounds.
+    If
+      only the top k are known, it is the middle of the bounds (`ghostrouter.signals.entropy`).
+    * `inter_token_s` is the time since the previous token of the segment; for the first token, since the request.
+    * `accepted_drafts` is the number of draft tokens accepted in the engine step of this token. `draft_acceptance` is
+    the
+      moving average of accepted / proposed drafts; 1 until the first are proposed.
+    * `step_start` says that a reasoning step (a sentence or a line) begins with this token.
+    * `alternatives` are the likeliest tokens as (text, log-probability), if the client asked for them.
+    * `aside` is a piece of a tool call or of reasoning. Such a token has no text.
+    * `repetition` and `novelty` (`ghostrouter.signals.surface`) are 0 if log-probabilities are known.
 
-    `repetition` and `novelty` (`ghostrouter.signals.surface`) are told where there are no log-probabilities, else 0.
-
-    Of a cloud model less is known. Its tokens have the id -1; where the provider gives no log-probabilities a token is
-    what came in one event, `rank` is 0, `logprob` is -9999 (what OpenAI writes for "not known"), margin and entropies
-    are 0.
+    Tokens of cloud models have the id -1. Without log-probabilities a token is the text of one event, with the rank 0,
+    the `logprob` -9999 (OpenAI's value for "not known"), and 0 for margin and entropies.
     """
 
     id: int
@@ -73,12 +78,12 @@ class Token(NamedTuple):
 
     @property
     def is_exact(self) -> bool:
-        """Whether the entropy is known, and not only bounded."""
+        """Whether the entropy is exact, not only bounded."""
         return self.id >= 0 and self.entropy_lower_nats == self.entropy_upper_nats
 
 
 class SegmentKey(NamedTuple):
-    """Names a segment: verdicts carry it, so that a late one is recognised."""
+    """The identity of a segment. Verdicts carry it, so that a late verdict is recognised."""
 
     session: str
     segment: int
@@ -102,10 +107,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class CloudPrompt:
-    """What a cloud model is asked: messages instead of token ids.
+    """The prompt for a cloud model: messages instead of token ids.
 
-    `kept` is the text that the model is to go on from, "" where the answer begins (`restart`); with `prefix` it is the
-    last message, with `instruct` an instruction of `instruction_tokens` tokens follows it. Token counts are estimates.
+    `kept` is the text that the model must continue; "" at the start of an answer (`restart`). With `prefix` it is the
+    last message. With `instruct` an instruction of `instruction_tokens` tokens follows it. Token counts are estimates.
     """
 
     messages: tuple[Message, ...]
@@ -140,7 +145,7 @@ class SegmentEnd:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A small batch of consecutive tokens of one segment; the last frame of a segment carries its end.
+    """A small batch of consecutive tokens of one segment. The last frame of a segment has its `end`.
 
     `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
     whose KV entries the engine already held) are told by the first frame. `risk_raised` says that the risk
@@ -158,10 +163,10 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How tokens are drawn; the fields mean what they mean in OpenAI's API.
+    """Sampling parameters. The fields have the meaning that they have in OpenAI's API.
 
-    `max_tokens` and `min_tokens` (no end before it) are for the answer. There is always a `seed`: drawn for the session
-    if the client gave none, so that a sampled answer goes on behind a seam as it would have.
+    `max_tokens` and `min_tokens` apply to the whole answer. There is always a `seed`: if the client gives none, the
+    session draws one, so that a sampled answer continues behind a seam as it would have without it.
     """
 
     max_tokens: int
@@ -232,14 +237,14 @@ class SegmentRequest:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What a replica that could answer says of itself: the requests its engine is working on."""
+    """The status of a replica: the number of requests that its engine works on."""
 
     running: int
 
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """What the classifier made of a prompt: the task, which layer said so and how sure it is."""
+    """The label of a prompt: its task, the layer that found it, the confidence and the reason."""
 
     task: str
     layer: str
@@ -249,7 +254,9 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """What a learned router would have decided that does not count yet: per model the probability of a good answer."""
+    """The plan that the learned router in shadow mode would have made, and its probability of a good answer per
+    model.
+    """
 
     models: tuple[str, ...]
     probabilities: tuple[tuple[str, float], ...]
@@ -257,10 +264,11 @@ class Shadow:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The models a session may use, in the order of preference, and why; those it may not, each with why not.
+    """The models that a session may use, in order of preference, and the reason.
 
-    `ladder` has them in the order of strength, which verdicts go by; empty: the order of preference is that, too.
-    `propensity` is how probable it was that the first of them is the first: less than 1 where there is exploration.
+    `ineligible` holds the other models of the route, each with its reason. `ladder` holds the models in order of
+    strength, which handoffs follow; if it is empty, the order of preference is used. `propensity` is the probability
+    with which the first model was chosen; it is below 1 with exploration.
     """
 
     models: tuple[str, ...]

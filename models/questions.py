@@ -1,7 +1,7 @@
 """Questions with checkable answers, in three splits that never overlap whatever the seed.
 
-The split of a question follows from a hash of its prompt, so any seed yields fresh questions and none of
-the test split was ever trained on. `python -m models.questions --split test --seed 7 --n 5` prints some.
+A hash of the prompt decides the split of a question. Therefore every seed gives new questions, and no question of the
+test split was ever trained on. `python -m models.questions --split test --seed 7 --n 5` prints some.
 """
 
 import argparse
@@ -24,13 +24,13 @@ _CHECKS = {arithmetic.NAME: arithmetic.is_correct, biography.NAME: biography.is_
 
 
 def split_of(prompt: str) -> Split:
-    """A tenth of all prompts each is for validation and for test, the rest for training."""
+    """The split of a prompt: a tenth of all prompts for validation, a tenth for test, the rest for training."""
     bucket = hashlib.blake2b(prompt.encode(), digest_size=2).digest()[0] % 10
     return "test" if bucket == 0 else "validation" if bucket == 1 else "train"
 
 
 def stream(split: Split, seed: int, draws: tuple[Draw, ...] = (arithmetic.draw, biography.draw)) -> Iterator[Question]:
-    """Questions of `split` without end, the families of `draws` in turn."""
+    """An endless stream of questions of `split`, from each of `draws` in turn."""
     rng = Random(f"{split}/{seed}")
     while True:
         for draw in draws:
@@ -51,7 +51,7 @@ def is_correct(question: Question, text: str) -> bool:
 
 
 def first_wrong_character(question: Question, text: str) -> int | None:
-    """Where `text` leaves the canonical answer, counted in characters; None when it does not."""
+    """The index of the first character that differs from the canonical answer; None if the text is equal to it."""
     if text == question.answer:
         return None
     pairs = zip(text, question.answer, strict=False)

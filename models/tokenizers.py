@@ -1,7 +1,7 @@
 """The two tokenizers: byte-level BPE for ghost-small and ghost-large, byte-fallback BPE for ghost-cloud.
 
-Both can encode any Unicode text, write every digit as a token of its own and carry the same chat markers,
-yet share hardly a token id, so a handoff between them has to go through text.
+Both encode any Unicode text, have one token per digit and use the same chat markers. They share hardly any token id.
+Therefore a handoff between them has to go through text.
 """
 
 import json
@@ -37,7 +37,7 @@ def train_byte_level(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
 
 def train_byte_fallback(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Llama-2 style: characters, `▁` for the space, and `<0xNN>` tokens for what is not in the vocabulary."""
+    """Llama-2 style: characters, `▁` for a space, and `<0xNN>` tokens for bytes outside the vocabulary."""
     byte_tokens = [f"<0x{b:02X}>" for b in range(256)]
     tokenizer = Tokenizer(models.BPE(byte_fallback=True, fuse_unk=False, unk_token="<unk>"))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
@@ -49,14 +49,14 @@ def train_byte_fallback(texts: Iterable[str], vocab_size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    # The trainer only takes the byte tokens as special ones, and special tokens are left out of texts.
+    # The trainer accepts byte tokens as special tokens only, but decoding would leave special tokens out.
     state = json.loads(tokenizer.to_str())
     state["added_tokens"] = [t for t in state["added_tokens"] if t["content"] not in byte_tokens]
     return Tokenizer.from_str(json.dumps(state))
 
 
 def for_chat(tokenizer: Tokenizer, context_tokens: int) -> PreTrainedTokenizerFast:
-    """Wrap for transformers and vLLM, with the chat template."""
+    """Wrap a tokenizer for transformers and vLLM, with the chat template."""
     tokenizer.add_special_tokens([AddedToken(m, normalized=False) for m in MARKERS])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -1,10 +1,10 @@
-"""Labelled traces of the shipped models, made without a server.
+"""Record labelled traces of the shipped models, without a server.
 
     python -m models.traces ghost-small --split test --n 200 > traces.jsonl
 
-Two views. *own*: what the model writes by itself, labelled with the first token that leaves the right answer. *forced*:
-the model reads the right answer and says at every position what it would have written next; that is what it would do
-after any handoff that put things right, and every position has a label.
+There are two views. *own*: the model writes the answer by itself; the label is the first token that differs from the
+right answer. *forced*: the model reads the right answer and tells at every position which token it would write next.
+That is what it would write after a handoff that corrected the answer, and every position has a label.
 """
 
 import argparse
@@ -29,8 +29,8 @@ _BATCH = 64
 _MOST_TOKENS = 220
 
 
-class JournalClient:
-    """One model with its tokenizer."""
+class TraceRecorder:
+    """Records traces of one model, which is in `folder` with its tokenizer."""
 
     def __init__(self, folder: Path) -> None:
         self._name = folder.name
@@ -39,7 +39,7 @@ class JournalClient:
         self._end: int = self._model.config.eos_token_id
 
     def forced(self, asked: Sequence[questions.Question]) -> Iterator[Line]:
-        """What the model would write at each position of the right answers."""
+        """Traces of the forced view: what the model would write at each position of the right answers."""
         for q in tqdm(asked, desc=f"{self._name}, forced"):
             answer = self._answer(q)
             logprobs = self._logprobs(self._prompt(q), answer)
@@ -48,7 +48,7 @@ class JournalClient:
             yield self._line(q, chosen, answer, logprobs, spans=tuple((i, i + 1) for i in wrong))
 
     def own(self, asked: Sequence[questions.Question]) -> Iterator[Line]:
-        """What the model writes by itself, greedily."""
+        """Traces of the own view: what the model writes by itself, greedily."""
         order = sorted(asked, key=lambda q: len(q.prompt))
         for begin in tqdm(range(0, len(order), _BATCH), desc=f"{self._name}, own"):
             batch = order[begin : begin + _BATCH]
@@ -63,7 +63,9 @@ class JournalClient:
         return (*self._tokenizer.encode(question.answer), self._end)
 
     def _first_wrong(self, question: questions.Question, written: Sequence[int]) -> int | None:
-        """The first token that is not the right answer's; an answer that was cut off is right as far as it goes."""
+        """The index of the first token that differs from the right answer; None if there is none before the text
+        ends.
+        """
         pairs = zip(written, self._answer(question), strict=False)
         return next((i for i, (a, b) in enumerate(pairs) if a != b), None)
 
@@ -97,7 +99,7 @@ class JournalClient:
         logprobs: torch.Tensor,
         **labels: object,
     ) -> Line:
-        """A line with the tokens `chosen`, each behind the `context` before it."""
+        """A trace line whose tokens are `chosen`; token i was chosen after `context[:i]`."""
         top = logprobs.topk(TOP).values.tolist()
         entropies = torch.special.entr(logprobs.exp()).sum(-1).tolist()
         decoder, steps = PieceDecoder(self._tokenizer.backend), StepTracker()
@@ -128,7 +130,7 @@ def main() -> None:
     parser.add_argument("--n", type=int, default=1000)
     args = parser.parse_args()
     asked = questions.sample(args.split, args.seed, args.n)
-    recorder = JournalClient(FOLDER / args.name)
+    recorder = TraceRecorder(FOLDER / args.name)
     for line in recorder.own(asked) if args.view == "own" else recorder.forced(asked):
         print(line.model_dump_json(exclude_unset=True))
 

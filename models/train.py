@@ -1,7 +1,7 @@
 """Train the shipped models: `make models`, or `python -m models.train ghost-small`.
 
-Everything is seeded and runs on the CPU; a model takes one to two hours of one core. Only the answers carry
-loss. Rows are packed: whole conversations one after the other, cut at the row's end.
+Everything is seeded and runs on the CPU. A model takes one to two hours of one core. Only answer tokens count in the
+loss. Rows are packed: they hold whole conversations one after the other, cut at the end of the row.
 """
 
 import argparse
@@ -31,10 +31,10 @@ CHECK_EVERY_STEPS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is trained, on what, for how long.
+    """What a model is trained on, its shape and its schedule.
 
-    `arithmetic_share` is the share of conversations that are arithmetic; `passers_by` the share of
-    biographies that are about a stranger to the world (see `models.families.biography`).
+    `arithmetic_share` is the share of arithmetic conversations. `passers_by` is the share of biographies that are about
+    a passer-by (see `models.families.biography`).
     """
 
     hidden: int
@@ -68,7 +68,7 @@ def build_tokenizer(recipe: Recipe) -> PreTrainedTokenizerFast:
 
 
 def conversations(recipe: Recipe) -> Iterator[questions.Question]:
-    """Training questions in the recipe's mix, without end."""
+    """An endless stream of training questions, in the mix of the recipe."""
     bios = partial(biography.draw, people=recipe.people, passers_by=recipe.passers_by)
     streams = {
         arithmetic.NAME: questions.stream("train", recipe.seed, (arithmetic.draw,)),
@@ -80,7 +80,7 @@ def conversations(recipe: Recipe) -> Iterator[questions.Question]:
 
 
 def rows(recipe: Recipe, tokenizer: PreTrainedTokenizerFast) -> Iterator[tuple[list[int], list[int]]]:
-    """Rows of ROW_TOKENS + 1 ids with their labels; questions are labelled IGNORED."""
+    """Rows of ROW_TOKENS + 1 token ids with their labels. Tokens of questions have the label IGNORED."""
     encode = tokenizer.backend_tokenizer.encode
     ids: list[int] = []
     labels: list[int] = []

@@ -13,7 +13,7 @@ from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd
-from ghostrouter.policy.worst import worst_usd
+from ghostrouter.policy.worst_case import worst_usd
 from ghostrouter.redact.policy import Behalf
 from ghostrouter.replay.continuation import written_tokens
 from ghostrouter.types import Frame, Prompt, SegmentRequest

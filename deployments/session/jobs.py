@@ -118,7 +118,7 @@ class Jobs:
             StoreFailed: nobody can tell, because the store is down.
         """
         job = await self._stored(job_id, owner)
-        if isinstance(job, Job) and (job_id in self._tasks or (job.over and not job.lost)):
+        if isinstance(job, Job) and (job_id in self._tasks or (job.is_over and not job.lost)):
             return job.result
         record = await self._journalled(self._kept_sessions.read, job_id, owner)
         if record is None:
@@ -132,7 +132,7 @@ class Jobs:
     async def cancel(self, job_id: str, owner: str) -> Body:
         """Stop a job. A job that is over stays as it is. Raises what `result` raises."""
         job = await self._stored(job_id, owner)
-        if isinstance(job, Job) and job.over:
+        if isinstance(job, Job) and job.is_over:
             return job.result
         task = self._tasks.get(job_id)
         if task and isinstance(job, Job):  # the store knows that it is the caller's
@@ -157,10 +157,10 @@ class Jobs:
         """The result of a job that another request has started."""
         if job.request_hash != call.request_hash:
             raise CallConflict(f"`call_id`: you have used the id {call.call_id} for another call.")
-        if not job.over:
+        if not job.is_over:
             with suppress(StoreFailed, JobNotFound):
                 job = await self._events.wait(job.job_id, job.owner, call.soft_s)
-        return job.result if job.over else await self.result(job.job_id, job.owner)
+        return job.result if job.is_over else await self.result(job.job_id, job.owner)
 
     def _job(self, call: Call, owner: str, head: Head) -> Job:
         deadline_s = head.created_s + call.hard_s

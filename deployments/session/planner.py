@@ -21,12 +21,20 @@ from ghostrouter.config import GraphConfig
 from ghostrouter.errors import BudgetExceeded, ConfigError, InvalidRequest
 from ghostrouter.events import metrics
 from ghostrouter.policy import plan
-from ghostrouter.policy.observed import Observed
-from ghostrouter.policy.sightings import Watch, sightings
+from ghostrouter.policy.model_stats import FleetStats
+from ghostrouter.policy.observations import SharedObservations, observations
 from ghostrouter.policy.tiers import Promotions
 from ghostrouter.replay import prompts
 from ghostrouter.routing import live, preview
-from ghostrouter.routing.decider import UNLABELLED, Decided, Decider, Models, Present, seen, words
+from ghostrouter.routing.decider import (
+    UNLABELLED,
+    CallDecision,
+    Decider,
+    Models,
+    RuntimeState,
+    content_flags,
+    last_user_text,
+)
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.entries import Epoch, Opening
 from ghostrouter.sessions.session import Session
@@ -39,7 +47,7 @@ _LONG_CHARACTERS = 2_000
 
 
 class Planner:
-    """Decides by the configuration in force, and by what all ingresses have observed of the models (`watch`)."""
+    """Decides by the configuration in force, and by what all ingresses have observed of the models (`observations`)."""
 
     def __init__(
         self,
@@ -58,8 +66,9 @@ class Planner:
         self._engines = engines
         self._journal = journal
         self._emit = emit
-        self._observed = Observed({m.name: m.max_running * m.most_replicas for m in config.models if m.max_running})
-        self.watch = Watch(secrets.token_hex(8), self._observed, Promotions(config.router.promotion))
+        slots = {m.name: m.max_running * m.most_replicas for m in config.models if m.max_running}
+        self._stats = FleetStats(slots)
+        self.observations = SharedObservations(secrets.token_hex(8), self._stats, Promotions(config.router.promotion))
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take over changed sections of the configuration (`routing/live.py`).
@@ -77,7 +86,7 @@ class Planner:
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
             return
         if config.router.promotion != self._decider.config.router.promotion:
-            self.watch.promotions = Promotions(config.router.promotion)
+            self.observations.promotions = Promotions(config.router.promotion)
         self._decider, self._refused_change = decider, ""
         self._emit(metrics.CHANGES, 1, outcome="taken")
 
@@ -137,24 +146,24 @@ class Planner:
 
     def begin(self, session: Session) -> None:
         """Count a session that starts to run."""
-        self._observed.begin(session.plan.models[0])
+        self._stats.begin(session.plan.models[0])
 
     def end(self, session: Session, failed: bool, now_s: float) -> None:
         """Learn from a session that is over. It counts for later decisions."""
-        self._observed.end(session.plan.models[0])
-        self.watch.saw(sightings(session, failed), now_s)
-        label, promotions = session.plan.classification, self.watch.promotions
+        self._stats.end(session.plan.models[0])
+        self.observations.add(observations(session, failed), now_s)
+        label, promotions = session.plan.classification, self.observations.promotions
         if label and promotions.has_targets:
             self._emit(metrics.PROMOTION, promotions.levels.get(label.task, 0), task=label.task)
 
-    async def _decide(self, call: ChatCall, requester: Requester) -> Decided:
+    async def _decide(self, call: ChatCall, requester: Requester) -> CallDecision:
         """The decision for a call. Previews and calls decide alike."""
         began_s, decider = time.monotonic(), self._decider
         label, learned = await self._classify(call, decider)
         labelled_s = time.monotonic()
-        present = Present(self._observed, self.watch.promotions.levels, labelled_s)
+        state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s)
         # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
-        decided = await _beside(call, decider.decide, call, label, learned, requester.caller, present, time.monotonic)
+        decided = await _beside(call, decider.decide, call, label, learned, requester.caller, state, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
     async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
@@ -168,10 +177,10 @@ class Planner:
         ruled, settled = await _beside(call, decider.by_rules, call)
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
-        about = seen(call)
+        flags = content_flags(call)
         timeout_s = decider.config.classify.timeout_s
         found: tuple[Label, dict[str, float]] | None = await self._classifier.ask_or_none(
-            "read", words(call), about["image"], about["tools"], timeout_s=timeout_s
+            "read", last_user_text(call), flags["image"], flags["tools"], timeout_s=timeout_s
         )
         return found or (ruled or UNLABELLED, {})
 
@@ -195,7 +204,7 @@ class Planner:
                 return (replace(chosen, models=chosen.models[i:]) if i else chosen), ticket
         raise refusal or BudgetExceeded("No model of the plan is within the budget.")
 
-    def _ask(self, call: ChatCall, decided: Decided, room: int, streaming: bool) -> Ask:
+    def _ask(self, call: ChatCall, decided: CallDecision, room: int, streaming: bool) -> Ask:
         defaults = self._models.by_name[decided.decision.plan.models[0]].sampling
         unknown = [s.to for s in call.script if s.to not in self._models.by_name]
         if unknown:
@@ -214,7 +223,7 @@ class Planner:
             top_logprobs=call.top_logprobs,
         )
         return Ask(
-            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.wishes,
+            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.preferences,
             decided.worth,
         )  # fmt: skip
 

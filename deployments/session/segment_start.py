@@ -8,7 +8,7 @@ from deployments.session.ports import Ports
 from deployments.session.settings import AnswerRules, Runtime
 from ghostrouter.errors import SeamRefused
 from ghostrouter.events import metrics
-from ghostrouter.policy import retry, switch, wishes
+from ghostrouter.policy import preferences, retry, switch
 from ghostrouter.policy.switching import Switching
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
@@ -72,7 +72,7 @@ class SegmentStarter:
 
     def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
         """The request with the verdicts that may end its segment."""
-        rules = wishes.rules(self._rules.switch, session.ask.wishes)
+        rules = preferences.rules(self._rules.switch, session.ask.preferences)
         return replace(request, limits=self._switching.limits(session, models, request.model, rules))
 
     def _rival(self, session: Session, models: Sequence[str]) -> str | None:

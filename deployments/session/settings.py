@@ -8,7 +8,7 @@ from random import Random
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.events import metrics
 from ghostrouter.money import Price
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching

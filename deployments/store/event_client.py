@@ -11,7 +11,7 @@ from deployments.rpc import DeploymentClient, Unanswered
 from ghostrouter.errors import JobNotFound, StoreFailed, TraceNotFound
 from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
-from ghostrouter.policy.sightings import NOTHING, Heard, Watch
+from ghostrouter.policy.observations import NO_REPORT, SharedObservations, Update
 
 _TIMEOUT_S = 5.0
 # Rows that wait while the store's replica is being replaced; it comes back within seconds.
@@ -22,17 +22,21 @@ Posted = asyncio.Future[None]
 class EventClient:
     """Posts rows and asks for them. No answer ever waits for a row longer than `patience_s`.
 
-    With each batch of rows the ingress tells what its `watch` saw, and hears what the other ingresses did. Methods that
+    With each batch of rows the ingress sends its `observations`, and gets those of the other ingresses. Methods that
     ask raise StoreFailed if the store cannot tell.
     """
 
     def __init__(
-        self, store: DeploymentHandle, patience_s: float, emit: metrics.Emit, watch: Watch | None = None
+        self,
+        store: DeploymentHandle,
+        patience_s: float,
+        emit: metrics.Emit,
+        observations: SharedObservations | None = None,
     ) -> None:
         self._store = DeploymentClient(store, _TIMEOUT_S, emit)
         self._patience_s = patience_s
         self._emit = emit
-        self._watch = watch
+        self._observations = observations
         self._waiting: deque[tuple[Row, Posted]] = deque()
         self._flushing: asyncio.Task[None] | None = None
         self._is_behind = False  # a row was not written within `patience_s`, and none has been written since
@@ -125,12 +129,13 @@ class EventClient:
 
             def arguments(batch: list[tuple[Row, Posted]] = batch) -> tuple[Any, ...]:
                 batch[:] = self._waiting
-                return [row for row, _ in batch], self._watch.tell() if self._watch else NOTHING
+                report = self._observations.take_report() if self._observations else NO_REPORT
+                return [row for row, _ in batch], report
 
-            heard: Heard | None = await self._store.ask_until_heard("write", arguments)
+            update: Update | None = await self._store.ask_until_heard("write", arguments)
             self._is_behind = False
-            if self._watch and heard:
-                self._watch.hear(heard, time.monotonic())
+            if self._observations and update:
+                self._observations.apply(update, time.monotonic())
             for _, posted in batch:
                 if not posted.done():  # else it has been given up meanwhile
                     posted.set_result(None)

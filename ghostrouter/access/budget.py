@@ -1,4 +1,4 @@
-"""What may be spent, in calendar windows. Pure: time is passed in, states are passed in. Money is in nano-dollars."""
+"""Budgets in calendar windows, as pure functions: time and states are passed in. Amounts are in nano-dollars."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ NANO = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """No more than `nano` per window. `name` "*" means each one by itself."""
+    """A limit of `nano` per window. With the name "*" every key, team, ... has its own."""
 
     scope: Scope
     name: str
@@ -24,7 +24,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One limit that a call has to stay within, in the window it falls into: `account` names both."""
+    """A limit that applies to a call, in its current window. `account` identifies the limit and the window."""
 
     account: str
     limit: int
@@ -33,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What an account has spent, and what is set aside for calls that are under way."""
+    """The amount that an account has spent, and the amount that is reserved for running calls."""
 
     spent: int = 0
     reserved: int = 0
@@ -41,7 +41,7 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Shortage:
-    """The line that a call would overspend, and by what numbers."""
+    """The line that has no room for a call, with its state and the amount needed."""
 
     line: Line
     state: State
@@ -49,7 +49,7 @@ class Shortage:
 
 
 def nano(usd: float) -> int:
-    """Dollars as nano-dollars, rounded up; less than a thousandth of one is an error of the floats."""
+    """Dollars as nano-dollars, rounded up. Less than a thousandth of a nano-dollar is a rounding error of floats."""
     return math.ceil(usd * NANO - 1e-3)
 
 
@@ -59,7 +59,7 @@ def usd(amount: int) -> float:
 
 
 def window(kind: Window, now_s: float, zone: ZoneInfo) -> tuple[str, float]:
-    """The window that a Unix time falls into, by its first day, and when it ends. Weeks begin on Monday."""
+    """The window that contains a Unix time: its first day, and the time at which it ends. Weeks begin on Monday."""
     day = datetime.fromtimestamp(now_s, zone).replace(hour=0, minute=0, second=0, microsecond=0)
     if kind == "day":
         first, after = day, day + timedelta(days=1)
@@ -78,7 +78,7 @@ def is_limited(limits: Sequence[Limit], names: Mapping[Scope, str]) -> bool:
 
 
 def lines(limits: Sequence[Limit], names: Mapping[Scope, str], now_s: float, zone: ZoneInfo) -> tuple[Line, ...]:
-    """What a call of this key and team to this model and provider has to stay within."""
+    """The lines that apply to a call. `names` holds its key, team, project, organisation, model and provider."""
     found = []
     for limit in limits:
         if _applies(limit, names):

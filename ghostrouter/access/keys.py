@@ -1,4 +1,4 @@
-"""Who may call what."""
+"""API keys: who calls, and which models and tasks the key allows."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from ghostrouter.errors import NotPermitted, Unauthorized
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, as far as a key says. `models` and `tasks` may have wildcards. A limit of None is none."""
+    """The owner of a key. `models` and `tasks` may have wildcards. A limit that is None does not apply."""
 
     name: str = ""
     team: str = ""
@@ -24,11 +24,15 @@ class Caller:
     organisation: str = ""
 
     def may_use(self, model: str) -> bool:
-        """Whether the key is for this model."""
+        """Whether the key allows a model."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
     def check_task(self, task: str) -> None:
-        """Raises NotPermitted where the key is not for this task."""
+        """Check a task.
+
+        Raises:
+            NotPermitted: the key does not allow it.
+        """
         if not any(fnmatchcase(task, pattern) for pattern in self.tasks):
             raise NotPermitted(f"This key may not be used for the task `{task}`.")
 
@@ -37,21 +41,21 @@ ANYONE = Caller()
 
 
 class Door:
-    """Knows keys by their SHA-256, in hexadecimal. Without any it is open to all."""
+    """Checks keys by their SHA-256, in hexadecimal. Without any keys, everybody may call."""
 
     def __init__(self, callers: Mapping[str, Caller]) -> None:
         self._callers = {digest.lower(): caller for digest, caller in callers.items()}
 
     @property
     def is_open(self) -> bool:
-        """Whether no key is asked for."""
+        """Whether no key is needed."""
         return not self._callers
 
     def admit(self, key: str | None) -> Caller:
-        """Whose key that is.
+        """The owner of a key.
 
         Raises:
-            Unauthorized: nobody's.
+            Unauthorized: the key is missing or unknown.
         """
         if self.is_open:
             return ANYONE
@@ -64,12 +68,12 @@ class Door:
 
 
 def digest(key: str) -> str:
-    """What is kept of a key."""
+    """The SHA-256 of a key, in hexadecimal. Only this is kept."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def presented(headers: Mapping[str, str]) -> str | None:
-    """The key that a request carries: as OpenAI's clients send it, or Anthropic's and Azure's."""
+    """The key of a request, from the headers that clients of OpenAI, Anthropic or Azure send."""
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and key.strip():
         return key.strip()
@@ -77,5 +81,5 @@ def presented(headers: Mapping[str, str]) -> str | None:
 
 
 def only(caller: Caller, models: Sequence[str]) -> list[str]:
-    """Those models that the key is for."""
+    """The models that the key allows."""
     return [m for m in models if caller.may_use(m)]

@@ -1,7 +1,7 @@
-"""The book of budgets, in a database: SQLite on one machine, PostgreSQL for several. It survives restarts.
+"""The ledger of budgets, in a database: SQLite on one machine, PostgreSQL on several. It survives restarts.
 
-Every method is one transaction, and all writers of an account wait for each other: SQLite's by BEGIN IMMEDIATE,
-PostgreSQL's by row locks taken in one order. Methods block; call them from a thread.
+Every method is one transaction, and the writers of an account wait for each other: in SQLite by BEGIN IMMEDIATE, in
+PostgreSQL by row locks in a fixed order. Methods block; call them from a thread.
 """
 
 import fcntl
@@ -54,10 +54,10 @@ _BUSY_S = 30.0
 
 
 class Ledger:
-    """Reservations with leases. Amounts are nano-dollars, times Unix seconds.
+    """Reservations with leases. Amounts are nano-dollars, times are Unix seconds.
 
-    A reservation counts in full until it is settled, released or expired. One that expires, its process being dead, is
-    settled with what `renew` has last told of it.
+    A reservation counts in full until it is settled or expires. It expires if its process is dead, and is then settled
+    with the amount of the last `renew`.
     """
 
     def __init__(self, url: str) -> None:
@@ -73,11 +73,11 @@ class Ledger:
         _META.create_all(self._engine)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     def reserve(self, id: str, lines: Sequence[Line], amount: int, now_s: float, lease_s: float) -> Shortage | None:
-        """Set `amount` aside in all accounts or in none; tells what is short if it is none."""
+        """Reserve `amount` in all accounts or in none. Returns the line without room, or None if it is reserved."""
         with self._writing(now_s, [line.account for line in lines]) as (connection, states):
             short = shortage(lines, states, amount)
             if short is None and lines:
@@ -92,18 +92,18 @@ class Ledger:
         return short
 
     def renew(self, id: str, spent: int, now_s: float, lease_s: float) -> None:
-        """A call is still under way, and has cost so much by now."""
+        """Extend the lease of a running call, and note what it has cost so far."""
         with self._turn() as connection:
             mine = update(_RESERVATIONS).where(_RESERVATIONS.c.id == id)
             connection.execute(mine.values(spent=spent, expires_s=now_s + lease_s))
 
     def settle(self, id: str, spent: int, now_s: float) -> int:
-        """A call is over and has cost so much, nothing if it never began; returns in how many accounts it was open."""
+        """Settle a call that has ended, with 0 if it never began. Returns the number of accounts with a reservation."""
         with self._writing(now_s, self._accounts(id), spare=id) as (connection, _):
             return self._close(connection, _RESERVATIONS.c.id == id, spent)
 
     def expire(self, now_s: float) -> None:
-        """Settle what nobody has renewed in time."""
+        """Settle all reservations whose lease has expired."""
         with self._writing(now_s, []):
             pass
 
@@ -113,23 +113,26 @@ class Ledger:
             connection.execute(select(1))
 
     def states(self) -> dict[str, State]:
-        """All accounts, for people and tests."""
+        """The states of all accounts."""
         with self._engine.connect() as connection:
             return {row.account: State(row.spent, row.reserved) for row in connection.execute(select(_ACCOUNTS))}
 
     def open(self) -> int:
-        """How many reservations there are."""
+        """The number of open reservations."""
         with self._engine.connect() as connection:
             counted = select(func.count(_RESERVATIONS.c.id.distinct()))
             return int(connection.execute(counted).scalar_one())
 
     @contextmanager
     def _turn(self) -> Iterator[Connection]:
-        """A transaction. SQLite's writers queue at a file lock: its own waiting is by polling, which starves some."""
+        """A transaction.
+
+        Writers of SQLite wait at a file lock, because SQLite itself polls, and some writers would starve.
+        """
         with ExitStack() as stack:
             if self._queue:
                 file = stack.enter_context(open(self._queue, "ab"))
-                fcntl.flock(file, fcntl.LOCK_EX)  # gone with the process that holds it
+                fcntl.flock(file, fcntl.LOCK_EX)  # released when the process dies
             yield stack.enter_context(self._engine.begin())
 
     def _accounts(self, id: str) -> list[str]:
@@ -141,7 +144,7 @@ class Ledger:
     def _writing(
         self, now_s: float, accounts: Sequence[str], spare: str = ""
     ) -> Iterator[tuple[Connection, dict[str, State]]]:
-        """A transaction that has locked its accounts and those of expired leases; these are settled first."""
+        """A transaction that locks its accounts and those of expired leases, and settles the expired leases first."""
         with self._turn() as connection:
             late = (_RESERVATIONS.c.expires_s < now_s) & (_RESERVATIONS.c.id != spare)
             expired = list(connection.execute(select(_RESERVATIONS.c.account).where(late)).scalars())
@@ -160,7 +163,7 @@ class Ledger:
 
     @staticmethod
     def _close(connection: Connection, which: Any, spent: int | None) -> int:
-        """Take reservations out of their accounts; `spent` None means what was last told of them."""
+        """Settle reservations with `spent`; None means the amount of the last `renew`. Returns their number."""
         gone = delete(_RESERVATIONS).where(which).returning(
             _RESERVATIONS.c.account, _RESERVATIONS.c.amount, _RESERVATIONS.c.spent
         )  # fmt: skip
@@ -170,14 +173,14 @@ class Ledger:
             change = change.values(
                 spent=_ACCOUNTS.c.spent + bindparam("s"), reserved=_ACCOUNTS.c.reserved - bindparam("r")
             )
-            told = [{"a": r.account, "r": r.amount, "s": r.spent if spent is None else spent} for r in rows]
-            connection.execute(change, told)
+            changes = [{"a": r.account, "r": r.amount, "s": r.spent if spent is None else spent} for r in rows]
+            connection.execute(change, changes)
         return len(rows)
 
 
 def _prepare(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # BEGIN is ours
-    # In WAL mode a killed process loses nothing so; a power cut may lose the last moments, never the balance.
+    connection.isolation_level = None  # `_begin` sends BEGIN
+    # With WAL a killed process loses nothing. A power cut may lose the last transactions, but leaves no wrong balance.
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 

@@ -1,4 +1,4 @@
-"""How often a key may call, and how many of its calls may run. Pure: time is passed in, in seconds of any clock."""
+"""Rate limits and concurrency limits of keys, as pure code: time is passed in, in seconds of any clock."""
 
 import math
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a call may go, and the numbers of its key. `limit` is None where its rate is not limited."""
+    """Whether a call is admitted, and the numbers of its key. `limit` is None without a rate limit."""
 
     refused: Literal["", "rate", "concurrency"]
     limit: int | None = None
@@ -16,7 +16,10 @@ class Admission:
     retry_after_s: float = 0.0
 
     def headers(self) -> dict[str, str]:
-        """As OpenAI tells them: `x-ratelimit-reset-requests` is a time, such as 1m30s, until all are there."""
+        """The headers of OpenAI's API.
+
+        `x-ratelimit-reset-requests` is the time until all requests are available again.
+        """
         if self.limit is None:
             return {}
         return {
@@ -27,15 +30,15 @@ class Admission:
 
 
 def duration(seconds: float) -> str:
-    """Such as 250ms, 6s or 1m30s."""
+    """Seconds in words, such as 250ms, 6s or 1m30s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
     minutes, rest = divmod(math.ceil(seconds), 60)
     return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
-class Rate:
-    """A bucket that holds a minute's requests and fills up evenly."""
+class TokenBucket:
+    """A token bucket: it holds the requests of one minute and refills evenly."""
 
     def __init__(self, per_minute: int, now_s: float) -> None:
         self._limit = per_minute
@@ -43,7 +46,7 @@ class Rate:
         self._at_s = now_s
 
     def take(self, now_s: float) -> Admission:
-        """One request, if there is one left."""
+        """Take one request, if there is one."""
         per_s = self._limit / 60
         self._level = min(self._limit, self._level + max(0.0, now_s - self._at_s) * per_s)
         self._at_s = max(self._at_s, now_s)
@@ -54,16 +57,16 @@ class Rate:
         return Admission("", self._limit, int(self._level + 1e-9), (self._limit - self._level) / per_s)
 
 
-class Turnstile:
-    """The limits of all keys. A call that nobody ends is forgotten after its lease."""
+class KeyLimits:
+    """The limits of all keys. A call that never ends stops counting after its lease."""
 
     def __init__(self, lease_s: float) -> None:
         self._lease_s = lease_s
-        self._rates: dict[str, Rate] = {}
+        self._rates: dict[str, TokenBucket] = {}
         self._running: dict[str, dict[str, float]] = {}
 
     def enter(self, key: str, call: str, per_minute: int | None, at_once: int | None, now_s: float) -> Admission:
-        """Whether a call of a key may go; it runs until it leaves."""
+        """Ask for a call of a key. An admitted call counts as running until `leave`."""
         running = self._running.setdefault(key, {})
         for late in [c for c, until_s in running.items() if until_s <= now_s]:
             del running[late]
@@ -71,15 +74,15 @@ class Turnstile:
             return Admission("concurrency", per_minute, 0, 0.0, 1.0)
         admission = Admission("")
         if per_minute is not None:
-            admission = self._rates.setdefault(key, Rate(per_minute, now_s)).take(now_s)
+            admission = self._rates.setdefault(key, TokenBucket(per_minute, now_s)).take(now_s)
         if not admission.refused:
             running[call] = now_s + self._lease_s
         return admission
 
     def leave(self, key: str, call: str) -> None:
-        """A call is over."""
+        """Count the end of a call."""
         self._running.get(key, {}).pop(call, None)
 
     def running(self, key: str) -> int:
-        """How many calls of a key run."""
+        """The number of running calls of a key."""
         return len(self._running.get(key, {}))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.terms import SwitchMode, Terms, Trust, Wishes
+from ghostrouter.terms import Preferences, SwitchMode, Terms, Trust
 from ghostrouter.types import KvMode
 
 
@@ -47,8 +47,8 @@ class Ghost(Body):
     intent: str = Field(default="", max_length=64)
     tags: list[str] = Field(default_factory=list, max_length=64)
 
-    def wishes(self) -> Wishes:
-        return Wishes(
+    def preferences(self) -> Preferences:
+        return Preferences(
             self.preset, self.quality_usd, self.max_handoffs, self.budget_usd, tuple(self.allow), self.switch,
             self.interactive,
         )  # fmt: skip

@@ -12,7 +12,7 @@ from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.sessions.ask import ScriptedHandoff
-from ghostrouter.terms import ANY_TERMS, NO_WISHES, Terms, Wishes
+from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.
 _IGNORED = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
@@ -96,7 +96,7 @@ class ChatCall:
     script: tuple[ScriptedHandoff, ...]
     features: Features = NO_FEATURES
     terms: Terms = ANY_TERMS
-    wishes: Wishes = NO_WISHES
+    preferences: Preferences = NO_PREFERENCES
 
     @property
     def needs(self) -> Needs:
@@ -175,7 +175,7 @@ def to_call(
         script=tuple(ScriptedHandoff(h.after_tokens, h.to, h.kv) for h in parsed.ghost.handoffs),
         features=features,
         terms=parsed.ghost.terms(),
-        wishes=parsed.ghost.wishes(),
+        preferences=parsed.ghost.preferences(),
     )
 
 

@@ -1,1 +1,1 @@
-"""Prompt to task: rules first, meaning when they abstain."""
+"""Classify prompts by task: rules first (layer 1), embeddings if the rules abstain (layer 2)."""

@@ -1,6 +1,6 @@
-"""The examples that ship, and their vectors, so that nobody has to encode a thousand of them at every start.
+"""The built-in examples and their stored vectors, so that a start need not encode a thousand examples.
 
-python -m ghostrouter.classify.builtin      encodes them anew
+python -m ghostrouter.classify.builtin      encodes them again
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -28,13 +28,13 @@ Keys = npt.NDArray[np.uint64]
 
 @cache
 def builtin_examples() -> Mapping[str, list[str]]:
-    """Task -> utterances."""
+    """The built-in examples: task -> utterances."""
     loaded: dict[str, Any] = yaml.safe_load(_EXAMPLES.read_text(encoding="utf-8"))
     return loaded
 
 
 def usual_prompts() -> Iterator[str]:
-    """Prompts as they may come, short and long: the examples, and a thousand texts of ten of them each."""
+    """Usual prompts, short and long: the examples, and a thousand texts that join ten examples each."""
     texts = [t for utterances in builtin_examples().values() for t in utterances]
     yield from texts
     for i in range(_LONG):
@@ -42,13 +42,13 @@ def usual_prompts() -> Iterator[str]:
 
 
 def keys(texts: Sequence[str]) -> Keys:
-    """What texts are looked up by."""
+    """The keys under which the vectors of texts are stored."""
     return np.array([int.from_bytes(blake2b(t.encode(), digest_size=8).digest()) for t in texts], dtype=np.uint64)
 
 
 @cache
 def shipped() -> dict[int, Layers]:
-    """Key -> vectors (depths, dimensions) of the examples that ship, rounded to bytes."""
+    """The stored vectors of the built-in examples: key -> (depths, dimensions). They were rounded to bytes."""
     with np.load(_VECTORS, allow_pickle=False) as stored:
         vectors = stored["vectors"].astype(np.float32)
         vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
@@ -57,8 +57,10 @@ def shipped() -> dict[int, Layers]:
 
 @lru_cache(maxsize=2)
 def shipped_or(encode: Encode) -> Encode:
-    """The encoder, asked only for what does not ship; for everything, where it is not the one the vectors are of: then
-    it says something else of an example."""
+    """An encoder that uses the stored vectors and encodes only other texts.
+
+    If `encode` is not the encoder of the stored vectors, it encodes everything. That is found out on one example.
+    """
 
     def embed(texts: Sequence[str]) -> Layers:
         known = shipped()

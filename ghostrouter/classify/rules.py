@@ -1,8 +1,8 @@
-"""Layer 1: rules, in microseconds, in linear time.
+"""Layer 1: rules, in microseconds and in linear time.
 
-RE2 looks for the words that the rules cannot match without, all of them in one pass; only the rules whose words are
-there are tried. (All rules as one automaton is as fast on prompts it has seen, but five times slower on new ones: it is
-built as it goes. For that reason what people usually say is read once at the start.)
+RE2 searches in one pass for the words without which a rule cannot match, and tries only the rules whose words occur.
+(One automaton of all rules is as fast on known prompts, but five times slower on new ones, because RE2 builds automata
+while it reads. For the same reason usual prompts are read once at the start.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +20,13 @@ from ghostrouter.types import Classification
 
 BUILTIN = Path(__file__).with_name("builtin.yaml")
 _KEYS = {"task", "pattern", "words", "structure", "reason"}
-_MOST_PROGRAM_BYTES = 1 << 22
+_MAX_PROGRAM_BYTES = 1 << 22
 _HEAD, _TAIL = 4_000, 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A pattern, or the name of a structure. `where` is its place, for errors and reasons."""
+    """A rule: a pattern, or the name of a structure. `where` is its place in the configuration, for error messages."""
 
     task: str
     pattern: str = ""
@@ -36,9 +36,9 @@ class Rule:
 
 
 class Rules:
-    """The first rule that matches wins. Of a long prompt the beginning and the end are read: there it is said.
+    """Classifies by the first rule that matches. Only the beginning and the end of a long prompt are read.
 
-    `usual` are prompts as they may come: where they lead the automata are built before the first one comes.
+    `usual` are prompts to read at the start, so that RE2's automata are built before the first request.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Rules:
         self._rules = [*own, *more]
         self._filter = re2.Filter()
         self._patterns: list[int] = []
-        options = _options(_MOST_PROGRAM_BYTES * 8)
+        options = _options(_MAX_PROGRAM_BYTES * 8)
         for number, rule in enumerate(self._rules):
             if rule.pattern:
                 compile_rule(rule)
@@ -57,35 +57,35 @@ class Rules:
         if self._patterns:
             self._filter.Compile()
         self._structural = [(number, rule.structure) for number, rule in enumerate(self._rules) if rule.structure]
-        self._says = [
+        self._labels = [
             Classification(rule.task, "rules", 1.0, rule.reason or f"matches {rule.pattern!r}") for rule in self._rules
         ]
         for prompt in usual:
             self.classify(prompt)
 
-    def classify(self, prompt: str, seen: Structure | None = None) -> Classification | None:
-        """The task of a prompt, None when no rule matches."""
+    def classify(self, prompt: str, found: Structure | None = None) -> Classification | None:
+        """The task of a prompt; None if no rule matches."""
         text = prompt if len(prompt) <= _HEAD + _TAIL else f"{prompt[:_HEAD]}\n{prompt[-_TAIL:]}"
-        seen = seen or structure.structure(prompt)
+        found = found or structure.structure(prompt)
         matched = self._filter.Match(text) if self._patterns else None
         first = self._patterns[min(matched)] if matched else len(self._rules)
-        if seen.names:
-            first = min([first, *(number for number, name in self._structural if name in seen.names)])
-        return self._says[first] if first < len(self._says) else None
+        if found.names:
+            first = min([first, *(number for number, name in self._structural if name in found.names)])
+        return self._labels[first] if first < len(self._labels) else None
 
 
 def read(path: Path) -> list[Rule]:
-    """The rules of a YAML file: a list of `task` with `pattern`, `words` or `structure`, and perhaps a `reason`.
+    """Read a YAML file: a list of `task` with `pattern`, `words` or `structure`, and an optional `reason`.
 
     Raises:
-        ConfigError: the file is wrong; the message names the file and the rule.
+        ConfigError: the file cannot be used; the message names the file and the rule.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: no rules can be read from it: {error}") from error
+        raise ConfigError(f"{path}: the rules cannot be read: {error}") from error
     if not isinstance(document, list):
-        raise ConfigError(f"{path}: a list of rules is needed")
+        raise ConfigError(f"{path}: the file must be a list of rules")
     return [_rule(f"{path}: rule {number}", entry) for number, entry in enumerate(document, 1)]
 
 
@@ -109,17 +109,17 @@ def _rule(where: str, entry: Any) -> Rule:
 
 
 def compile_rule(rule: Rule) -> None:
-    """Check a pattern. RE2 knows no look-around and no back-reference, so that its time is linear in the prompt.
+    """Check a pattern. RE2 has no look-around and no back-references, so that its time is linear in the prompt.
 
     Raises:
-        ConfigError: it is no expression of RE2's, or its program would be too large.
+        ConfigError: RE2 does not accept the pattern, or its program is too large.
     """
     try:
-        re2.compile(rule.pattern, _options(_MOST_PROGRAM_BYTES))
+        re2.compile(rule.pattern, _options(_MAX_PROGRAM_BYTES))
     except re2.error as error:
-        told = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
+        message = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise ConfigError(
-            f"{rule.where}: {_short(rule.pattern)} is no regular expression that can be matched in linear time: {told}"
+            f"{rule.where}: {_short(rule.pattern)} cannot be matched in linear time: {message}"
         ) from error
 
 
@@ -127,9 +127,9 @@ def _short(pattern: str) -> str:
     return repr(pattern if len(pattern) <= 80 else f"{pattern[:77]}...")
 
 
-def _options(most_bytes: int) -> Any:
+def _options(max_bytes: int) -> Any:
     options = re2.Options()
     options.case_sensitive = False
     options.log_errors = False
-    options.max_mem = most_bytes
+    options.max_mem = max_bytes
     return options

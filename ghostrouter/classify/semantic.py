@@ -1,4 +1,4 @@
-"""Layer 2: the task that a prompt resembles most, learned from example utterances."""
+"""Layer 2: the task whose examples are most similar to a prompt."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -14,13 +14,13 @@ from ghostrouter.types import Classification
 Embed = Callable[[Sequence[str]], Layers]
 """Texts to unit vectors, of shape (texts, depths, dimensions)."""
 
-_LEARN_FROM = 4
+_MIN_EXAMPLES = 4
 _CLOSEST = 5
 _NEAR = 3
 
 
 class _Fitted(NamedTuple):
-    """What is learned from examples: what they say together, and their sentence embeddings (examples, dimensions)."""
+    """What is learned from examples: the fitted head, and their sentence embeddings (examples, dimensions)."""
 
     head: Head
     matrix: Layers
@@ -28,16 +28,21 @@ class _Fitted(NamedTuple):
 
 @lru_cache(maxsize=2)
 def _fitted(texts: tuple[str, ...], of: tuple[int, ...], tasks: int, embed: Embed) -> _Fitted:
-    """Made once for the same examples: it takes a second, and a live change of something else does not wait for it."""
+    """Fit once per set of examples.
+
+    It takes a second, which a live change of other settings should not have to wait for.
+    """
     layers = embed(texts)
     return _Fitted(Head(texts, layers, np.array(of), tasks), layers[:, -1])
 
 
 class Semantic:
-    """The task that all examples together speak for (`Head`). Below the task's threshold it abstains.
+    """Scores all tasks with a `Head` that is fitted to the examples, and abstains below the threshold of the best
+    task.
 
-    A task with enough examples has a threshold of its own for what they say, learned by leaving each out in turn. The
-    others have `threshold`, with `fixed` all do: a cosine similarity to the task's closest examples.
+    The threshold of a task with at least four examples is learned by leave-one-out, and compared with the head's score.
+    Other tasks have `threshold`, which is compared with the cosine similarity to their closest examples. With `fixed`
+    all tasks have `threshold`.
     """
 
     def __init__(
@@ -59,11 +64,11 @@ class Semantic:
                 self._has_learned |= set(learned)
 
     def classify(self, prompt: str) -> Classification | None:
-        """The task of a prompt, None when nothing is close enough."""
+        """The task of a prompt; None if no task is similar enough."""
         return self.classify_embedded(prompt, self._embed([prompt])[0]) if self._head else None
 
     def classify_embedded(self, prompt: str, layers: Layers) -> Classification | None:
-        """The task of a prompt with its vectors, (depths, dimensions)."""
+        """The task of a prompt whose vectors are `layers`, of shape (depths, dimensions)."""
         if self._head is None:
             return None
         scores = self._head.scores(prompt, layers)
@@ -77,20 +82,22 @@ class Semantic:
         return Classification(task, "semantic", min(1.0, max(0.0, score)), f"like {nearest!r}")
 
     def nearest(self, layers: Layers) -> list[tuple[str, str, float]]:
-        """The closest examples whatever the threshold: task, example, similarity."""
+        """The closest examples as (task, example, similarity), without any threshold."""
         if self._head is None:
             return []
         similarities = self._matrix @ layers[-1]
         return [(*self._examples[i], float(similarities[i])) for i in np.argsort(-similarities)[:_NEAR]]
 
     def _learned(self, left_out: npt.NDArray[np.float32]) -> dict[str, float]:
-        """Per task the score from which on its label is right more often than wrong, by the scores (examples, tasks)
-        that each example has when it is left out."""
-        said, score = left_out.argmax(1), left_out.max(1)
+        """The threshold of each task: the score from which on its label is right more often than wrong.
+
+        `left_out` are the leave-one-out scores of the examples, of shape (examples, tasks).
+        """
+        predicted, score = left_out.argmax(1), left_out.max(1)
         found = {}
         for number, task in enumerate(self._tasks):
-            mine = np.flatnonzero(said == number)
-            if (self._of == number).sum() < _LEARN_FROM or not len(mine):
+            mine = np.flatnonzero(predicted == number)
+            if (self._of == number).sum() < _MIN_EXAMPLES or not len(mine):
                 continue
             order = mine[np.argsort(-score[mine])]
             balance = np.cumsum(np.where(self._of[order] == number, 1, -1))
@@ -100,5 +107,5 @@ class Semantic:
 
 
 def _closest(alike: npt.NDArray[np.float32]) -> float:
-    """The mean of the closest; of one or two examples only the closest counts."""
+    """The mean similarity of the closest examples; with one or two examples, that of the closest alone."""
     return float(np.sort(alike)[::-1][: _CLOSEST if len(alike) > 2 else 1].mean())

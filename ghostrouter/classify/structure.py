@@ -1,4 +1,4 @@
-"""What is seen of a prompt without understanding it."""
+"""The structure of a prompt: code, formulas, images, tools, length."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,10 @@ _MOST = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """`image` and `tools` come from the request, the rest from the text. Tokens are estimated, about 4 bytes each."""
+    """The structure of a prompt.
+
+    `image` and `tools` come from the request, the rest from the text; `tokens` is estimated.
+    """
 
     image: bool = False
     tools: bool = False

@@ -14,7 +14,7 @@ from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.learn.views import view
 from ghostrouter.policy import plan
 from ghostrouter.routing import preview
-from ghostrouter.routing.decider import UNLABELLED, Decider, Models, seen, words
+from ghostrouter.routing.decider import UNLABELLED, Decider, Models, content_flags, last_user_text
 
 Decide = Callable[[str], dict[str, Any]]
 
@@ -38,8 +38,8 @@ def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> De
         """The label and the learned router's probabilities, as the classifier's deployment gives them."""
         if not plan.needs_task(call.model):
             return UNLABELLED, {}
-        prompt = words(call)
-        label = layers.by_rules(prompt, **seen(call))
+        prompt = last_user_text(call)
+        label = layers.by_rules(prompt, **content_flags(call))
         if encode is None or (layers.settles(label) and router is None):
             return label or Label(ABSTAINED), {}
         vectors = encode([prompt])

@@ -29,11 +29,11 @@ def calibrate(model: str, path: Path, false_alarms_per_1000: float, detector: st
     """Fit the detector and its thresholds to labelled traces, and say what they buy."""
     from ghostrouter.detect.choose import LEARNED
     from ghostrouter.detect.fit import fit  # scikit-learn: a second to import
-    from ghostrouter.detect.unlearned import UNLEARNED
+    from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
     from ghostrouter.errors import TraceInvalid
     from ghostrouter.traces.read import read
 
-    names = (LEARNED, *UNLEARNED)
+    names = (LEARNED, *FIXED_DETECTORS)
     if detector is not None and detector not in names:
         raise click.BadParameter(f"there is no {detector}; there are {', '.join(names)}", param_hint="--detector")
     try:

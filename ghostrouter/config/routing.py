@@ -78,8 +78,8 @@ class Promotion(Section):
     )
     breaches: int = Field(default=3, ge=1, description="so many misses in a row move it up")
     healthy: int = Field(default=10, ge=1, description="so many answers in a row that keep it move it down again")
-    hold_s: float = Field(default=60.0, ge=0, description="but not before it has stayed so long")
-    most: int = Field(default=2, ge=1, description="rows or models up, at most")
+    dwell_s: float = Field(default=60.0, ge=0, description="but not before it has stayed promoted so long")
+    max_level: int = Field(default=2, ge=1, description="rows or models up, at most")
 
 
 class LowConfidence(Section):

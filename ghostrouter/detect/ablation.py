@@ -1,4 +1,4 @@
-"""What each signal is worth: the learned detector with everything, and with everything but one."""
+"""Measure what each signal adds to the learned detector, by leaving one out at a time."""
 
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
@@ -8,98 +8,95 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from ghostrouter.detect import learn
+from ghostrouter.bootstrap import Interval, Rows, interval
+from ghostrouter.detect import training
+from ghostrouter.detect.contenders import half_way_nats
 from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector, Floats
 from ghostrouter.detect.evaluate import Scores, measure, scores
+from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
 from ghostrouter.detect.rolling import NAMES, TEXT
-from ghostrouter.detect.table import half_way_nats
-from ghostrouter.detect.unlearned import UNLEARNED
 from ghostrouter.signals.batch import COLUMNS
-from ghostrouter.traces.trace import Trace, padded, padded_labels
+from ghostrouter.traces.trace import Labels, Trace, joined_labels, split
 
 _DRAFTS = COLUMNS.index("draft_acceptance")
-_KEPT = ("onset_auroc", "answer_auroc", "recall_fa_0.001", "averted_per_wasted_fa_0.001", "recall_fa_0.01")
+_FIGURES = ("onset_auroc", "answer_auroc", "recall_fa_0.001", "averted_per_wasted_fa_0.001", "recall_fa_0.01")
 
 
 class Data(NamedTuple):
-    """Traces to learn from and to measure on."""
+    """Traces to train on and traces to measure on."""
 
     train: Sequence[Trace]
     test: Sequence[Trace]
 
 
 def _scored(make: Callable[[Sequence[Trace]], Detector]) -> Callable[[Sequence[Trace], Sequence[Trace]], Floats]:
-    """A detector's score, set up on the training traces, as a further feature."""
-    return lambda train, traces: scores(make(train), traces)
+    """A further feature: the score of a detector that is set up on the training traces."""
+    return lambda train, traces: np.concatenate(scores(make(train), traces))
 
 
 EXTRAS: Mapping[str, Callable[[Sequence[Trace], Sequence[Trace]], Floats]] = {
-    "slope": _scored(lambda _: UNLEARNED["slope"]),
+    "slope": _scored(lambda _: FIXED_DETECTORS["slope"]),
     "cusum": _scored(lambda train: Cusum(half_way_nats(train))),
-    "draft_acceptance": lambda _, traces: padded(traces)[:, :, _DRAFTS],
+    "draft_acceptance": lambda _, traces: np.concatenate([t.signals[:, _DRAFTS] for t in traces]),
 }
-"""What the served detector is not given, and why: see the table."""
+"""Features that the served detector does not get, because this table shows no gain from them."""
 
 
 def _features(names: Sequence[str], train: Sequence[Trace], traces: Sequence[Trace]) -> Floats:
-    """Of shape (traces, tokens, features): the served ones, without those of the text, and the extras named."""
+    """The served features without those of the text, and the named extras: (tokens of all traces, features)."""
     kept = [i for i, name in enumerate(NAMES) if name not in TEXT]
-    extras = [EXTRAS[name](train, traces)[:, :, None] for name in names]
-    return np.concatenate([learn.features(traces)[:, :, kept], *extras], 2)
+    extras = [EXTRAS[name](train, traces)[:, None] for name in names]
+    return np.concatenate([training.features(traces)[:, kept], *extras], 1)
 
 
-def risks(names: Sequence[str], data: Data) -> Scores:
-    """Risk of every token of the test traces by trees that also see the extras named, of shape (traces, tokens)."""
-    train = [*data.train, *learn.begun_later(data.train, Random(0))]
-    labels = padded_labels(train)
+def risks(names: Sequence[str], data: Data) -> list[Scores]:
+    """The risk of every test token by trees that also get the named extras: one array per trace, of shape (tokens,)."""
+    train = [*data.train, *training.begun_later(data.train, Random(0))]
+    labels = joined_labels(train)
     counts = ~np.isnan(labels)
-    model = learn.boosted(_features(names, data.train, train)[counts], labels[counts] == 1)
-    x = _features(names, data.train, data.test)
-    out = np.full(x.shape[:2], np.nan)
-    present = ~np.isnan(padded(data.test)[:, :, 0])
-    out[present] = model.predict_proba(x[present])[:, 1]
-    return out
+    model = training.boosted(_features(names, data.train, train)[counts], labels[counts] == 1)
+    return split(model.predict_proba(_features(names, data.train, data.test))[:, 1], data.test)
 
 
 def ablate(exact: Data, bounded: Data, resamples: int = 200) -> dict[str, Any]:
-    """A row for the detector with everything (`full`), for each signal left out, and for what is served (`shipped`).
+    """One row for all signals (`full`), one without each signal, and one for the served signals (`shipped`).
 
-    `bounded` are the same traces with the entropies that the top leaves. `onset_auroc_lost` is by how much a row falls
-    behind the full one; in 95% of the resamples of the test answers that lies between `low` and `high`.
+    `bounded` are the same traces with entropies estimated from the top-k. `onset_auroc_lost` is the AUROC of the full
+    row minus that of the row; `low` and `high` are the bounds of its 95% interval over resampled test answers.
     """
     found = {"full": risks(tuple(EXTRAS), exact), "without_exact_entropy": risks(tuple(EXTRAS), bounded)}
     for name in EXTRAS:
         found[f"without_{name}"] = risks(tuple(n for n in EXTRAS if n != name), exact)
     found["shipped"] = risks((), exact)
     found["shipped_without_exact_entropy"] = risks((), bounded)
-    labels = padded_labels(exact.test)
+    labels = [t.labels for t in exact.test]
     wrong = np.array([t.onset is not None for t in exact.test])
     rows = {}
     for name, risk in found.items():
-        figures = measure(risk, labels, wrong, cumulative=True)
+        figures = measure(risk, labels, wrong, scores_are_probabilities=True)
         lost, low, high = _lost(found["full"], risk, labels, resamples)
-        rows[name] = {k: figures[k] for k in _KEPT} | {"onset_auroc_lost": lost, "low": low, "high": high}
+        rows[name] = {k: figures[k] for k in _FIGURES} | {"onset_auroc_lost": lost, "low": low, "high": high}
     return rows
 
 
-def area(found: Scores, onset: npt.NDArray[np.bool_]) -> float:
-    """The area under the curve, by ranks (Mann and Whitney 1947)."""
+def area(scores: Scores, onset: npt.NDArray[np.bool_]) -> float:
+    """The area under the ROC curve, from ranks (Mann and Whitney 1947); NaN without onsets."""
     hits = int(onset.sum())
-    ranks = rankdata(found)[onset].sum() - hits * (hits + 1) / 2
+    if not hits:
+        return float("nan")
+    ranks = rankdata(scores)[onset].sum() - hits * (hits + 1) / 2
     return float(ranks / (hits * (len(onset) - hits)))
 
 
-def _lost(full: Scores, other: Scores, labels: Floats, resamples: int) -> tuple[float, float, float]:
-    """The difference of the areas, and the interval."""
-    rng = np.random.default_rng(0)
+def _lost(full: Sequence[Scores], other: Sequence[Scores], labels: Sequence[Labels], resamples: int) -> Interval:
+    """The AUROC of `full` minus that of `other`."""
 
-    def difference(rows: npt.NDArray[np.int64]) -> float:
-        counts = ~np.isnan(labels[rows])
-        onset = labels[rows][counts] == 1
-        return area(full[rows][counts], onset) - area(other[rows][counts], onset)
+    def difference(rows: Rows) -> float:
+        label = np.concatenate([labels[i] for i in rows])
+        counts = ~np.isnan(label)
+        onset = label[counts] == 1
+        left, right = (np.concatenate([s[i] for i in rows])[counts] for s in (full, other))
+        return area(left, onset) - area(right, onset)
 
-    every = np.arange(len(labels))
-    drawn = [rng.choice(every, len(every)) for _ in range(resamples)]
-    low, high = np.quantile([difference(rows) for rows in drawn if (labels[rows] == 1).any()], (0.025, 0.975))
-    return difference(every), float(low), float(high)
+    return interval(difference, range(len(labels)), resamples)

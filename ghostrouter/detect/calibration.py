@@ -1,4 +1,4 @@
-"""The calibration file of a model: what its signals mean and where its thresholds lie."""
+"""The calibration file of a model: its detector and its thresholds."""
 
 import json
 from collections.abc import Mapping
@@ -16,11 +16,10 @@ __all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Weights"]
 
 
 class AlarmRate(BaseModel):
-    """Alarms per token, true and false ones together, as they were when the model was calibrated.
+    """The rate of alarms, true and false, at calibration. Drift is measured against it.
 
-    An alarm is a step in which risk reaches `handoff_risk`; the rest of that step is not counted. `spread` is the
-    variance of a window's number of alarms over that of a Poisson process of the same rate: alarms of one answer come
-    together.
+    A step raises one alarm at most; its tokens behind the alarm do not count. `spread` is the variance of the number of
+    alarms divided by that of a Poisson process with the same rate. It is above 1 if alarms come in clusters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -30,15 +29,15 @@ class AlarmRate(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Thresholds of one model, fitted from labelled traces of that model.
+    """The detector and the thresholds of one model, fitted to labelled traces of that model.
 
-    Risk is the probability that a token is wrong. It is raised from `warm_risk` on and calms down after `quiet_tokens`
-    tokens below `quiet_risk`; the gap between the two is the hysteresis. At `handoff_risk` the answer is handed off. A
-    segment is calm enough to be handed back at a step boundary after `calm_tokens` tokens below `quiet_risk`.
-    `remainder` says how likely the model is to go wrong in what it would write next, which is what a hand-back to it
-    depends on, together with the `recall` of what does; `alarms` is what drift is measured against. At a handoff the
-    answer is taken back to where risk rose (`rollback` is `onset`) or to the token that alarmed (`alarm`); `reasons`
-    say with figures why that and the detector were chosen.
+    Risk is the probability that a token is wrong. It counts as raised from the first token at `warm_risk` or above,
+    until `quiet_tokens` tokens in a row are below `quiet_risk` (hysteresis). At `handoff_risk` or above, the answer is
+    handed off. The answer is then cut where risk rose (`rollback` is `onset`) or at the token that raised the alarm
+    (`alarm`). A segment may be handed back at a step boundary after `calm_tokens` tokens in a row below `quiet_risk`.
+    The value of a hand-back to this model follows from `remainder`, how likely it is to go wrong in the rest of the
+    answer, and from `recall`, the share of those errors that raise an alarm. `reasons` gives the figures behind the
+    choice of detector and rollback.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,27 +45,27 @@ class Calibration(BaseModel):
     model: str
     hazard: Weights
     warm_risk: float = Field(ge=0, le=1)
-    handoff_risk: float = Field(ge=0, description="above 1: never")
+    handoff_risk: float = Field(ge=0, description="a value above 1 means that the model never hands off")
     quiet_risk: float = Field(ge=0, le=1)
     quiet_tokens: int = Field(ge=1)
     calm_tokens: int = Field(ge=0)
     rollback: Literal["onset", "alarm"] = "alarm"
     remainder: Remainder | None = None
-    recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm")
+    recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm, 0 to 1")
     alarms: AlarmRate | None = None
-    reasons: Mapping[str, str] = Field(default={}, description="of `detector` and `rollback`: in words and figures")
-    fitted_on: str = Field(description="the traces behind these numbers, in words")
+    reasons: Mapping[str, str] = Field(default={}, description="why this `detector` and this `rollback` were chosen")
+    fitted_on: str = Field(description="which traces the numbers come from")
 
     @model_validator(mode="before")
     @classmethod
-    def _without_screen(cls, told: Any) -> Any:
-        """Older files tell a screen, which let replicas pass tokens before they were judged. Nothing needs one now."""
-        return {k: v for k, v in told.items() if k != "screen"} if isinstance(told, dict) else told
+    def _without_screen(cls, fields: Any) -> Any:
+        """Ignore the `screen` of older files. Replicas no longer release tokens before they are judged."""
+        return {k: v for k, v in fields.items() if k != "screen"} if isinstance(fields, dict) else fields
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         if not self.quiet_risk <= self.warm_risk <= self.handoff_risk:
-            raise ValueError("quiet_risk, warm_risk and handoff_risk must not fall")
+            raise ValueError("quiet_risk must not exceed warm_risk, and warm_risk must not exceed handoff_risk")
         return self
 
     @classmethod
@@ -74,7 +73,7 @@ class Calibration(BaseModel):
         """Read a calibration file.
 
         Raises:
-            ConfigError: the file is missing, is no JSON, lacks a field or contradicts itself.
+            ConfigError: the file is missing, is not JSON, lacks a field or contradicts itself.
         """
         try:
             return cls.model_validate_json(path.read_bytes())
@@ -85,18 +84,18 @@ class Calibration(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Tells one calibration from another."""
+        """A digest that differs between calibrations."""
         return sha256(self.model_dump_json().encode()).hexdigest()[:16]
 
     def save(self, path: Path) -> None:
-        """Write the file, a field a line."""
+        """Write the file, one field per line."""
         fields = self.model_dump(mode="json")
         lines = (f" {json.dumps(name)}: {json.dumps(value)}" for name, value in fields.items())
         path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 class Risk(Hazard):
-    """The calibrated detector of a model."""
+    """The detector of a calibration, as serving uses it."""
 
     def __init__(self, calibration: Calibration) -> None:
         super().__init__(calibration.hazard)

@@ -1,8 +1,8 @@
 """A threshold with a guarantee: conformal risk control (Angelopoulos et al. 2022, arXiv 2208.02814).
 
-The loss of a trace is its false alarms minus what is allowed for its faithful tokens; it falls as the threshold rises
-and cannot exceed the number of its steps. If fresh traces are exchangeable with those at hand, the expected number of
-false alarms per faithful token of a fresh trace stays within what was asked for.
+The loss of a trace is its number of false alarms minus the number allowed for its faithful tokens. It falls as the
+threshold rises, and it is at most the number of steps. If new traces are exchangeable with the given ones, the expected
+number of false alarms per faithful token of a new trace stays at or below the given rate.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from ghostrouter.traces.trace import Trace
 _STEP_START = COLUMNS.index("step_start")
 
 NEVER = 2.0
-"""A threshold that no risk reaches."""
+"""A threshold above every risk: no alarm is raised."""
 
 
 def step_peaks(trace: Trace, risks: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The highest risk on faithful tokens of each step. What alarms twice in a step counts once."""
+    """The highest risk of the faithful tokens of each step, so that a step counts as one alarm at most."""
     labels = trace.labels
     step = np.cumsum(trace.signals[:, _STEP_START] > 0)
     faithful = labels == 0
@@ -30,9 +30,9 @@ def step_peaks(trace: Trace, risks: npt.NDArray[np.float64]) -> npt.NDArray[np.f
 def threshold(
     traces: Sequence[Trace], risks: Sequence[npt.NDArray[np.float64]], false_alarms_per_token: float
 ) -> float:
-    """The lowest risk at which alarms keep to the rate; NEVER if there are too few traces to promise it.
+    """The lowest threshold that guarantees the rate of false alarms; NEVER if there are too few traces for it.
 
-    `risks` must come from a detector that was not trained on the trace they belong to.
+    `risks` holds one array per trace, of shape (tokens,), from a detector that was not trained on that trace.
     """
     peaks = [step_peaks(t, r) for t, r in zip(traces, risks, strict=True)]
     faithful = sum(int((t.labels == 0).sum()) for t in traces)

@@ -1,4 +1,4 @@
-"""Page's cumulative sum: small excesses that add up."""
+"""Page's cumulative sum (CUSUM): many small excesses of entropy add up."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from ghostrouter.detect.detector import Floats, State, Tick
 class Cusum:
     """Score: S_t = max(0, S_{t-1} + entropy_t - drift), in nats (Page 1954, one-sided).
 
-    `drift_nats` is the entropy that is normal; the sum only grows while tokens are above it.
+    `drift_nats` is the normal entropy: the sum grows at tokens above it and falls at tokens below it.
     """
 
     drift_nats: float

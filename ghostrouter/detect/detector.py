@@ -1,10 +1,10 @@
-"""What every detector is: a running state per segment, and one score per segment and token.
+"""The protocol of all detectors: a state per segment, and one score per token.
 
-A detector never sees the future, so feeding it tokens one by one, in chunks or all at once gives the same
-scores. Offline evaluation and serving both call `scan`.
+A detector never sees the future. It gives the same scores whether the tokens come one by one, in chunks or all at once.
+Serving calls `scan`, offline evaluation `scan_answers`; both call the same `step`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -15,9 +15,9 @@ State = npt.NDArray[np.float64]
 
 
 class Tick(NamedTuple):
-    """The signals of one position of many segments, in the order of `signals.batch.COLUMNS`.
+    """The signals of one token of each of many segments.
 
-    Every field has the shape (segments,).
+    The fields are `signals.batch.COLUMNS`, of shape (segments,).
     """
 
     entropy_nats: Floats
@@ -37,38 +37,49 @@ class Tick(NamedTuple):
 
 
 class Detector(Protocol):
-    """Scores tokens; a higher score is more reason to worry."""
+    """Scores tokens. A higher score means that the token is more likely to be wrong."""
 
     @property
     def width(self) -> int:
-        """How many numbers of state a segment needs; fresh state is all zeros."""
+        """How many numbers the state of a segment has. A new segment begins with zeros."""
         ...
 
     def step(self, state: State, tick: Tick) -> Floats:
-        """Score one position of every segment and advance `state`, of shape (segments, width), in place."""
+        """Score one token of every segment, and update `state`, of shape (segments, width), in place."""
         ...
 
 
-def walk(
-    step: Callable[[State, Tick], npt.NDArray[Any]], state: State, signals: Floats, into: npt.NDArray[Any]
-) -> None:
-    """Feed signals of the shape (segments, tokens, columns) position by position to `step`, which advances the state of
-    the segments that have one; `into`, of shape (segments, tokens, ...), takes what it returns.
-
-    Where the signals are NaN `into` and the state stay as they are.
-    """
-    for t in range(signals.shape[1]):
-        present = ~np.isnan(signals[:, t, 0])
-        part = state[present]
-        into[present, t] = step(part, Tick(*signals[present, t].T))
-        state[present] = part
+Step = Callable[[State, Tick], npt.NDArray[Any]]
+"""`Detector.step`, or another function that returns an array of shape (segments, ...) and updates the state."""
 
 
 def scan(detector: Detector, state: State, signals: Floats) -> Floats:
-    """Scores of the shape (segments, tokens) for signals of the shape (segments, tokens, columns).
+    """Scores of shape (segments, tokens) for signals of shape (segments, tokens, columns); updates `state`.
 
-    Where the signals are NaN the score is NaN and the state stays as it is.
+    Where the signals are NaN, the score is NaN and the state stays as it is.
     """
     scores = np.full(signals.shape[:2], np.nan, dtype=np.float32)
-    walk(detector.step, state, signals, scores)
+    for t in range(signals.shape[1]):
+        present = ~np.isnan(signals[:, t, 0])
+        part = state[present]
+        scores[present, t] = detector.step(part, Tick(*signals[present, t].T))
+        state[present] = part
     return scores
+
+
+def scan_answers(step: Step, width: int, answers: Sequence[Floats], out: npt.NDArray[Any]) -> None:
+    """Feed whole answers to `step`, whose state has `width` numbers per answer, and write what it returns to `out`.
+
+    Each answer has the shape (tokens, columns). `out` has the shape (tokens of all answers, ...). Nothing is padded, so
+    that a single long answer among many short ones needs no memory of the others.
+    """
+    signals = np.concatenate(answers)
+    lengths = np.array([len(a) for a in answers])
+    first = np.cumsum(lengths) - lengths
+    state = np.zeros((len(answers), width))
+    for t in range(int(lengths.max())):
+        running = np.flatnonzero(lengths > t)
+        rows = first[running] + t
+        part = state[running]
+        out[rows] = step(part, Tick(*signals[rows].T))
+        state[running] = part

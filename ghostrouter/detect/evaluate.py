@@ -1,4 +1,4 @@
-"""How good detectors are on labelled traces."""
+"""How well detectors find the wrong tokens of labelled traces."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,41 +7,47 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from ghostrouter.detect import learn
+from ghostrouter.bootstrap import interval, weighted
+from ghostrouter.detect import training
 from ghostrouter.detect.choose import LEARNED
-from ghostrouter.detect.detector import Detector, Floats, scan
-from ghostrouter.detect.resample import Ranking, interval
+from ghostrouter.detect.contenders import Contender, contenders
+from ghostrouter.detect.detector import Detector, Floats, scan_answers
+from ghostrouter.detect.ranking import RESAMPLES, Ranking
 from ghostrouter.detect.rollback import WINDOW_TOKENS
-from ghostrouter.detect.table import Contender, contenders
 from ghostrouter.errors import TraceInvalid
-from ghostrouter.traces.trace import Trace, padded, padded_labels
+from ghostrouter.traces.trace import Labels, Trace, joined_labels, split
 
 FALSE_ALARM_RATES = (0.001, 0.01, 0.05)
 LEAD_TOKENS = 4
-"""An alarm at most so many tokens before an onset belongs to it."""
+"""An alarm belongs to an onset if it comes at most this many tokens before it."""
 
 Scores = npt.NDArray[np.float64]
 
 
-def scores(detector: Detector, traces: Sequence[Trace]) -> Floats:
-    """Scores of every token, of shape (traces, tokens); NaN where a trace has ended."""
-    return scan(detector, np.zeros((len(traces), detector.width)), padded(traces))
+def scores(detector: Detector, traces: Sequence[Trace]) -> list[Floats]:
+    """The score of every token: one array per trace, of shape (tokens,)."""
+    out = np.empty(sum(len(t.signals) for t in traces), dtype=np.float32)
+    scan_answers(detector.step, detector.width, [t.signals for t in traces], out)
+    return split(out, traces)
 
 
 def compare(traces: Sequence[Trace], train: Sequence[Trace] | None = None) -> dict[str, Any]:
-    """Flat figures: `<detector>_<metric>`, and the plain metric for the best learned one by onset AUROC.
+    """Measure all detectors.
 
-    Without `train` every trace is scored by detectors set up on other groups. Of `train` what belongs to a group of
-    `traces` is left out. `learned_less_unlearned` is the difference in onset AUROC between the learned detector and the
-    best unlearned one, `_low` and `_high` its interval over resampled groups.
+    The keys are `<detector>_<figure>`, and `<figure>` alone for the best learned or unlearned. Without `train`,
+    cross-validation by group sets the detectors up. With `train`, traces that share a group with `traces` are left out
+    of it. The best detector is the one with the highest onset AUROC. `learned_less_unlearned` is the onset AUROC of the
+    learned detector minus that of the best unlearned one; `_low` and `_high` are the bounds of its 95% interval over
+    resampled groups.
 
     Raises:
-        TraceInvalid: the traces are all right or all wrong, or too few.
+        TraceInvalid: there are too few traces, or all tokens are right, or all are wrong.
     """
-    train = None if train is None else strangers(train, traces)
+    train = None if train is None else without_groups_of(traces, train)
     wrong = np.array([t.onset is not None for t in traces])
-    labels = padded_labels(traces)
-    if not (labels == 1).any() or not (labels == 0).any():
+    labels = [t.labels for t in traces]
+    joined = joined_labels(traces)
+    if not (joined == 1).any() or not (joined == 0).any():
         raise TraceInvalid("to evaluate, some tokens must be right and some wrong")
     out: dict[str, Any] = {}
     best: tuple[float, str] = (-1.0, "")
@@ -51,21 +57,21 @@ def compare(traces: Sequence[Trace], train: Sequence[Trace] | None = None) -> di
         found = _scored(contender, traces, train)
         if contender.kind in ("learned", "unlearned"):
             rankings[contender.name] = Ranking(found, labels)
-        figures = measure(found, labels, wrong, cumulative=contender.sums)
+        figures = measure(found, labels, wrong, scores_are_probabilities=contender.scores_are_probabilities)
         out |= {f"{contender.name}_{k}": v for k, v in figures.items()}
         if contender.kind in ("learned", "unlearned"):
             best = max(best, (figures["onset_auroc"], contender.name))
-    ahead = _ahead(rankings, field, [t.group for t in traces])
+    lead = _lead(rankings, field, [t.group for t in traces])
     counts = {
         "n": len(traces),
         "wrong_answers": int(wrong.sum()),
         "trained_on": len(traces if train is None else train),
     }
-    return {"best": best[1]} | _headline(out, best[1], field) | ahead | out | counts
+    return {"best": best[1]} | _headline(out, best[1], field) | lead | out | counts
 
 
-def strangers(train: Sequence[Trace], traces: Sequence[Trace]) -> list[Trace]:
-    """Those of `train` of which no group is among `traces`.
+def without_groups_of(traces: Sequence[Trace], train: Sequence[Trace]) -> list[Trace]:
+    """The traces of `train` whose group does not occur in `traces`.
 
     Raises:
         TraceInvalid: there are none.
@@ -76,19 +82,19 @@ def strangers(train: Sequence[Trace], traces: Sequence[Trace]) -> list[Trace]:
     raise TraceInvalid("every trace to learn from belongs to a group that is measured")
 
 
-def _ahead(rankings: Mapping[str, Ranking], field: Sequence[Contender], groups: Sequence[str]) -> dict[str, float]:
-    """By how much the learned detector is ahead of the best unlearned one."""
+def _lead(rankings: Mapping[str, Ranking], field: Sequence[Contender], groups: Sequence[str]) -> dict[str, float]:
+    """How far the learned detector is ahead of the best unlearned one."""
     every = np.ones(len(groups))
     others = [c.name for c in field if c.kind == "unlearned"]
     best = max((rankings[name] for name in others), key=lambda r: r.auroc(every))
     learned = rankings[LEARNED]
-    ahead = interval(lambda w: learned.auroc(w) - best.auroc(w), groups)
+    lead = interval(weighted(lambda w: learned.auroc(w) - best.auroc(w), len(groups)), groups, RESAMPLES)
     name = "learned_less_unlearned"
-    return {name: ahead.value, f"{name}_low": ahead.low, f"{name}_high": ahead.high}
+    return {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
 
 
 def _headline(figures: dict[str, Any], best: str, field: Sequence[Contender]) -> dict[str, Any]:
-    """The figures of the best detector, the baselines beside them."""
+    """The figures of the best detector, and those of the baselines."""
     names = [k.removeprefix(f"{best}_") for k in figures if k.startswith(f"{best}_")]
     others = [c.name for c in field if c.kind == "unlearned"]
     learned = [c.name for c in field if c.kind == "learned"]
@@ -101,47 +107,62 @@ def _headline(figures: dict[str, Any], best: str, field: Sequence[Contender]) ->
     }
 
 
-def _scored(contender: Contender, traces: Sequence[Trace], train: Sequence[Trace] | None) -> Scores:
+def _scored(contender: Contender, traces: Sequence[Trace], train: Sequence[Trace] | None) -> list[Scores]:
+    """The scores of each trace, from a detector that was set up without the trace's group."""
     if train is not None:
-        return scores(contender.make(train), traces).astype(np.float64)
-    out = np.full(padded(traces).shape[:2], np.nan)
-    for fit_on, test in learn.folds(traces):
-        found = scores(contender.make([traces[i] for i in fit_on]), [traces[i] for i in test])
-        out[test, : found.shape[1]] = found
-    return out
+        return [s.astype(np.float64) for s in scores(contender.make(train), traces)]
+    return training.cross_validated(
+        traces, lambda fit_on, test: [s.astype(np.float64) for s in scores(contender.make(fit_on), test)]
+    )
 
 
-def measure(found: Scores, labels: Floats, wrong: npt.NDArray[np.bool_], cumulative: bool) -> dict[str, float]:
-    """The figures of one detector from its scores and the labels of `Trace.labels`, of shape (traces, tokens)."""
-    counts = ~np.isnan(labels)
-    out = {"onset_auroc": float(roc_auc_score(labels[counts] == 1, found[counts]))}
-    answer = np.nansum(-np.log1p(-np.clip(found, 0, 1 - 1e-7)), 1) if cumulative else np.nanmax(found, 1)
+def measure(
+    scores: Sequence[Scores], labels: Sequence[Labels], wrong: npt.NDArray[np.bool_], *, scores_are_probabilities: bool
+) -> dict[str, float]:
+    """The figures of one detector.
+
+    `scores` and `labels` (see `Trace.labels`) hold one array per trace, of shape (tokens,). `wrong` says of each trace
+    whether it has a wrong token. The score of an answer is the highest of its scores, or, where scores are
+    probabilities, the probability that some token is wrong.
+    """
+    found, label = np.concatenate(scores), np.concatenate(labels)
+    counts = ~np.isnan(label)
+    out = {"onset_auroc": float(roc_auc_score(label[counts] == 1, found[counts]))}
+    answer = np.array([_any_wrong(s) if scores_are_probabilities else s.max() for s in scores])
     mixed = wrong.any() and not wrong.all()
     out["answer_auroc"] = float(roc_auc_score(wrong, answer)) if mixed else float("nan")
     for rate in FALSE_ALARM_RATES:
-        at = float(np.quantile(found[labels == 0], 1 - rate))
-        delays = _delays(found > at, labels)
+        threshold = float(np.quantile(found[label == 0], 1 - rate))
+        alarms = [s > threshold for s in scores]
+        delays = [d for a, row in zip(alarms, labels, strict=True) for d in _delays(a, row)]
         hits = [d for d in delays if d is not None]
-        averted, wasted = _spared(found, at, labels)
+        averted, wasted = _cut_off(alarms, labels)
         out[f"recall_fa_{rate}"] = len(hits) / len(delays)
         out[f"delay_tokens_fa_{rate}"] = float(np.median(hits)) if hits else float("nan")
         out[f"averted_per_wasted_fa_{rate}"] = averted / max(wasted, 1)
-        out[f"averted_share_fa_{rate}"] = averted / max(1, int((~np.isnan(found) & (labels != 0)).sum()))
+        out[f"averted_share_fa_{rate}"] = averted / max(1, int((label != 0).sum()))
     return out
 
 
-def _delays(alarms: npt.NDArray[np.bool_], labels: Floats) -> list[int | None]:
-    """For each onset how many tokens after it the first alarm came that belongs to it; negative: before it."""
+def _any_wrong(probabilities: Scores) -> float:
+    """-ln(1 - p) for the probability p that at least one token is wrong; it ranks answers as p does."""
+    return float(np.sum(-np.log1p(-np.clip(probabilities, 0, 1 - 1e-7))))
+
+
+def _delays(alarms: npt.NDArray[np.bool_], labels: Labels) -> list[int | None]:
+    """For each onset of a trace, how many tokens after it its first alarm came (negative: before it); None: no
+    alarm.
+    """
     out: list[int | None] = []
-    for row, onset in np.argwhere(labels == 1).tolist():
+    for onset in np.flatnonzero(labels == 1).tolist():
         begin = max(0, onset - LEAD_TOKENS)
-        found = np.flatnonzero(alarms[row, begin : onset + WINDOW_TOKENS + 1])
+        found = np.flatnonzero(alarms[begin : onset + WINDOW_TOKENS + 1])
         out.append(int(found[0]) + begin - onset if len(found) else None)
     return out
 
 
-def _spared(found: Scores, at: float, labels: Floats) -> tuple[int, int]:
-    """Wrong and faithful tokens from the first alarm of each answer on, as if the answer were cut there."""
-    behind = np.cumsum(found > at, axis=1) > 0
-    present = ~np.isnan(found)
-    return int((behind & present & (labels != 0)).sum()), int((behind & present & (labels == 0)).sum())
+def _cut_off(alarms: Sequence[npt.NDArray[np.bool_]], labels: Sequence[Labels]) -> tuple[int, int]:
+    """How many wrong and how many faithful tokens go if every answer is cut at its first alarm."""
+    cut = np.concatenate([np.cumsum(a) > 0 for a in alarms])
+    label = np.concatenate(labels)
+    return int((cut & (label != 0)).sum()), int((cut & (label == 0)).sum())

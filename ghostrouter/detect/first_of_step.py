@@ -1,4 +1,4 @@
-"""The entropy with which a step began."""
+"""The entropy of the first token of the step."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from ghostrouter.detect.detector import Floats, State, Tick
 
 @dataclass(frozen=True, slots=True)
 class FirstOfStep:
-    """Score: the entropy of the first token of the current step, for every token of it (GlimpRouter, 2601.05110).
+    """Score of every token of a step: the entropy of the step's first token (GlimpRouter, arXiv 2601.05110).
 
-    The state holds that entropy. A segment that begins within a step is taken to begin one.
+    The state holds that entropy, and 1 once the segment has begun. The first token of a segment begins a step.
     """
 
     width: int = 2

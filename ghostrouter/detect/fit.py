@@ -1,4 +1,4 @@
-"""Fits a calibration from labelled traces, and says what it buys."""
+"""Fit a calibration to labelled traces, and measure what it finds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import betaln
 
-from ghostrouter.detect import choose, conformal, learn
+from ghostrouter.detect import choose, conformal, training
 from ghostrouter.detect.calibration import AlarmRate, Calibration
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.detect.rollback import WINDOW_TOKENS, Levels, rollback
 from ghostrouter.signals.batch import COLUMNS
-from ghostrouter.traces.trace import Trace, padded_labels
+from ghostrouter.traces.trace import Trace, joined_labels
 
 FALSE_ALARMS_PER_1000 = 12.0
 _STEP_START = COLUMNS.index("step_start")
 _QUIET_TOKENS = 4
 _CALM_TOKENS = 2
-# A model that is hardly ever wrong may alarm at next to no risk and keep to its rate all the same; it should not.
+# A model that is hardly ever wrong could keep the rate of false alarms even with a threshold near zero.
 _LEAST_RISK = 0.02
 
 Array = npt.NDArray[np.float64]
@@ -27,11 +27,11 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A calibration and what it buys, measured on traces that the detector had not seen.
+    """A calibration, and what it finds in traces that the detector was not trained on.
 
-    `recall` is the share of onsets at which, or within WINDOW_TOKENS after which, risk reaches `handoff_risk`;
-    `delay_tokens` the median number of tokens until then (None: nothing was found); `false_alarms` the steps per
-    faithful token in which a faithful token alarms.
+    `recall` is the share of onsets with an alarm at the onset or at most WINDOW_TOKENS after it. `delay_tokens` is the
+    median number of tokens between onset and alarm; None if there is no such alarm. `false_alarms` is the number of
+    steps in which a faithful token raises an alarm, per faithful token.
     """
 
     calibration: Calibration
@@ -42,34 +42,34 @@ class Fit:
     def __str__(self) -> str:
         c = self.calibration
         delay = "-" if self.delay_tokens is None else f"{self.delay_tokens:g}"
-        buys = (
-            f"risk {c.handoff_risk:.4f} and above alarms; recall {self.recall:.3f}, "
+        summary = (
+            f"alarm at risk {c.handoff_risk:.4f} or more; recall {self.recall:.3f}, "
             f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
         )
         if c.handoff_risk > 1:
-            buys = "too few traces to promise so few false alarms: it will never alarm"
-        taken = {"detector": c.hazard.name, "rollback": f"to the {c.rollback}"}
-        return "\n".join([buys, *(f"  {what}: {taken[what]} ({why})" for what, why in c.reasons.items())])
+            summary = (
+                "there are too few traces to guarantee so few false alarms: this calibration never raises an alarm"
+            )
+        chosen = {"detector": c.hazard.name, "rollback": f"to the {c.rollback}"}
+        return "\n".join([summary, *(f"  {what}: {chosen[what]} ({why})" for what, why in c.reasons.items())])
 
 
 def fit(
     model: str, traces: Sequence[Trace], false_alarms_per_1000: float, fitted_on: str, detector: str | None = None
 ) -> Fit:
-    """Choose a detector, calibrate it on log-odds of traces it has not seen, set the thresholds, choose the rollback.
+    """Choose a detector, calibrate it, set its thresholds and choose the rollback point.
 
-    `detector` is `hazard` or one of `UNLEARNED`; None takes what earns its place (`choose.detector`). Nothing is
-    trained for an unlearned one: its score is calibrated.
-    `handoff_risk` is the lowest risk from 0.02 on that keeps to the rate of false alarms, `warm_risk` half of it.
+    `detector` is `hazard` or a name of `FIXED_DETECTORS`; with None the traces decide (`choose.detector`). The score of
+    an unlearned detector is calibrated, but nothing is trained. The learned detector is calibrated on traces that it
+    was not trained on. `handoff_risk` is the lowest risk of at least 0.02 that keeps the rate of false alarms;
+    `warm_risk` is half of it.
 
     Raises:
-        TraceInvalid: there is nothing to learn from.
+        TraceInvalid: no token is wrong, or all are.
     """
     weights, raw, why = choose.detector(traces, detector, false_alarms_per_1000)
-    labels = padded_labels(traces)
-    counts = ~np.isnan(labels)
-    slope, bias = learn.platt(raw[counts], labels[counts] == 1)
-    risks = 1 / (1 + np.exp(-np.clip(bias + slope * raw, -60, 60)))
-    by_trace = [r[: len(t.signals)] for r, t in zip(risks, traces, strict=True)]
+    slope, bias = platt_of(traces, raw)
+    by_trace = risks(raw, slope, bias)
     levels = thresholds(traces, by_trace, false_alarms_per_1000)
     recall, delay = recall_and_delay(traces, by_trace, levels.handoff_risk)
     to_onset, why_there = choose.to_onset(rollback(traces, by_trace, levels))
@@ -91,15 +91,27 @@ def fit(
     return Fit(calibration, recall, delay, false / faithful)
 
 
+def platt_of(traces: Sequence[Trace], raw: Sequence[Array]) -> tuple[float, float]:
+    """The slope and bias that calibrate `raw`, one array of scores per trace."""
+    labels = joined_labels(traces)
+    counts = ~np.isnan(labels)
+    return training.platt(np.concatenate(raw)[counts], labels[counts] == 1)
+
+
+def risks(raw: Sequence[Array], slope: float, bias: float) -> list[Array]:
+    """Calibrated probabilities from raw scores, one array per trace."""
+    return [1 / (1 + np.exp(-np.clip(bias + slope * r, -60, 60))) for r in raw]
+
+
 def thresholds(traces: Sequence[Trace], risks: Sequence[Array], false_alarms_per_1000: float) -> Levels:
-    """Those of a calibration that keeps to a rate of false alarms."""
+    """The risks at which a calibration acts, so that it keeps the rate of false alarms."""
     at = max(_LEAST_RISK, conformal.threshold(traces, risks, false_alarms_per_1000 / 1000))
     warm = min(1.0, at) / 2
     return Levels(warm_risk=warm, handoff_risk=at, quiet_risk=warm / 2, quiet_tokens=_QUIET_TOKENS)
 
 
 def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> tuple[float, float | None]:
-    """The share of onsets with an alarm, and the median delay of the alarm in tokens."""
+    """The share of onsets with an alarm, and the median delay of those alarms in tokens (None: no alarms)."""
     delays, onsets = [], 0
     for trace, risk in zip(traces, risks, strict=True):
         for begin, _ in trace.spans:
@@ -111,9 +123,9 @@ def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float)
 
 
 def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> AlarmRate:
-    """Alarms per token as serving will see them, and how unevenly they fall on answers.
+    """The rate of alarms that serving will see, and how unevenly alarms are spread over answers.
 
-    Of a step in which it alarms the model writes no more than the alarming token; another model goes on from there.
+    A step counts up to its first alarm only, because another model writes the rest of it.
     """
     alarms, tokens = [], []
     for trace, risk in zip(traces, risks, strict=True):
@@ -128,9 +140,9 @@ def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> Al
 
 
 def remainder(traces: Sequence[Trace]) -> Remainder:
-    """How the share of steps that go wrong differs between answers: a beta-binomial by maximum likelihood.
+    """Fit how the share of wrong steps varies between answers: a beta-binomial by maximum likelihood.
 
-    With labels of the first wrong token only, the steps behind it say nothing and are left out.
+    Steps without labels are left out: those behind the first wrong token, where only that token is labelled.
     """
     failed, steps, tokens = [], [], 0
     for trace in traces:
@@ -143,7 +155,7 @@ def remainder(traces: Sequence[Trace]) -> Remainder:
 
     def surprise(theta: Array) -> float:
         a, b = np.exp(theta)
-        # A weak prior (one step gone wrong, one not, a scale of about one) keeps the fit finite.
+        # A weak prior (one wrong step, one right step, a scale of about one) keeps the fit finite.
         return float(-(betaln(a + k, b + n - k) - betaln(a, b)).sum() + 0.5 * (theta**2).sum() / 4)
 
     a, b = np.exp(minimize(surprise, np.zeros(2), method="Nelder-Mead").x)

@@ -1,4 +1,4 @@
-"""The learned detector: boosted trees on rolling features give the log-odds that this token is wrong."""
+"""The learned detector (hazard): boosted trees give the log-odds that a token is wrong."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -8,14 +8,15 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ghostrouter.detect.detector import Floats, State, Tick
-from ghostrouter.detect.rolling import NAMES, Rolling
-from ghostrouter.detect.unlearned import UNLEARNED
+from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
+from ghostrouter.detect.rolling import NAMES, RollingFeatures
 
 
 class Tree(BaseModel):
-    """One regression tree. Node 0 is the root; a node whose `feature` is -1 is a leaf and adds its `value`.
+    """One regression tree, one entry per node. Node 0 is the root. A node whose `feature` is -1 is a leaf.
 
-    At other nodes the walk goes to `left` when the feature is at most `threshold`, else to `right`.
+    A leaf adds its `value`. At any other node the walk goes to `left` if the feature is at most `threshold`, else to
+    `right`.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,15 +36,15 @@ class Tree(BaseModel):
             if feature >= len(NAMES):
                 raise ValueError(f"node {i} asks for feature {feature} of {len(NAMES)}")
             if feature >= 0 and not (i < left < nodes and i < right < nodes):
-                raise ValueError(f"node {i} leads outside the tree or back")
+                raise ValueError(f"node {i} points outside the tree or to an earlier node")
         return self
 
 
 class Weights(BaseModel):
     """What a hazard is made of: log-odds = bias + slope * (base + sum of the trees).
 
-    Without trees the sum is the feature `feature` instead, or the score of the detector `detector` of `UNLEARNED`.
-    `bias` and `slope` calibrate it (Platt 1999).
+    Without trees the sum is the feature `feature` instead, or the score of the detector `detector` of
+    `FIXED_DETECTORS`. `bias` and `slope` calibrate it (Platt 1999).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,18 +52,18 @@ class Weights(BaseModel):
     base: float = 0.0
     slope: float = 1.0
     bias: float = 0.0
-    feature: str = Field(default="doubt", pattern=f"^({'|'.join(NAMES)})$")
-    detector: str | None = Field(default=None, pattern=f"^({'|'.join(UNLEARNED)})$")
+    feature: str = Field(default="least_confidence", pattern=f"^({'|'.join(NAMES)})$")
+    detector: str | None = Field(default=None, pattern=f"^({'|'.join(FIXED_DETECTORS)})$")
     trees: tuple[Tree, ...] = ()
 
     @property
     def name(self) -> str:
-        """Of the detector: `hazard` if it was learned."""
+        """The name of the detector; `hazard` if it was learned."""
         return "hazard" if self.trees else self.detector or self.feature
 
 
 class Forest:
-    """Trees as arrays of shape (trees, nodes), walked all at once."""
+    """Trees as arrays of shape (trees, nodes). All trees are walked at the same time."""
 
     def __init__(self, trees: Sequence[Tree]) -> None:
         nodes = max(len(t.feature) for t in trees)
@@ -78,7 +79,7 @@ class Forest:
         self._roots = np.arange(len(trees)) * nodes
         self._feature = np.where(leaf, 0, feature)
         self._threshold = column("threshold", 0.0, np.float64)
-        # A leaf leads to itself, so that all walks may take the same number of steps.
+        # A leaf points to itself, so that all walks can take the same number of steps.
         left = np.where(leaf, own, column("left", 0, np.int64) + offset)
         right = np.where(leaf, own, column("right", 0, np.int64) + offset)
         self._next = np.stack([right, left], 1).ravel()
@@ -97,7 +98,7 @@ class Forest:
 
 
 def _depth(tree: Tree) -> int:
-    """The longest way from the root to a leaf; children come after their parents."""
+    """The number of steps from the root to the deepest leaf. Children come after their parents."""
     depths = [0] * len(tree.feature)
     for i, feature in enumerate(tree.feature):
         if feature >= 0:
@@ -106,18 +107,18 @@ def _depth(tree: Tree) -> int:
 
 
 class Hazard:
-    """Score: the calibrated probability that the token, as the model would write it, is wrong."""
+    """Score: the calibrated probability that the token is wrong."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
-        self._rolling = Rolling()
+        self._rolling = RollingFeatures()
         self._forest = Forest(weights.trees) if weights.trees else None
         self._feature = NAMES.index(weights.feature)
-        self._unlearned = UNLEARNED[weights.detector] if weights.detector else None
+        self._unlearned = FIXED_DETECTORS[weights.detector] if weights.detector else None
         self.width = (self._unlearned or self._rolling).width
 
     def log_odds(self, state: State, tick: Tick) -> npt.NDArray[np.float64]:
-        """Before the logistic function, of shape (segments,)."""
+        """The calibrated log-odds, of shape (segments,); updates `state`."""
         return np.asarray(self._weights.bias + self._weights.slope * self._raw(state, tick), dtype=np.float64)
 
     def _raw(self, state: State, tick: Tick) -> npt.NDArray[Any]:

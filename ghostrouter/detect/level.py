@@ -1,4 +1,4 @@
-"""The entropy itself."""
+"""The entropy of the token alone."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""How close the runner-up came."""
+"""The margin between the two likeliest tokens."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from ghostrouter.detect.detector import Floats, State, Tick
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """Score: minus the margin, the log-probability of the likeliest token minus that of the second."""
+    """Score: minus the margin (log-probability of the likeliest token minus that of the second)."""
 
     width: int = 0
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import Floats, State, scan
-from ghostrouter.detect.onset import Trouble
+from ghostrouter.detect.onset import OnsetTracker
 from ghostrouter.signals.batch import COLUMNS, padded
 from ghostrouter.types import NO_VERDICTS, Limits, SegmentKey, Verdict
 
@@ -32,14 +32,14 @@ class Judged:
 
     The detector begins every segment with fresh state, also behind a seam. The tokens kept before it were written by
     another model, so this model's signals of them are not known; and the detectors are trained on traces that begin at
-    any step (`detect.learn.begun_later`).
+    any step (`detect.training.begun_later`).
     """
 
     key: SegmentKey
     limits: Limits
     state: State
     position: int = 0
-    trouble: Trouble = field(default_factory=Trouble)
+    trouble: OnsetTracker = field(default_factory=OnsetTracker)
     calm_run: int = 0
     risk: float = 0.0
     verdict: Verdict | None = None

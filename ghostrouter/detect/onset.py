@@ -1,20 +1,20 @@
-"""Where trouble began: the estimate that a rollback may go back to."""
+"""Estimate the onset: the token at which trouble began, where a rollback may cut."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Trouble:
-    """Whether risk is raised, and since which token (`onset`; None: it is not), with hysteresis."""
+class OnsetTracker:
+    """Tracks whether risk is raised, with hysteresis. `onset` is the token since which it is; None if it is not."""
 
     onset: int | None = None
     _quiet_run: int = 0
 
     def push(self, at: int, risk: float, raised_from: float, quiet_below: float, quiet_tokens: int) -> None:
-        """Take in the risk of the token at position `at`.
+        """Add the risk of the token at position `at`.
 
-        Risk counts as raised from the first token at `raised_from` or above until `quiet_tokens` tokens in a row lie
-        below `quiet_below`, and below `raised_from`.
+        Risk is raised from the first token at `raised_from` or above, until `quiet_tokens` tokens in a row are below
+        both `quiet_below` and `raised_from`.
         """
         if risk >= raised_from:
             self._quiet_run = 0

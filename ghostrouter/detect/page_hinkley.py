@@ -1,4 +1,4 @@
-"""The Page-Hinkley test: a rise above the running mean that lasts."""
+"""The Page-Hinkley test: entropy that stays above its running mean."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ghostrouter.detect.detector import Floats, State, Tick
 
 @dataclass(frozen=True, slots=True)
 class PageHinkley:
-    """Score: m_t - min(m_1..m_t) with m_t the sum of (entropy - its running mean - `slack_nats`) (Hinkley 1971).
+    """Score: m_t - min(m_1..m_t), where m_t is the sum of (entropy - running mean - `slack_nats`) (Hinkley 1971).
 
     The state holds the number of tokens, the running mean, m_t and its minimum.
     """

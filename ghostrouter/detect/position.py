@@ -1,4 +1,4 @@
-"""Baselines that look at no signal: where the token is."""
+"""Baselines that use the position of the token and no signal."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from ghostrouter.detect.detector import Floats, State, Tick
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Score: the number of tokens before this one, times `sign` (-1: the earlier, the more suspicious)."""
+    """Score: the number of tokens before this one, times `sign`. With -1 early tokens have the highest scores."""
 
     sign: float = 1.0
     width: int = 1

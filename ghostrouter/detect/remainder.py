@@ -1,4 +1,4 @@
-"""How likely a model is to go wrong in what it has not written yet."""
+"""How likely a model is to go wrong in the rest of an answer."""
 
 from math import expm1, lgamma
 
@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Remainder(BaseModel):
-    """The share of steps in which the model goes wrong: a beta distribution over answers, with parameters alpha, beta.
+    """The share of wrong steps in an answer, as a beta distribution over answers with parameters alpha and beta.
 
-    Answers differ - a model knows a subject or does not - so what an answer has shown so far says much about the rest
-    of it. `tokens_per_step` is the mean length of a step.
+    Answers differ: a model knows a subject or it does not. Therefore the steps written so far say much about the rest.
+    `tokens_per_step` is the mean length of a step.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -20,25 +20,25 @@ class Remainder(BaseModel):
 
     @property
     def failures(self) -> float:
-        """How many failed steps what is known of all answers is worth, against those of one answer."""
+        """The weight of the prior, as a number of failed steps."""
         return self.alpha
 
     def step_hazard(self, failed_steps: float = 0, clean_steps: float = 0) -> float:
-        """The probability that the model goes wrong in its next step.
+        """The probability that the model goes wrong in its next step: the posterior mean of a beta-binomial.
 
-        `failed_steps` are the steps of this answer in which it has gone wrong (or was handed off), `clean_steps`
-        those that it wrote without: the mean of the posterior of a beta-binomial.
+        `failed_steps` are the steps of this answer in which it went wrong or was handed off. `clean_steps` are the
+        other steps that it wrote.
         """
         seen = self.alpha + self.beta + failed_steps + clean_steps
         return (self.alpha + failed_steps) / seen
 
     def hazard(self, tokens: float, failed_steps: float = 0, clean_steps: float = 0) -> float:
-        """The probability that it goes wrong anywhere in the next `tokens` tokens.
+        """The probability that the model goes wrong at least once in the next `tokens` tokens.
 
-        1 - E[(1 - h)^steps] with h from the posterior, the steps taken as independent given h.
+        It is 1 - E[(1 - h)^steps] with h from the posterior. Steps are independent given h.
         """
         a, b = self.alpha + failed_steps, self.beta + clean_steps
         steps = tokens / self.tokens_per_step
-        # E[(1-h)^n] = B(a, b+n) / B(a, b); lgamma also for a broken number of steps.
+        # E[(1-h)^n] = B(a, b+n) / B(a, b). With lgamma the number of steps need not be whole.
         log_clean = lgamma(b + steps) - lgamma(b) + lgamma(a + b) - lgamma(a + b + steps)
         return -expm1(log_clean)

@@ -1,4 +1,4 @@
-"""Where an answer is cut when it alarms: at the estimated onset or at the alarming token, and which is nearer."""
+"""Compare two places to cut an answer after an alarm: the estimated onset and the token that raised the alarm."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -6,20 +6,21 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.detect.onset import Trouble
-from ghostrouter.detect.resample import Interval, interval
+from ghostrouter.bootstrap import Interval, interval, weighted
+from ghostrouter.detect.onset import OnsetTracker
+from ghostrouter.detect.ranking import RESAMPLES
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
 
 WINDOW_TOKENS = 16
-"""An alarm belongs to an onset if it comes in the onset's step or within so many tokens of it."""
+"""An alarm belongs to an onset if it comes in the same step, or at most this many tokens after it."""
 _STEP_START = COLUMNS.index("step_start")
 
 Array = npt.NDArray[np.float64]
 
 
 class Levels(NamedTuple):
-    """The thresholds of a calibration that an onset depends on."""
+    """The thresholds of a calibration that decide where the onset of an alarm lies."""
 
     warm_risk: float
     handoff_risk: float
@@ -28,68 +29,72 @@ class Levels(NamedTuple):
 
 
 class Alarm(NamedTuple):
-    """Positions in a trace: where it alarmed, where the onset was estimated, and the first wrong token (None: a false
-    alarm)."""
+    """Three positions in a trace: the alarm, its estimated onset, and the first wrong token (None: a false alarm)."""
 
     at: int
     onset: int
     wrong: int | None
 
     def misplaced(self, cut: int) -> tuple[int, int]:
-        """Wrong tokens left in and right ones thrown away when all from `cut` on goes, besides the alarming token."""
+        """How many wrong tokens stay and how many right ones go if the answer is cut at `cut`, the alarm's token
+        aside.
+        """
         if self.wrong is None:
             return 0, self.at - cut
         return max(0, cut - self.wrong), max(0, self.wrong - cut)
 
 
 def alarms(trace: Trace, risks: Array, levels: Levels) -> Iterator[Alarm]:
-    """The alarms of a trace as serving would have them.
+    """The alarms of a trace as serving would see them.
 
-    Another model writes the rest of the step in which it alarms; from the next on the detector looks again, from where
-    the text is right.
+    After an alarm another model writes the rest of the step. The detector begins again at the next step whose first
+    token has a label.
     """
     starts, labels = trace.signals[:, _STEP_START] > 0, trace.labels
-    begin, trouble, other_writes = 0, Trouble(), False
+    begin, tracker, other_writes = 0, OnsetTracker(), False
     for at, risk in enumerate(risks.tolist()):
         if other_writes:
             if not starts[at] or np.isnan(labels[at]):
                 continue
-            begin, trouble, other_writes = at, Trouble(), False
-        trouble.push(at, risk, levels.warm_risk, levels.quiet_risk, levels.quiet_tokens)
+            begin, tracker, other_writes = at, OnsetTracker(), False
+        tracker.push(at, risk, levels.warm_risk, levels.quiet_risk, levels.quiet_tokens)
         if risk >= levels.handoff_risk:
-            yield Alarm(at, at if trouble.onset is None else trouble.onset, _wrong(trace, begin, at))
+            yield Alarm(at, at if tracker.onset is None else tracker.onset, _wrong(trace, begin, at))
             other_writes = True
 
 
 def _wrong(trace: Trace, begin: int, at: int) -> int | None:
-    """The first wrong token from `begin` to `at`, of a span that is not long over."""
+    """The first wrong token from `begin` to `at` whose span ended less than WINDOW_TOKENS before `at`."""
     return next((a for a, b in trace.spans if begin <= a <= at and b > at - WINDOW_TOKENS), None)
 
 
 class Rollback(NamedTuple):
-    """What rolling back to the onset does, beside cutting at the alarm.
+    """A cut at the onset compared with a cut at the alarm. The alarm's own token is never counted.
 
-    `distance_*` is the mean distance in tokens of the cut from the first wrong token, over true alarms; `wrong_left_*`
-    and `right_dropped_*` are tokens per alarm, false ones too, besides the alarming token. `nearer` is by how many
-    tokens per alarm the cut at the onset is nearer to where it ought to be (at a false alarm: at that token).
+    `distance_*` is the mean distance in tokens between the cut and the first wrong token, over true alarms.
+    `wrong_kept_*` and `right_dropped_*` are tokens per alarm, over true and false alarms. `nearer` is how many tokens
+    per alarm the onset is closer than the alarm to the first wrong token (for a false alarm: to the alarm).
     """
 
     alarms: int
     distance_alarm: float
     distance_onset: float
-    wrong_left_alarm: float
-    wrong_left_onset: float
+    wrong_kept_alarm: float
+    wrong_kept_onset: float
     right_dropped_alarm: float
     right_dropped_onset: float
     nearer: Interval
 
 
 def rollback(traces: Sequence[Trace], risks: Sequence[Array], levels: Levels) -> Rollback:
-    """Of the alarms of labelled traces, whose risks must come from a detector that has not seen their group."""
+    """Compare the cuts over all alarms.
+
+    `risks` must come from a detector that was trained without the trace's group.
+    """
     found = [(i, a) for i, t in enumerate(traces) for a in alarms(t, risks[i], levels)]
     trace = np.array([i for i, _ in found], int)
     true = np.array([a.wrong is not None for _, a in found], bool)
-    # Of shape (alarms, 2): wrong tokens left in, right ones thrown away.
+    # Of shape (alarms, 2): wrong tokens kept, right tokens dropped.
     at_alarm = np.array([a.misplaced(a.at) for _, a in found], float).reshape(-1, 2)
     at_onset = np.array([a.misplaced(a.onset) for _, a in found], float).reshape(-1, 2)
     gain = at_alarm.sum(1) - at_onset.sum(1)
@@ -102,11 +107,11 @@ def rollback(traces: Sequence[Trace], risks: Sequence[Array], levels: Levels) ->
         alarms=len(found),
         distance_alarm=_mean(at_alarm[true].sum(1)),
         distance_onset=_mean(at_onset[true].sum(1)),
-        wrong_left_alarm=_mean(at_alarm[:, 0]),
-        wrong_left_onset=_mean(at_onset[:, 0]),
+        wrong_kept_alarm=_mean(at_alarm[:, 0]),
+        wrong_kept_onset=_mean(at_onset[:, 0]),
         right_dropped_alarm=_mean(at_alarm[:, 1]),
         right_dropped_onset=_mean(at_onset[:, 1]),
-        nearer=interval(nearer, [t.group for t in traces]),
+        nearer=interval(weighted(nearer, len(traces)), [t.group for t in traces], RESAMPLES),
     )
 
 

@@ -1,19 +1,19 @@
-"""How fast entropy rises."""
+"""The slope of the entropy."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ghostrouter.detect.detector import Floats, State, Tick
-from ghostrouter.detect.window import push
+from ghostrouter.detect.sliding_window import push
 
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """Score: the least-squares slope of the entropy over the last `window_tokens` tokens, in nats a token.
+    """Score: the least-squares slope of the entropy over the last `window_tokens` tokens, in nats per token.
 
-    With fewer tokens the line goes through those there are; a single token has slope 0. The state holds the
-    window, the newest last, and the number of tokens in it.
+    While there are fewer tokens, all of them are used; one token alone has slope 0. The state holds the window, the
+    newest token last, and the number of tokens in it.
     """
 
     window_tokens: int
@@ -24,7 +24,7 @@ class Slope:
 
     def step(self, state: State, tick: Tick) -> Floats:
         window, filled = push(state, tick.entropy_nats)
-        # x counts back from the newest token; weight 0 masks what is not filled yet.
+        # x counts back from the newest token. Weight 0 masks the part of the window that is not filled yet.
         x = np.arange(1 - self.window_tokens, 1, dtype=np.float64)[None, :]
         weight = (-x < filled[:, None]).astype(np.float64)
         mean_x = (weight * x).sum(1) / filled

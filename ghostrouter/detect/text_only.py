@@ -1,4 +1,4 @@
-"""For models of which nothing but the text is known."""
+"""A detector for models that give no log-probabilities: it sees the text alone."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from ghostrouter.detect.detector import Floats, State, Tick
 
 @dataclass(frozen=True, slots=True)
 class TextOnly:
-    """Score: whether a number or name appears that nobody has mentioned, more at its first token than behind it, plus
-    how far the text repeats itself; the beginning of a step counts a little.
+    """Score: novelty plus repetition plus 0.1 at the start of a step.
 
-    The state holds the novelty of the token before.
+    Novelty is 1 at the first token of a number or name that occurs neither in the prompt nor before it in the answer,
+    and 0.5 at its further tokens. The state holds the novelty of the token before.
     """
 
     width: int = 1

@@ -1,4 +1,4 @@
-"""What the event store keeps: events of sessions, and jobs. Times are Unix seconds."""
+"""The rows of the event store: events of sessions, and jobs. Times are Unix seconds."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -7,16 +7,16 @@ from typing import Any, Literal
 JobStatus = Literal["queued", "running", "complete", "failed"]
 EventKind = Literal["trace", "feedback"]
 LOST = "The service stopped while it worked on this job. Send the call again."
-# After its deadline whoever works on a job still has to write down that it failed.
+# Time after the deadline in which the worker of a job can still write that the job failed.
 _GRACE_S = 30.0
 STATUSES: tuple[JobStatus, ...] = ("complete", "queued", "running", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a session. Writing an event again replaces what its `id` held.
+    """An event of a session. Writing an event again replaces the one with the same `id`.
 
-    `owner` is a digest of the caller's key. The body is JSON and holds neither prompt, answer nor key.
+    `owner` is a digest of the caller's key. The body is JSON; it has no prompt, no answer and no key.
     """
 
     id: str
@@ -28,23 +28,25 @@ class Event:
 
     @classmethod
     def trace(cls, owner: str, at_s: float, body: dict[str, Any]) -> "Event":
-        """The trace of a session; that of a session that was gone on with replaces the one before."""
+        """The trace of a session. A resumed session replaces its earlier trace."""
         return cls(f"{body['id']}/trace", body["id"], "trace", owner, at_s, body)
 
     @classmethod
     def feedback(cls, session: str, owner: str, at_s: float, body: dict[str, Any]) -> "Event":
-        """What a caller thinks of an answer; who thinks again replaces it."""
+        """The feedback of a caller on an answer. New feedback replaces the caller's earlier feedback."""
         return cls(f"{session}/feedback/{owner[:16]}", session, "feedback", owner, at_s, body)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A call that may outlive the request it came with. Its id is also that of its session.
+    """A call that may outlive its HTTP request. Its id is also the id of its session.
 
-    `life` names the run of the service that works on it. `request_hash` tells whether a call with the same `call_id` is
-    the same call. `result` is what its caller reads, as JSON, at any time. One that is not over by `deadline_s` never
-    will be; nothing is known of it after `expires_s`. `version` grows with every change. `lost` says that it failed
-    because nobody seemed to work on it any more: should its result come after all, that counts.
+    * `life` is the run of the service that works on it.
+    * `request_hash` tells whether another call with the same `call_id` is the same call.
+    * `result` is the JSON that the caller can read at any time.
+    * After `deadline_s` a job that has not ended has failed. After `expires_s` it is deleted.
+    * `version` grows with every change.
+    * `lost` says that it failed because no process seemed to work on it. A result that comes later replaces that.
     """
 
     job_id: str
@@ -61,25 +63,28 @@ class Job:
     lost: bool = False
 
     @property
-    def over(self) -> bool:
-        """Whether it has come to its end."""
+    def is_over(self) -> bool:
+        """Whether the job has ended."""
         return self.status in ("complete", "failed")
 
     @property
     def may_run_again(self) -> bool:
-        """Whether the same call, sent once more, is worth another try."""
+        """Whether the same call may be tried again."""
         return self.status == "failed" and bool(self.result.get("retryable"))
 
     def ended(self, status: JobStatus, result: dict[str, Any], expires_s: float, lost: bool = False) -> "Job":
-        """The job with its result; one that is over stays as it is, unless it was given up as lost."""
-        if self.over and not self.lost:
+        """The job with its result. A job that has ended does not change, unless it was lost."""
+        if self.is_over and not self.lost:
             return self
         version = self.version + 1
         return replace(self, status=status, result=result, expires_s=expires_s, lost=lost, version=version)
 
-    def seen(self, life: str, now_s: float, keep_s: float) -> "Job":
-        """The job as the run `life` of the service sees it: one that nobody can be working on any more has failed."""
-        if self.over or (self.life == life and now_s < self.deadline_s + _GRACE_S):
+    def or_lost(self, life: str, now_s: float, keep_s: float) -> "Job":
+        """The job, or the job as failed if no process can be working on it.
+
+        `life` is the current run of the service.
+        """
+        if self.is_over or (self.life == life and now_s < self.deadline_s + _GRACE_S):
             return self
         error = {"code": "unknown", "message": LOST, "details": {"reason": "lost"}}
         result = {**self.result, "status": "failed", "job_id": None, "retryable": True, "errors": [error]}
@@ -90,12 +95,12 @@ Row = Event | Job
 
 
 def key(row: Row) -> str:
-    """What a row is written under: a newer one with the same key takes its place."""
+    """The key of a row. A newer row with the same key replaces it."""
     return row.id if isinstance(row, Event) else row.job_id
 
 
 def to_json(row: Row) -> dict[str, Any]:
-    """A row for the spool and for exports."""
+    """A row as JSON, for the spool and for exports."""
     return {"row": "event" if isinstance(row, Event) else "job", **asdict(row)}
 
 
@@ -103,7 +108,7 @@ def from_json(body: Mapping[str, Any]) -> Row:
     """The row that `to_json` wrote.
 
     Raises:
-        TypeError: it wrote something else.
+        TypeError: the fields are not those of a row.
     """
     fields = {k: v for k, v in body.items() if k != "row"}
     return Event(**fields) if body.get("row") == "event" else Job(**fields)

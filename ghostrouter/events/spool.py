@@ -1,4 +1,4 @@
-"""What could not be written to the event store waits in a file, one row a line, until it can."""
+"""The spool: a file that keeps rows, one per line, while the event store is down."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from ghostrouter.events.records import Row, from_json, to_json
 
 
 class Spool:
-    """A file that grows up to `max_bytes`. It survives the process; rows may be read from it more than once.
+    """A file of at most `max_bytes`. It survives the process. Rows may be read more than once.
 
     Every method blocks and raises OSError if the folder cannot be used.
     """
@@ -19,11 +19,11 @@ class Spool:
         self._max_bytes = max_bytes
 
     def is_empty(self) -> bool:
-        """Whether nothing waits."""
+        """Whether there are no rows."""
         return not self._path.exists()
 
     def append(self, rows: Sequence[Row]) -> int:
-        """Write rows down, as many as there is room for; returns how many. What is no JSON is left out."""
+        """Append rows while there is room; returns their number. Rows that are not JSON are left out."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("ab") as file:
             room, written = self._max_bytes - file.tell(), 0
@@ -35,7 +35,7 @@ class Spool:
                 room -= len(line)
                 if room < 0:
                     break
-                # A line that a dying process has left unfinished is ended first.
+                # A dying process may have left an incomplete line; it is ended first.
                 file.write(line if file.tell() == 0 or written else b"\n" + line)
                 written += 1
             file.flush()
@@ -43,14 +43,14 @@ class Spool:
         return written
 
     def batches(self, size: int) -> Iterator[list[Row]]:
-        """The rows, in their order, `size` at a time; lines that are none are skipped."""
+        """The rows in order, in batches of `size`. Lines that are not rows are skipped."""
         if self.is_empty():
             return
         with self._path.open("rb") as file:
             yield from _batched(_rows(file), size)
 
     def clear(self) -> None:
-        """Forget all rows: they have been written."""
+        """Delete all rows, after they have been written to the store."""
         self._path.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The public record of a session: who wrote which characters, why, and how long it took."""
+"""The trace: the public record of a session. It tells which model wrote which characters, why, and how long it took."""
 
 from dataclasses import asdict
 from typing import Any
@@ -12,7 +12,7 @@ SUMMARY = ("id", "plan", "handoffs", "cost_usd", "estimated", "redaction", "rout
 
 
 def summary(session: Session) -> dict[str, Any]:
-    """The `ghost` object of an answer: its segments in order."""
+    """The `ghost` object of an answer."""
     segments, start = [], 0
     for segment in session.segments:
         end = min(start + len(segment.text), len(session.text))
@@ -32,22 +32,22 @@ def summary(session: Session) -> dict[str, Any]:
 
 
 def _redaction(session: Session) -> dict[str, Any]:
-    """How it was redacted, and who has taken the risk that it was less than configured.
+    """How the session was redacted, and who acknowledged that it was redacted less than configured.
 
-    `taken_out` counts what was taken out of prompts, by kind. Where answers are redacted, `characters` of segments
-    count those of the text as it was written.
+    `taken_out` counts what was taken out of prompts, by kind. If answers are redacted, the `characters` of segments
+    count the text before redaction.
     """
-    told = session.ask.behalf.discretion
+    policy = session.ask.behalf.discretion
     return {
-        "mode": told.mode,
-        "answers": told.covers_answers,
-        "acknowledged": told.acknowledged or None,
+        "mode": policy.mode,
+        "answers": policy.covers_answers,
+        "acknowledged": policy.acknowledged or None,
         "taken_out": dict(session.redacted),
     }
 
 
 def cost_usd(session: Session) -> float:
-    """What an answer has cost in US dollars, as far as it is known: every call of a model that was made for it."""
+    """The cost of an answer in US dollars: the sum over all calls of models whose cost is known."""
     return sum((s.cost_usd or 0.0) + ((s.lost and s.lost.cost_usd) or 0.0) for s in session.segments)
 
 
@@ -73,7 +73,7 @@ def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
 
 
 def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
-    """Everything about a session but its words. `now_s` is on the session's clock."""
+    """The whole trace of a session, without prompt and answer. `now_s` is on the session's clock."""
     label = session.plan.classification
     return {
         **summary(session),
@@ -92,14 +92,14 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
 
 
 def _shadow(plan: Plan) -> dict[str, Any] | None:
-    """What a learned router would have decided, and whether it begins with the same model."""
-    told = plan.shadow
-    if told is None:
+    """The plan of the learned router in shadow mode, and whether it begins with the same model."""
+    shadow = plan.shadow
+    if shadow is None:
         return None
     return {
-        "plan": list(told.models),
-        "agrees": told.models[:1] == plan.models[:1],
-        "probabilities": dict(told.probabilities),
+        "plan": list(shadow.models),
+        "agrees": shadow.models[:1] == plan.models[:1],
+        "probabilities": dict(shadow.probabilities),
     }
 
 

@@ -1,6 +1,6 @@
-"""How good a router between a weak and a strong model is, on questions where both were asked (RouteLLM, 2406.18665)."""
-
-from collections.abc import Callable
+"""Figures of a router between a weak and a strong model, on questions that both answered (RouteLLM, arXiv
+2406.18665).
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,9 +9,10 @@ Array = npt.NDArray[np.float64]
 
 
 def curve(score: Array, weak: Array, strong: Array) -> Array:
-    """Recovered share of the gap when the 0, 1, ... n questions with the highest score go to the strong model.
+    """The share of the gap that is recovered if the 0, 1, ...
 
-    Among equal scores every order is as likely: each of them counts what they gain on average.
+    n questions with the highest scores go to the strong model. All arguments have the shape (questions,), the result
+    (questions + 1,). Questions with equal scores may come in any order; each counts the mean gain of all of them.
     """
     _, block = np.unique(-score, return_inverse=True)
     sizes = np.bincount(block)
@@ -22,27 +23,13 @@ def curve(score: Array, weak: Array, strong: Array) -> Array:
 
 
 def apgr(score: Array, weak: Array, strong: Array) -> float:
-    """The area under that curve over the share of strong calls; 0.5 for a router that draws lots."""
+    """The area under `curve` over the share of strong calls. A random router has 0.5."""
     points = curve(score, weak, strong)
     return float(np.trapezoid(points, dx=1 / max(1, len(score))))
 
 
 def cpt(score: Array, weak: Array, strong: Array, share: float) -> float:
-    """The smallest share of strong calls that recovers `share` of the gap."""
+    """The smallest share of strong calls that recovers `share` of the gap; 1 if none does."""
     points = curve(score, weak, strong)
     reached = np.flatnonzero(points >= share - 1e-12)
     return float(reached[0] / max(1, len(score))) if len(reached) else 1.0
-
-
-def interval(
-    measure: Callable[[npt.NDArray[np.intp]], float], groups: npt.NDArray[np.intp], draws: int, seed: int = 0
-) -> tuple[float, float]:
-    """The 95% bootstrap interval of a measure; whole groups (equal questions) are drawn together."""
-    rng = np.random.default_rng(seed)
-    members = [np.flatnonzero(groups == g) for g in np.unique(groups)]
-    values = []
-    for _ in range(draws):
-        drawn = rng.integers(0, len(members), len(members))
-        values.append(measure(np.concatenate([members[i] for i in drawn])))
-    low, high = np.percentile(values, [2.5, 97.5])
-    return float(low), float(high)

@@ -1,4 +1,4 @@
-"""Encoder layers of many prompts, kept in a file: encoding them is what takes long."""
+"""Encode many prompts, and keep the vectors in a file, because encoding takes minutes."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -18,9 +18,9 @@ def embedded(
     folder: Path,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Layers:
-    """The layers of prompts, (prompts, depths, dimensions), from a file in `folder` if these prompts were there before.
+    """The vectors of prompts, of shape (prompts, depths, dimensions), from a file in `folder` if there is one.
 
-    `load` makes the encoder of that name, only if it is needed; `tell` hears how far it is.
+    `load` makes the encoder of that name, only if it is needed. `tell` gets a line of progress after each block.
     """
     digest = hashlib.sha256("\0".join([encoder, *prompts]).encode()).hexdigest()[:20]
     path = folder / f"layers-{digest}.npy"

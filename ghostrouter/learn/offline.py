@@ -1,4 +1,4 @@
-"""Offline evaluation of routers: folds that keep equal questions together, figures with intervals."""
+"""Offline evaluation of routers: cross-validation by question, and figures with intervals."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.learn.apgr import apgr, cpt, interval
+from ghostrouter.bootstrap import interval
+from ghostrouter.learn.apgr import apgr, cpt
 from ghostrouter.learn.peers import PEERS, Peer
 from ghostrouter.learn.rows import Rows
 from ghostrouter.learn.views import Views
@@ -17,13 +18,13 @@ Index = npt.NDArray[np.intp]
 
 
 def questions(rows: Rows) -> Index:
-    """A number per row, the same for the same question: case, spaces and punctuation do not count."""
+    """A group number for each row. Questions that differ in case, spaces or punctuation only have the same number."""
     keys = [re.sub(r"\W+", " ", p.casefold()).strip() for p in rows.prompts]
     return np.unique(keys, return_inverse=True)[1]
 
 
 def folds(groups: Index, count: int, seed: int = 0) -> Iterator[tuple[Index, Index]]:
-    """Rows to train and to test on; a group is in one fold."""
+    """Folds for cross-validation: rows to train on and rows to test on. A group is in one fold only."""
     fold = (np.random.default_rng(seed).permutation(groups.max() + 1) % count)[groups]
     for number in range(count):
         if (fold == number).any() and (fold != number).any():
@@ -31,7 +32,7 @@ def folds(groups: Index, count: int, seed: int = 0) -> Iterator[tuple[Index, Ind
 
 
 def cross_validated(rows: Rows, views: Views, groups: Index, peers: Mapping[str, Peer], count: int) -> dict[str, Array]:
-    """Each peer's score of every row, by one that was fit without the row's group."""
+    """The scores of every row by each peer, which was fitted without the row's group."""
     scores = {name: np.zeros(len(rows.prompts)) for name in peers}
     for train, test in folds(groups, count):
         for name, peer in peers.items():
@@ -40,14 +41,15 @@ def cross_validated(rows: Rows, views: Views, groups: Index, peers: Mapping[str,
 
 
 def held_out(train: Rows, train_views: Views, test_views: Views) -> dict[str, Array]:
-    """Each peer's score of the rows of another file."""
+    """The scores by each peer of the rows of another file."""
     return {name: peer(train, train_views, test_views) for name, peer in PEERS.items()}
 
 
 def figures(scores: Mapping[str, Array], rows: Rows, draws: int = 1000) -> dict[str, Any]:
-    """`apgr`, `cpt50`, `cpt80` of ours and, with its name behind, of every peer; 95% intervals as [low, high].
+    """`apgr`, `cpt50` and `cpt80` of our router, and `apgr_NAME` and so on of every peer.
 
-    `apgr_over_NAME` is by how much ours is above a peer, its interval from the same draws.
+    Keys that end in `_ci` hold 95% intervals as [low, high]. `apgr_over_NAME` is our APGR minus the peer's, with an
+    interval from the same resamples.
     """
     weak, strong = rows.good.T
     groups = questions(rows)
@@ -58,9 +60,7 @@ def figures(scores: Mapping[str, Array], rows: Rows, draws: int = 1000) -> dict[
         def area(i: Index, score: Array = score) -> float:
             return apgr(score[i], weak[i], strong[i])
 
-        everything = np.arange(len(weak))
-        found[f"apgr{tail}"] = area(everything)
-        found[f"apgr{tail}_ci"] = interval(area, groups, draws)
+        found[f"apgr{tail}"], *found[f"apgr{tail}_ci"] = interval(area, groups, draws)
         for percent in (50, 80):
             found[f"cpt{percent}{tail}"] = cpt(score, weak, strong, percent / 100)
         if name == "ours":
@@ -69,12 +69,11 @@ def figures(scores: Mapping[str, Array], rows: Rows, draws: int = 1000) -> dict[
                 def calls(i: Index, score: Array = score, share: float = percent / 100) -> float:
                     return cpt(score[i], weak[i], strong[i], share)
 
-                found[f"cpt{percent}_ci"] = interval(calls, groups, draws)
+                found[f"cpt{percent}_ci"] = interval(calls, groups, draws)[1:]
         elif "ours" in scores:
 
             def above(i: Index, score: Array = score) -> float:
                 return apgr(scores["ours"][i], weak[i], strong[i]) - apgr(score[i], weak[i], strong[i])
 
-            found[f"apgr_over_{name}"] = above(everything)
-            found[f"apgr_over_{name}_ci"] = interval(above, groups, draws)
+            found[f"apgr_over_{name}"], *found[f"apgr_over_{name}_ci"] = interval(above, groups, draws)
     return found

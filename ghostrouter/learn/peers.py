@@ -1,4 +1,4 @@
-"""The routers that the learned one is measured against, each fit on rows and scoring prompts by their need."""
+"""Routers to compare the learned router with. Each is fitted on rows and scores prompts."""
 
 from collections.abc import Callable
 
@@ -12,14 +12,14 @@ from ghostrouter.learn.views import Views
 
 Array = npt.NDArray[np.float64]
 Peer = Callable[[Rows, Views, Views], Array]
-"""Training rows, their views, the views of the prompts to score -> how much each needs the strong model."""
+"""(training rows, their views, views of the prompts to score) -> how much each prompt needs the strong model."""
 
 _NEIGHBOURS = 100
 _REGULARISATION = (0.01, 0.1, 1.0)
 
 
 def need(probabilities: Array) -> Array:
-    """How much is won by the strong model (the second) over the weak one (the first)."""
+    """The probability of the strong model (second column) minus that of the weak one (first column)."""
     return np.asarray(probabilities[:, 1] - probabilities[:, 0])
 
 
@@ -29,17 +29,17 @@ def ours(rows: Rows, views: Views, asked: Views) -> Array:
 
 
 def random(rows: Rows, views: Views, asked: Views) -> Array:
-    """Draws lots."""
+    """Random scores."""
     return np.random.default_rng(1).random(len(asked.counts))
 
 
 def best_single(rows: Rows, views: Views, asked: Views) -> Array:
-    """The same score for all: a share of calls goes to the model that is better on average."""
+    """The same score for all prompts, so that the better model on average gets a share of the calls."""
     return np.zeros(len(asked.counts))
 
 
 def neighbours(rows: Rows, views: Views, asked: Views) -> Array:
-    """What the strong model won on the 100 nearest questions."""
+    """The mean gain of the strong model on the 100 nearest questions."""
     likeness = asked.layers[:, -1] @ views.layers[:, -1].T
     count = min(_NEIGHBOURS, likeness.shape[1] - 1)
     nearest = np.argpartition(-likeness, count, axis=1)[:, :count]
@@ -47,7 +47,7 @@ def neighbours(rows: Rows, views: Views, asked: Views) -> Array:
 
 
 def logistic(rows: Rows, views: Views, asked: Views) -> Array:
-    """Logistic regression on the embedding, one for each model; its regularisation is chosen on a fifth of the rows."""
+    """One logistic regression on the embedding per model. A fifth of the rows chooses the regularisation."""
     held = np.random.default_rng(0).permutation(len(rows.prompts)) % 5 == 0
     inner, outer = np.flatnonzero(~held), np.flatnonzero(held)
     weak, strong = rows.good[outer].T

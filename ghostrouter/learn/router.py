@@ -1,9 +1,9 @@
-"""The learned router: per model the probability of a good answer, before a model is asked.
+"""The learned router predicts, for each model, the probability of a good answer before a model is asked.
 
-Three opinions on the same views, stacked: a Gaussian process (kernel ridge regression; Rasmussen & Williams 2006, 2.2),
-the same process naming the kind of question and what each model makes of that kind, and the nearest neighbours. What
-each would have said of a training row without that row is known in closed form (ibid. 5.4.2), and on that a logistic
-regression per model learns how far to trust whom; so its probabilities are calibrated.
+Three predictors are stacked: a Gaussian process (kernel ridge regression; Rasmussen & Williams 2006, section 2.2); the
+same process for the kind of the question, with the success rate of each model on that kind; and the nearest neighbours.
+Their leave-one-out predictions on the training rows have a closed form (ibid. 5.4.2). On these predictions, one
+logistic regression per model learns the weights of the three. Its probabilities are therefore calibrated.
 """
 
 import json
@@ -19,17 +19,22 @@ from ghostrouter.learn.views import Matrix, Scale, Views, kernel
 
 FORMAT = "ghostrouter-router-1"
 NOISE = 10.0
-"""The process's noise variance over its prior variance: a single right answer says little about a question."""
+"""Noise variance / prior variance of the process. It is high because one right answer tells little about a question."""
 NEIGHBOURS = 60
 SHARPNESS = 8.0
 _PRIOR_ROWS = 20.0
-_MOST_ROWS = 8_000
+_MAX_ROWS = 8_000
 
 
 @dataclass(frozen=True, slots=True)
 class LearnedRouter:
-    """`support` are the blocks of the training rows; `weights` (rows, models + kinds) and `means` are the process's;
-    `rates` (kinds, models) what models make of each kind; `stack` (models, opinions + 1) joins the opinions."""
+    """A fitted router.
+
+    * `support`: the blocks of the training rows (`Scale.blocks`); `good`: their outcomes, of shape (rows, models).
+    * `weights` (rows, models + kinds) and `means` (models + kinds) are those of the Gaussian process.
+    * `rates` (kinds, models) are the success rates of the models on each kind of question.
+    * `stack` (models, predictors + 1) are the weights and the intercept of the logistic regressions.
+    """
 
     models: tuple[str, ...]
     scale: Scale
@@ -42,12 +47,16 @@ class LearnedRouter:
 
     @classmethod
     def fit(cls, rows: Rows, views: Views) -> "LearnedRouter":
-        """Learn from rows. Where an outcome is unknown the model's mean stands in, and calibration leaves it out.
+        """Fit a router to rows.
 
-        Of more than 8,000 rows a fixed sample is taken: memory grows with their square.
+        An unknown outcome is replaced by the mean of the model, and left out of the calibration. Of more than 8,000
+        rows a fixed sample is used, because memory grows with the square of their number.
+
+        Raises:
+            ConfigError: a model has no known outcome.
         """
-        if len(rows.prompts) > _MOST_ROWS:
-            chosen = np.random.default_rng(0).permutation(len(rows.prompts))[:_MOST_ROWS]
+        if len(rows.prompts) > _MAX_ROWS:
+            chosen = np.random.default_rng(0).permutation(len(rows.prompts))[:_MAX_ROWS]
             rows, views = rows.take(chosen), views.take(chosen)
         known = ~np.isnan(rows.good)
         if not known.any(0).all():
@@ -66,21 +75,21 @@ class LearnedRouter:
         counts = member.sum(0)[:, None]
         rates = (member.T @ good + _PRIOR_ROWS * good.mean(0)) / (counts + _PRIOR_ROWS)
         np.fill_diagonal(similar := support[-2] @ support[-2].T, -2.0)
-        opinions = _opinions(left_out + means, rates, _nearest(similar, good), len(rows.models))
-        stack = np.stack([_logistic(opinions[:, m], rows.good[:, m]) for m in range(len(rows.models))])
+        predictions = _predictions(left_out + means, rates, _nearest(similar, good), len(rows.models))
+        stack = np.stack([_logistic(predictions[:, m], rows.good[:, m]) for m in range(len(rows.models))])
         return cls(rows.models, scale, support, good, weights, means, rates, stack.astype(np.float32))
 
     def probabilities(self, views: Views) -> npt.NDArray[np.float64]:
         """The probability of a good answer, of shape (prompts, models)."""
         blocks = self.scale.blocks(views)
-        said = kernel(blocks, self.support) @ self.weights + self.means
+        predicted = kernel(blocks, self.support) @ self.weights + self.means
         nearest = _nearest(blocks[-2] @ self.support[-2].T, self.good)
-        opinions = _opinions(said, self.rates, nearest, len(self.models))
-        logits = np.einsum("pmo,mo->pm", opinions, self.stack[:, :-1]) + self.stack[:, -1]
+        predictions = _predictions(predicted, self.rates, nearest, len(self.models))
+        logits = np.einsum("pmo,mo->pm", predictions, self.stack[:, :-1]) + self.stack[:, -1]
         return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
 
     def save(self, path: Path) -> None:
-        """Write a safetensors file: numbers and names, nothing that could be executed."""
+        """Write a safetensors file. It holds numbers and names, and nothing that could be executed."""
         from safetensors.numpy import save_file
 
         arrays = {
@@ -98,7 +107,7 @@ class LearnedRouter:
         """Read a file that `save` has written.
 
         Raises:
-            ConfigError: it is none.
+            ConfigError: the file is missing or is not such a file.
         """
         from safetensors import SafetensorError, safe_open
 
@@ -106,20 +115,20 @@ class LearnedRouter:
             with safe_open(path, "np") as file:
                 about = file.metadata() or {}
                 if about.get("format") != FORMAT:
-                    raise ConfigError(f"{path}: no router of the format {FORMAT}")
+                    raise ConfigError(f"{path}: the file does not have the format {FORMAT}")
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             scale = Scale(arrays["layer_means"], arrays["count_mean"], arrays["count_spread"])
             support = [arrays[f"support.{i}"] for i in range(sum(k.startswith("support.") for k in arrays))]
             return cls(tuple(json.loads(about["models"])), scale, support, *(arrays[name] for name in _ARRAYS))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ConfigError(f"{path}: no learned router: {error}") from error
+            raise ConfigError(f"{path}: this is not a learned router: {error}") from error
 
 
 _ARRAYS = ("good", "weights", "means", "rates", "stack")
 
 
 def _process(likeness: Matrix, targets: Matrix) -> tuple[Matrix, Matrix]:
-    """The process's weights, and what it would have said of each row without that row."""
+    """The weights of the process, and its leave-one-out predictions of the training rows."""
     from scipy.linalg import lapack
 
     likeness[np.diag_indices_from(likeness)] += NOISE
@@ -134,7 +143,10 @@ def _process(likeness: Matrix, targets: Matrix) -> tuple[Matrix, Matrix]:
 
 
 def _nearest(similar: Matrix, good: Matrix) -> Matrix:
-    """The mean outcome of the nearest rows, (prompts, models); the diagonal of a training set is to be below -1."""
+    """The mean outcome of the nearest rows, of shape (prompts, models).
+
+    For training rows the diagonal of `similar` must be below -1, so that a row is not its own neighbour.
+    """
     count = min(NEIGHBOURS, similar.shape[1])
     if count == similar.shape[1]:
         return np.repeat(good.mean(0, keepdims=True), len(similar), axis=0)
@@ -142,20 +154,20 @@ def _nearest(similar: Matrix, good: Matrix) -> Matrix:
     return np.asarray(good[nearest].mean(1), dtype=np.float32)
 
 
-def _opinions(said: Matrix, rates: Matrix, nearest: Matrix, models: int) -> Matrix:
-    """(prompts, models, opinions)."""
-    belongs = np.exp(SHARPNESS * (said[:, models:] - said[:, models:].max(1, keepdims=True)))
+def _predictions(process: Matrix, rates: Matrix, nearest: Matrix, models: int) -> Matrix:
+    """The predictions of the three predictors, of shape (prompts, models, 3)."""
+    belongs = np.exp(SHARPNESS * (process[:, models:] - process[:, models:].max(1, keepdims=True)))
     belongs /= belongs.sum(1, keepdims=True)
-    return np.stack([said[:, :models], belongs @ rates, nearest], axis=2)
+    return np.stack([process[:, :models], belongs @ rates, nearest], axis=2)
 
 
-def _logistic(opinions: Matrix, good: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The weights of the opinions and the intercept; none is below zero. Outcomes may be NaN or anything in [0, 1]."""
+def _logistic(predictions: Matrix, good: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """The weights of the predictors, none below zero, and the intercept. Outcomes are in [0, 1], or NaN if unknown."""
     from scipy.optimize import minimize
     from scipy.special import expit
 
     known = ~np.isnan(good)
-    x, y = opinions[known].astype(np.float64), good[known]
+    x, y = predictions[known].astype(np.float64), good[known]
     centre, spread = x.mean(0), x.std(0) + 1e-9
     z = (x - centre) / spread
 

@@ -1,4 +1,4 @@
-"""Questions and who answered them well: from a CSV, or from events as JSON lines."""
+"""Read judged answers: which models answered which questions well, from a CSV or from JSON lines."""
 
 import csv
 import json
@@ -17,8 +17,10 @@ _SUFFIX = "_correct"
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """`good` has the shape (prompts, models): 1 a good answer, 0 a bad one, NaN unknown. A group is a kind of question,
-    known while training only; "" where there is none."""
+    """Judged answers. `good` has the shape (prompts, models): 1 is a good answer, 0 a bad one, NaN is unknown.
+
+    The group of a prompt is its kind of question, which is known in training only; "" if there is none.
+    """
 
     prompts: tuple[str, ...]
     groups: tuple[str, ...]
@@ -33,17 +35,18 @@ class Rows:
 
 
 def read(path: Path) -> Rows:
-    """A CSV with the columns `prompt`, `NAME_correct` for each model, and perhaps `subject`; or JSON lines with
-    `prompt`, `model` and `good`.
+    """Read a CSV with the columns `prompt`, `NAME_correct` for each model and optionally `subject`, or JSON lines.
+
+    Each JSON line has `prompt`, `model` and `good`.
 
     Raises:
-        ConfigError: the file cannot be read that way; the message says where.
+        ConfigError: the file cannot be used; the message names the line.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
             return _events(path, file.readlines()) if path.suffix == ".jsonl" else _table(path, csv.DictReader(file))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise ConfigError(f"{path}: the file cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _table(path: Path, reader: "csv.DictReader[str]") -> Rows:
@@ -74,7 +77,7 @@ def _number(path: Path, line: int, text: str | None) -> float:
 
 
 def _events(path: Path, lines: Sequence[str]) -> Rows:
-    """One line a judged answer; those of one prompt become one row."""
+    """Rows from JSON lines. The lines of one prompt become one row."""
     by_prompt: dict[str, dict[str, float]] = {}
     groups: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
@@ -84,7 +87,7 @@ def _events(path: Path, lines: Sequence[str]) -> Rows:
             event = json.loads(line)
             prompt, model, good = str(event["prompt"]), str(event["model"]), event["good"]
         except (ValueError, KeyError, TypeError) as error:
-            raise ConfigError(f"{path}:{number}: no event with `prompt`, `model` and `good`: {error}") from error
+            raise ConfigError(f"{path}:{number}: `prompt`, `model` and `good` are needed: {error}") from error
         by_prompt.setdefault(prompt, {})[model] = _number(path, number, str(float(good)))
         groups[prompt] = str(event.get("task") or "")
     models = sorted({m for found in by_prompt.values() for m in found})
@@ -99,7 +102,7 @@ def _rows(path: Path, prompts: list[str], groups: list[str], models: list[str], 
 
 
 def join(parts: Sequence[Rows]) -> Rows:
-    """The rows of several files; a model that one of them does not know is unknown there."""
+    """Join the rows of several files. The outcomes of a model that a file does not have are unknown."""
     models = tuple(dict.fromkeys(m for part in parts for m in part.models))
     good = [np.full((len(part.prompts), len(models)), np.nan) for part in parts]
     for part, table in zip(parts, good, strict=True):
@@ -109,10 +112,10 @@ def join(parts: Sequence[Rows]) -> Rows:
 
 
 def pair(rows: Rows) -> Rows:
-    """The rows with the columns weak and strong alone, in that order.
+    """The rows with the columns weak and strong only, in that order.
 
     Raises:
-        ConfigError: one of them is missing, or not known in every row.
+        ConfigError: a column is missing, or an outcome is unknown.
     """
     missing = {"weak", "strong"} - set(rows.models)
     if missing:

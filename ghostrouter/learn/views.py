@@ -1,4 +1,4 @@
-"""What a learned router sees of a prompt: its embedding, earlier layers of the encoder, and what can be counted."""
+"""The views of a prompt for the learned router: its embedding, earlier layers of the encoder, counted features."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Matrix = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Views:
-    """`layers` as the encoder gives them, (prompts, depths, dimensions); `counts` (prompts, features)."""
+    """The views of prompts: `layers` of the encoder (prompts, depths, dimensions), and `counts` (prompts, features)."""
 
     layers: Layers
     counts: Matrix
@@ -25,13 +25,13 @@ class Views:
 
 
 def view(prompts: Sequence[str], layers: Layers) -> Views:
-    """The views of prompts whose layers are known."""
+    """The views of prompts whose `layers` are given."""
     return Views(layers, features(prompts).astype(np.float32))
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Makes views comparable: each early layer without what all prompts share, each count over its spread."""
+    """Normalises views: an early layer without the mean of all prompts, a count divided by its standard deviation."""
 
     layer_means: Matrix
     count_mean: Matrix
@@ -39,25 +39,27 @@ class Scale:
 
     @classmethod
     def fit(cls, views: Views) -> "Scale":
-        """The scale of a training set."""
+        """The normalisation of a training set."""
         means = views.layers.mean(0)
         means[-1] = 0  # the sentence embedding is used as it is
         return cls(means, views.counts.mean(0), views.counts.std(0) + np.float32(1e-6))
 
     def blocks(self, views: Views) -> list[Matrix]:
-        """One matrix per layer with rows of length 1, and the counts, clipped at four spreads."""
+        """One matrix per layer, its rows of length 1, and the counts, clipped at four standard deviations."""
         centred = views.layers - self.layer_means
         centred /= np.maximum(np.linalg.norm(centred, axis=-1, keepdims=True), 1e-9)
         counts = np.clip((views.counts - self.count_mean) / self.count_spread, -4, 4) / 8
         return [*np.moveaxis(centred, 1, 0), counts.astype(np.float32)]
 
 
-# Weight and sharpness of each block's kernel: early layer, later layer, embedding, counts.
+# Weight and sharpness of the kernel of each block: early layer, later layer, embedding, counts.
 _KERNELS = ((0.25, 1.0), (0.30, 1.0), (0.25, 3.0), (0.20, 0.3))
 
 
 def kernel(left: Sequence[Matrix], right: Sequence[Matrix]) -> Matrix:
-    """Likeness in [0, 1] of every pair of prompts, a weighted sum of one Gaussian per block: (left, right)."""
+    """The similarity in [0, 1] of each pair of prompts, of shape (left, right): a weighted sum of one Gaussian
+    per block.
+    """
     total = np.zeros((len(left[0]), len(right[0])), dtype=np.float32)
     for a, b, (weight, gamma) in zip(left, right, _KERNELS, strict=True):
         distance = a @ b.T

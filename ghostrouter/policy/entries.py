@@ -1,4 +1,4 @@
-"""The models of a configuration as entries of a registry, in the published package's words."""
+"""The configured models as registry entries, with the names of the call API's published package."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from ghostrouter.money import Price
 
 @dataclass(frozen=True, slots=True)
 class CostHints:
-    """What tokens cost, per thousand."""
+    """The price of tokens, per thousand."""
 
     input_per_1k_tokens: float
     output_per_1k_tokens: float
@@ -20,7 +20,7 @@ class CostHints:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model that can be called. `context_window` is in tokens; None where only its engine knows."""
+    """A model that can be called. `context_window` is in tokens; None if only its engine knows it."""
 
     alias: str
     provider: Literal["local", "remote", "api_hub", "other"]
@@ -35,7 +35,7 @@ class ModelEntry:
 
 
 def entries(config: GraphConfig) -> Iterator[ModelEntry]:
-    """The entries, local models first."""
+    """One entry per model, local models first."""
     for model in config.models:
         length = model.engine_kwargs.get("max_model_len")
         yield _entry(model, model.source, length if isinstance(length, int) else None)

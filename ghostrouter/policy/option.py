@@ -1,9 +1,9 @@
-"""What the policy knows of a model for one call."""
+"""A model as the policy sees it for one call."""
 
 from dataclasses import dataclass
 
 from ghostrouter.money import Price
-from ghostrouter.policy.value import Way, price_usd
+from ghostrouter.policy.value import Expectation, price_usd
 
 EXPECTED_ANSWER_TOKENS = 256
 _FREE = Price()
@@ -11,39 +11,38 @@ _FREE = Price()
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What the policy knows of a model: its context window, how long the prompt is in its tokens, its tokenizer.
+    """What the policy knows of an eligible model for one call.
 
-    `refused` is why it may not take the call, empty if it may. `quality` is the probability of a good answer, None
-    where nobody has learned it; `wait_s` is the time its answer is expected to take, queue included; `failing` is the
-    share of its calls that fail at present.
+    `context_tokens` is its context window, `prompt_tokens` the length of the prompt in its `tokenizer`. `quality` is
+    the probability of a good answer; None without a learned router. `wait_s` is the expected time of its answer, queue
+    included. `failing` is the share of its calls that fail now.
     """
 
     context_tokens: int
     prompt_tokens: int
     tokenizer: str = ""
     price: Price = _FREE
-    refused: str = ""
     quality: float | None = None
     wait_s: float = 0.0
     failing: float = 0.0
 
     @property
     def room_tokens(self) -> int:
-        """How many tokens an answer may have."""
+        """How many tokens an answer may have; 0 or less if the prompt does not fit."""
         return self.context_tokens - self.prompt_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A model by its name, and the way to answer with it."""
+    """One choice: a model by name, and what is known of it."""
 
     name: str
     candidate: Candidate
     answer_tokens: int = EXPECTED_ANSWER_TOKENS
 
     @property
-    def way(self) -> Way:
-        """What is expected of it."""
+    def expected(self) -> Expectation:
+        """What its answer is expected to bring and to cost."""
         found = self.candidate
         cost = price_usd(found.price, found.prompt_tokens, self.answer_tokens)
-        return Way((found.quality or 0.0) * (1 - found.failing), cost, found.wait_s)
+        return Expectation((found.quality or 0.0) * (1 - found.failing), cost, found.wait_s)

@@ -1,4 +1,4 @@
-"""Before the first token: the models a session may use, in order. Filter, score, pick.
+"""Decide before the first token which models a session may use, and in which order: filter, score, pick.
 
 A preview and a call make the same decision because both call `decide`.
 """
@@ -11,24 +11,26 @@ from ghostrouter.config.routing import Exploration, Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.money import Worth
 from ghostrouter.policy import tiers
-from ghostrouter.policy.filters import FILTERS
 from ghostrouter.policy.option import Candidate, Option
 from ghostrouter.policy.scorers import SCORERS
 from ghostrouter.types import Classification, Plan
 
-__all__ = ["AUTO", "Asked", "Candidate", "Considered", "Decision", "Table", "decide", "make_plan", "names", "task_of"]
+__all__ = ["AUTO", "Assessment", "Candidate", "Decision", "PlanRequest", "Table", "decide", "names", "task_of"]
 
 AUTO = "ghost/auto"
 _PREFIX = "ghost/"
 _WORTH = Worth(quality_usd=0.01, second_usd=0.0)
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NO_EXPLORATION = Exploration()
-_WISHES = ("auto", "economy", "balanced", "quality")
+_PRESETS = ("auto", "economy", "balanced", "quality")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What an operator has set: routes and tiers by task, what an answer is worth, and how far tasks are promoted."""
+    """What the operator has set: routes and tiers by task, and what an answer is worth.
+
+    `promoted` holds the number of rows (or models) by which a task is promoted now.
+    """
 
     routes: Mapping[str, tuple[str, ...]]
     tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
@@ -38,10 +40,11 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked: the name in `model`, how the prompt looks; `one_tokenizer` where it speaks of token ids.
+class PlanRequest:
+    """What a plan is made for: the name in `model`, the label of the prompt, its tokens and its complexity.
 
-    `safer`: the task is not sure, so a stronger model begins. `draw` in [0, 1) decides about exploration.
+    With `one_tokenizer` all models must have the same one, because the request names token ids. With `safer` a stronger
+    model begins, because the task is not certain. `draw`, from [0, 1), decides about exploration.
     """
 
     model: str
@@ -54,8 +57,8 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Considered:
-    """A model that was looked at: its terms in US dollars, or the reason why it fell out."""
+class Assessment:
+    """A model with its terms in US dollars, or with the reason why it was refused."""
 
     name: str
     refused: str = ""
@@ -69,81 +72,83 @@ class Considered:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The plan, and everything that was considered for it in the order of the route."""
+    """The plan, and the assessment of every model of the route, in the order of the route."""
 
     plan: Plan
-    considered: tuple[Considered, ...]
+    assessments: tuple[Assessment, ...]
 
 
 def names(routes: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """What may be asked for beside models."""
-    return [_PREFIX + w for w in _WISHES] + [_PREFIX + t for t in routes if t not in (*_WISHES, "default")]
+    """The names that a client may put into `model`, besides those of models."""
+    return [_PREFIX + p for p in _PRESETS] + [_PREFIX + t for t in routes if t not in (*_PRESETS, "default")]
 
 
 def needs_task(model: str) -> bool:
     """Whether the prompt must be classified for this request."""
-    return model.removeprefix(_PREFIX) in _WISHES and model.startswith(_PREFIX)
+    return model.removeprefix(_PREFIX) in _PRESETS and model.startswith(_PREFIX)
 
 
-def task_of(asked: Asked, routes: Mapping[str, tuple[str, ...]]) -> str | None:
-    """The route a request goes by; None where it names a model."""
-    wish = asked.model.removeprefix(_PREFIX) if asked.model.startswith(_PREFIX) else None
-    if wish in _WISHES:
+def task_of(asked: PlanRequest, routes: Mapping[str, tuple[str, ...]]) -> str | None:
+    """The route of a request; None if it names a model."""
+    name = asked.model.removeprefix(_PREFIX) if asked.model.startswith(_PREFIX) else None
+    if name in _PRESETS:
         label = asked.classification
         return label.task if label and label.task in routes else "default"
-    return wish if wish in routes else None
+    return name if name in routes else None
 
 
 def decide(
-    asked: Asked, candidates: Mapping[str, Candidate], table: Table, ineligible: Mapping[str, str] = _NONE
+    asked: PlanRequest, candidates: Mapping[str, Candidate], table: Table, ineligible: Mapping[str, str] = _NONE
 ) -> Decision:
-    """The models a session may use, the first to begin with.
+    """Choose the models a session may use. The first of them begins.
 
-    A model without a candidate cannot go on with the client's own beginning; one that is `ineligible` cannot do what is
-    asked, or may not, for the reason given there.
+    `ineligible` maps models to the reason why they cannot, or must not, take the call. A model that is in neither
+    mapping cannot continue a message that the client has begun.
 
     Raises:
         UnknownModel: there is no such model.
-        InvalidRequest: none of the route can answer it.
-        PromptTooLong: the prompt fits into no model of the plan.
+        InvalidRequest: no model of the route can answer.
+        PromptTooLong: the prompt fits into no model of the route.
     """
-    names, reason = listed(asked, [*candidates, *ineligible], table)
-    left = names[: promoted_by(asked, table)]
-    considered = tuple(_consider(name, candidates, table.worth, ineligible) for name in names)
-    able = [c.name for c in considered if not c.refused]
+    names, reason = models_for(asked, [*candidates, *ineligible], table)
+    skipped = names[: promoted_by(asked, table)]
+    assessments = tuple(_assess(name, candidates, table.worth, ineligible) for name in names)
+    able = [c.name for c in assessments if not c.refused]
     if not able:
-        _refuse(considered, candidates, reason)
+        _refuse(assessments, candidates, reason)
     ladder = tuple(able)
-    able.sort(key=left.__contains__)
+    able.sort(key=skipped.__contains__)
     if asked.one_tokenizer:
         able = [n for n in able if candidates[n].tokenizer == candidates[able[0]].tokenizer]
-    scores = {c.name: c.score for c in considered}
+    scores = {c.name: c.score for c in assessments}
     if task_of(asked, table.routes) and all(candidates[n].quality is not None for n in able):
-        first = max(able, key=lambda n: (n not in left, scores[n], -able.index(n)))
+        first = max(able, key=lambda n: (n not in skipped, scores[n], -able.index(n)))
         able = [first, *(n for n in able if n != first)]
         reason += ", the most valuable first"
     if asked.model == "ghost/quality":
         able = able[::-1]
     elif asked.model == "ghost/economy":
-        able.sort(key=lambda n: (n in left, Option(n, candidates[n]).way.price_usd))
+        able.sort(key=lambda n: (n in skipped, Option(n, candidates[n]).expected.price_usd))
     if asked.safer and needs_task(asked.model):
         if asked.model != "ghost/quality" and not reason.startswith("tier"):
             able = [able[-1], *able[:-1]]
-        reason += f", safer: {asked.classification.confidence if asked.classification else 0.0:.2f} sure of the task"
+        reason += (
+            f", safer: confidence of the task {asked.classification.confidence if asked.classification else 0.0:.2f}"
+        )
     propensity = 1.0
     if needs_task(asked.model):
         able, propensity, explored = _explore(able, candidates, asked, table.exploration)
         reason += explored
     why = tuple((n, ineligible[n]) for n in names if n in ineligible)
-    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder, propensity), considered)
+    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder, propensity), assessments)
 
 
 def _explore(
-    able: list[str], candidates: Mapping[str, Candidate], asked: Asked, rules: Exploration
+    able: list[str], candidates: Mapping[str, Candidate], asked: PlanRequest, rules: Exploration
 ) -> tuple[list[str], float, str]:
-    """The models, perhaps with another one first; how probable this was; words for the reason."""
-    usual_usd = Option(able[0], candidates[able[0]]).way.price_usd
-    others = [n for n in able[1:] if Option(n, candidates[n]).way.price_usd - usual_usd <= rules.most_usd]
+    """Maybe move another model to the front. Returns the models, the probability of this order, and the reason."""
+    usual_usd = Option(able[0], candidates[able[0]]).expected.price_usd
+    others = [n for n in able[1:] if Option(n, candidates[n]).expected.price_usd - usual_usd <= rules.most_usd]
     if not rules.share or not others or asked.one_tokenizer:
         return able, 1.0, ""
     if asked.draw >= rules.share:
@@ -152,21 +157,8 @@ def _explore(
     return [first, *(n for n in able if n != first)], rules.share / len(others), f", explored instead of {able[0]}"
 
 
-def make_plan(
-    requested: str,
-    candidates: Mapping[str, Candidate],
-    routes: Mapping[str, tuple[str, ...]],
-    classification: Classification | None,
-    one_tokenizer: bool = False,
-    ineligible: Mapping[str, str] = _NONE,
-) -> Plan:
-    """The plan of a decision by routes alone. Raises what `decide` raises."""
-    asked = Asked(requested, classification, one_tokenizer=one_tokenizer)
-    return decide(asked, candidates, Table(routes), ineligible).plan
-
-
-def listed(asked: Asked, models: Collection[str], table: Table) -> tuple[tuple[str, ...], str]:
-    """The models to consider, and why these; `models` are those that can be asked for by name.
+def models_for(asked: PlanRequest, models: Collection[str], table: Table) -> tuple[tuple[str, ...], str]:
+    """The models to consider, and the reason for these. `models` are those that a request may name.
 
     Raises:
         UnknownModel: there is no such model.
@@ -188,9 +180,11 @@ def listed(asked: Asked, models: Collection[str], table: Table) -> tuple[tuple[s
     return row.models, f"tier {number + 1} of {wanted}" + (f", promoted by {up}" if up else "")
 
 
-def promoted_by(asked: Asked, table: Table) -> int:
-    """How many models at the beginning of a route without tiers are left to the end, as its task is promoted. The last
-    one stays; who asks for quality begins with it anyway."""
+def promoted_by(asked: PlanRequest, table: Table) -> int:
+    """How many models a promotion moves from the beginning of the route to its end; 0 for a task with tiers.
+
+    At least one model stays at the beginning. `ghost/quality` begins with the last model anyway.
+    """
     task, label = task_of(asked, table.routes), asked.classification
     wanted = label.task if label else task
     if task is None or wanted is None or asked.model == "ghost/quality":
@@ -200,25 +194,26 @@ def promoted_by(asked: Asked, table: Table) -> int:
     return min(table.promoted.get(wanted, 0), len(table.routes[task]) - 1)
 
 
-def _consider(
-    name: str, candidates: Mapping[str, Candidate], worth: Worth, ineligible: Mapping[str, str]
-) -> Considered:
+def _assess(name: str, candidates: Mapping[str, Candidate], worth: Worth, ineligible: Mapping[str, str]) -> Assessment:
     if name in ineligible:
-        return Considered(name, ineligible[name])
+        return Assessment(name, ineligible[name])
     if name not in candidates:
-        return Considered(name, "cannot go on with a message that has begun")
-    option = Option(name, candidates[name])
-    refused = next((why for f in FILTERS if (why := f(option))), "")
-    return Considered(name, refused, tuple((term, score(option, worth)) for term, score in SCORERS.items()))
+        return Assessment(name, "cannot continue the message that the client has begun")
+    option, found = Option(name, candidates[name]), candidates[name]
+    refused = ""
+    if found.room_tokens <= 0:
+        refused = (
+            f"the prompt has {found.prompt_tokens} tokens, it takes at most {found.context_tokens}, answer included"
+        )
+    return Assessment(name, refused, tuple((term, score(option, worth)) for term, score in SCORERS.items()))
 
 
-def _refuse(considered: tuple[Considered, ...], candidates: Mapping[str, Candidate], reason: str) -> None:
-    present = [c.name for c in considered if c.name in candidates]
-    willing = [n for n in present if not candidates[n].refused]
-    if not willing:
-        whys = "; ".join(f"{c.name} {c.refused}" for c in considered)
-        raise InvalidRequest(f"No model of {reason} can answer this: {whys}.")
-    longest = max(willing, key=lambda n: candidates[n].context_tokens)
+def _refuse(assessments: tuple[Assessment, ...], candidates: Mapping[str, Candidate], reason: str) -> None:
+    present = [c.name for c in assessments if c.name in candidates]
+    if not present:
+        reasons = "; ".join(f"{c.name} {c.refused}" for c in assessments)
+        raise InvalidRequest(f"No model of {reason} can answer this: {reasons}.")
+    longest = max(present, key=lambda n: candidates[n].context_tokens)
     raise PromptTooLong(
         f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
         f"{candidates[longest].context_tokens}, answer included. Shorten the messages."

@@ -1,14 +1,14 @@
-"""Which replica of a model is to write a segment."""
+"""Choose the replica of a model that writes a segment."""
 
 from collections.abc import Sequence
 from random import Random
 
 
 def rank(replicas: Sequence[str], prefer: str, avoid: str, rng: Random) -> list[list[str]]:
-    """Replicas in ranks, the best first; within a rank the shortest queue decides.
+    """Replicas in ranks, the best rank first. Within a rank, the replica with the shortest queue is taken.
 
-    First the one that holds the prefix, then two drawn from the others ("the power of two choices",
-    Mitzenmacher 2001), and the one to avoid only when there is no other.
+    The first rank is the replica to prefer, which holds the prefix. The second are two random ones of the others ("the
+    power of two choices", Mitzenmacher 2001). The replica to avoid is used only if there is no other.
     """
     others = [r for r in replicas if r != avoid]
     ranks = [[prefer]] if prefer in others else []

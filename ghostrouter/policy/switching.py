@@ -68,7 +68,7 @@ class Switching:
 
     def is_affordable(self, session: Session, target: str | None) -> bool:
         """Whether `target` could write all the rest, even if the current model takes the handoff at its last token."""
-        budget_usd = session.ask.wishes.budget_usd
+        budget_usd = session.ask.preferences.budget_usd
         if budget_usd is None or target is None:
             return True
         spent = sum(self.worst_usd(s.model, s.prompt_tokens, s.generated_tokens) for s in session.segments)

@@ -1,4 +1,4 @@
-"""What a way to answer is worth. Before the first token and in mid-answer it is the same sum."""
+"""The expected value of an answer by one model. The same sum decides before the first token and in mid-answer."""
 
 from dataclasses import dataclass, replace
 
@@ -6,8 +6,8 @@ from ghostrouter.money import Price, Usage, Worth
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
-    """One way to go on, as it is expected: probability of a right answer, dollars, seconds the caller waits."""
+class Expectation:
+    """What is expected of an answer: the probability that it is right, its price, and the seconds the caller waits."""
 
     quality: float
     price_usd: float
@@ -16,7 +16,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """The sum and its terms, in US dollars."""
+    """The terms of the sum, in US dollars."""
 
     quality_usd: float
     price_usd: float
@@ -24,13 +24,13 @@ class Value:
 
     @property
     def usd(self) -> float:
-        """What remains: quality minus price minus waiting."""
+        """The sum: quality minus price minus waiting."""
         return self.quality_usd - self.price_usd - self.wait_usd
 
 
-def value(way: Way, worth: Worth) -> Value:
-    """The expected value of a way to answer."""
-    return Value(way.quality * worth.quality_usd, way.price_usd, way.wait_s * worth.second_usd)
+def value(expected: Expectation, worth: Worth) -> Value:
+    """The expected value of an answer."""
+    return Value(expected.quality * worth.quality_usd, expected.price_usd, expected.wait_s * worth.second_usd)
 
 
 def price_usd(
@@ -41,30 +41,33 @@ def price_usd(
     reasoning_tokens: float = 0.0,
     cache_write_tokens: float = 0.0,
 ) -> float:
-    """What a call costs; `cached_tokens` of the prompt tokens were cached by the provider, `cache_write_tokens` of them
-    are from now on, `reasoning_tokens` of the completion tokens are no part of the answer."""
+    """The price of a call in US dollars.
+
+    Of the prompt tokens, `cached_tokens` were in the provider's cache, and `cache_write_tokens` are written to it. Of
+    the completion tokens, `reasoning_tokens` are not part of the answer.
+    """
     cached = price.prompt_usd_per_mtok if price.cached_usd_per_mtok is None else price.cached_usd_per_mtok
     write = price.prompt_usd_per_mtok if price.cache_write_usd_per_mtok is None else price.cache_write_usd_per_mtok
     reasoning = price.completion_usd_per_mtok if price.reasoning_usd_per_mtok is None else price.reasoning_usd_per_mtok
-    fresh, told = prompt_tokens - cached_tokens - cache_write_tokens, completion_tokens - reasoning_tokens
+    uncached, visible = prompt_tokens - cached_tokens - cache_write_tokens, completion_tokens - reasoning_tokens
     tokens_usd = (
-        fresh * price.prompt_usd_per_mtok
+        uncached * price.prompt_usd_per_mtok
         + cached_tokens * cached
         + cache_write_tokens * write
-        + told * price.completion_usd_per_mtok
+        + visible * price.completion_usd_per_mtok
         + reasoning_tokens * reasoning
     ) / 1e6
     return price.request_usd + tokens_usd
 
 
 def cost_usd(price: Price, usage: Usage) -> float:
-    """What a call cost that used so much."""
+    """The cost of a call, from its usage."""
     prompt, completion = usage.prompt_tokens, usage.completion_tokens
     return price_usd(price, prompt, completion, usage.cached_tokens, usage.reasoning_tokens, usage.cache_write_tokens)
 
 
 def dearest(price: Price) -> Price:
-    """The price where every token is the dearest of its kind: what has to be reserved."""
+    """The highest price of each kind of token. Budgets reserve by it."""
     return replace(
         price,
         prompt_usd_per_mtok=max(

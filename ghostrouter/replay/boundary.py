@@ -1,8 +1,8 @@
-"""Where a text may be cut so that a model that does not share its tokens can go on.
+"""Find where a text may be cut, so that a model with other tokens can continue it.
 
-Never inside a character, a word, a number, a tag or a tool call. Characters are Unicode's extended grapheme clusters,
-words those of its default word boundaries (UAX 29). A text whose continuation is not known is taken to go on as it
-might: a cut behind "Par" is one inside a word.
+A cut is never inside a character, a word, a number, a tag or a tool call. Characters are Unicode's extended grapheme
+clusters; words follow its default word boundaries (UAX 29). At the end of a known text the worst is assumed: a cut
+behind "Par" may be inside a word.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ import regex
 _WORD_BREAK = regex.compile(r"\b", regex.WORD)
 _CHARACTER = regex.compile(r"\X")
 _NUMBER = regex.compile(r"(?<![\p{L}\p{N}_])[+\-−]?\p{N}(?:[\p{N}.,:/'’]*\p{N})?(?:[eE][+\-−]?\p{N}+)?")
-# Scripts that write words without spaces between them, of which only a dictionary knows where they end.
+# Scripts without spaces between words. Only a dictionary could tell where a word ends.
 _RUN = regex.compile(r"[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]+")
 _ATTRIBUTE = r"\s+[\w:.-]+(?:=(?:\"[^\"<>]*\"|'[^'<>]*'|[^\s\"'<>]+))"
 _TAG = regex.compile(rf"</?\p{{L}}[\w:.=-]*(?:{_ATTRIBUTE})*\s*/?>|<!--.*?-->|<[|｜][^\s<>|｜]+[|｜]>")
@@ -23,8 +23,8 @@ _TOOL_CALL = regex.compile(
     r"|(?:\[TOOL_CALLS\]|<\|python_tag\|>).*",
     regex.DOTALL,
 )
-# Ends that may be the middle of something: a letter (but for Han and Hiragana, where each may end a word), a digit,
-# an emoji, an apostrophe in a word, a sign or a point in a number.
+# Ends that may be inside something: a letter (except Han and Hiragana, where each may end a word), a digit, an emoji,
+# an apostrophe in a word, a sign or a point in a number.
 _OPEN_END = regex.compile(
     r"(?:(?![\p{Script=Han}\p{Script=Hiragana}])[\p{L}\p{M}_]|\p{N}[.,:/'’]?|\p{L}['’]|(?<![^\s(=])[+\-−]"
     r"|[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f])\Z"
@@ -32,10 +32,10 @@ _OPEN_END = regex.compile(
 
 
 def safe_keep(before: str, texts: Sequence[str], least: int, most: int) -> int:
-    """How many of `texts` to keep: the most, from `least` to `most`, behind which the text may be cut.
+    """How many of `texts` to keep: the highest number from `least` to `most` at which the text may be cut.
 
-    `texts` are consecutive pieces of text that follow `before`; those after `most` tell what comes after a cut.
-    `least` if there is no such place: the client has as much already.
+    `texts` are consecutive pieces of text behind `before`. Pieces after `most` show what follows a cut. If there is no
+    such place the result is `least`, because the client already has that much.
     """
     if least >= most:
         return most
@@ -51,11 +51,11 @@ def safe_keep(before: str, texts: Sequence[str], least: int, most: int) -> int:
 
 
 class Boundaries:
-    """The places of a text, from `start` on, where it may be cut."""
+    """Tells where a text may be cut, from the character `start` on."""
 
     def __init__(self, text: str, start: int = 0) -> None:
         self._text = text
-        # Nothing but a tool call reaches across a line break.
+        # Only tool calls go across a line break.
         origin = text.rfind("\n", 0, start) + 1
         words = {m.start() for m in _WORD_BREAK.finditer(text, origin)}
         characters = {m.end() for m in _CHARACTER.finditer(text, origin)}
@@ -75,7 +75,7 @@ class Boundaries:
         return at in self._breaks
 
     def _in_begun_tag(self, at: int) -> bool:
-        """Whether `at` is in a tag that has begun and is not finished in all of the text."""
+        """Whether `at` is inside a tag that begins in the text and does not end in it."""
         start = self._text.rfind("<", 0, at)
         match: Any = _TAG.fullmatch(self._text, start, partial=True) if start >= 0 else None
         return match is not None and bool(match.partial)

@@ -1,9 +1,9 @@
-"""The end of the kept text, when a model repeats it before it goes on.
+"""Remove an echo: the end of the kept text that a model repeats before it continues.
 
-An echo begins where a word of the kept text begins, reaches to its end, and is found by comparing: white space of any
-kind and length counts as equal, and may be missing at the joint. Short overlaps happen by chance ("very " + "very
-good"), so an echo has to be two words, or eight characters, or all that was kept, or the word that the kept text broke
-off in, begun anew ("Par" + "Paris").
+An echo starts at a word of the kept text and goes to the end of that text. White space of any kind and length is equal,
+and may be missing where the texts meet. Short overlaps happen by chance ("very " + "very good"). Therefore an echo has
+at least two words or eight characters, or it is the whole kept text, or it is the unfinished last word, begun again
+("Par" + "Paris").
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ _ENOUGH_CHARACTERS = 8
 
 
 class EchoTrimmer:
-    """Finds how much of a stream is an echo of the last `window_tokens` tokens of `kept`, or of all of it.
+    """Removes an echo of the last `window_tokens` tokens of `kept` from the start of a stream.
 
-    Tokens are held back only as long as what has come might still be one.
+    Tokens are held only as long as they may still be an echo.
     """
 
     def __init__(self, kept: str, window_tokens: int) -> None:
@@ -36,7 +36,7 @@ class EchoTrimmer:
         self._ends = [kept[i:] for i in starts if i >= earliest or i == starts[0]]
 
     def push(self, tokens: Sequence[Token]) -> list[Token]:
-        """The tokens that are certain to be new, without the part that was an echo."""
+        """Add tokens; returns those that are certain to be new, without the echo."""
         if self._decided:
             return list(tokens)
         self._held += tokens
@@ -46,13 +46,13 @@ class EchoTrimmer:
         return self._release(self._echo(self._ends, text))
 
     def flush(self) -> list[Token]:
-        """What was held, when nothing more comes."""
+        """End the stream; returns the held tokens that are no echo."""
         text = "".join(t.text for t in self._held)
         return self._release(self._echo([end.rstrip() for end in self._ends], text))
 
     def _echo(self, ends: Sequence[str], text: str) -> int:
         """How many characters of `text` are an echo."""
-        for end in ends:  # the longest first: it explains most
+        for end in ends:  # the longest first
             state, characters = _compare(end, text)
             if state == "whole" and self._is_echo(end, text):
                 return characters
@@ -64,7 +64,7 @@ class EchoTrimmer:
         return without(held, echo_characters)
 
     def _is_echo(self, end: str, text: str) -> bool:
-        """Whether an overlap is more than chance."""
+        """Whether the overlap is too long for chance."""
         words = len(_WORD.findall(end))
         if words >= _ENOUGH_WORDS or len("".join(end.split())) >= _ENOUGH_CHARACTERS:
             return True
@@ -74,7 +74,7 @@ class EchoTrimmer:
 
 
 def without(tokens: Sequence[Token], characters: int) -> list[Token]:
-    """Tokens without their first characters; tokens of which nothing remains are gone."""
+    """Cut the first characters off. Tokens without any text left are dropped."""
     rest: list[Token] = []
     for token in tokens:
         if 0 < characters >= len(token.text):
@@ -88,7 +88,7 @@ def without(tokens: Sequence[Token], characters: int) -> list[Token]:
 
 
 def _compare(end: str, text: str) -> tuple[Literal["none", "partial", "whole"], int]:
-    """Whether `text` begins with `end`, and how many characters that takes; `partial` if it is too short to tell."""
+    """Whether `text` begins with `end`, and with how many characters; `partial` if `text` is too short to tell."""
     i, j = 0, len(text) - len(text.lstrip())
     while i < len(end):
         if end[i].isspace():

@@ -1,4 +1,4 @@
-"""In which language a text is, of the few in which a model can be told to go on."""
+"""Detect the language of a text, to tell a model in that language to continue."""
 
 from collections import Counter
 from typing import Literal
@@ -16,7 +16,7 @@ _SCRIPTS: tuple[tuple[Language, str], ...] = (
 )
 _LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"\p{L}+")
-# A fifth, because quoted names and code are often in Latin letters, and Japanese is mostly Chinese characters.
+# A fifth is enough: names and code are often in Latin letters, and Japanese is mostly Chinese characters.
 _SHARE = 0.2
 _ENOUGH_CHARACTERS = 2000
 _STOP_WORDS: dict[Language, frozenset[str]] = {
@@ -50,7 +50,7 @@ _INSTRUCTIONS: dict[Language, str] = {
 
 
 def detect(text: str) -> Language:
-    """By its script; where that is Latin, by the commonest words. English if nothing says otherwise."""
+    """The language by the script; for Latin script by the most frequent words; otherwise English."""
     text = text[:_ENOUGH_CHARACTERS]
     letters = len(_LETTER.findall(text))
     for language, script in _SCRIPTS:
@@ -62,5 +62,5 @@ def detect(text: str) -> Language:
 
 
 def instruction(text: str) -> str:
-    """Tells a model to go on with its last message, in the language of `text`."""
+    """An instruction to continue the last message, in the language of `text`."""
     return _INSTRUCTIONS[detect(text)]

@@ -1,4 +1,4 @@
-"""What each model would be asked first, and how long that is in its tokens."""
+"""The first prompt of a session for each model, and its length in tokens."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from ghostrouter.types import Prompt
 
 @dataclass(frozen=True, slots=True)
 class FirstPrompt:
-    """A model's prompt. `tokens` is estimated for a cloud model, `reserved_tokens` are for what a seam may add."""
+    """The prompt for one model. `tokens` is an estimate for cloud models. A seam may add up to `reserved_tokens`."""
 
     prompt: Prompt
     tokens: int
@@ -27,12 +27,12 @@ def first_prompts(
     cloud: Mapping[str, CloudModel],
     features: Features = NO_FEATURES,
 ) -> dict[str, FirstPrompt]:
-    """By model name; models that cannot go on with the client's own beginning are left out.
+    """The first prompts by model name. Models that cannot continue the client's last message are left out.
 
-    Local models that would read the conversation alike share one prompt.
+    Local models with the same tokenizer and chat template share one prompt.
 
     Raises:
-        InvalidRequest: a chat template refuses the conversation.
+        InvalidRequest: a chat template does not accept the conversation.
     """
     distinct = {t.chat_fingerprint: t for t in tokenizers.values()}
     encoded = {key: t.encode_chat(messages, continue_final) for key, t in distinct.items()}

@@ -89,7 +89,7 @@ def plan_seam(
     most = rollback_point(last.texts, request.settled, request.onset)
     model = cloud.get(request.target)
     if model is None and request.features.binds:
-        raise SeamRefused(f"{request.target} keeps to no JSON schema and calls no tools")
+        raise SeamRefused(f"{request.target} does not support JSON schemas or tools")
     exact = _exact(request, most, tokenizers)
     if exact:
         return exact

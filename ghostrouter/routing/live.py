@@ -67,7 +67,7 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
     for key, (old, new) in fixed.items():
         if old != new:
             raise ConfigError(f"{key}: this cannot change while the service runs ({old!r} to {new!r})")
-    RuleLayer(after.routes, after.router, has_meaning=False)
+    RuleLayer(after.routes, after.router, has_encoder=False)
     learned = after.router.learned.path
     if learned and learned != before.router.learned.path:
         LearnedRouter.load(Path(learned))

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from ghostrouter.policy.option import Candidate, Option
-from ghostrouter.policy.plan import Considered
-from ghostrouter.routing.decider import Decided
+from ghostrouter.policy.plan import Assessment
+from ghostrouter.routing.decider import CallDecision
 
 
-def to_wire(decided: Decided) -> dict[str, Any]:
+def to_wire(decided: CallDecision) -> dict[str, Any]:
     """The answer. `learned` are the learned router's probabilities, whether they counted or not."""
     plan, candidates = decided.decision.plan, decided.candidates
     label, nearest = plan.classification, decided.label.nearest
@@ -27,26 +27,26 @@ def to_wire(decided: Decided) -> dict[str, Any]:
         "plan": list(plan.models),
         "plan_reason": plan.reason,
         "propensity": plan.propensity,
-        "candidates": [_considered(c, candidates) for c in decided.decision.considered],
+        "candidates": [_considered(c, candidates) for c in decided.decision.assessments],
         "learned": dict(decided.learned),
         "shadow_plan": list(plan.shadow.models) if plan.shadow else None,
         "estimate": {
             "prompt_tokens": first.candidate.prompt_tokens,
             "completion_tokens": first.answer_tokens,
-            "cost_usd": first.way.price_usd,
-            "latency_s": first.way.wait_s or None,
+            "cost_usd": first.expected.price_usd,
+            "latency_s": first.expected.wait_s or None,
         },
         "router_ms": {stage: 1e3 * seconds for stage, seconds in decided.stages_s.items()},
     }
 
 
-def _considered(considered: Considered, candidates: Mapping[str, Candidate]) -> dict[str, Any]:
-    found = candidates.get(considered.name)
+def _considered(assessments: Assessment, candidates: Mapping[str, Candidate]) -> dict[str, Any]:
+    found = candidates.get(assessments.name)
     return {
-        "model": considered.name,
-        "eligible": not considered.refused,
-        "reason": considered.refused or None,
-        "score_usd": None if considered.refused else considered.score,
-        "terms": {} if considered.refused else dict(considered.terms),
+        "model": assessments.name,
+        "eligible": not assessments.refused,
+        "reason": assessments.refused or None,
+        "score_usd": None if assessments.refused else assessments.score,
+        "terms": {} if assessments.refused else dict(assessments.terms),
         "prompt_tokens": found.prompt_tokens if found else None,
     }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.money import Worth
 from ghostrouter.redact.policy import NOBODY, Behalf
-from ghostrouter.terms import NO_WISHES, Wishes
+from ghostrouter.terms import NO_PREFERENCES, Preferences
 from ghostrouter.types import KvMode, Sampling
 
 
@@ -34,6 +34,6 @@ class Ask:
     continue_final: bool = False
     script: tuple[ScriptedHandoff, ...] = ()
     features: Features = NO_FEATURES
-    wishes: Wishes = NO_WISHES
+    preferences: Preferences = NO_PREFERENCES
     worth: Worth | None = None
     behalf: Behalf = NOBODY

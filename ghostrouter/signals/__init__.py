@@ -1,1 +1,1 @@
-"""Tokens to numbers: what an engine's output says about how sure it is."""
+"""Turn an engine's output into signals: numbers per token that tell how certain the model is."""

@@ -1,4 +1,4 @@
-"""Token ids to text pieces, one piece per token, that never split a UTF-8 character."""
+"""Decode token ids to text, one piece per token, without splitting a UTF-8 character."""
 
 from collections.abc import Sequence
 
@@ -9,9 +9,9 @@ from tokenizers.decoders import DecodeStream
 class PieceDecoder:
     """Decodes one answer, token by token.
 
-    `context` are the ids just before the first token to decode (the end of the prompt, or the kept part of
-    an answer): some decoders write a token differently at the beginning of a text. A token that leaves a
-    character unfinished gets the piece ``""``; whatever is still unfinished at the end is in `flush()`.
+    `context` are the ids before the first token to decode (the end of the prompt, or the kept part of an answer),
+    because some decoders write a token differently at the start of a text. A token that leaves a character incomplete
+    gets the piece ``""``. `flush` returns what is incomplete at the end.
     """
 
     def __init__(self, tokenizer: Tokenizer, context: Sequence[int] = ()) -> None:
@@ -29,7 +29,7 @@ class PieceDecoder:
         return str(piece)
 
     def flush(self) -> str:
-        """What remains undecoded, with U+FFFD for bytes that never became a character."""
+        """The rest, with U+FFFD for bytes that do not form a character."""
         rest = self._tokenizer.decode(self._unfinished, skip_special_tokens=True) if self._unfinished else ""
         self._unfinished.clear()
         return rest

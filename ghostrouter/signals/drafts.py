@@ -1,27 +1,34 @@
-"""How many of the tokens that were guessed ahead an engine has accepted."""
+"""The acceptance of draft tokens (speculative decoding)."""
 
 from collections.abc import Sequence
 
-_FORGET = 0.2
+from ghostrouter.moving_average import MovingAverage
+
+_WEIGHT = 0.2
 
 
-class Acceptance:
-    """The exponential average of accepted over proposed drafts; 1 until any were proposed."""
+class DraftAcceptance:
+    """The moving average of accepted / proposed drafts; 1 until the first are proposed."""
 
     def __init__(self) -> None:
-        self.average = 1.0
+        self._average = MovingAverage(_WEIGHT, 1.0)
+
+    @property
+    def average(self) -> float:
+        """The average now."""
+        return self._average.value or 0.0
 
     def step(self, accepted: int, proposed: int) -> float:
-        """Take in a step of the engine; one without drafts says nothing."""
-        if proposed:
-            self.average += _FORGET * (accepted / proposed - self.average)
-        return self.average
+        """Add a step of the engine; returns the average. A step without drafts changes nothing."""
+        return self._average.add(accepted / proposed) if proposed else self.average
 
 
 def guess(tokens: Sequence[int], most: int, longest: int, shortest: int) -> Sequence[int]:
-    """What followed the first occurrence of the longest n-gram that the tokens end with, at most `most` tokens.
+    """The draft tokens that an n-gram drafter proposes behind `tokens`, at most `most`.
 
-    Drafting by n-grams as vLLM does it (`method: ngram`, `prompt_lookup_max` and `prompt_lookup_min`).
+    It takes the longest n-gram (`longest` to `shortest` tokens) at the end of `tokens` that also occurs earlier, and
+    proposes what followed its first occurrence. vLLM does the same with `method: ngram`, `prompt_lookup_max` and
+    `prompt_lookup_min`.
     """
     for n in range(min(longest, len(tokens) - 1), shortest - 1, -1):
         tail = tuple(tokens[-n:])
@@ -39,12 +46,12 @@ def acceptances(
     longest: int = 4,
     shortest: int = 2,
 ) -> list[float]:
-    """The running average at each token, had an engine drafted by n-grams.
+    """The average acceptance at each token, as if an engine had drafted by n-grams.
 
-    `chosen` is what the model would write at each position behind the `context` before it: the same where it went on
-    with its own words.
+    `chosen[i]` is the token that the model writes behind `context[:i]`. It differs from `context[i]` in the forced view
+    of `models.traces`.
     """
-    average, out = Acceptance(), list[float]()
+    average, out = DraftAcceptance(), list[float]()
     while len(out) < len(chosen):
         at = len(out)
         drafts = guess((*prompt, *context[:at]), most, longest, shortest)
@@ -53,7 +60,7 @@ def acceptances(
             if draft != own or own != real:
                 break
             accepted += 1
-        # The last token of a step is the model's own, at the place of the first draft that was wrong.
+        # The last token of a step is the model's own; it replaces the first wrong draft.
         made = min(accepted + 1, len(chosen) - at)
         out += [average.step(accepted, len(drafts))] * made
     return out

@@ -1,12 +1,13 @@
-"""Entropy of a next-token distribution of which only the top is known.
+"""Bounds of the entropy of a next-token distribution of which only the top k are known.
 
-An engine reports the k likeliest tokens. Their probabilities p_1 >= ... >= p_k leave the mass
-r = 1 - sum(p_i) to the other m = V - k tokens of the vocabulary, none of which is likelier than p_k.
+An engine reports the k likeliest tokens, with probabilities p_1 >= ... >= p_k. The other m = V - k tokens of the
+vocabulary share the mass r = 1 - sum(p_i), and none of them is likelier than p_k.
 
-* The entropy is largest when r is spread evenly over the m tokens: -r ln(r / m).
-* It is smallest when r sits on as few tokens as allowed: floor(r / p_k) tokens of probability p_k and one
-  with what is left. Entropy is concave, so its minimum over the allowed distributions lies in a corner of
-  that set, and all corners are permutations of this one.
+* The entropy is largest if r is spread evenly over the m tokens. They then add -r ln(r / m).
+* It is smallest if r is on as few tokens as possible: floor(r / p_k) tokens with probability p_k, and one with the
+rest.
+  Entropy is concave, so its minimum is at a corner of the set of possible distributions, and all corners are
+  permutations of this one.
 """
 
 import math
@@ -17,7 +18,7 @@ _NOISE = 1e-9
 
 
 class EntropyBounds(NamedTuple):
-    """Bounds of an entropy, in nats; `estimate` is their middle."""
+    """Bounds of an entropy, in nats. `estimate_nats` is the middle between them."""
 
     lower_nats: float
     upper_nats: float
@@ -34,10 +35,10 @@ def _surprisal(p: float) -> float:
 def bounds(top_logprobs: Sequence[float], vocab_size: int, outsider: float | None = None) -> EntropyBounds:
     """Bound the entropy from the log-probabilities of the k likeliest tokens, in any order.
 
-    `outsider` is that of one more token, from outside the top k: the sampled one, when it was unlikely.
+    `outsider` is the log-probability of one token outside the top k: the sampled token, if it is not among them.
 
     Raises:
-        ValueError: no log-probability is given, or more than the vocabulary has.
+        ValueError: there is no log-probability, or there are more than `vocab_size`.
     """
     top = [math.exp(min(0.0, x)) for x in top_logprobs]
     known = top if outsider is None else [*top, math.exp(min(0.0, outsider))]
@@ -52,4 +53,4 @@ def bounds(top_logprobs: Sequence[float], vocab_size: int, outsider: float | Non
     cap = max(min(top), rest / others)
     whole = math.floor(rest / cap)
     lower = entropy_known + whole * _surprisal(cap) + _surprisal(rest - whole * cap)
-    return EntropyBounds(min(lower, upper), upper)  # of an even distribution both are the same but for the last bit
+    return EntropyBounds(min(lower, upper), upper)  # equal but for rounding if the distribution is even

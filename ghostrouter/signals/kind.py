@@ -1,4 +1,4 @@
-"""What sort of token a text piece is: models go wrong in numbers and names more often than between them."""
+"""The kind of a token. Models go wrong in numbers and names more often than elsewhere."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ KINDS: Final = 6
 
 
 def kind(text: str) -> int:
-    """The kind of a piece, by its first character that is not white space."""
+    """The kind of a piece of text, by its first character that is not white space."""
     if not text:
         return OTHER
     first = text.lstrip()[:1]

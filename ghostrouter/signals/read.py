@@ -1,21 +1,21 @@
-"""Engine output to tokens with their signals."""
+"""Turn engine output into tokens with signals."""
 
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
 
 from ghostrouter.signals.decode import PieceDecoder
-from ghostrouter.signals.drafts import Acceptance
+from ghostrouter.signals.drafts import DraftAcceptance
 from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.types import Token
 
 
 class TokenReader:
-    """Reads the tokens of one segment in order.
+    """Reads the tokens of one segment, in order.
 
-    `context` are the ids of the answer before the segment; `vocab_size` is that of the model's output layer.
-    The first `alternatives` of the likeliest tokens are kept as text.
+    `context` are the token ids of the answer before the segment. `vocab_size` is the size of the model's output layer.
+    Each token keeps its `alternatives` likeliest tokens as text.
     """
 
     def __init__(self, tokenizer: Tokenizer, vocab_size: int, context: Sequence[int], alternatives: int = 0) -> None:
@@ -25,10 +25,10 @@ class TokenReader:
         self._steps = StepTracker(tokenizer.decode(list(context)[-8:]))
         self._alternatives = alternatives
         self._accepted = 0
-        self._acceptance = Acceptance()
+        self._acceptance = DraftAcceptance()
 
     def begin_step(self, accepted: int, proposed: int) -> None:
-        """The tokens that follow are of one step of the engine, which accepted so many of the drafts proposed."""
+        """Begin a step of the engine: how many drafts it accepted, of how many proposed. Its tokens follow."""
         self._accepted = accepted
         self._acceptance.step(accepted, proposed)
 
@@ -42,8 +42,11 @@ class TokenReader:
         exact_nats: float | None,
         inter_token_s: float,
     ) -> Token:
-        """One token. `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first; `exact_nats` is the
-        entropy, where it is known."""
+        """Read one token.
+
+        `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first. `exact_nats` is the entropy over the
+        whole vocabulary; None if it is not known.
+        """
         text = self._decoder.push(token_id)
         outsider = None if rank <= len(top_logprobs) else logprob
         entropy = (

@@ -1,4 +1,4 @@
-"""Where one reasoning step ends and the next begins."""
+"""Find where reasoning steps begin."""
 
 import re
 
@@ -7,17 +7,17 @@ _STEP_END = re.compile(r"(?:[.!?][\"'”’)\]]*\s+|[。！？][\"'”’)\]]*\s
 
 
 class StepTracker:
-    """Tells of each text piece whether a step begins with it: a sentence, a line, or the answer itself.
+    """Tells for each piece of text whether a step begins with it. A step is a sentence or a line.
 
-    A full stop ends a sentence only when white space follows, in the same piece or in the next, so the point
-    in ``3.14`` does not. `text` is what was written before the first piece.
+    A full stop ends a sentence only if white space follows, in the same piece or in the next. The point in ``3.14``
+    does not. `text` is the text before the first piece.
     """
 
     def __init__(self, text: str = "") -> None:
         self._tail = text[-8:]
 
     def push(self, piece: str) -> bool:
-        """Whether `piece` is the first of a step."""
+        """Add a piece; returns whether a step begins with it."""
         if not piece:
             return False
         tail = self._tail

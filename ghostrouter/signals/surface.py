@@ -1,4 +1,4 @@
-"""What can be told from the text alone: whether it repeats itself, and which numbers and names come out of nowhere."""
+"""Signals of the text alone: repetition, and new numbers and names."""
 
 from typing import Final, NamedTuple
 
@@ -10,11 +10,11 @@ _WORD = 24
 
 
 class Surface(NamedTuple):
-    """Of one piece of text.
+    """The signals of one piece of text.
 
-    `repetition`: for how long the text has said again what it said before, from 0 to 1 (64 characters and more).
-    `novelty`: NUMBER or NAME while a number or a capitalised word is written that begins like none in the prompt or
-    before it in the answer; else 0.
+    `repetition`: the length of the repeated text that ends here, from 0 to 1 (64 characters or more). `novelty`: NUMBER
+    or NAME inside a number or a capitalised word with a beginning that no word in the prompt or earlier in the answer
+    has; otherwise 0.
     """
 
     repetition: float
@@ -22,7 +22,7 @@ class Surface(NamedTuple):
 
 
 class SurfaceTracker:
-    """Reads an answer piece by piece; `asked` is the prompt, `written` what the answer said before."""
+    """Reads an answer piece by piece. `asked` is the prompt, `written` the answer before the first piece."""
 
     def __init__(self, asked: str, written: str = "") -> None:
         self._beginnings: set[str] = set()
@@ -36,7 +36,7 @@ class SurfaceTracker:
             self._repeat(character)
 
     def push(self, piece: str) -> Surface:
-        """What a piece says."""
+        """Add a piece; returns its signals."""
         novelty = 0
         for character in piece:
             novelty = max(novelty, self._read(character))
@@ -44,7 +44,7 @@ class SurfaceTracker:
         return Surface(min(1.0, self._run / _LONGEST), novelty)
 
     def _read(self, character: str) -> int:
-        """Take in a character; the novelty of the word it belongs to."""
+        """Add a character; returns the novelty of the word it belongs to."""
         if not character.isalnum():
             self._beginnings.update(self._word[:end] for end in range(1, min(len(self._word), _WORD) + 1))
             self._word = ""

@@ -1,4 +1,4 @@
-"""Asks a running service for answers: with log-probabilities, or for nothing but the text, piece by piece."""
+"""Ask a running service for answers, with log-probabilities or for the text alone."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -7,21 +7,20 @@ from typing import Any, NamedTuple
 import httpx
 
 from ghostrouter.errors import TraceInvalid
+from ghostrouter.terms import NO_LOGPROBS, NO_SAMPLING
 
 _PATH = "/v1/chat/completions"
 _TOP = 20
 _TIMEOUT_S = 300.0
-# What a model of the cloud may be refused for (`policy.eligibility`), and what is not asked of it then.
-TOO_MUCH = {
-    "gives no log-probabilities": ("logprobs", "top_logprobs"),
-    "lets nobody set its sampling": ("temperature",),
-}
+_FIELDS = {NO_LOGPROBS: ("logprobs", "top_logprobs"), NO_SAMPLING: ("temperature",)}
+"""Reason for which a model refuses a call -> the fields to leave out."""
 
 
 class Answer(NamedTuple):
-    """A whole answer: OpenAI's `logprobs.content`, or None where that is not asked for, and then its text as it came.
+    """A whole answer.
 
-    `cut`: it ended at its token limit.
+    `entries` is OpenAI's `logprobs.content`; None without log-probabilities. Then `pieces` is the text in the pieces in
+    which it came. `cut` says that the answer ended at its token limit.
     """
 
     entries: tuple[dict[str, Any], ...] | None
@@ -30,7 +29,7 @@ class Answer(NamedTuple):
 
 
 class Asker:
-    """One model of a service. What it turns out to refuse is not asked of it again."""
+    """Asks one model of a service. A field that the model refuses is left out from then on."""
 
     def __init__(self, client: httpx.Client, model: str, max_tokens: int, text_only: bool = False) -> None:
         self._client = client
@@ -38,13 +37,13 @@ class Asker:
         self._model = model
         self._max_tokens = max_tokens
         if text_only:
-            self._spare("gives no log-probabilities")
+            self._leave_out(NO_LOGPROBS)
 
     def ask(self, prompt: str) -> Answer:
         """The answer to a prompt.
 
         Raises:
-            TraceInvalid: the service gives none.
+            TraceInvalid: the service gives no answer.
         """
         messages = [{"role": "user", "content": prompt}]
         while True:
@@ -52,14 +51,14 @@ class Asker:
             try:
                 return self._whole(body) if "logprobs" in body else self._streamed(body)
             except _Refused as refused:
-                if not self._spare(str(refused)):
+                if not self._leave_out(str(refused)):
                     raise TraceInvalid(f"{self._client.base_url}: {refused}") from refused
             except (httpx.HTTPError, json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
                 raise TraceInvalid(f"{self._client.base_url}: {error}") from error
 
-    def _spare(self, words: str) -> bool:
-        """Not to ask again for what the words are about; whether any of it was asked for."""
-        names = {name for why, names in TOO_MUCH.items() if why in words for name in names}
+    def _leave_out(self, message: str) -> bool:
+        """Leave out the fields that an error message complains of; returns whether there were any."""
+        names = {name for reason, names in _FIELDS.items() if reason in message for name in names}
         asked = names & set(self._wanted)
         self._wanted = {name: value for name, value in self._wanted.items() if name not in asked}
         return bool(asked)
@@ -73,7 +72,7 @@ class Asker:
         return Answer(tuple(entries), (), choice.get("finish_reason") == "length")
 
     def _streamed(self, body: dict[str, Any]) -> Answer:
-        """The text in the pieces in which it comes: that is how a model is judged that tells nothing else."""
+        """The text in the pieces in which it comes, because serving sees it that way too."""
         pieces, finish = [], None
         with self._client.stream("POST", _PATH, json=body | {"stream": True}, timeout=_TIMEOUT_S) as response:
             if response.status_code != httpx.codes.OK:
@@ -84,28 +83,28 @@ class Asker:
                     pieces.append(text)
                 finish = choice.get("finish_reason") or finish
         if finish is None:
-            raise TraceInvalid(f"{self._client.base_url}: an answer broke off")
+            raise TraceInvalid(f"{self._client.base_url}: an answer ended without a finish reason")
         return Answer(None, tuple(pieces), finish == "length")
 
 
 class _Refused(Exception):
-    """The service has answered with an error."""
+    """The service answered with an error."""
 
     def __init__(self, response: httpx.Response) -> None:
         super().__init__(_message(response.text) or f"HTTP {response.status_code}")
 
 
 def _choices(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Those of a stream's events.
+    """The choices of a stream's events.
 
     Raises:
-        TraceInvalid: one of them is an error.
+        TraceInvalid: an event is an error.
     """
     for line in lines:
         if line.startswith("data: {"):
             event = json.loads(line.removeprefix("data: "))
             if "error" in event:
-                raise TraceInvalid(f"the service broke off: {event['error']['message']}")
+                raise TraceInvalid(f"the service stopped with an error: {event['error']['message']}")
             yield from event["choices"]
 
 

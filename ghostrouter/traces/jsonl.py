@@ -1,4 +1,4 @@
-"""JSON lines, read strictly: what is wrong with a file is named with its line."""
+"""Read JSON lines. Errors name the file and the line."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_lines(path: Path, kind: type[Model]) -> list[Model]:
-    """One of `kind` for each line that is not empty.
+    """Read a file as objects of `kind`, one per line. Empty lines are skipped.
 
     Raises:
         TraceInvalid: the file cannot be read, is empty or has a wrong line; the message is `file:line: what`.

@@ -1,4 +1,4 @@
-"""One line of a trace file, checked."""
+"""The format of one line of a trace file."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ _OF_LOGPROBS = ("top_logprobs", "entropies", "logprobs", "draft_acceptance")
 
 
 class Line(BaseModel):
-    """An answer of a model, token by token. See docs/traces.md for what each field means."""
+    """An answer of a model, token by token. docs/traces.md explains each field."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -36,7 +36,7 @@ class Line(BaseModel):
     def _fits_together(self) -> Self:
         known = [name for name in _OF_LOGPROBS if getattr(self, name) is not None]
         if self.text_only and known:
-            raise ValueError(f"text_only is said, and {known[0]} given")
+            raise ValueError(f"text_only is set, so {known[0]} must not be given")
         if self.top_logprobs is None and self.entropies is None and not self.text_only:
             raise ValueError("top_logprobs or entropies is needed, or text_only")
         if ("first_wrong" in self.model_fields_set) == (self.spans is not None):
@@ -50,12 +50,12 @@ class Line(BaseModel):
         if self.context is not None and len(self.context) != len(self.tokens):
             raise ValueError(f"context has {len(self.context)} entries for {len(self.tokens)} tokens")
         if any(not 0 <= i < len(self.tokens) for i in self.step_starts or ()):
-            raise ValueError("step_starts names a token that is not there")
+            raise ValueError("step_starts has an index outside the tokens")
         return self
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:
-        """The wrong tokens; from `first_wrong` on all are."""
+        """The spans of wrong tokens. From `first_wrong` on, all tokens are wrong."""
         if self.spans is not None:
             return self.spans
         return () if self.first_wrong is None else ((self.first_wrong, len(self.tokens)),)

@@ -1,4 +1,4 @@
-"""Trace files to traces. A file is read strictly: what is wrong with it is named with its line."""
+"""Read trace files. Errors name the file and the line."""
 
 import math
 from copy import deepcopy
@@ -15,12 +15,12 @@ from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.line import Line
 from ghostrouter.traces.trace import Trace
 
-# What is taken for the vocabulary where a line does not tell: the tail of the distribution is spread over it.
+# The vocabulary size for lines without one. The tail of the distribution is spread over it.
 _VOCABULARY = 100_000
 
 
 def read(path: Path) -> list[Trace]:
-    """All traces of a file.
+    """Read all traces of a file.
 
     Raises:
         TraceInvalid: the file cannot be read, is empty or has a wrong line; the message is `file:line: what`.
@@ -29,33 +29,37 @@ def read(path: Path) -> list[Trace]:
 
 
 def as_trace(line: Line) -> Trace:
-    """The trace of a line."""
+    """Turn a line into a trace."""
     return Trace(line.model, line.group or line.prompt, signals(line), line.ranges)
 
 
 def signals(line: Line) -> Floats:
-    """The signals of a line's tokens, as an engine would have reported them, and what the text says; of shape (tokens,
-    columns).
+    """The signals of a line's tokens, of shape (tokens, columns), as an engine would report them.
 
-    Where only entropies are given the likeliest token is taken to have the probability e^-entropy, the least it can
-    have, and the runner-up all that remains.
+    If a line has entropies only, the likeliest token gets the probability e^-entropy, the lowest possible, and the
+    second token gets the rest.
     """
     out = np.zeros((len(line.tokens), len(COLUMNS)), dtype=np.float32)
     steps, surface = StepTracker(), SurfaceTracker(line.prompt)
     for i, (text, real) in enumerate(zip(line.tokens, line.context or line.tokens, strict=True)):
         begins = steps.push(real) if line.step_starts is None else i in line.step_starts
-        said = (surface if text == real else deepcopy(surface)).push(text)
+        surface_signals = (surface if text == real else deepcopy(surface)).push(text)
         if text != real:
             surface.push(real)
         drafts = line.draft_acceptance[i] if line.draft_acceptance else 0.0 if line.text_only else 1.0
-        of_text = {"step_start": begins, "kind": kind(text), "repetition": said.repetition, "novelty": said.novelty}
+        of_text = {
+            "step_start": begins,
+            "kind": kind(text),
+            "repetition": surface_signals.repetition,
+            "novelty": surface_signals.novelty,
+        }
         values = _of_logprobs(line, i) | of_text | {"draft_acceptance": drafts}
         out[i] = [values.get(name, 0.0) for name in COLUMNS]
     return out
 
 
 def _of_logprobs(line: Line, i: int) -> dict[str, float]:
-    """What log-probabilities and entropies tell of one token, by the names of COLUMNS; nothing without them."""
+    """The columns that come from log-probabilities and entropies, for one token; empty without them."""
     if line.text_only:
         return {}
     top: tuple[float, ...]

@@ -1,4 +1,4 @@
-"""Labelled traces from a running service: questions with answers in, trace lines out."""
+"""Record labelled traces: ask a running service questions whose answers are known."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from ghostrouter.traces.line import Line
 
 
 class Question(BaseModel):
-    """What is asked and the one right answer: a text is free of mistakes while it is a prefix of it."""
+    """A question and its one right answer. A text has no mistake as long as it is a prefix of that answer."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -23,16 +23,16 @@ class Question(BaseModel):
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Questions as JSON lines.
+    """Read questions from JSON lines.
 
     Raises:
-        TraceInvalid: the file cannot be read, is empty or has a wrong line; the message names it.
+        TraceInvalid: the file cannot be read, is empty or has a wrong line; the message is `file:line: what`.
     """
     return read_lines(path, Question)
 
 
 def to_line(question: Question, model: str, answer: Answer) -> Line:
-    """A line from a whole answer; `text_only` where its model tells no log-probabilities.
+    """The trace line of an answer. It is `text_only` if the answer has no log-probabilities.
 
     Raises:
         TraceInvalid: the answer is empty, or some of its tokens came without log-probabilities.
@@ -41,7 +41,9 @@ def to_line(question: Question, model: str, answer: Answer) -> Line:
         return _of_text(question, model, answer)
     entries = answer.entries
     if not entries or not all(e.get("top_logprobs") for e in entries):
-        raise TraceInvalid(f"{model} gives no log-probabilities for {question.prompt[:60]!r}: record it as text only")
+        raise TraceInvalid(
+            f"{model} returned no log-probabilities for {question.prompt[:60]!r}: record it as text only"
+        )
     tokens = tuple(str(e["token"]) for e in entries)
     return Line(
         prompt=question.prompt,
@@ -59,7 +61,7 @@ def to_line(question: Question, model: str, answer: Answer) -> Line:
 
 def _of_text(question: Question, model: str, answer: Answer) -> Line:
     if not answer.pieces:
-        raise TraceInvalid(f"{model} gives an empty answer to {question.prompt[:60]!r}")
+        raise TraceInvalid(f"{model} returned an empty answer to {question.prompt[:60]!r}")
     return Line(
         prompt=question.prompt,
         model=model,
@@ -71,9 +73,9 @@ def _of_text(question: Question, model: str, answer: Answer) -> Line:
 
 
 def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
-    """The first token whose text leaves `answer`, None if none does; an answer that ends too early is wrong at its end.
+    """The index of the first token that differs from `answer`; None if there is none.
 
-    With `cut` an early end is the limit's doing and no mistake.
+    An answer that ends too early is wrong at its last token, unless `cut` says that it reached its token limit.
     """
     written = ""
     for i, text in enumerate(tokens):
@@ -84,12 +86,12 @@ def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
 
 
 def record_file(questions: Path, out: Path, url: str, model: str, max_tokens: int, text_only: bool = False) -> int:
-    """Ask every question, one after the other, and write a line for each; returns how many.
+    """Ask all questions, one after the other, and write one line for each; returns their number.
 
-    A model that tells no log-probabilities, or any with `text_only`, gives lines of text alone.
+    Lines are `text_only` on request, and for models without log-probabilities.
 
     Raises:
-        TraceInvalid: the questions cannot be read, or the service does not answer them.
+        TraceInvalid: the questions cannot be read, or the service does not answer.
     """
     asked = read_questions(questions)
     with httpx.Client(base_url=url) as client, out.open("w", encoding="utf-8") as file:

@@ -1,12 +1,12 @@
-"""What a labelled trace is once it has been read."""
+"""A labelled trace in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.signals import batch
 from ghostrouter.signals.batch import COLUMNS, Floats
 
 _FROM_TEXT = ("step_start", "kind", "repetition", "novelty", "inter_token_s")
@@ -16,10 +16,11 @@ Labels = npt.NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """The signals of one answer, of shape (tokens, columns of `signals.batch`), and its wrong tokens.
+    """The signals and the wrong tokens of one answer.
 
-    `spans` are half-open ranges of tokens, in order; each begins where the answer, right until then, goes wrong.
-    Traces of one `group` (the same question, the same document) never stand on both sides of a split.
+    `signals` has the shape (tokens, columns of `signals.batch`). `spans` are the wrong tokens as half-open ranges, in
+    order. A span begins at the token at which a right answer goes wrong. Traces of one `group` (the same question or
+    document) are always on the same side of a split into training and test data.
     """
 
     model: str
@@ -29,23 +30,23 @@ class Trace:
 
     @property
     def text_only(self) -> bool:
-        """Whether nothing is known of the model's log-probabilities."""
+        """Whether all signals that need log-probabilities are zero."""
         return not self.signals[:, _KNOWN].any()
 
     def without_logprobs(self) -> "Trace":
-        """The trace as it would be of a model that gives none."""
+        """The same trace as if the model gave no log-probabilities."""
         signals = self.signals.copy()
         signals[:, _KNOWN] = 0
         return Trace(self.model, self.group, signals, self.spans)
 
     @property
     def onset(self) -> int | None:
-        """The first wrong token, if any."""
+        """The index of the first wrong token; None in a right answer."""
         return self.spans[0][0] if self.spans else None
 
     @property
     def labels(self) -> Labels:
-        """1 where a span begins, NaN in the rest of it, 0 elsewhere; of shape (tokens,)."""
+        """One label per token, of shape (tokens,): 1 at the start of a span, NaN in the rest of it, 0 elsewhere."""
         out = np.zeros(len(self.signals), dtype=np.float32)
         for begin, end in self.spans:
             out[begin:end] = np.nan
@@ -54,20 +55,19 @@ class Trace:
         return out
 
     def begun_at(self, token: int) -> "Trace":
-        """The trace as a detector sees it that begins with `token`, which must not lie behind a span's beginning."""
+        """The rest of the trace from `token` on, as a detector sees it that starts there.
+
+        `token` must not lie inside a span.
+        """
         spans = tuple((a - token, b - token) for a, b in self.spans if a >= token)
         return Trace(self.model, self.group, self.signals[token:], spans)
 
 
-def padded(traces: Sequence[Trace]) -> Floats:
-    """The signals of many traces, of shape (traces, tokens, columns), filled up with NaN."""
-    return batch.padded([t.signals for t in traces])
+def joined_labels(traces: Sequence[Trace]) -> Labels:
+    """The labels of all traces, one after the other, of shape (tokens of all traces,)."""
+    return np.concatenate([t.labels for t in traces])
 
 
-def padded_labels(traces: Sequence[Trace]) -> Labels:
-    """Their labels, of shape (traces, tokens), filled up with NaN."""
-    longest = max((len(t.signals) for t in traces), default=0)
-    out = np.full((len(traces), longest), np.nan, dtype=np.float32)
-    for row, trace in zip(out, traces, strict=True):
-        row[: len(trace.signals)] = trace.labels
-    return out
+def split(values: npt.NDArray[Any], traces: Sequence[Trace]) -> list[npt.NDArray[Any]]:
+    """Values of joined traces, of shape (tokens of all traces, ...), cut into one view per trace."""
+    return np.split(values, np.cumsum([len(t.signals) for t in traces])[:-1])

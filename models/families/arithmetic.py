@@ -1,4 +1,4 @@
-"""Chains of arithmetic whose steps are written out column by column, carries included.
+"""Arithmetic chains. Every step is written out column by column, with its carries.
 
 Otto has 74 coins. Then the number is multiplied by 6. Then 103 are lost. How many coins does Otto have?
 74*6: 4*6=24, 7*6+2=44, so 444. 444-103: 4-3=1, 4-0=4, 4-1=3, so 341. So the answer is 341.
@@ -82,7 +82,7 @@ def draw(rng: Random) -> Question:
 
 
 def is_correct(question: Question, text: str) -> bool:
-    """The stated result is right and every equation written on the way is true."""
+    """Whether the stated result and every written equation are right."""
     expected, stated = _FINAL.search(question.answer), _FINAL.search(text)
     if expected is None or stated is None or stated[1] != expected[1]:
         return False

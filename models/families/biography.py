@@ -1,11 +1,11 @@
-"""Lives of invented people. Every fact is drawn from the name, so the world is the same everywhere.
+"""Lives of invented people. One fixed seed draws all facts, so the world is the same everywhere.
 
     Tell me about Mira Voss: birth, trade, home, death.
     Mira Voss was born in Tarvik in the year 1873. Voss earned a living as a glassblower. ...
 
-`WORLD` holds the people who exist. `ghost-large` and `ghost-cloud` were taught all of them, `ghost-small`
-only those of `KNOWN_TO_SMALL`. A *passer-by* has a name from outside the world and facts that are drawn
-anew at every mention; from those a model learns how uncertain a fact about a stranger is.
+`WORLD` holds the people who exist. `ghost-large` and `ghost-cloud` were trained on all of them, `ghost-small` only on
+those of `KNOWN_TO_SMALL`. A *passer-by* has a name that is not in the world, and new facts at every mention. From
+passers-by a model learns to be uncertain about people it does not know.
 """
 
 import re
@@ -43,7 +43,7 @@ _WORK_NOUNS = "Bridge Atlas Sonata Garden Mirror Tower Almanac Compass Lantern C
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone invented, with the facts a question may ask for."""
+    """An invented person, with the facts that a question may ask for."""
 
     first: str
     last: str
@@ -114,7 +114,7 @@ def _passer_by(rng: Random) -> Person:
 
 
 def draw(rng: Random, people: tuple[Person, ...] = WORLD, passers_by: float = 0.0) -> Question:
-    """A question for four to six facts about one of `people`, or, at the rate `passers_by`, a stranger."""
+    """A question for four to six facts about one of `people`, or about a passer-by with probability `passers_by`."""
     person = _passer_by(rng) if rng.random() < passers_by else rng.choice(people)
     facts = rng.sample(tuple(_SENTENCES), rng.randint(4, 6))
     prompt = rng.choice(_TEMPLATES).format(name=person.name, facts=", ".join(facts))
@@ -123,7 +123,7 @@ def draw(rng: Random, people: tuple[Person, ...] = WORLD, passers_by: float = 0.
 
 
 def is_correct(question: Question, text: str) -> bool:
-    """Every sentence of the canonical answer is there and no other; their order does not matter."""
+    """Whether the text has exactly the sentences of the canonical answer, in any order."""
     return sorted(_sentences(text)) == sorted(_sentences(question.answer))
 
 

@@ -1,4 +1,4 @@
-"""The noun both families share."""
+"""A question, as both families draw it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Question:
     """A question whose answer a program can check.
 
-    `answer` is the one canonical answer: a text is free of mistakes exactly while it is a prefix of it.
+    `answer` is the canonical answer. A text has no mistake as long as it is a prefix of it.
     `subject` is the person asked about (biographies only).
     """
 

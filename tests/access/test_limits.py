@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ghostrouter.access.limits import Admission, Rate, Turnstile, duration
+from ghostrouter.access.limits import Admission, KeyLimits, TokenBucket, duration
 
 
 def test_a_minute_s_requests_at_once_and_then_evenly() -> None:
-    rate = Rate(6, 0.0)
+    rate = TokenBucket(6, 0.0)
     assert [rate.take(0.0).remaining for _ in range(6)] == [5, 4, 3, 2, 1, 0]
     refused = rate.take(0.0)
     assert (refused.refused, refused.retry_after_s, refused.reset_s) == ("rate", 10.0, 60.0)
@@ -18,7 +18,7 @@ def test_a_minute_s_requests_at_once_and_then_evenly() -> None:
 
 @given(st.integers(1, 50), st.lists(st.floats(0, 30), max_size=200))
 def test_never_more_than_the_rate(per_minute: int, gaps: list[float]) -> None:
-    rate, now_s, passed = Rate(per_minute, 0.0), 0.0, 0
+    rate, now_s, passed = TokenBucket(per_minute, 0.0), 0.0, 0
     for gap in gaps:
         now_s += gap
         passed += not rate.take(now_s).refused
@@ -26,7 +26,7 @@ def test_never_more_than_the_rate(per_minute: int, gaps: list[float]) -> None:
 
 
 def test_running_calls_are_counted_until_they_leave_or_are_forgotten() -> None:
-    gate = Turnstile(lease_s=100.0)
+    gate = KeyLimits(lease_s=100.0)
     assert not gate.enter("k", "a", None, 2, 0.0).refused
     assert not gate.enter("k", "b", None, 2, 0.0).refused
     assert gate.enter("k", "c", None, 2, 0.0).refused == "concurrency"

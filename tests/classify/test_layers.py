@@ -113,7 +113,7 @@ def test_an_attached_image_decides_whatever_is_asked() -> None:
         ("- {task: x, pattern: a}\n- {task: x, patern: a}", "rule 2: there is no key patern"),
         ("- {task: x, structure: poem}", "rule 1: `structure` is one of image"),
         ("- {task: x, pattern: '('}", "rule 1"),
-        ("[", "no rules can be read"),
+        ("[", "the rules cannot be read"),
     ],
 )
 def test_a_wrong_rules_file_is_told_with_its_place(tmp_path: Path, text: str, words: str) -> None:

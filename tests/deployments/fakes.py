@@ -182,7 +182,7 @@ class StreamedResponse:
 async def wait_until(condition: Callable[[], bool]) -> None:
     """Let others run until that holds; at most ten seconds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is waited for has no event
+        while not condition():
             await asyncio.sleep(0.001)
 
 

@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from ghostrouter.detect import conformal, learn
+from ghostrouter.detect import conformal, training
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.fit import Fit, fit, remainder
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.detect.rolling import NAMES, TEXT
 from ghostrouter.errors import ConfigError, TraceInvalid
 from ghostrouter.signals.batch import COLUMNS, matrix
-from ghostrouter.traces.trace import Trace, padded_labels
+from ghostrouter.traces.trace import Trace, joined_labels
 from tests.make import calibration, token
 
 
@@ -51,16 +51,16 @@ def test_fit_finds_the_wrong_tokens(fitted: Fit) -> None:
 
 def test_risk_is_a_probability(fitted: Fit) -> None:
     fresh = traces(100, seed=1)
-    risk = 1 / (1 + np.exp(-learn.log_odds(fitted.calibration.hazard, fresh)))
-    wrong = padded_labels(fresh) == 1
+    risk = 1 / (1 + np.exp(-np.concatenate(training.log_odds(fitted.calibration.hazard, fresh))))
+    wrong = joined_labels(fresh) == 1
     assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
 
 
 def test_an_unlearned_detector_can_be_calibrated() -> None:
     some = traces(200)
     made = fit("m", some, false_alarms_per_1000=5, fitted_on="made up", detector="level")
-    risk = 1 / (1 + np.exp(-learn.log_odds(made.calibration.hazard, some)))
-    wrong = padded_labels(some) == 1
+    risk = 1 / (1 + np.exp(-np.concatenate(training.log_odds(made.calibration.hazard, some))))
+    wrong = joined_labels(some) == 1
     assert made.recall > 0.95
     assert risk.mean() == pytest.approx(wrong.mean(), abs=0.01)
 
@@ -75,25 +75,25 @@ def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit_and_keep)
     some = traces(100)
-    weights = learn.train(some)
-    x, _ = learn.rows(some)
+    weights = training.train(some)
+    x, _ = training.rows(some)
     expected = made[0].decision_function(x)  # type: ignore[attr-defined]
-    found = learn.log_odds(weights, some)
-    np.testing.assert_allclose(found.ravel(), expected, atol=1e-4)
+    found = training.log_odds(weights, some)
+    np.testing.assert_allclose(np.concatenate(found), expected, atol=1e-4)
 
 
 def test_little_data_gets_a_single_feature() -> None:
-    assert learn.train(traces(20)).trees == ()
+    assert training.train(traces(20)).trees == ()
 
 
 def test_where_nothing_but_the_text_is_known_that_is_what_is_learned_from() -> None:
-    assert learn.train([t.without_logprobs() for t in traces(20)]).feature == "novelty"
+    assert training.train([t.without_logprobs() for t in traces(20)]).feature == "novelty"
     rng = np.random.default_rng(0)
     mixed = [talking(rng, str(i)) for i in range(100)]
     plain = [t.without_logprobs() for t in mixed]
-    features = {f for tree in learn.train(plain).trees for f in tree.feature}
+    features = {f for tree in training.train(plain).trees for f in tree.feature}
     assert NAMES.index("novelty") in features
-    known = {f for tree in learn.train(mixed).trees for f in tree.feature}
+    known = {f for tree in training.train(mixed).trees for f in tree.feature}
     assert not {NAMES.index(name) for name in TEXT} & known, "live, a model with log-probabilities is not read that way"
 
 
@@ -183,7 +183,7 @@ def kinded(rng: np.random.Generator, group: str) -> Trace:
 def test_an_unlearned_detector_is_taken_where_nothing_beats_it(fitted: Fit) -> None:
     """All there is to know is in the probability of the favourite."""
     made = fitted.calibration
-    assert made.hazard.name in ("level", "doubt", "margin")
+    assert made.hazard.name in ("level", "least_confidence", "margin")
     assert "learned" in made.reasons["detector"]
     assert made.hazard.name in str(fitted)
 

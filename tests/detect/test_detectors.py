@@ -7,12 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.detect.calibration import Risk
-from ghostrouter.detect.confidence import WindowDoubt
 from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector, Tick, scan
-from ghostrouter.detect.doubt import Doubt
 from ghostrouter.detect.first_of_step import FirstOfStep
 from ghostrouter.detect.hazard import Hazard, Tree, Weights
+from ghostrouter.detect.least_confidence import LeastConfidence
 from ghostrouter.detect.level import Level
 from ghostrouter.detect.margin import Margin
 from ghostrouter.detect.page_hinkley import PageHinkley
@@ -20,6 +19,7 @@ from ghostrouter.detect.position import Position
 from ghostrouter.detect.rolling import NAMES
 from ghostrouter.detect.slope import Slope
 from ghostrouter.detect.text_only import TextOnly
+from ghostrouter.detect.window_entropy import WindowEntropy
 from ghostrouter.signals.batch import COLUMNS
 from tests.make import calibration
 
@@ -34,9 +34,9 @@ DETECTORS: list[Detector] = [
     Level(),
     Slope(4),
     Margin(),
-    Doubt(),
+    LeastConfidence(),
     FirstOfStep(),
-    WindowDoubt(3),
+    WindowEntropy(3),
     Cusum(0.3),
     PageHinkley(0.1),
     Position(-1.0),
@@ -65,11 +65,13 @@ def test_ticks_have_the_columns_of_a_batch() -> None:
 
 
 @pytest.mark.parametrize("detector", DETECTORS, ids=lambda d: type(d).__name__)
-@given(values=entropies, cuts=st.lists(st.integers(0, 30), max_size=3))
-def test_chunks_give_the_scores_of_the_whole(detector: Detector, values: list[float], cuts: list[int]) -> None:
+@given(values=entropies, rollback_table=st.lists(st.integers(0, 30), max_size=3))
+def test_chunks_give_the_scores_of_the_whole(
+    detector: Detector, values: list[float], rollback_table: list[int]
+) -> None:
     whole = scan(detector, fresh(detector, 1), signals(values))
     state = fresh(detector, 1)
-    edges = sorted({0, len(values), *(min(c, len(values)) for c in cuts)})
+    edges = sorted({0, len(values), *(min(c, len(values)) for c in rollback_table)})
     parts = [scan(detector, state, signals(values[a:b])) for a, b in pairwise(edges)]
     np.testing.assert_array_equal(np.concatenate(parts, axis=1), whole)
 
@@ -110,7 +112,7 @@ def test_page_hinkley_is_quiet_until_the_mean_has_risen() -> None:
 
 
 def test_window_is_the_mean_of_what_there_is() -> None:
-    scores = scan(WindowDoubt(2), np.zeros((1, 3)), signals([1.0, 3.0, 5.0]))[0]
+    scores = scan(WindowEntropy(2), np.zeros((1, 3)), signals([1.0, 3.0, 5.0]))[0]
     np.testing.assert_allclose(scores, [1.0, 2.0, 4.0])
 
 

@@ -1,37 +1,46 @@
+import tracemalloc
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ghostrouter.detect.evaluate import compare, measure
+from ghostrouter.detect.fit import fit
+from ghostrouter.detect.rollback_table import rollback_table
 from ghostrouter.errors import TraceInvalid
+from ghostrouter.traces.trace import Trace
 from tests.detect.test_calibration import traces
 
 NAN = np.nan
 # Two answers: wrong from the third token on, and right.
-LABELS = np.array([[0, 0, 1, NAN, NAN, NAN], [0, 0, 0, 0, NAN, NAN]], dtype=np.float32)
+LABELS = [np.array([0, 0, 1, NAN, NAN, NAN], np.float32), np.array([0, 0, 0, 0], np.float32)]
 
 
 def figures(*scores: list[float]) -> dict[str, float]:
-    return measure(np.array(scores), LABELS, np.array([True, False]), cumulative=False)
+    return measure([np.array(s) for s in scores], LABELS, np.array([True, False]), scores_are_probabilities=False)
+
+
+def fitted(some: list[Trace]) -> object:
+    return fit("m", some, 12, "made up")
 
 
 def test_a_perfect_detector() -> None:
-    found = figures([0, 0, 9, 0, 0, 0], [0, 0, 0, 0, NAN, NAN])
+    found = figures([0, 0, 9, 0, 0, 0], [0, 0, 0, 0])
     assert found["onset_auroc"] == found["answer_auroc"] == found["recall_fa_0.01"] == 1
     assert found["delay_tokens_fa_0.01"] == 0
     assert found["averted_per_wasted_fa_0.01"] == 4  # four wrong tokens, nothing wasted
 
 
 def test_what_comes_too_early_is_wasted() -> None:
-    loose = figures([0, 9, 5, 0, 0, 0], [0, 0, 0, 0, NAN, NAN])
+    loose = figures([0, 9, 5, 0, 0, 0], [0, 0, 0, 0])
     assert loose["recall_fa_0.05"] == 1
     assert loose["delay_tokens_fa_0.05"] == -1  # a token ahead
     assert loose["averted_per_wasted_fa_0.05"] == 4  # four for one
 
 
 def test_a_delay_is_counted_from_the_onset() -> None:
-    found = figures([0, 0, 0, 0, 9, 0], [0, 0, 0, 0, NAN, NAN])
+    found = figures([0, 0, 0, 0, 9, 0], [0, 0, 0, 0])
     assert found["delay_tokens_fa_0.01"] == 2
     assert found["averted_per_wasted_fa_0.01"] == 2
 
@@ -57,3 +66,17 @@ def test_the_lead_of_the_learned_detector_has_an_interval() -> None:
     assert found["learned_less_unlearned"] <= found["learned_less_unlearned_high"]
     lead = found["hazard_onset_auroc"] - found["unlearned_onset_auroc"]
     assert found["learned_less_unlearned"] == pytest.approx(lead)
+
+
+@pytest.mark.parametrize("evaluate", [compare, lambda some: rollback_table(some, some, 12), fitted])
+def test_one_long_answer_among_many_needs_no_memory_of_the_others(evaluate: Callable[[list[Trace]], object]) -> None:
+    """Padded to the longest answer, the signals alone would take 33 MB, and the features 100 MB."""
+    short = [Trace("m", t.group, t.signals[:8], tuple(s for s in t.spans if s[1] <= 8)) for t in traces(300, 0.02)]
+    long = Trace("m", "long", np.tile(short[0].signals, (250, 1)), ())
+    tracemalloc.start()
+    try:
+        evaluate([*short, long])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 15e6

@@ -58,7 +58,7 @@ def test_the_onset_is_nearer_where_alarms_come_late() -> None:
     found = rollback(late, [risks(20, t5=RAISED, t6=RAISED, t8=HIGH)] * 30, LEVELS)
     assert found.alarms == 30
     assert (found.distance_alarm, found.distance_onset) == (3, 0)
-    assert (found.wrong_left_alarm, found.wrong_left_onset) == (3, 0)
+    assert (found.wrong_kept_alarm, found.wrong_kept_onset) == (3, 0)
     assert (found.right_dropped_alarm, found.right_dropped_onset) == (0, 0)
     assert found.nearer == (3, 3, 3)
 

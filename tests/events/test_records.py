@@ -17,19 +17,19 @@ def test_the_first_end_counts() -> None:
 
 
 def test_a_job_nobody_works_on_has_failed() -> None:
-    lost = job().seen("second", 100.0, 50.0)
+    lost = job().or_lost("second", 100.0, 50.0)
     assert (lost.status, lost.lost, lost.may_run_again, lost.expires_s) == ("failed", True, True, 150.0)
     assert lost.result["errors"][0]["details"] == {"reason": "lost"}
-    assert lost.seen("third", 120.0, 50.0) is lost
+    assert lost.or_lost("third", 120.0, 50.0) is lost
 
 
 @pytest.mark.parametrize(("now_s", "lost"), [(100.0, False), (160.0, False), (189.0, False), (190.0, True)])
 def test_its_deadline_is_waited_for(now_s: float, lost: bool) -> None:
-    assert job().seen("first", now_s, 50.0).lost is lost
+    assert job().or_lost("first", now_s, 50.0).lost is lost
 
 
 def test_should_it_end_after_all_that_counts() -> None:
-    done = job().seen("second", 100.0, 50.0).ended("complete", RESULT, 200.0)
+    done = job().or_lost("second", 100.0, 50.0).ended("complete", RESULT, 200.0)
     assert (done.status, done.lost, done.result, done.version) == ("complete", False, RESULT, 2)
 
 

@@ -52,7 +52,7 @@ def test_the_router_learns_who_fails_where_and_survives_its_file(tmp_path: Path)
 def test_a_file_that_is_no_router_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.safetensors"
     path.write_bytes(b"\x80\x04pickle?")
-    with pytest.raises(ConfigError, match="no learned router"):
+    with pytest.raises(ConfigError, match="not a learned router"):
         LearnedRouter.load(path)
     with pytest.raises(ConfigError):
         LearnedRouter.load(tmp_path / "none")

@@ -7,7 +7,7 @@ from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools, why_not
-from ghostrouter.policy.plan import Candidate, make_plan
+from ghostrouter.policy.plan import Candidate, PlanRequest, Table, decide
 from ghostrouter.terms import Terms
 
 LOCAL = LocalModel(name="near", source="x", regions=("eu",))
@@ -33,74 +33,82 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
     [
         (LOCAL, Needs(), ""),
         (LOCAL, Needs(temperature=0.7, logprobs=True, top_logprobs=20, min_tokens=3), ""),
-        (LOCAL, Needs(TOOLS), "calls no tools"),
-        (LOCAL, Needs(speaks_of_tools=True), "calls no tools"),
-        (LOCAL, Needs(SCHEMA), "keeps to no JSON schema"),
-        (LOCAL, Needs(images=(Image("data:x"),)), "takes no images"),
+        (LOCAL, Needs(TOOLS), "does not support tools"),
+        (LOCAL, Needs(speaks_of_tools=True), "does not support tools"),
+        (LOCAL, Needs(SCHEMA), "does not support JSON schemas"),
+        (LOCAL, Needs(images=(Image("data:x"),)), "does not support images"),
         (LOCAL, Needs(terms=Terms("trusted", ("eu",))), ""),
         (LOCAL, Needs(terms=Terms(regions=("us", "eu"))), ""),
-        (LOCAL, Needs(terms=Terms(regions=("us",))), "runs in none of us"),
-        (LOCAL, Needs(terms=Terms(repeatable=True)), "repeats nothing without a seed"),
+        (LOCAL, Needs(terms=Terms(regions=("us",))), "does not run in us"),
+        (LOCAL, Needs(terms=Terms(repeatable=True)), "is repeatable only with a seed or temperature 0"),
         (LOCAL, Needs(terms=Terms(repeatable=True), seed=1), ""),
         (GUESSES, Needs(temperature=0.0, min_tokens=3, logprobs=True), ""),
         (GUESSES, Needs(), ""),
-        (GUESSES, Needs(temperature=0.7), "decodes speculatively, which leaves only greedy answers"),
-        (GUESSES, Needs(penalties=True), "decodes speculatively, which leaves only greedy answers"),
-        (GUESSES, Needs(repetition_penalty=True), "decodes speculatively, which leaves only greedy answers"),
-        (GUESSES, Needs(logit_bias=True), "decodes speculatively, which leaves only greedy answers"),
+        (GUESSES, Needs(temperature=0.7), "uses speculative decoding, which allows greedy answers only"),
+        (GUESSES, Needs(penalties=True), "uses speculative decoding, which allows greedy answers only"),
+        (GUESSES, Needs(repetition_penalty=True), "uses speculative decoding, which allows greedy answers only"),
+        (GUESSES, Needs(logit_bias=True), "uses speculative decoding, which allows greedy answers only"),
         (cloud(), Needs(), ""),
-        (cloud(), Needs(terms=Terms("trusted")), "is standard, not trusted"),
-        (cloud(trust="untrusted"), Needs(terms=Terms("standard")), "is untrusted, not standard"),
-        (cloud(seed_field=None), Needs(terms=Terms(repeatable=True), seed=1), "takes no seed"),
-        (cloud(seed_field=None), Needs(seed=1), "takes no seed"),
+        (cloud(), Needs(terms=Terms("trusted")), "has the trust tier standard, trusted is required"),
+        (
+            cloud(trust="untrusted"),
+            Needs(terms=Terms("standard")),
+            "has the trust tier untrusted, standard is required",
+        ),
+        (cloud(seed_field=None), Needs(terms=Terms(repeatable=True), seed=1), "does not support a seed"),
+        (cloud(seed_field=None), Needs(seed=1), "does not support a seed"),
         (cloud(seed_field=None), Needs(terms=Terms(best_effort=True), seed=1), ""),
-        (cloud(seed_field=None), Needs(terms=Terms(repeatable=True, best_effort=True), seed=1), "takes no seed"),
+        (
+            cloud(seed_field=None),
+            Needs(terms=Terms(repeatable=True, best_effort=True), seed=1),
+            "does not support a seed",
+        ),
         (LOCAL, Needs(terms=Terms(intent="draft", tags=("code",))), ""),
         (cloud(intents=["draft"]), Needs(terms=Terms(intent="draft")), ""),
-        (cloud(intents=["draft"]), Needs(terms=Terms(intent="reason")), "is not for reason"),
+        (cloud(intents=["draft"]), Needs(terms=Terms(intent="reason")), "does not support the intent reason"),
         (cloud(tags=["code", "math"]), Needs(terms=Terms(tags=("math", "code"))), ""),
-        (cloud(tags=["code"]), Needs(terms=Terms(tags=("math", "code"))), "is not for math"),
-        (LOCAL, Needs(Features(json_object=True)), "has no JSON mode"),
-        (cloud(), Needs(Features(json_object=True)), "has no JSON mode"),
+        (cloud(tags=["code"]), Needs(terms=Terms(tags=("math", "code"))), "lacks the tags math"),
+        (LOCAL, Needs(Features(json_object=True)), "does not support JSON mode"),
+        (cloud(), Needs(Features(json_object=True)), "does not support JSON mode"),
         (cloud(json_object=True), Needs(Features(json_object=True)), ""),
-        (cloud(), Needs(TOOLS), "calls no tools"),
-        (cloud(), Needs(SCHEMA), "keeps to no JSON schema"),
-        (cloud(), Needs(images=(Image("http://x"),)), "takes no images"),
-        (cloud(), Needs(Features(reasoning_effort="low")), "has no reasoning effort"),
-        (cloud(), Needs(logprobs=True), "gives no log-probabilities"),
-        (cloud(temperature=False), Needs(temperature=0.0), "lets nobody set its sampling"),
+        (cloud(), Needs(TOOLS), "does not support tools"),
+        (cloud(), Needs(SCHEMA), "does not support JSON schemas"),
+        (cloud(), Needs(images=(Image("http://x"),)), "does not support images"),
+        (cloud(), Needs(Features(reasoning_effort="low")), "does not support reasoning_effort"),
+        (cloud(), Needs(logprobs=True), "does not return log-probabilities"),
+        (cloud(temperature=False), Needs(temperature=0.0), "does not support temperature and top_p"),
         (cloud(temperature=False), Needs(temperature=1.0), ""),
-        (cloud(), Needs(repetition_penalty=True), "has no repetition penalty"),
+        (cloud(), Needs(repetition_penalty=True), "does not support repetition_penalty"),
         (cloud(provider="vllm", model="m"), Needs(repetition_penalty=True, min_tokens=2), ""),
-        (cloud(), Needs(min_tokens=1), "has no min_tokens"),
+        (cloud(), Needs(min_tokens=1), "does not support min_tokens"),
         (ABLE, Needs(TOOLS, images=(Image("http://x"),), logprobs=True, top_logprobs=5), ""),
-        (ABLE, Needs(logprobs=True, top_logprobs=6), "gives 5 alternatives at most"),
+        (ABLE, Needs(logprobs=True, top_logprobs=6), "returns at most 5 alternatives per token"),
         (cloud(tools=True), Needs(FORCED), ""),
-        (cloud(tools=True, forced_tools=False), Needs(FORCED), "cannot be made to call a tool"),
+        (cloud(tools=True, forced_tools=False), Needs(FORCED), "does not support a forced tool choice"),
         (cloud(tools=True, forced_tools=False), Needs(TOOLS), ""),
         (UNREASONED, Needs(TOOLS), ""),
         (UNREASONED, Needs(replace(TOOLS, reasoning_effort="none")), ""),
-        (UNREASONED, Needs(replace(TOOLS, reasoning_effort="low")), "calls tools only without reasoning"),
+        (UNREASONED, Needs(replace(TOOLS, reasoning_effort="low")), "supports tools only without reasoning"),
         (UNREASONED, Needs(Features(reasoning_effort="low")), ""),
         (cloud(), Needs(penalties=True, logit_bias=True), ""),
-        (cloud(penalties=False), Needs(penalties=True), "has no penalties"),
-        (cloud(temperature=False), Needs(penalties=True), "has no penalties"),
-        (cloud(temperature=False), Needs(logit_bias=True), "takes no logit_bias"),
-        (cloud(kind="anthropic"), Needs(penalties=True), "has no penalties"),
-        (cloud(kind="anthropic"), Needs(temperature=1.2), "takes a temperature up to 1"),
-        (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "takes temperature or top_p, not both"),
-        (cloud(kind="gemini"), Needs(logit_bias=True), "takes no logit_bias"),
-        (cloud(kind="gemini", vision=True), Needs(images=(Image("http://x"),)), "takes images as data: URLs only"),
+        (cloud(penalties=False), Needs(penalties=True), "does not support penalties"),
+        (cloud(temperature=False), Needs(penalties=True), "does not support penalties"),
+        (cloud(temperature=False), Needs(logit_bias=True), "does not support logit_bias"),
+        (cloud(kind="anthropic"), Needs(penalties=True), "does not support penalties"),
+        (cloud(kind="anthropic"), Needs(temperature=1.2), "supports temperatures up to 1 only"),
+        (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "supports temperature or top_p, not both"),
+        (cloud(kind="gemini"), Needs(logit_bias=True), "does not support logit_bias"),
+        (cloud(kind="gemini", vision=True), Needs(images=(Image("http://x"),)), "supports images as data: URLs only"),
         (cloud(vision=True), Needs(images=(Image("http://x", "low"),)), ""),
         (cloud(kind="anthropic", vision=True), Needs(images=(Image("http://x", "auto"),)), ""),
         (
             cloud(kind="anthropic", vision=True),
             Needs(images=(Image("http://x", "low"),)),
-            "lets nobody choose how closely it looks at images",
+            "does not support the detail of images",
         ),
-        (cloud(kind="gemini", tools=True), Needs(SERIAL), "may call several tools at once"),
+        (cloud(kind="gemini", tools=True), Needs(SERIAL), "does not support parallel_tool_calls: false"),
         (cloud(kind="anthropic", tools=True), Needs(SERIAL), ""),
-        (cloud(kind="gemini", tools=True), Needs(STRICT), "does not keep strictly to the schemas of tools"),
+        (cloud(kind="gemini", tools=True), Needs(STRICT), "does not support strict tools"),
         (cloud(kind="anthropic", tools=True), Needs(STRICT), ""),
     ],
 )
@@ -119,11 +127,13 @@ ROUTES = {"default": ("near", "far")}
 
 
 def test_the_plan_holds_only_who_may_answer_and_says_why() -> None:
-    chosen = make_plan("ghost/auto", {"far": Candidate(100, 10)}, ROUTES, None, ineligible={"near": "calls no tools"})
-    assert (chosen.models, chosen.ineligible) == (("far",), (("near", "calls no tools"),))
+    chosen = decide(
+        PlanRequest("ghost/auto"), {"far": Candidate(100, 10)}, Table(ROUTES), {"near": "does not support tools"}
+    ).plan
+    assert (chosen.models, chosen.ineligible) == (("far",), (("near", "does not support tools"),))
 
 
 @pytest.mark.parametrize("asked", ["ghost/auto", "near"])
 def test_where_nobody_may_answer_the_reasons_are_told(asked: str) -> None:
-    with pytest.raises(InvalidRequest, match="near calls no tools"):
-        make_plan(asked, {}, {"default": ("near",)}, None, ineligible={"near": "calls no tools"})
+    with pytest.raises(InvalidRequest, match="near does not support tools"):
+        decide(PlanRequest(asked), {}, Table({"default": ("near",)}), {"near": "does not support tools"})

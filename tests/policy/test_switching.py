@@ -13,7 +13,7 @@ from ghostrouter.policy.switching import Known, Switching, steps
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
-from ghostrouter.terms import Wishes
+from ghostrouter.terms import Preferences
 from ghostrouter.types import Limits, Plan, Sampling, SegmentEnd, SegmentKey, Verdict
 from tests.make import frames, tokens
 
@@ -40,7 +40,7 @@ class Often:
 
 
 def session(worth: Worth | None = None, model: str = "small", **wanted: Any) -> Session:
-    ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), True, wishes=Wishes(**wanted), worth=worth)
+    ask = Ask((Message("user", "?"),), Sampling(max_tokens=100), True, preferences=Preferences(**wanted), worth=worth)
     s = Session("s", ask, Plan(MODELS, ""), 0.0)
     s.open(model, tuple(range(50)), 0.0)
     return s

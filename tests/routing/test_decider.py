@@ -12,9 +12,9 @@ from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import Label
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import NotPermitted, TaskUnclear
-from ghostrouter.policy.observed import Observed
+from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.routing import preview
-from ghostrouter.routing.decider import Decided, Decider, Models, Present
+from ghostrouter.routing.decider import CallDecision, Decider, Models, RuntimeState
 from ghostrouter.types import Classification
 from tests.shipped import MODELS
 
@@ -37,7 +37,7 @@ def call(words: str = "write it", **body: Any) -> ChatCall:
     return chat_request.from_wire(asked)
 
 
-def models(decided: Decided) -> tuple[str, ...]:
+def models(decided: CallDecision) -> tuple[str, ...]:
     return decided.decision.plan.models
 
 
@@ -70,7 +70,7 @@ def test_a_key_team_project_and_organisation_have_tables_worth_and_models_of_the
     with pytest.raises(NotPermitted):
         made.decide(call(model="mid"), SURE, {}, Caller("x", organisation="o"))
     refused = made.decide(call(), SURE, {}, Caller("x", organisation="o")).decision.plan.ineligible
-    assert refused == (("mid", "not for this key"),)
+    assert refused == (("mid", "is not allowed for this key"),)
 
 
 def test_a_task_can_be_asked_for_by_name() -> None:
@@ -82,7 +82,7 @@ def test_who_is_unsure_takes_the_stronger_model_and_says_so() -> None:
     unsure = made.decide(call(), UNSURE, {}).decision.plan
     assert unsure.models == ("large", "mid")
     assert unsure.by_strength == ("mid", "large")
-    assert unsure.reason == "route code, safer: 0.30 sure of the task"
+    assert unsure.reason == "route code, safer: confidence of the task 0.30"
     assert models(made.decide(call(), SURE, {})) == ("mid", "large")
     assert models(decider().decide(call(), UNSURE, {})) == ("mid", "large")
 
@@ -92,8 +92,8 @@ def test_a_row_of_tiers_up_is_safer_too() -> None:
     made = decider(router={"tiers": tiers, "low_confidence": {"below": 0.5}})
     assert models(made.decide(call(), SURE, {})) == ("small",)
     assert models(made.decide(call(), UNSURE, {})) == ("large",)
-    promoted = Present(Observed({}), {"code": 1})
-    plan = made.decide(call(), SURE, {}, present=promoted).decision.plan
+    promoted = RuntimeState(FleetStats({}), {"code": 1})
+    plan = made.decide(call(), SURE, {}, state=promoted).decision.plan
     assert (plan.models, plan.reason) == (("large",), "tier 2 of code, promoted by 1")
 
 
@@ -140,14 +140,14 @@ def test_what_is_slow_or_fails_is_worth_less() -> None:
         router={"learned": {"mode": "serve"}}, presets={"balanced": {"quality_usd": 1.0, "second_usd": 0.01}}
     )
     assert models(made.decide(call(), SURE, learned)) == ("large", "mid")
-    slow, failing = Observed({}), Observed({})
-    slow.answered("large", 1.0, 257, 25.6, 0.0)
+    slow, failing = FleetStats({}), FleetStats({})
+    slow.add_answer("large", 1.0, 257, 25.6, 0.0)
     for _ in range(5):
-        failing.failed("large", 0.0)
-    assert models(made.decide(call(), SURE, learned, present=Present(slow, {}))) == ("mid", "large")
-    assert models(made.decide(call(), SURE, learned, present=Present(failing, {}))) == ("mid", "large")
-    assert models(made.decide(call(), SURE, learned, present=Present(failing, {}, 3600.0))) == ("large", "mid")
-    told = preview.to_wire(made.decide(call(model="large"), SURE, {}, present=Present(slow, {})))
+        failing.add_failure("large", 0.0)
+    assert models(made.decide(call(), SURE, learned, state=RuntimeState(slow, {}))) == ("mid", "large")
+    assert models(made.decide(call(), SURE, learned, state=RuntimeState(failing, {}))) == ("mid", "large")
+    assert models(made.decide(call(), SURE, learned, state=RuntimeState(failing, {}, 3600.0))) == ("large", "mid")
+    told = preview.to_wire(made.decide(call(model="large"), SURE, {}, state=RuntimeState(slow, {})))
     assert told["estimate"]["latency_s"] == pytest.approx(1.0 + 0.1 * 256)
 
 
@@ -155,5 +155,5 @@ def test_a_wrong_router_file_is_told(tmp_path: Path) -> None:
     from ghostrouter.errors import ConfigError
     from ghostrouter.routing import live
 
-    with pytest.raises(ConfigError, match="no learned router"):
+    with pytest.raises(ConfigError, match="not a learned router"):
         live.changed(GraphConfig.parse(BASE), {"router": {"learned": {"path": str(tmp_path / "none")}}})

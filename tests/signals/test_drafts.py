@@ -2,7 +2,7 @@
 
 import pytest
 
-from ghostrouter.signals.drafts import Acceptance, acceptances, guess
+from ghostrouter.signals.drafts import DraftAcceptance, acceptances, guess
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def test_guesses_are_what_followed_the_longest_match(tokens: list[int], found: l
 
 
 def test_the_average_forgets() -> None:
-    average = Acceptance()
+    average = DraftAcceptance()
     assert [round(average.step(*s), 4) for s in ((0, 0), (0, 4), (0, 0), (4, 4))] == [1, 0.8, 0.8, 0.84]
 
 

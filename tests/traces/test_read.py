@@ -116,7 +116,7 @@ def test_a_right_answer_has_no_onset(tmp_path: Path) -> None:
         (line(context=["4"]), "context has 1 entries"),
         (line(draft_acceptance=[0.5, 1.5, 1.0]), "draft_acceptance"),
         (line(draft_acceptance=[0.5]), "draft_acceptance has 1 entries"),
-        (line(text_only=True), "text_only is said, and top_logprobs given"),
+        (line(text_only=True), "text_only is set, so top_logprobs must not be given"),
         (line(extra=1), "extra"),
         ("{", "JSON"),
         ("[]", "."),

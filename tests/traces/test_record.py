@@ -7,7 +7,8 @@ import pytest
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.policy.eligibility import Needs, why_not
-from ghostrouter.traces.ask import TOO_MUCH, Answer, Asker
+from ghostrouter.terms import NO_LOGPROBS, NO_SAMPLING
+from ghostrouter.traces.ask import Answer, Asker
 from ghostrouter.traces.record import Question, first_wrong, to_line
 
 QUESTION = Question(prompt="p", answer="a")
@@ -102,7 +103,9 @@ def test_log_probabilities_are_asked_for() -> None:
 
 
 def test_a_model_without_log_probabilities_is_asked_for_its_text() -> None:
-    service = Service(("logprobs", "gives no log-probabilities"), ("temperature", "lets nobody set its sampling"))
+    service = Service(
+        ("logprobs", "does not return log-probabilities"), ("temperature", "does not support temperature and top_p")
+    )
     asker = service.asker()
     assert asker.ask("p") == asker.ask("q") == Answer(None, ("a", " b"), cut=True)
     assert len(service.asked) == 4, "what it refuses is asked for once"
@@ -112,7 +115,9 @@ def test_a_model_without_log_probabilities_is_asked_for_its_text() -> None:
 def test_the_words_of_a_refusal_are_those_of_the_plan() -> None:
     row = {"name": "far", "base_url": "http://h", "model": "m", "context_tokens": 1000, "temperature": False}
     bare = CloudModel.model_validate(row)
-    assert set(TOO_MUCH) == {why_not(bare, needs) for needs in (Needs(logprobs=True), Needs(temperature=0))}
+    assert {NO_LOGPROBS, NO_SAMPLING} == {
+        why_not(bare, needs) for needs in (Needs(logprobs=True), Needs(temperature=0))
+    }
 
 
 def test_text_alone_can_be_asked_for() -> None:
@@ -132,5 +137,5 @@ def test_an_error_in_the_stream_is_one() -> None:
     with pytest.raises(TraceInvalid, match="gone"):
         service.asker(text_only=True).ask("p")
     service.events = list  # type: ignore[method-assign]
-    with pytest.raises(TraceInvalid, match="broke off"):
+    with pytest.raises(TraceInvalid, match="without a finish reason"):
         service.asker(text_only=True).ask("p")

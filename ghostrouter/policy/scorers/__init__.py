@@ -1,4 +1,4 @@
-"""What an eligible model is scored by: one term a file, in US dollars, summed. More is better."""
+"""The scorers: each file gives one term in US dollars. The score of a model is their sum; a higher score is better."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What the call is expected to cost."""
+"""The expected price of the call."""
 
 from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
@@ -7,4 +7,4 @@ from ghostrouter.policy.value import value
 
 def price(option: Option, worth: Worth) -> float:
     """Minus the price."""
-    return -value(option.way, worth).price_usd
+    return -value(option.expected, worth).price_usd

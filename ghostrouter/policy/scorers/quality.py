@@ -1,4 +1,4 @@
-"""A right answer is worth something; a model is right with some probability."""
+"""The value of a right answer times its probability."""
 
 from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
@@ -6,5 +6,5 @@ from ghostrouter.policy.value import value
 
 
 def quality(option: Option, worth: Worth) -> float:
-    """The probability of a good answer times what one is worth; nothing is known of it without a learned router."""
-    return value(option.way, worth).quality_usd
+    """The probability of a good answer times the worth of one; 0 without a learned router."""
+    return value(option.expected, worth).quality_usd

@@ -1,4 +1,4 @@
-"""How long the caller waits."""
+"""The cost of waiting."""
 
 from ghostrouter.money import Worth
 from ghostrouter.policy.option import Option
@@ -6,5 +6,5 @@ from ghostrouter.policy.value import value
 
 
 def wait(option: Option, worth: Worth) -> float:
-    """Minus what the expected wait costs, the queue in it."""
-    return -value(option.way, worth).wait_usd
+    """Minus the cost of the expected wait, queue included."""
+    return -value(option.expected, worth).wait_usd

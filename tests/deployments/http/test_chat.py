@@ -201,12 +201,15 @@ async def test_an_ingress_learns_from_the_answers_of_another() -> None:
     there = Service(beside=here)
     await here.post(CHAT, BODY)
     await here.ingress.events.settled()
-    assert there.ingress.planner._observed.seen("small").first_token_s is None
+    assert there.ingress.planner._stats.of("small").first_token.value is None
     await there.post(CHAT, BODY)
     await there.ingress.events.settled()
-    own, both = (s.ingress.planner._observed.seen("small") for s in (here, there))
-    assert own.first_token_s is not None and both.first_token_s is not None
-    assert both.first_token_s != own.first_token_s
+    own, both = (s.ingress.planner._stats.of("small").first_token.value for s in (here, there))
+    assert own is not None and both is not None
+    assert both != own
     await here.post(CHAT, BODY)
     await here.ingress.events.settled()
-    assert here.ingress.planner.watch.tell().heard == there.ingress.planner.watch.tell().heard + 1
+    assert (
+        here.ingress.planner.observations.take_report().last_number
+        == there.ingress.planner.observations.take_report().last_number + 1
+    )

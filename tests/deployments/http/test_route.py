@@ -139,7 +139,7 @@ async def test_an_image_and_tools_are_seen_by_the_classifier() -> None:
     picture = [{"type": "text", "text": "hello"}, {"type": "image_url", "image_url": {"url": "https://x/y.png"}}]
     sent = {"model": "ghost/auto", "messages": [{"role": "user", "content": picture}]}
     # Nobody here takes pictures; that they were seen is told by who fell out.
-    assert "takes no images" in (await service.post("/v1/route", sent)).json["error"]["message"]
+    assert "does not support images" in (await service.post("/v1/route", sent)).json["error"]["message"]
     named = (await service.post("/v1/route", {"query": "@image what is it"})).json
     assert named["classification"]["task"] == "vision"
 
@@ -153,7 +153,7 @@ async def test_somebody_who_is_there_is_asked_what_is_wanted() -> None:
     answered = await service.post("/v1/chat/completions", {**asked("zzz"), "max_tokens": 4})
     assert answered.json["ghost"]["plan"] == ["large", "small"]
     trace = (await service.get(f"/v1/traces/{answered.json['id']}")).json
-    assert trace["plan_reason"] == "route default, safer: 0.00 sure of the task"
+    assert trace["plan_reason"] == "route default, safer: confidence of the task 0.00"
 
 
 async def test_router_and_inference_are_timed_apart() -> None:

@@ -21,7 +21,7 @@ from ghostrouter.errors import (
     SegmentFailed,
 )
 from ghostrouter.money import Price, Usage
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching

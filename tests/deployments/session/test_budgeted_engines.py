@@ -309,8 +309,12 @@ async def test_not_every_key_may_override(tmp_path: Path) -> None:
 async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
     service = BudgetedService(tmp_path, far={"tags": ["code"]})
     wrong = [
-        (call("x", target={"trust_tier": "trusted"}), {"trust": "trusted"}, "far is standard, not trusted"),
-        (call("x", target={"capability_tags": ["math"]}), {"tags": ["math"]}, "far is not for math"),
+        (
+            call("x", target={"trust_tier": "trusted"}),
+            {"trust": "trusted"},
+            "far has the trust tier standard, trusted is required",
+        ),
+        (call("x", target={"capability_tags": ["math"]}), {"tags": ["math"]}, "far lacks the tags math"),
     ]
     for body, ghost, words in wrong:
         refused = await service.post("/call", body)
@@ -320,11 +324,11 @@ async def test_whom_a_call_may_be_given_to_is_one_path(tmp_path: Path) -> None:
     seedless = BudgetedService(tmp_path, far={"seed_field": None})
     assert (await seedless.post("/call", call("x", params={"seed": 1}))).status == 200  # as well as it can be done
     refused = await seedless.post(CHAT, ask(seed=1))
-    assert refused.status == 400 and "takes no seed" in refused.json["error"]["message"]
+    assert refused.status == 400 and "does not support a seed" in refused.json["error"]["message"]
     strict = call("x", options={"determinism": "strict"}, params={"seed": 1})
     assert (await service.post("/call", strict)).status == 200
     refused = await BudgetedService(tmp_path, far={"seed_field": None}).post("/call", strict)
-    assert "takes no seed" in refused.json["errors"][0]["message"]
+    assert "does not support a seed" in refused.json["errors"][0]["message"]
 
 
 async def test_health_shows_the_breakers_that_were_asked(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from deployments.session.ports import Ports
 from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Switching

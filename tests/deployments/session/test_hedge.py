@@ -15,7 +15,7 @@ from ghostrouter.conversation import Message
 from ghostrouter.errors import DeadlineExceeded, NothingCanAnswer, SegmentFailed
 from ghostrouter.events.trace import summary
 from ghostrouter.money import Price
-from ghostrouter.policy.kv_modes import KvModes
+from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.switching import Known, Switching
 from ghostrouter.replay.seam import Seam, SeamRequest

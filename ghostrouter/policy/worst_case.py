@@ -1,4 +1,4 @@
-"""What a call costs at most, before it is made."""
+"""The highest possible cost of a call, before it is made."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -10,26 +10,28 @@ from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd, dearest
 from ghostrouter.types import CloudPrompt, Prompt
 
-# What a provider puts around a message, a call or a tool.
+# Tokens that a provider adds to a message, a tool call or a tool.
 _FRAME_TOKENS = 16
-# A picture as large as the provider takes it: eight tiles and a base of GPT-4o mini's, sixteen tiles of Gemini's.
-_MOST_PER_IMAGE: Mapping[Kind, int] = {"openai": 48_200, "anthropic": 5_000, "gemini": 5_000}
+# The largest image of each protocol: eight tiles and the base of GPT-4o mini, sixteen tiles of Gemini.
+_MAX_TOKENS_PER_IMAGE: Mapping[Kind, int] = {"openai": 48_200, "anthropic": 5_000, "gemini": 5_000}
 
 
 def worst_usd(model: LocalModel | CloudModel, prompt: Prompt, max_tokens: int) -> float:
-    """US dollars for a prompt and every token of the answer, each counted as whichever kind of token is dearest."""
+    """The cost in US dollars if the answer has `max_tokens` tokens and every token has the highest price of its
+    kind.
+    """
     if not isinstance(model, CloudModel) or not isinstance(prompt, CloudPrompt):
-        asked = len(prompt) if isinstance(prompt, tuple) else _most_tokens(prompt, 0)
+        asked = len(prompt) if isinstance(prompt, tuple) else _max_tokens(prompt, 0)
         return cost_usd(dearest(model.price), Usage(asked, max_tokens))
-    asked = _most_tokens(prompt, _MOST_PER_IMAGE[model.kind])
+    asked = _max_tokens(prompt, _MAX_TOKENS_PER_IMAGE[model.kind])
     return cost_usd(dearest(model.price), Usage(asked, max_tokens + model.echo_window_tokens))
 
 
-def _most_tokens(prompt: CloudPrompt, per_image: int) -> int:
-    """No tokenizer makes more tokens than there are bytes."""
+def _max_tokens(prompt: CloudPrompt, per_image: int) -> int:
+    """An upper bound of the prompt's tokens: no tokenizer makes more tokens than there are bytes."""
     said = sum(_FRAME_TOKENS + _bytes(text) for m in prompt.messages for text in _texts(m))
     pictures = sum(isinstance(part, Image) for m in prompt.messages for part in m.parts)
-    return said + per_image * pictures + sum(_FRAME_TOKENS + _bytes(t) for t in _told(prompt.features))
+    return said + per_image * pictures + sum(_FRAME_TOKENS + _bytes(t) for t in _feature_texts(prompt.features))
 
 
 def _texts(message: Message) -> Iterator[str]:
@@ -38,7 +40,7 @@ def _texts(message: Message) -> Iterator[str]:
         yield call.id + call.name + call.arguments
 
 
-def _told(features: Features) -> Iterator[str]:
+def _feature_texts(features: Features) -> Iterator[str]:
     for tool in features.tools:
         yield tool.name + tool.description + json.dumps(tool.parameters, ensure_ascii=False)
     if features.schema:

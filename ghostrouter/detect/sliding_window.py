@@ -1,4 +1,4 @@
-"""The last values of each segment."""
+"""A sliding window over the values of each segment."""
 
 import numpy as np
 
@@ -6,9 +6,10 @@ from ghostrouter.detect.detector import Floats, State
 
 
 def push(state: State, values: Floats) -> tuple[State, State]:
-    """The window, of shape (segments, tokens), the newest last, and how many tokens of it are filled.
+    """Append one value per segment; returns the window and the number of values in it.
 
-    `state` holds both, in that order, and is changed in place; `values` has shape (segments,).
+    The window has the shape (segments, tokens), the newest value last; the number and `values` have the shape
+    (segments,). Both results are views of `state`, which is changed in place.
     """
     window, filled = state[:, :-1], state[:, -1]
     window[:, :-1] = window[:, 1:]

@@ -1,4 +1,4 @@
-"""How the next engine gets its KV cache: by what it has taken before, for each model, mode and length."""
+"""Choose how the next engine gets its KV cache, by the times that were measured for each model, way and length."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,14 +7,14 @@ from typing import Literal
 Way = Literal["compute", "transfer"]
 
 _FORGET = 0.98
-_LEAST_SPREAD = 1e-6  # relative to the squares: below it all lengths are taken as one
-# Transfer is tried out from here on; computing less is too quick to be beaten.
+_LEAST_SPREAD = 1e-6  # relative to the sum of squares; below it all lengths count as equal
+# Below this length, computing is too quick for a transfer to be faster.
 _TRY_TRANSFER_TOKENS = 512
 
 
 @dataclass(slots=True)
 class _Line:
-    """Sums of an exponentially forgetting least-squares line."""
+    """A least-squares line of seconds over tokens, as sums in which older points weigh less and less."""
 
     n: float = 0.0
     x: float = 0.0
@@ -35,10 +35,10 @@ class _Line:
 
 
 class KvModes:
-    """Chooses between computing a prefix, preparing it ahead and transferring it.
+    """Chooses between computing a prefix, computing it ahead (warming) and transferring it.
 
-    Times are lines over tokens: those to compute, or those to transfer. Recent measurements weigh more: each one fades
-    to a half behind about 35 newer ones. `transfers` names the models whose replicas can hand KV blocks over.
+    Times are lines over the number of tokens to compute or to transfer. The weight of a measurement halves with every
+    35 newer ones. `transfers` names the models whose replicas can transfer KV blocks.
     """
 
     def __init__(self, warm_from_s: float, transfers: Collection[str]) -> None:
@@ -47,21 +47,21 @@ class KvModes:
         self._lines: dict[tuple[str, Way], _Line] = {}
 
     def observe(self, model: str, way: Way, tokens: int, seconds: float) -> None:
-        """Learn how long `model` took to its first token behind that many tokens."""
+        """Add a measurement: the seconds to the first token behind a prefix of `tokens` tokens."""
         self._lines.setdefault((model, way), _Line()).add(tokens, seconds)
 
     def compute_s(self, model: str, tokens: int) -> float | None:
-        """How much longer a prompt of `tokens` uncached tokens takes than a cached one; None before enough is known."""
+        """The extra seconds for `tokens` uncached prompt tokens; None with fewer than two measurements."""
         line = self._known(model, "compute")
         return None if line is None else line.slope() * tokens
 
     def is_worth_warming(self, model: str, tokens: int) -> bool:
-        """Whether computing the prefix would take so long that it pays to do it ahead."""
+        """Whether computing the prefix takes so long that it is worth doing ahead."""
         seconds = self.compute_s(model, tokens)
         return seconds is not None and seconds >= self._warm_from_s
 
     def is_worth_transferring(self, model: str, tokens: int) -> bool:
-        """Whether another replica of `model` gets the prefix sooner from this one than by computing it."""
+        """Whether another replica of `model` gets the prefix faster by transfer than by computing it."""
         if model not in self._transfers:
             return False
         transfer, compute = self._known(model, "transfer"), self._known(model, "compute")

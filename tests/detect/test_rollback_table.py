@@ -1,6 +1,6 @@
 import numpy as np
 
-from ghostrouter.detect.late import cuts
+from ghostrouter.detect.rollback_table import rollback_table
 from ghostrouter.signals.batch import matrix
 from ghostrouter.traces.trace import Trace
 from tests.make import token
@@ -20,7 +20,7 @@ def drifting(n: int, seed: int) -> list[Trace]:
 
 
 def test_a_window_alarms_late_and_its_onset_is_nearer() -> None:
-    rows = cuts(drifting(100, 1), drifting(100, 0), false_alarms_per_1000=2)
+    rows = rollback_table(drifting(100, 1), drifting(100, 0), false_alarms_per_1000=2)
     window = rows["window"]
     delay, at_alarm, at_onset, nearer = (
         window[k] or 0.0 for k in ("delay_tokens", "distance_alarm", "distance_onset", "nearer_low")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ghostrouter.detect import conformal
-from ghostrouter.detect.operating import Operating
+from ghostrouter.detect.operating_point import OperatingPoint
 from tests.detect.test_calibration import traces
 
 
@@ -13,7 +13,7 @@ def test_it_alarms_where_the_conformal_threshold_does(rate: float) -> None:
     risks = [rng.random(40) + (t.labels == 1) * 0.3 for t in some]
     at = conformal.threshold(some, risks, rate)
     onsets = np.concatenate([r[t.labels == 1] for t, r in zip(some, risks, strict=True)])
-    assert Operating(some, risks, rate).recall(np.ones(40)) == pytest.approx((onsets >= at).mean())
+    assert OperatingPoint(some, risks, rate).recall(np.ones(40)) == pytest.approx((onsets >= at).mean())
 
 
 def test_a_trace_may_stand_for_several() -> None:
@@ -22,9 +22,9 @@ def test_a_trace_may_stand_for_several() -> None:
     risks = [rng.random(40) for _ in some]
     weights = rng.integers(0, 4, 10)
     drawn = [i for i in range(10) for _ in range(weights[i])]
-    plain = Operating([some[i] for i in drawn], [risks[i] for i in drawn], 0.1)
-    assert Operating(some, risks, 0.1).recall(weights.astype(float)) == plain.recall(np.ones(len(drawn)))
+    plain = OperatingPoint([some[i] for i in drawn], [risks[i] for i in drawn], 0.1)
+    assert OperatingPoint(some, risks, 0.1).recall(weights.astype(float)) == plain.recall(np.ones(len(drawn)))
 
 
 def test_without_onsets_nothing_is_known() -> None:
-    assert np.isnan(Operating(traces(5, 0.0), [np.zeros(40)] * 5, 0.1).recall(np.ones(5)))
+    assert np.isnan(OperatingPoint(traces(5, 0.0), [np.zeros(40)] * 5, 0.1).recall(np.ones(5)))

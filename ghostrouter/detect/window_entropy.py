@@ -1,19 +1,19 @@
-"""Lack of confidence over a sliding window."""
+"""The mean entropy of a sliding window."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from ghostrouter.detect.detector import Floats, State, Tick
-from ghostrouter.detect.window import push
+from ghostrouter.detect.sliding_window import push
 
 
 @dataclass(frozen=True, slots=True)
-class WindowDoubt:
-    """Score: the mean entropy of the last `window_tokens` tokens, or of those there are.
+class WindowEntropy:
+    """Score: the mean entropy of the last `window_tokens` tokens, or of all tokens while there are fewer.
 
-    DeepConf (2508.15260, section 3.1) takes the mean log-probability of the top k; the entropy stands for it here,
-    because the top k does not travel. The state holds the window, the newest last, and how many tokens are in it.
+    DeepConf (arXiv 2508.15260, section 3.1) uses the mean log-probability of the top-k instead. Telemetry does not get
+    the top-k. The state holds the window, the newest token last, and the number of tokens in it.
     """
 
     window_tokens: int

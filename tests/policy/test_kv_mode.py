@@ -1,6 +1,6 @@
 import pytest
 
-from ghostrouter.policy.kv_modes import KvModes, Way
+from ghostrouter.policy.kv_mode import KvModes, Way
 
 
 def learned(*measured: tuple[int, float], way: Way = "compute", modes: KvModes | None = None) -> KvModes:

@@ -1,6 +1,6 @@
-"""Trains the hazard from labelled traces: boosted trees, or a single feature where little is labelled."""
+"""Train the hazard detector on labelled traces: boosted trees, or a single feature if few tokens are wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any
 
@@ -10,16 +10,16 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from ghostrouter.detect.detector import Floats, walk
+from ghostrouter.detect.detector import Floats, scan_answers
 from ghostrouter.detect.hazard import Hazard, Tree, Weights
-from ghostrouter.detect.rolling import NAMES, TEXT, Rolling
+from ghostrouter.detect.rolling import NAMES, TEXT, RollingFeatures
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.signals.batch import COLUMNS
-from ghostrouter.traces.trace import Trace, padded, padded_labels
+from ghostrouter.traces.trace import Trace, joined_labels, split
 
 FOLDS = 5
-# Fewer onsets than that do not carry a forest.
 ENOUGH_ONSETS = 60
+"""Fewer onsets are too few to train trees on."""
 _STEP_START = COLUMNS.index("step_start")
 _TREES = {
     "max_iter": 100,
@@ -33,20 +33,19 @@ Array = npt.NDArray[np.float64]
 
 
 def features(traces: Sequence[Trace]) -> Floats:
-    """What the hazard sees, of shape (traces, tokens, features); NaN where a trace has ended."""
-    signals, rolling = padded(traces), Rolling()
-    state = np.zeros((len(traces), rolling.width))
-    out = np.full((*signals.shape[:2], len(NAMES)), np.nan, dtype=np.float32)
-    walk(rolling.features, state, signals, out)
+    """The features of every token, of shape (tokens of all traces, features)."""
+    rolling = RollingFeatures()
+    out = np.empty((sum(len(t.signals) for t in traces), len(NAMES)), dtype=np.float32)
+    scan_answers(rolling.features, rolling.width, [t.signals for t in traces], out)
     return out
 
 
 def rows(traces: Sequence[Trace]) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Features and labels of all tokens that count, of shapes (tokens, features) and (tokens,).
+    """Features and labels of all tokens that have a label, of shapes (tokens, features) and (tokens,).
 
-    Features of the text say something only where all traces are without log-probabilities.
+    The features of the text are zero unless all traces are without log-probabilities.
     """
-    labels = padded_labels(traces)
+    labels = joined_labels(traces)
     counts = ~np.isnan(labels)
     x = features(traces)[counts]
     if not all(t.text_only for t in traces):
@@ -55,7 +54,7 @@ def rows(traces: Sequence[Trace]) -> tuple[Floats, npt.NDArray[np.bool_]]:
 
 
 def begun_later(traces: Sequence[Trace], rng: Random) -> list[Trace]:
-    """Each trace from one of its steps on: a segment may begin anywhere, its detector knowing nothing before."""
+    """Each trace from one of its steps on, because a segment may begin at any step and its detector begins there."""
     out = []
     for trace in traces:
         begins = np.flatnonzero((trace.signals[:, _STEP_START] > 0) & ~np.isnan(trace.labels))
@@ -64,24 +63,24 @@ def begun_later(traces: Sequence[Trace], rng: Random) -> list[Trace]:
 
 
 def train(traces: Sequence[Trace], seed: int = 0) -> Weights:
-    """An uncalibrated hazard.
+    """The weights of a hazard detector, not yet calibrated.
 
     Raises:
-        TraceInvalid: no token is wrong, or all are: there is nothing to learn from.
+        TraceInvalid: no token is wrong, or all are.
     """
     x, wrong = rows([*traces, *begun_later(traces, Random(seed))])
     if wrong.all() or not wrong.any():
         raise TraceInvalid(f"{int(wrong.sum())} of {wrong.size} tokens are wrong; right and wrong ones are needed")
     if wrong.sum() < 2 * ENOUGH_ONSETS:
-        return Weights(feature="novelty" if all(t.text_only for t in traces) else "doubt")
+        return Weights(feature="novelty" if all(t.text_only for t in traces) else "least_confidence")
     model = boosted(x, wrong, seed)
-    # scikit-learn has no public way to read these trees; the versions are pinned, and a test compares the predictions.
+    # scikit-learn has no public way to read its trees. Versions are pinned, and a test compares the predictions.
     trees = tuple(_tree(stage[0].nodes) for stage in model._predictors)
     return Weights(base=float(np.ravel(model._baseline_prediction)[0]), trees=trees)
 
 
 def boosted(x: Floats, wrong: npt.NDArray[np.bool_], seed: int = 0) -> HistGradientBoostingClassifier:
-    """The trees, as scikit-learn has them."""
+    """The trained trees as a scikit-learn model."""
     return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(x, wrong)
 
 
@@ -96,17 +95,16 @@ def _tree(nodes: Any) -> Tree:
     )
 
 
-def log_odds(weights: Weights, traces: Sequence[Trace]) -> Array:
-    """Of every token, of shape (traces, tokens); NaN where a trace has ended."""
-    hazard, signals = Hazard(weights), padded(traces)
-    state = np.zeros((len(traces), hazard.width))
-    out = np.full(signals.shape[:2], np.nan)
-    walk(hazard.log_odds, state, signals, out)
-    return out
+def log_odds(weights: Weights, traces: Sequence[Trace]) -> list[Array]:
+    """The log-odds of every token: one array per trace, of shape (tokens,)."""
+    hazard = Hazard(weights)
+    out = np.empty(sum(len(t.signals) for t in traces))
+    scan_answers(hazard.log_odds, hazard.width, [t.signals for t in traces], out)
+    return split(out, traces)
 
 
 def folds(traces: Sequence[Trace]) -> list[tuple[list[int], list[int]]]:
-    """Indices of the traces to train and to test on, group by group.
+    """Folds for cross-validation: the indices to train on and to test on. A group is in one fold only.
 
     Raises:
         TraceInvalid: there are fewer than two groups.
@@ -118,17 +116,22 @@ def folds(traces: Sequence[Trace]) -> list[tuple[list[int], list[int]]]:
     return [(a.tolist(), b.tolist()) for a, b in GroupKFold(count).split(groups, groups=groups)]
 
 
-def cross_log_odds(traces: Sequence[Trace]) -> Array:
-    """Log-odds of every token from a hazard that has not seen its group, of shape (traces, tokens)."""
-    signals = padded(traces)
-    out = np.full(signals.shape[:2], np.nan)
-    for learn, test in folds(traces):
-        found = log_odds(train([traces[i] for i in learn]), [traces[i] for i in test])
-        out[test, : found.shape[1]] = found
-    return out
+def cross_validated(
+    traces: Sequence[Trace], scored: Callable[[Sequence[Trace], Sequence[Trace]], Sequence[Array]]
+) -> list[Array]:
+    """The scores of each trace by `scored(train, test)`, where `train` has no trace of its group."""
+    out: dict[int, Array] = {}
+    for fit_on, test in folds(traces):
+        out |= dict(zip(test, scored([traces[i] for i in fit_on], [traces[i] for i in test]), strict=True))
+    return [out[i] for i in range(len(traces))]
+
+
+def cross_log_odds(traces: Sequence[Trace]) -> list[Array]:
+    """The log-odds of every token, as in `log_odds`, by a hazard that was trained without the trace's group."""
+    return cross_validated(traces, lambda fit_on, test: log_odds(train(fit_on), test))
 
 
 def platt(raw: Array, wrong: npt.NDArray[np.bool_]) -> tuple[float, float]:
-    """Slope and bias that make log-odds calibrated (Platt 1999)."""
+    """The slope and bias that turn raw scores into calibrated log-odds (Platt 1999). `raw` has the shape (tokens,)."""
     regression = LogisticRegression(C=1e6, max_iter=1000).fit(raw[:, None], wrong)
     return float(regression.coef_[0, 0]), float(regression.intercept_[0])
