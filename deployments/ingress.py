@@ -39,6 +39,7 @@ from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.switching import Known, Switching
+from ghostrouter.redact.scan import scanner
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import Prompt
@@ -81,6 +82,8 @@ class Ingress:
             deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s, emit
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
+        if config.cloud and config.redaction.mode != "off":
+            scanner(config.redaction.addresses)  # made here, so that no request waits for it
         redacted = RedactedEngines(self._engines, self._models.by_name)
         self._budgeted = BudgetedEngines(redacted, self._models.by_name, self._quotas)
         shards = _shards(journal, deployments.replay)
@@ -117,8 +120,8 @@ class Ingress:
 
     def http_app(self) -> Starlette:
         """The HTTP application."""
-        door, mode = Door(self._config.access.callers()), self._config.redaction.mode
-        access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=mode)
+        door, redaction = Door(self._config.access.callers()), self._config.redaction.discretion()
+        access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=redaction)
         return app.app(self, self._config.sessions.max_body_bytes, access)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:

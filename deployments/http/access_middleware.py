@@ -14,7 +14,6 @@ from ghostrouter.access.keys import Caller, Door, digest, presented
 from ghostrouter.access.limits import Admission
 from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
-from ghostrouter.redact.modes import Mode
 
 # Load balancers have no key. They get short answers.
 _OPEN_TO_STRANGERS = frozenset({"/healthz", "/health", "/-/healthz"})
@@ -31,10 +30,10 @@ class Quotas(Protocol):
 class AccessMiddleware:
     """Answers 401, 403 and 429 itself. What it lets through has a requester (`http/requests.py`).
 
-    `redaction` is the configured mode.
+    `redaction` is what is configured.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, quotas: Quotas, redaction: Mode) -> None:
+    def __init__(self, app: ASGIApp, door: Door, quotas: Quotas, redaction: policy.Discretion) -> None:
         self._app = app
         self._door = door
         self._quotas = quotas

@@ -79,19 +79,21 @@ class KeptSessions:
         kept = found(await self._journal.store(session_id).read(session_id, owner))
         if kept.may_be_claimed:
             await self._adopt(session_id, owner)
-        return discreet(await asyncio.to_thread(Record.of, kept))
+        return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
         """A session that is written elsewhere: its growths as they come, and its record when it is over."""
         store, reader = self._journal.store(session_id), encoding.GrowthReader()
         kept = found(await store.read(session_id, owner))
         opening, number = encoding.opening(kept.opening), 0
-        answer = AnswerRedactor() if opening.ask.behalf.discretion.covers_answers else None
+        answer = AnswerRedactor.of(opening.ask)
         while True:
             for growth in map(reader.read, kept.growths):
                 number += 1
                 yield answer.push(growth) if answer else growth
             if kept.over:
+                if answer and (rest := answer.flush()):
+                    yield rest
                 yield Record(opening, kept, [], record.ending_of(kept))
                 return
             if kept.may_be_claimed:
@@ -101,7 +103,7 @@ class KeptSessions:
     async def cancel(self, session_id: str, owner: str) -> Record:
         """Stop a session; one that is over stays as it is."""
         kept = found(await self._journal.store(session_id).cancel(session_id, owner))
-        return discreet(await asyncio.to_thread(Record.of, kept))
+        return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
 
     async def _adopt(self, session_id: str, owner: str) -> None:
         """Write a session that nobody writes, unless somebody else has begun to."""
@@ -164,10 +166,12 @@ class KeptSessions:
 
 def discreet(known: Record) -> Record:
     """A record from its first growth on, as it may leave."""
-    if not known.opening.ask.behalf.discretion.covers_answers:
+    answer = AnswerRedactor.of(known.opening.ask)
+    if answer is None:
         return known
-    answer = AnswerRedactor()
-    return replace(known, growths=[answer.push(growth) for growth in known.growths])
+    growths = [answer.push(growth) for growth in known.growths]
+    rest = answer.flush() if known.over else None
+    return replace(known, growths=[*growths, rest] if rest else growths)
 
 
 def found(answer: Kept | Refusal) -> Kept:

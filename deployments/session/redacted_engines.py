@@ -7,9 +7,12 @@ from dataclasses import replace
 
 from deployments.session.ports import Engines
 from ghostrouter.config import CloudModel, LocalModel
-from ghostrouter.redact.policy import Discretion, redact_prompt
-from ghostrouter.redact.vault import Restorer, Vault
-from ghostrouter.types import Frame, SegmentRequest, Token
+from ghostrouter.errors import SegmentFailed
+from ghostrouter.redact.policy import Discretion
+from ghostrouter.redact.prompt import PromptRedactor
+from ghostrouter.redact.vault import Vault
+from ghostrouter.sessions.answer_restorer import AnswerRestorer
+from ghostrouter.types import CloudPrompt, Frame, SegmentRequest
 
 
 class RedactedEngines:
@@ -35,33 +38,25 @@ class RedactedEngines:
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment. Raises SegmentFailed as the engines do."""
         discretion, vault = self._open.get(request.key.session.partition("/")[0], (Discretion("off"), Vault()))
-        restored = None
-        if request.cloud is not None and discretion.covers(self._models[request.model].trust):
-            # A long text that is full of what is private takes a tenth of a second: other answers go on meanwhile.
-            request = replace(request, cloud=await asyncio.to_thread(redact_prompt, request.cloud, vault))
-            restored = _Restored(vault)
-        async with aclosing(self._engines.stream(request)) as frames:
-            async for frame in frames:
-                yield restored.frame(frame) if restored else frame
+        prompt = request.cloud
+        if prompt is None or not discretion.covers(self._models[request.model].trust):
+            async with aclosing(self._engines.stream(request)) as frames:
+                async for frame in frames:
+                    yield frame
+            return
+        # In a thread: a long prompt takes a tenth of a second, and other answers go on meanwhile.
+        redacted = await asyncio.to_thread(_redacted, prompt, vault, discretion.addresses)
+        json_text = prompt.features.schema is not None or prompt.features.json_object
+        restorer = AnswerRestorer(vault, json_text)
+        try:
+            async with aclosing(self._engines.stream(replace(request, cloud=redacted))) as frames:
+                async for frame in frames:
+                    yield restorer.push(frame)
+        except SegmentFailed:
+            if rest := restorer.flush():
+                yield rest
+            raise
 
 
-class _Restored:
-    """Puts back what was taken out of the prompt, into the tokens of the answer."""
-
-    def __init__(self, vault: Vault) -> None:
-        self._restorer = Restorer(vault)
-
-    def frame(self, frame: Frame) -> Frame:
-        tokens = [self._token(t) for t in frame.tokens]
-        end = frame.end
-        if end is None:
-            return replace(frame, tokens=tuple(tokens))
-        held = [self._token(t) for t in end.held]
-        rest = self._restorer.close()
-        last = held or tokens
-        if rest and last:
-            last[-1] = last[-1]._replace(text=last[-1].text + rest)
-        return replace(frame, tokens=tuple(tokens), end=replace(end, held=tuple(held)))
-
-    def _token(self, token: Token) -> Token:
-        return token._replace(text=self._restorer.feed(token.text))
+def _redacted(prompt: CloudPrompt, vault: Vault, addresses: bool) -> CloudPrompt:
+    return PromptRedactor(vault, addresses).prompt(prompt)

@@ -47,12 +47,18 @@ class SessionRunner:
             NothingCanAnswer: every engine that could have gone on has failed.
         """
         session = session_handle.session
-        redactor = AnswerRedactor() if session.ask.behalf.discretion.covers_answers else None
+        redactor, number = AnswerRedactor.of(session.ask), 0
         ticket = self._budgeted.open(session.id, session.ask.behalf)
         try:
             async with aclosing(self._run(session_handle)) as growths:
                 async for number, growth in growths:
                     yield number, redactor.push(growth) if redactor else growth
+        except SessionMoved:
+            raise
+        except Exception:
+            if redactor and (rest := redactor.flush()):
+                yield number + 1, rest
+            raise
         finally:
             ticket.give_back()
             session_handle.release()

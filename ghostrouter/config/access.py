@@ -10,7 +10,7 @@ from ghostrouter.access.budget import Scope, Window
 from ghostrouter.access.keys import Caller, digest
 from ghostrouter.config.section import NAME, Database, Section
 from ghostrouter.errors import ConfigError
-from ghostrouter.redact.modes import Mode
+from ghostrouter.redact.policy import Discretion, Mode
 
 
 class Limits(Section):
@@ -98,13 +98,22 @@ class Budgets(Database):
 
 
 class Redaction(Section):
-    """What is taken out of what leaves."""
+    """What is taken out of prompts for the cloud, and of answers."""
 
     mode: Mode = Field(
         default="auto",
         description="off: nothing; auto: what goes to models of the cloud that are not trusted, put back in their "
         "answers; strict: all that goes to any model of the cloud, and the answers to the client",
     )
+    addresses: bool = Field(
+        default=False,
+        description="take out postal addresses, too; they are the hardest to tell from other text, so expect some of "
+        "them to be missed and some other text to be taken for one",
+    )
+
+    def discretion(self) -> Discretion:
+        """How a call is redacted that asks for nothing else."""
+        return Discretion(self.mode, addresses=self.addresses)
 
 
 def _digest(key: Key) -> str:

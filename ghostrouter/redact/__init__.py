@@ -1,1 +1,1 @@
-"""Private text: out of a stream and back in."""
+"""Takes private text out of what leaves, and puts it back into what comes in."""

@@ -1,114 +1,120 @@
-"""What a kind of private text looks like."""
+"""What one kind of private text looks like, and the small pieces that patterns are made of."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-# The part of a match to take out, as (start, end), or None where a closer look says no. An empty part says that nothing
+# The part of a match to take out, as (begin, end). None: the match is not private. An empty part: nothing private
 # begins before it.
 Accept = Callable[["re.Match[bytes]"], "tuple[int, int] | None"]
 
-# No shape matches more bytes than that, other than those which swallow what follows.
+# No match is longer, in bytes. A shape that `swallows` may go on behind its match.
 LONGEST = 2048
 
-# A letter outside of ASCII in two bytes of UTF-8: Latin with accents, Greek, Cyrillic. And one in three: Chinese,
-# Japanese, Korean.
+# A letter outside of ASCII in two bytes of UTF-8 (Latin with accents, Greek, Cyrillic), and one in three (Chinese,
+# Japanese, Korean).
 WIDE = r"[\xc3-\xd4][\x80-\xbf]"
-WIDE_BYTES = r"\xc3-\xd4\x80-\xbf"  # in a class of others: text is UTF-8, so that it begins no character midway
+WIDE_BYTES = r"\xc3-\xd4\x80-\xbf"  # within a class
 CJK = r"[\xe3-\xed][\x80-\xbf][\x80-\xbf]"
-# What would go on with a word; Chinese or Japanese around a number does not.
-_WORD = r"[A-Za-z0-9_\xc3-\xd4]"
-# Around a number that is no part of something longer: of a word, a decimal, a range.
-_APART = rf"(?<!{_WORD})(?<![+-])(?<![0-9][.,])", rf"(?!{_WORD}|[.,][0-9])"
-_BEFORE, _AFTER = (re.compile(edge.encode()) for edge in _APART)
 WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") | frozenset(
     range(0xC3, 0xD5)
 )
+_WORD = r"[A-Za-z0-9_\xc3-\xd4]"
+# Around a number that is no part of a word, a decimal or a range. Chinese or Japanese may stand right beside it.
+_ALONE = rf"(?<!{_WORD})(?<![+-])(?<![0-9][.,])", rf"(?!{_WORD}|[.,][0-9])"
+_ALONE_BEFORE, _ALONE_AFTER = (re.compile(edge.encode()) for edge in _ALONE)
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A pattern over UTF-8 bytes, and a closer look at what it finds.
+    """A pattern over UTF-8 bytes, and a closer look (`accept`) at what it matches.
 
-    The pattern is read by RE2 (to search) and by `re` (to look closer, at one place): so that this is linear, too, its
-    repetitions are bounded or possessive. What it matches is never longer than `LONGEST`, unless it `swallows`:
-    then all that follows and looks like that belongs to it.
+    RE2 searches for the pattern, and `re` matches it at the place that RE2 has found. Repetitions are bounded or
+    possessive, so that `re` is linear, too.
 
-    `start` is what every match starts with, "" for the pattern itself: a long count there would have RE2 build a state
-    for every number of characters that may be left. `core` is the part of the pattern that is looked for, "" for all of
-    it; the closer look then has to find what goes before. What is `apart` is no part of something longer.
+    `opening` is a pattern for what every match starts with, where the whole pattern would give RE2 too many states.
+    `core` is the part of the pattern to search for; `accept` then finds what stands before it. With `alone` the match
+    is no part of something longer. `valid` judges the text that `accept` returns, digits and letters only; calls of it
+    are counted (`ghostrouter.redact.scan.Checks`). `swallows` is a pattern for what belongs to a match and follows it.
     """
 
     kind: str
     pattern: str
     accept: Accept
     swallows: bytes = b""
-    start: str = ""
+    opening: str = ""
     core: str = ""
-    apart: bool = False
+    alone: bool = False
+    valid: Callable[[str], bool] | None = None
+
+    @property
+    def sought(self) -> str:
+        """The pattern that starts where a closer look starts."""
+        return self.core or self.pattern
+
+    @property
+    def end(self) -> str:
+        """A pattern for what has to follow a match."""
+        return rf"(?:[^{_WORD[1:-1]}]|\z)" if self.alone else ""
 
     @cached_property
-    def near(self) -> "re.Pattern[bytes]":
-        """For `re`."""
-        pattern = self.core or self.pattern
-        return re.compile((rf"{_APART[0]}(?>{pattern}){_APART[1]}" if self.apart else pattern).encode("ascii"))
+    def matcher(self) -> "re.Pattern[bytes]":
+        """The pattern for `re`, to match at one place."""
+        pattern = rf"{_ALONE[0]}(?>{self.sought}){_ALONE[1]}" if self.alone else self.sought
+        return re.compile(pattern.encode("ascii"))
 
     @cached_property
     def rest(self) -> "re.Pattern[bytes]":
-        """What goes on with a match."""
+        """What belongs to a match and follows it."""
         return re.compile(self.swallows)
 
 
-# Private text: from where to where, and what it looks like.
-Found = tuple[int, int, Shape]
-
-
 def in_word(text: bytes, at: int) -> bool:
-    """Whether the byte there, if there is one, is a word's."""
+    """Whether the byte at `at` belongs to a word."""
     return at < len(text) and text[at] in WORD_BYTES
 
 
-def all_of(match: "re.Match[bytes]") -> tuple[int, int]:
-    """Everything that was matched."""
+def whole(match: "re.Match[bytes]") -> tuple[int, int]:
+    """Accept all of a match."""
     return match.span()
 
 
-def free(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """All of it, unless it is a part of something longer."""
+def group(match: "re.Match[bytes]") -> tuple[int, int]:
+    """Accept what the first group matched."""
+    return match.span(1)
+
+
+def no_part_of_word(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Accept a match that no word goes on with."""
     return None if in_word(match.string, match.end()) else match.span()
 
 
-def trimmed(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """All of it, or what ends with a whole word."""
-    text, (begin, end) = match.string, match.span()
-    if in_word(text, end):
-        end = max(text.rfind(b" ", begin, end), text.rfind(b",", begin, end))
-    return (begin, end) if end - begin > 6 else None
-
-
-def apart(text: bytes, begin: int, end: int) -> bool:
+def stands_alone(text: bytes, begin: int, end: int) -> bool:
     """Whether a number is no part of something longer."""
-    return _BEFORE.match(text, begin) is not None and _AFTER.match(text, end) is not None
+    return _ALONE_BEFORE.match(text, begin) is not None and _ALONE_AFTER.match(text, end) is not None
 
 
 _NO_DIGITS = bytes(b for b in range(256) if b not in b"0123456789")
 
 
-def digits(text: bytes) -> bytes:
+def digits_of(text: bytes) -> bytes:
     """Only the digits."""
     return text.translate(None, _NO_DIGITS)
 
 
-def escaped(text: str) -> str:
-    """Plain text as a pattern over bytes."""
+def utf8(text: str) -> str:
+    """A pattern for a plain text."""
     return "".join(chr(b) if b < 0x80 else f"\\x{b:02x}" for b in re.escape(text).encode()).replace("\\ ", " ")
 
 
-def names(alternatives: str) -> str:
-    """A pattern of any of the words between "|", in any case; what is not ASCII also with a capital, or in capitals."""
-    words = sorted(set(alternatives.split("|")), key=len, reverse=True)  # the longest first
+def any_word(words: str) -> str:
+    """A pattern for any of the words between "|".
+
+    ASCII words match in any case, others also with a capital or in capitals.
+    """
+    longest_first = sorted(set(words.split("|")), key=len, reverse=True)
     forms = dict.fromkeys(
-        form for w in words for form in ((w,) if w.isascii() else (w, w[:1].upper() + w[1:], w.upper()))
+        form for w in longest_first for form in ((w,) if w.isascii() else (w, w[:1].upper() + w[1:], w.upper()))
     )
-    return f"(?i:{'|'.join(map(escaped, forms))})"
+    return f"(?i:{'|'.join(map(utf8, forms))})"

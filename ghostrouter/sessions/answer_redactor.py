@@ -1,10 +1,12 @@
 """What goes to the client, where answers are redacted: text, reasoning and the arguments of tool calls."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
+from ghostrouter.redact.json_text import JsonRedactor
+from ghostrouter.redact.scan import scanner
 from ghostrouter.redact.stream import Redactor
 from ghostrouter.redact.vault import Vault
+from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Aside, ReasoningPart, Token, ToolCallPart
 
@@ -17,36 +19,70 @@ class AnswerRedactor:
     Tokens lose their text and their alternatives: log-probabilities would tell what was taken out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, addresses: bool = False, json_text: bool = False) -> None:
+        self._scan = scanner(addresses)
         self._vault = Vault()
-        self._streams: dict[str | int, Redactor] = {}
+        text = JsonRedactor if json_text else Redactor
+        self._streams: dict[str | int, Redactor] = {_TEXT: text(self._vault, self._scan)}
+        self._last: Growth | None = None
+        self._carrier: Token | None = None  # the last token with an aside
+
+    @classmethod
+    def of(cls, ask: Ask) -> "AnswerRedactor | None":
+        """What redacts the answer to `ask`; None where it goes out as it is."""
+        discretion, features = ask.behalf.discretion, ask.features
+        json_text = features.schema is not None or features.json_object
+        return cls(discretion.addresses, json_text) if discretion.covers_answers else None
 
     def push(self, growth: Growth) -> Growth:
-        """A growth as it may leave; the last one with all that was held."""
-        text = self._stream(_TEXT).feed(growth.text)
-        tokens = [self._token(t) for t in growth.tokens]
+        """A growth as it may leave; the one that finishes the answer has all that was held."""
+        self._last = growth
+        text, tokens = "", list[Token]()
+        if growth.text:
+            tokens += self._closed(_REASONING)
+            text = self._streams[_TEXT].feed(growth.text)
+        for token in growth.tokens:
+            if isinstance(token.aside, ToolCallPart):
+                text += self._streams[_TEXT].close()
+                tokens += self._closed(_REASONING)
+            tokens.append(self._token(token))
         if growth.finish:
-            text += self._stream(_TEXT).close()
-            tokens += self._rest(growth.tokens[-1:] or ())
+            text += self._streams[_TEXT].close()
+            tokens += self._rest()
         return replace(growth, text=text, tokens=tuple(tokens))
 
-    def _stream(self, which: str | int) -> Redactor:
-        return self._streams.setdefault(which, Redactor(self._vault))
+    def flush(self) -> Growth | None:
+        """What is still held when an answer ends without having finished."""
+        text, tokens = self._streams[_TEXT].close(), tuple(self._rest())
+        last = self._last
+        if last is None or not (text or tokens):
+            return None
+        return replace(last, start=last.start + len(last.tokens), tokens=tokens, text=text, finish=None)
 
     def _token(self, token: Token) -> Token:
-        return token._replace(text="", alternatives=(), aside=self._aside(token.aside))
+        aside: Aside | None = None
+        if isinstance(token.aside, ReasoningPart):
+            aside = ReasoningPart(self._stream(_REASONING).feed(token.aside.text))
+        elif isinstance(token.aside, ToolCallPart):
+            arguments = self._stream(token.aside.number).feed(token.aside.arguments)
+            aside = token.aside._replace(arguments=arguments)
+        if aside is not None:
+            self._carrier = token
+        return token._replace(text="", alternatives=(), aside=aside)
 
-    def _aside(self, aside: Aside | None) -> Aside | None:
-        if isinstance(aside, ReasoningPart):
-            return ReasoningPart(self._stream(_REASONING).feed(aside.text))
-        if isinstance(aside, ToolCallPart):
-            return aside._replace(arguments=self._stream(aside.number).feed(aside.arguments))
-        return None
+    def _stream(self, which: str | int) -> Redactor:
+        if which not in self._streams:
+            self._streams[which] = (JsonRedactor if isinstance(which, int) else Redactor)(self._vault, self._scan)
+        return self._streams[which]
 
-    def _rest(self, last: Iterable[Token]) -> Iterable[Token]:
-        """Tokens that carry what the asides still held."""
-        for which, stream in self._streams.items():
-            held = "" if which == _TEXT else stream.close()
-            for token in last if held else ():
-                aside = ReasoningPart(held) if isinstance(which, str) else ToolCallPart(which, arguments=held)
-                yield token._replace(text="", alternatives=(), aside=aside)
+    def _rest(self) -> list[Token]:
+        """Tokens that carry what the asides still hold."""
+        return [token for which in self._streams if which != _TEXT for token in self._closed(which)]
+
+    def _closed(self, which: str | int) -> list[Token]:
+        """A token that carries what an aside holds, if it holds anything. The aside is over."""
+        held = self._streams[which].close() if which in self._streams else ""
+        if not held or self._carrier is None:
+            return []
+        aside = ReasoningPart(held) if isinstance(which, str) else ToolCallPart(which, arguments=held)
+        return [self._carrier._replace(text="", alternatives=(), aside=aside)]

@@ -44,20 +44,20 @@ def test_what_a_key_is_for() -> None:
 
 
 def test_more_redaction_may_always_be_asked_for() -> None:
-    assert asked({"x-ghost-redaction": "strict"}, "auto", ALICE) == Discretion("strict")
-    assert asked({}, "auto", ALICE) == Discretion("auto")
+    assert asked({"x-ghost-redaction": "strict"}, Discretion("auto"), ALICE) == Discretion("strict")
+    assert asked({}, Discretion("auto"), ALICE) == Discretion("auto")
     with pytest.raises(InvalidRequest):
-        asked({"x-ghost-redaction": "some"}, "auto", ALICE)
+        asked({"x-ghost-redaction": "some"}, Discretion("auto"), ALICE)
 
 
 def test_less_needs_the_words_and_the_right() -> None:
     off = {"x-ghost-redaction": "off"}
     words = {**off, "x-ghost-acknowledge": "I_UNDERSTAND_AND_ACCEPT_RISK"}
     with pytest.raises(NotPermitted):
-        asked(off, "auto", ANYONE)
+        asked(off, Discretion("auto"), ANYONE)
     with pytest.raises(NotPermitted):
-        asked(words, "auto", ALICE)
-    assert asked(words, "auto", ANYONE) == Discretion("off", "anyone: I_UNDERSTAND_AND_ACCEPT_RISK")
+        asked(words, Discretion("auto"), ALICE)
+    assert asked(words, Discretion("auto"), ANYONE) == Discretion("off", "anyone: I_UNDERSTAND_AND_ACCEPT_RISK")
 
 
 def test_whom_it_covers() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ghostrouter.redact.scan import scanner
 from ghostrouter.redact.stream import Redactor, redact
 
 A, D, HEX = "aB3dE6gH9k", "4839201756", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -64,12 +65,14 @@ PEOPLE = {
     "联系人王先生 13912345678": "联系人王先生 [PHONE_1]",
     "contact number: 9876543210": "contact number: [PHONE_1]",
     "office (02) 9374 4001": "office [PHONE_1]",
-    "Mariahilfer Straße 45, 1060 Wien": "[ADDRESS_1]",
-    "4021 Cedar Hollow Lane\nAustin, TX 78704": "[ADDRESS_1]",
     "τηλ. 691 850 6768": "τηλ. [PHONE_1]",
     "my phone number in Dublin is 022 12640": "my phone number in Dublin is [PHONE_1]",
     "6759 5966 9124 4410 41": "[CARD_1]",
     "9792 6483 6570 8154": "[CARD_1]",
+}
+ADDRESSES = {
+    "Mariahilfer Straße 45, 1060 Wien": "[ADDRESS_1]",
+    "4021 Cedar Hollow Lane\nAustin, TX 78704": "[ADDRESS_1]",
     "Calle de Alcalá 45, 3º B, 28014 Madrid": "[ADDRESS_1]",
     "Lindenstraße 14a\n50674 Köln": "[ADDRESS_1]",
     "Am Alten Markt 7, 18055 Rostock": "[ADDRESS_1]",
@@ -104,13 +107,19 @@ HARMLESS = (
     "number: 0.123456789, telephone 2024-05-11",
     "On May 5, 10000 People came; see Table 3, 20000 Rows",
     "第3章 第12節 参照、市区町村は1700以上",
-    "ИНН: 876526890347, OIB: 29565667280, 858-797-325 98",
+    "876526890347, 29565667280, 12345678901, 1234567890123, 12345678A",
 )
 
 
 @pytest.mark.parametrize(("text", "out"), [*KEYS.items(), *PASSWORDS.items(), *PEOPLE.items()])
 def test_what_is_private_is_taken_out(text: str, out: str) -> None:
     assert redact(text) == out
+
+
+@pytest.mark.parametrize(("text", "out"), ADDRESSES.items())
+def test_addresses_are_taken_out_where_they_are_asked_for(text: str, out: str) -> None:
+    assert redact(text, scan=scanner(addresses_too=True)) == out
+    assert "[ADDRESS" not in redact(text)
 
 
 @pytest.mark.parametrize("text", IDS)

@@ -1,16 +1,21 @@
-"""From a pattern to its beginnings: what a text may end with that could still become a match.
+"""Patterns for RE2, and patterns made of others.
 
-The patterns are those of `scan.SHAPES`: literals, escapes, classes, groups, alternatives and quantifiers. Nothing else
-is understood. Of each pattern are made, for RE2: the pattern itself; one that matches every non-empty
-prefix of what it matches, itself included, so that "could this still grow into a match" is asked in linear time; and
-one that reads text in which all bytes of a kind are the same.
+A pattern of a `Shape` has literals, escapes, classes, groups, alternatives and quantifiers, nothing else. Made of it
+are: the pattern without captures (`plain`); one that matches every prefix of a match (`prefixes`), which tells in
+linear time whether a text could still grow into a match; and one for text in which bytes of a class are all the same
+(`classed`).
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Union
+from typing import Any, Union
+
+import re2
+
+ANYWHERE, ALL = re2._Anchor.UNANCHORED, re2._Anchor.ANCHOR_BOTH
+_MEMORY_BYTES = 128 << 20  # for the automata of one matcher
 
 _ATOM = re.compile(r"\\x[0-9a-f]{2}|\\.|\[(?:\\x[0-9a-f]{2}|\\.|[^\]\\])+\]|[^\\\[\](){}|*+?]")
 _COUNT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}|[*+?]")
@@ -35,47 +40,65 @@ class _Choice:
     any_case: bool = False
 
 
-def whole(pattern: str) -> str:
-    """The pattern for RE2, without captures and possessive quantifiers."""
+def matcher(patterns: Iterable[str]) -> Any:
+    """A matcher of any of the patterns: (anchor, text, from, to) -> [(begin, end)], (-1, -1) where there is none.
+
+    It is the inner method of the binding: the match objects of the public ones double the time of a search.
+    """
+    return re2.compile("|".join(patterns).encode("ascii"), _options())._regexp.Match
+
+
+def which(patterns: Iterable[str]) -> Callable[[bytes], list[int]]:
+    """A function that tells which of the patterns match at the start of a text."""
+    several = re2.Set.MatchSet(_options())
+    for pattern in patterns:
+        several.Add(pattern.encode("ascii"))
+    several.Compile()
+    match: Callable[[bytes], list[int]] = several._set.Match
+    return match
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.max_mem = _MEMORY_BYTES
+    options.never_capture = True
+    options.log_errors = False
+    return options
+
+
+def plain(pattern: str) -> str:
+    """The pattern without captures and possessive quantifiers."""
     return _whole(_parse(pattern))
 
 
-def beginnings(pattern: str) -> str:
-    """What matches every non-empty prefix of a match, and more where something may come a hundred times or more.
+def prefixes(pattern: str) -> str:
+    """A pattern for every non-empty prefix of a match.
 
-    To count that far would take a state for every number; held back is at most more than has to be.
+    It also matches more where something may come a hundred times or more: to count that far would take a state for
+    every number.
     """
     return _begins(_loosened(_parse(pattern)))
 
 
-def possible(pattern: str, kinds: Sequence[bytes]) -> str:
-    """What may begin a match or holds one, in a text in which the first byte of a kind stands for all of its bytes."""
-    choice = _alike(_parse(pattern), kinds)
-    return rf"(?:{_whole(choice)}|{_begins(choice)}\z)"
+def classed(pattern: str, classes: tuple[bytes, ...], end: str) -> str:
+    """A pattern for a match or its start, in text where the first byte of a class stands for all bytes of the class.
+
+    `end` is a pattern for what has to follow a match.
+    """
+    choice = _alike(_parse(pattern), classes)
+    return rf"(?:{_whole(choice)}{end}|{_begins(choice)}\z)"
 
 
-def first_bytes(pattern: str) -> frozenset[int]:
-    """The bytes that a match may begin with."""
-    return _firsts(_parse(pattern))[0]
-
-
-def _firsts(choice: _Choice) -> tuple[frozenset[int], bool]:
-    """Those, and whether there is a way without any."""
-    found: set[int] = set()
-    empty = False
-    for way in choice.ways:
-        for item in way:
-            if item.what == _WORD_EDGE:
-                continue
-            begins, none = (_bytes_of(item.what), False) if isinstance(item.what, str) else _firsts(item.what)
-            found |= begins
-            if item.least and not none:
-                break
-        else:
-            empty = True
-    if choice.any_case:
-        found |= {ord(case) for byte in found if byte < 0x80 for case in (chr(byte).lower(), chr(byte).upper())}
-    return frozenset(found), empty
+def first_bytes(patterns: Sequence[str]) -> list[frozenset[int]]:
+    """For each pattern the bytes that a match may start with."""
+    found: list[set[int]] = [set() for _ in patterns]
+    for before in (b"", b"a"):  # an edge of a word may stand before a sign
+        starts = which(rf"{before.decode()}{prefixes(pattern)}\z" for pattern in patterns)
+        for byte in range(256):
+            for i in starts(before + bytes((byte,))):
+                found[i].add(byte)
+    return [frozenset(some) for some in found]
 
 
 def _loosened(choice: _Choice) -> _Choice:
@@ -87,16 +110,21 @@ def _loosened(choice: _Choice) -> _Choice:
     return replace(choice, ways=tuple(tuple(map(loosened, way)) for way in choice.ways))
 
 
-def _alike(choice: _Choice, kinds: Sequence[bytes]) -> _Choice:
+def _alike(choice: _Choice, classes: tuple[bytes, ...]) -> _Choice:
     def alike(item: _Item) -> _Item:
         if isinstance(item.what, _Choice):
-            return replace(item, what=_alike(item.what, kinds))
+            return replace(item, what=_alike(item.what, classes))
         if item.what == _WORD_EDGE:
             return item
-        standing = (chr(kind[0]) for kind in kinds if not _bytes_of(item.what).isdisjoint(kind))
-        return replace(item, what=_Choice(tuple((_Item(what, 1, 1),) for what in (item.what, *standing))))
+        return replace(item, what=_alike_atom(item.what, classes))
 
     return replace(choice, ways=tuple(tuple(map(alike, way)) for way in choice.ways))
+
+
+@cache
+def _alike_atom(atom: str, classes: tuple[bytes, ...]) -> _Choice:
+    standing = (chr(some[0]) for some in classes if not _bytes_of(atom).isdisjoint(some))
+    return _Choice(tuple((_Item(what, 1, 1),) for what in (atom, *standing)))
 
 
 @cache
