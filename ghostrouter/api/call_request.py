@@ -3,6 +3,7 @@
 import hashlib
 import json
 import uuid
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -95,6 +96,16 @@ class _Options(Body):
     max_variants: int = Field(default=5, ge=1, le=5)
 
 
+# Fields that may be sent and change nothing, so that clients of the published package go on working.
+_WITHOUT_EFFECT = {
+    "caller.key_id": "the API key says who calls",
+    "caller.fingerprint_ref": "the API key says who calls",
+    "intent.detail": "the prompt says what is wanted",
+    "options.max_variants": "no variants are made",
+    "entrypoint": "there is one way in",
+}
+
+
 class _Call(Body):
     schema_version: str = Field(default=SCHEMA_VERSION, pattern=r"^\d+\.\d+\.\d+$")
     call_id: str | None = Field(default=None, min_length=1, max_length=128)
@@ -119,26 +130,26 @@ class _Call(Body):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A valid call: what it asks as a chat call, and what only this API knows.
+    """A valid call: the chat call it stands for, and what only this API knows.
 
     `request_hash` follows from everything that was sent but `created_at` and `signature`: two calls with the same one
-    are the same call. `unredacted` says that the caller has switched redaction off, and acknowledged what that means.
+    are the same call. `unredacted`: the caller has switched redaction off, and has acknowledged what that means.
+    `ignored` tells which fields were sent and change nothing. `payload_hash` follows from everything that was sent.
     """
 
     chat: ChatCall
     call_id: str
     request_hash: str
     handle: str
-    account_id: str
-    intent: IntentClass
     trust_tier: TrustTier
-    capability_tags: tuple[str, ...]
-    determinism: Determinism
     verbosity: Verbosity
     soft_s: float
     hard_s: float
     unredacted: bool
     reason: str | None
+    created_at: str | None
+    ignored: tuple[str, ...]
+    payload_hash: str
 
 
 def from_wire(body: Any) -> Call:
@@ -151,27 +162,44 @@ def from_wire(body: Any) -> Call:
     parsed = parse(_Call, body, (), {})
     options, target = parsed.options, parsed.target
     if parsed.schema_version.partition(".")[0] != SCHEMA_VERSION.partition(".")[0]:
-        raise InvalidRequest(f"`schema_version`: {SCHEMA_VERSION} is spoken here.")
+        raise InvalidRequest(f"`schema_version`: this service speaks {SCHEMA_VERSION}.")
     if target.type == "tool":
-        raise InvalidRequest("`target.type`: there are no tools to call here, only models.")
+        raise InvalidRequest("`target.type`: this service has no tools to call, only models.")
+    if parsed.signature is not None:
+        raise InvalidRequest("`signature`: this service verifies no signatures. Leave it out, or send null.")
     if options.determinism == "strict" and parsed.params.seed is None:
-        raise InvalidRequest("`params.seed`: `determinism` strict needs one.")
+        raise InvalidRequest("`params.seed`: `determinism` strict needs a seed.")
     return Call(
         chat=_chat(parsed),
         call_id=parsed.call_id or str(uuid.uuid4()),
         request_hash=digest({k: v for k, v in body.items() if k not in ("created_at", "signature")}),
         handle=parsed.caller.handle,
-        account_id=parsed.caller.account_id,
-        intent=parsed.intent.name,
         trust_tier=target.trust_tier,
-        capability_tags=tuple(target.capability_tags),
-        determinism=options.determinism,
         verbosity=options.verbosity,
         soft_s=options.timeouts.soft_ms / 1000,
         hard_s=options.timeouts.hard_ms / 1000,
         unredacted=_unredacted(options.redaction),
         reason=options.redaction.override.reason if options.redaction.override else None,
+        created_at=parsed.created_at,
+        ignored=tuple(_ignored(body)),
+        payload_hash=digest(body),
     )
+
+
+def _ignored(body: Mapping[str, Any]) -> Iterator[str]:
+    """The fields of a valid body that change nothing, with the reason. A null is no field."""
+    for path, why in _WITHOUT_EFFECT.items():
+        section, _, name = path.rpartition(".")
+        if ((body.get(section) or {}) if section else body).get(name) is not None:
+            yield f"`{path}` is ignored: {why}"
+    options = body.get("options") or {}
+    if options.get("allow_variants"):
+        yield "`options.allow_variants` is ignored: no variants are made"
+    redaction = options.get("redaction") or {}
+    if redaction.get("override") is not None and redaction.get("mode") != "off":
+        yield "`options.redaction.override` is ignored: `mode` is not off"
+    if options.get("verbosity") == "full":
+        yield "`options.verbosity` full is ignored: standard tells everything already"
 
 
 def digest(body: Any) -> str:

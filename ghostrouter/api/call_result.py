@@ -1,4 +1,4 @@
-"""What /call and /result answer: the result of a call at any time, and the errors."""
+"""What /call and /result answer: the result of a call at any time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,8 +18,7 @@ CANCELLED = "The job was cancelled on request."
 
 # A call that has failed in one of these ways may be sent again.
 RETRYABLE: frozenset[CallCode] = frozenset({"adapter_error", "timeout"})
-# Why a segment was left, as the package of the same name would call it; a segment that was left for a better model,
-# or with its replica, did what it could.
+# Why a segment was left, in the words of the published package. Any other reason counts as a success.
 _LEFT = {"failure": "error", "shed": "rate_limited"}
 # An answer that ends so is no success.
 _REFUSED = ("refusal", "content_filter")
@@ -27,7 +26,10 @@ _REFUSED = ("refusal", "content_filter")
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every result of a call repeats. `id` is the job's and the session's; `created_s` is a Unix time."""
+    """What every result of a call repeats. `id` is the job's and the session's; `created_s` is a Unix time.
+
+    `sent_at` is what the client says of when it sent the call. `ignored` and `payload_hash` are as in `Call`.
+    """
 
     id: str
     call_id: str
@@ -37,11 +39,14 @@ class Head:
     request_hash: str
     unredacted: bool
     created_s: float
+    sent_at: str | None = None
+    ignored: tuple[str, ...] = ()
+    payload_hash: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a call ended. `told` is the session's trace; of a failure there are a code and a message."""
+    """How a call ended. `told` is the session's trace. `code` and `message` say why it failed, if it did."""
 
     text: str
     told: Mapping[str, Any]
@@ -63,11 +68,14 @@ def head(call: Call, job_id: str, created_s: float) -> Head:
         request_hash=call.request_hash,
         unredacted=call.unredacted,
         created_s=created_s,
+        sent_at=call.created_at,
+        ignored=call.ignored,
+        payload_hash=call.payload_hash,
     )
 
 
 def begun(head: Head, status: Literal["queued", "running"]) -> Body:
-    """The result of a call that is not over: where to ask for it."""
+    """The result of a call that is not over yet: it says where to ask for it."""
     trace = _trace(head, {}, {}, "queued")
     return _result(head, status, job_id=head.id, provenance=_provenance(head, trace=trace))
 
@@ -130,23 +138,36 @@ def _result(head: Head, status: str, **fields: Any) -> Body:
         "confidence": {"self_reported": None, "system_estimate": None, "third_party": None},
         "provenance": None,
         "redaction": _redaction(head, {}),
-        "normalization": {"applied": False, "original_payload_hash": None, "fixes": [], "variants_generated": 0},
+        "normalization": _normalization(head),
         "errors": [],
         "signature": None,
         **fields,
     }
 
 
+def _normalization(head: Head) -> Body:
+    """What of the call was ignored."""
+    applied = bool(head.ignored)
+    original = head.payload_hash if applied else None
+    return {
+        "applied": applied,
+        "original_payload_hash": original,
+        "fixes": list(head.ignored),
+        "variants_generated": 0,
+    }
+
+
 def _redaction(head: Head, told: Mapping[str, Any]) -> Body:
-    """What was taken out of what the models were asked, by kind."""
+    """What was taken out of the prompts, by kind."""
     taken = sorted(told.get("taken_out", {}).items())
     items = [{"kind": kind.lower(), "count": count, "note": None} for kind, count in taken]
     return {"performed": bool(items), "items": items, "user_notice": None, "override_used": head.unredacted}
 
 
 def _provenance(head: Head, trace: Body, ghost: Body | None = None, **fields: Any) -> Body:
-    """Published clients know no field for the trace beside the others: `raw` is free for it."""
-    raw = {"trace": trace, "session": head.id, **({"ghost": ghost} if ghost else {})}
+    """Where the answer comes from. Published clients know no field for the trace, so it is in `raw`."""
+    sent = {"created_at": head.sent_at} if head.sent_at else {}
+    raw = {"trace": trace, "session": head.id, **sent, **({"ghost": ghost} if ghost else {})}
     return {
         "model_alias": head.alias,
         "model_version": None,
@@ -171,7 +192,7 @@ def _outcome(end: Ended, truncated: bool) -> str:
 
 
 def _trace(head: Head, told: Mapping[str, Any], adapters: Mapping[str, str], outcome: str) -> Body:
-    """Every segment is an attempt: the next one tells why it was left."""
+    """The execution trace. Every segment is an attempt; the next segment's reason tells how it ended."""
     segments = told.get("segments", [])
     last = {"success": "success", "partial": "success", "refused": "refused"}.get(outcome, "error")
     attempts = []

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from deployments.store.event_client import EventClient
+from ghostrouter.api.call_request import digest
 from tests.deployments.fakes import Handle, Meter
 from tests.deployments.in_process import ANSWER, Answer, Service
 
@@ -274,6 +275,8 @@ async def test_health() -> None:
         ({"prompt": None}, 400, "prompt"),
         ({"schema_version": "2.0.0"}, 400, "schema_version"),
         ({"call_id": ""}, 400, "call_id"),
+        ({"signature": "c2lnbmVk"}, 400, "verifies no signatures"),
+        ({"signature": ""}, 400, "verifies no signatures"),
         ({"created_at": "yesterday"}, 400, "created_at"),
         ({"params": {"temperature": 3}}, 400, "params.temperature"),
         ({"options": {"determinism": "strict"}}, 400, "params.seed"),
@@ -292,6 +295,25 @@ async def test_wrong_calls_are_refused_in_words(changes: dict[str, Any], status:
     assert error["code"] == ("permission_denied" if status == 403 else "validation_error")
     assert words in error["message"]
     assert (await service.get("/health")).json["jobs"]["total_jobs"] == 0
+
+
+async def test_what_changes_nothing_is_told() -> None:
+    service, now = Service(), "2026-11-30T04:00:00Z"
+    plain = call(created_at=now, signature=None, entrypoint=None, options={"allow_variants": False})
+    body = (await service.post("/call", plain)).json
+    assert body["provenance"]["raw"]["created_at"] == now
+    nothing: Any = {"applied": False, "original_payload_hash": None, "fixes": [], "variants_generated": 0}
+    assert body["normalization"] == nothing
+    caller = {"handle": "my-app", "account_id": "00000000", "key_id": "k", "fingerprint_ref": "f"}
+    options = {"allow_variants": True, "max_variants": 3, "verbosity": "full", "redaction": {"override": {}}}
+    sent = call(caller=caller, intent={"class": "lookup", "detail": "d"}, entrypoint="cli", options=options)
+    normalization = (await service.post("/call", sent)).json["normalization"]
+    assert normalization["applied"] is True
+    assert normalization["original_payload_hash"] == digest(sent)
+    assert sorted(fix.split("`")[1] for fix in normalization["fixes"]) == [
+        "caller.fingerprint_ref", "caller.key_id", "entrypoint", "intent.detail", "options.allow_variants",
+        "options.max_variants", "options.redaction.override", "options.verbosity",
+    ]  # fmt: skip
 
 
 async def test_redaction_is_off_for_those_who_say_what_that_means() -> None:
