@@ -16,7 +16,6 @@ from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.learn.views import view
 from ghostrouter.routing import live
-from ghostrouter.types import Classification
 
 log = logging.getLogger("ray.serve")
 _MOST_EXAMPLES = 100_000
@@ -66,10 +65,6 @@ class Classifier:
         if learned and self._encode:  # what is imported or allocated the first time is not to be waited for later
             learned.probabilities(view(["hello"], self._encode(["hello"])))
         return LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples), learned
-
-    async def classify(self, prompt: str, image: bool = False, tools: bool = False) -> Classification:
-        """The task of a prompt; `default` when both layers abstain."""
-        return (await self.label(prompt, image, tools)).classification
 
     async def read(self, prompt: str, image: bool, tools: bool) -> tuple[Label, dict[str, float]]:
         """The label of a prompt, and the learned router's probabilities; the prompt is encoded once."""

@@ -67,10 +67,6 @@ class CloudPool:
         }
         self._writers: dict[str, tuple[SegmentWriter, TelemetryClient]] = {}
 
-    async def models(self) -> list[str]:
-        """The models that can be asked for."""
-        return list(self._models)
-
     async def close(self) -> None:
         """Give the connections back."""
         for _, telemetry_client in self._writers.values():

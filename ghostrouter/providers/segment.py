@@ -19,7 +19,6 @@ from ghostrouter.types import (
     FinishReason,
     ReasoningPart,
     Sampling,
-    SegmentRequest,
     Token,
     ToolCallPart,
 )
@@ -60,11 +59,6 @@ class CloudSegment:
         self._usage: Usage | None = None
         self.finish: FinishReason | None = None
         self.over = False
-
-    @classmethod
-    def of(cls, model: CloudModel, request: SegmentRequest, prompt: CloudPrompt, now_s: float) -> "CloudSegment":
-        """The segment that a request asks for."""
-        return cls(model, prompt, request.sampling, request.scripted_end, now_s)
 
     @property
     def _told(self) -> bool:

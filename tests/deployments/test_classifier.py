@@ -7,6 +7,7 @@ import pytest
 from deployments.classifier import Classifier
 from ghostrouter.classify.encoder import Layers
 from ghostrouter.config import GraphConfig
+from ghostrouter.types import Classification
 
 CONFIG = GraphConfig.parse(
     {
@@ -27,6 +28,10 @@ def encode(texts: Sequence[str]) -> Layers:
     return unit
 
 
+async def task_of(classifier: Classifier, prompt: str) -> Classification:
+    return (await classifier.label(prompt)).classification
+
+
 async def made() -> Classifier:
     classifier = Classifier(CONFIG, encode=encode)
     await classifier.reconfigure({"router": QUIET})
@@ -35,8 +40,8 @@ async def made() -> Classifier:
 
 async def test_rules_decide_then_meaning_then_nothing() -> None:
     classifier = await made()
-    assert (await classifier.classify("How many?")).layer == "rules"
-    assert (await classifier.classify("aa")).task == "letters"
+    assert (await task_of(classifier, "How many?")).layer == "rules"
+    assert (await task_of(classifier, "aa")).task == "letters"
     label = await classifier.label("c")
     assert (label.classification.task, label.classification.layer) == ("default", "none")
     assert label.nearest[0][:2] == ("letters", "aaa")
@@ -44,12 +49,12 @@ async def test_rules_decide_then_meaning_then_nothing() -> None:
 
 async def test_a_threshold_and_a_rule_change_without_a_restart() -> None:
     classifier = await made()
-    assert (await classifier.classify("aab")).task == "default"
+    assert (await task_of(classifier, "aab")).task == "default"
     lower = {"l1": {"builtin": False}, "l2": {"builtin": False, "threshold": 0.5}}
     await classifier.reconfigure({"router": lower})
-    assert (await classifier.classify("aab")).task == "letters"
+    assert (await task_of(classifier, "aab")).task == "letters"
     await classifier.reconfigure({"routes": {"default": {"models": ["m"]}, "b": {"models": ["m"], "rules": ["aab"]}}})
-    assert (await classifier.classify("aab")).task == "b"
+    assert (await task_of(classifier, "aab")).task == "b"
 
 
 @pytest.mark.parametrize(
@@ -75,15 +80,15 @@ async def test_a_wrong_change_changes_nothing(
     with caplog.at_level("ERROR", "ray.serve"):
         await classifier.reconfigure(change)
     assert told in caplog.text
-    assert (await classifier.classify("How many?")).task == "count"
-    assert (await classifier.classify("aa")).task == "letters"
+    assert (await task_of(classifier, "How many?")).task == "count"
+    assert (await task_of(classifier, "aa")).task == "letters"
 
 
 async def test_a_task_without_a_route_leaves_it_to_the_examples_of_the_routes() -> None:
     classifier = Classifier(CONFIG, encode=encode)
     await classifier.reconfigure({"router": {"l2": {"builtin": False, "threshold": 0.9}}})
-    assert (await classifier.classify("explain aaa")).task == "letters"
-    assert (await classifier.classify("explain ccc")).task == "reasoning"
+    assert (await task_of(classifier, "explain aaa")).task == "letters"
+    assert (await task_of(classifier, "explain ccc")).task == "reasoning"
 
 
 async def test_without_a_learned_router_there_are_no_probabilities() -> None:
