@@ -13,7 +13,7 @@ from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
 from deployments.cloud.discover_models import with_listed
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudSettings, Judging
 from deployments.engine.vllm_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
@@ -79,12 +79,8 @@ def _cloud_pool(
         CloudPool,
         "CloudPool",
         options=_streams(config),
-        models=config.cloud,
-        sessions=config.sessions,
-        breakers=config.breakers,
-        telemetry=telemetry,
-        settings=config.telemetry,
-        calibrations=calibrations,
+        settings=CloudSettings(config.cloud, config.sessions, config.breakers),
+        judging=Judging(telemetry, config.telemetry, calibrations),
         replay=replay,
     )
 

@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from bench.service import write
 from bench.upstream import Provider, serving
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import ProviderBusy, SegmentFailed
@@ -52,7 +52,9 @@ class Callers:
     def __init__(self, url: str) -> None:
         row = {"name": "moody", "base_url": url, "model": "m", "context_tokens": 4096}
         self.model = CloudModel.model_validate(row)
-        self.pool = CloudPool([self.model], Sessions(), SETTINGS, emit=lambda *metric, **labels: None)
+        self.pool = CloudPool(
+            CloudSettings([self.model], Sessions(), SETTINGS), runtime=CloudRuntime(lambda *metric, **labels: None)
+        )
 
     async def call(self) -> str:
         """How a call ended: answered, failed or turned away."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.service import write
 from bench.upstream import ANSWER, Provider, serving
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudSettings
 from deployments.engine.engine_client import EngineClient
 from deployments.session.conductor import Conductor
 from deployments.session.ports import Ports
@@ -102,7 +102,7 @@ class Lane:
         self._plan = plan
         self._models = {m.name: m for m in plan}
         never = Breakers(min_calls=1_000_000)  # here every call is to fail
-        self.pool = CloudPool(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never)
+        self.pool = CloudPool(CloudSettings(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never))
         engines: Any = InProcess(self.pool)
         self._conductor = Conductor(
             Ports(EngineClient({}, engines, first_token_s, stall_s, no_metrics), Seams(self._models)),

@@ -30,7 +30,7 @@ import yaml
 from bench.cloud import cloud
 from bench.peers import LITELLM, python_of
 from bench.service import ROOT, running, server, write
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.errors import GhostRouterError
@@ -106,7 +106,9 @@ async def _plain(**body: Any) -> dict[str, Any]:
 
 async def _lane(name: str, asked: list[str], wanted: list[str]) -> dict[str, Any]:
     model = CloudModel.model_validate({"name": name, "model": "ghost-cloud", "context_tokens": 8192} | MODELS[name])
-    pool = CloudPool([model], Sessions(first_token_s=300), emit=lambda *metric, **labels: None)
+    pool = CloudPool(
+        CloudSettings([model], Sessions(first_token_s=300)), runtime=CloudRuntime(lambda *metric, **labels: None)
+    )
     same = ended = told = streamed = 0
     error = ""
     for prompt, text in zip(asked, wanted, strict=True):

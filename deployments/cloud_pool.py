@@ -4,7 +4,7 @@ import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
-from types import MappingProxyType
+from dataclasses import dataclass, field
 
 import httpx
 from ray.serve.handle import DeploymentHandle
@@ -27,12 +27,38 @@ _REPLICA = "cloud"
 _FRAMES_PER_S = 100_000.0
 
 
-class CloudPool:
-    """One HTTP client per provider, for the life of the process; a writer for each model.
+@dataclass(frozen=True, slots=True)
+class CloudSettings:
+    """The configured models, what a session may take, and when breakers open."""
 
-    How long a provider may be silent is watched over by whoever reads the frames; the client's own timeouts are a
-    second line. Models that have one of the `calibrations` are judged. `replay` has the breakers of all replicas:
-    without it there are ones in this process.
+    models: Sequence[CloudModel]
+    sessions: Sessions
+    breakers: config.Breakers = field(default_factory=config.Breakers)
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """How tokens are judged. Models that have one of the `calibrations` are; `telemetry` are the shards."""
+
+    telemetry: Sequence[DeploymentHandle] = ()
+    settings: config.Telemetry = field(default_factory=config.Telemetry)
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CloudRuntime:
+    """The sink of metrics, the clock (monotonic seconds) and the transport of HTTP. Tests pass their own."""
+
+    emit: metrics.Emit
+    clock: Callable[[], float] = time.monotonic
+    transport: httpx.AsyncBaseTransport | None = None
+
+
+class CloudPool:
+    """Writes segments with the models of cloud providers. Each provider has one HTTP client, each model one writer.
+
+    The reader of the frames limits how long a provider may be silent; the client's own time-outs are a second line.
+    `replay` has the breakers that all replicas share. Without it they are in this process.
 
     Raises:
         ConfigError: the variable that should hold a provider's key is not set.
@@ -40,30 +66,25 @@ class CloudPool:
 
     def __init__(
         self,
-        models: Sequence[CloudModel],
-        sessions: Sessions,
-        breakers: config.Breakers = config.Breakers(),  # noqa: B008 - frozen
-        telemetry: Sequence[DeploymentHandle] = (),
-        settings: config.Telemetry = config.Telemetry(),  # noqa: B008 - frozen
-        calibrations: Mapping[str, Calibration] = MappingProxyType({}),
+        settings: CloudSettings,
+        judging: Judging | None = None,
         replay: DeploymentHandle | None = None,
-        emit: metrics.Emit | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        transport: httpx.AsyncBaseTransport | None = None,
+        runtime: CloudRuntime | None = None,
     ) -> None:
+        models, sessions, breakers = settings.models, settings.sessions, settings.breakers
+        runtime = runtime or CloudRuntime(RayMetrics())
         self._models = {m.name: m for m in models}
         self._slow_s = breakers.slow_s
         self._silent_s = min(sessions.first_token_s, sessions.stall_s) * 0.99
-        self._telemetry, self._settings, self._calibrations = telemetry, settings, calibrations
-        self._emit = emit or RayMetrics()
-        self._clock = clock
+        self._judging = judging or Judging()
+        self._emit, self._clock = runtime.emit, runtime.clock
         self._breakers: Breakers = (
-            SharedBreakers(replay, breakers, self._emit) if replay else BreakerSet(breakers, self._emit, clock)
+            SharedBreakers(replay, breakers, self._emit) if replay else BreakerSet(breakers, self._emit, self._clock)
         )
         tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
         providers = {_provider(m): m for m in models}
         self._clients: dict[object, httpx.AsyncClient] = {
-            p: make_client(m, sessions, tls, transport) for p, m in providers.items()
+            p: make_client(m, sessions, tls, runtime.transport) for p, m in providers.items()
         }
         self._writers: dict[str, tuple[SegmentWriter, TelemetryClient]] = {}
 
@@ -93,10 +114,10 @@ class CloudPool:
         if model.name not in self._writers:
             client = self._clients[_provider(model)]
             source = CloudSource(model, client, self._breakers, self._silent_s, self._slow_s, self._emit, self._clock)
-            limits = self._settings.frames.model_copy(update={"frames_per_s": _FRAMES_PER_S})
-            ports = [TelemetryPort.of(shard) for shard in self._telemetry]
-            calibration = self._calibrations.get(model.name)
-            telemetry_client = TelemetryClient(model.name, ports, self._settings, self._emit, calibration)
+            limits = self._judging.settings.frames.model_copy(update={"frames_per_s": _FRAMES_PER_S})
+            ports = [TelemetryPort.of(shard) for shard in self._judging.telemetry]
+            calibration = self._judging.calibrations.get(model.name)
+            telemetry_client = TelemetryClient(model.name, ports, self._judging.settings, self._emit, calibration)
             writer = SegmentWriter(source, SegmentJudge(telemetry_client), limits, _REPLICA, self._clock, self._emit)
             self._writers[model.name] = writer, telemetry_client
         writer, telemetry_client = self._writers[model.name]

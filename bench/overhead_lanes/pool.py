@@ -5,7 +5,7 @@ import json
 import sys
 import time
 
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import CloudModel, Sessions
 from ghostrouter.conversation import Message
 from ghostrouter.replay.continuation import cloud_prompt
@@ -15,7 +15,7 @@ from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 async def main(url: str, calls: int, connections: int) -> None:
     row = {"name": "m", "base_url": url, "model": "m", "context_tokens": 4096, "continues": "assistant"}
     model = CloudModel.model_validate(row)
-    pool = CloudPool([model], Sessions(), emit=lambda *metric, **labels: None)
+    pool = CloudPool(CloudSettings([model], Sessions()), runtime=CloudRuntime(lambda *metric, **labels: None))
 
     async def worker(name: int, count: int) -> None:
         for i in range(count):

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.catalog.rows import Provider, providers
 from ghostrouter.config import Breakers, CloudModel, Sessions
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
@@ -55,11 +55,8 @@ class Asked:
 
         self.target = target
         self.pool = CloudPool(
-            [target],
-            Sessions(),
-            breakers or Breakers(),
-            emit=lambda *metric, **labels: None,
-            transport=httpx.MockTransport(handle),
+            CloudSettings([target], Sessions(), breakers or Breakers()),
+            runtime=CloudRuntime(lambda *metric, **labels: None, transport=httpx.MockTransport(handle)),
         )
 
     async def frames(
@@ -374,14 +371,17 @@ def test_a_missing_key_is_named(row: Provider, monkeypatch: pytest.MonkeyPatch) 
     target = model(row)
     if row.key_env:
         with pytest.raises(ConfigError, match=row.key_env[0]):
-            CloudPool([target], Sessions(), emit=lambda *metric, **labels: None)
+            CloudPool(CloudSettings([target], Sessions()), runtime=CloudRuntime(lambda *metric, **labels: None))
 
 
 @pytest.mark.parametrize("key", ["sk-planted one", "sk-planted\none", "sk-planted\u2019", "sk-planted\x7f"])
 def test_what_is_no_key_is_not_repeated(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
     with pytest.raises(ConfigError, match="OPENAI_API_KEY holds blanks or") as refusal:
-        CloudPool([model(providers()["openai"])], Sessions(), emit=lambda *metric, **labels: None)
+        CloudPool(
+            CloudSettings([model(providers()["openai"])], Sessions()),
+            runtime=CloudRuntime(lambda *metric, **labels: None),
+        )
     assert "planted" not in str(refusal.value)
 
 
@@ -439,7 +439,7 @@ async def test_ten_megabytes_of_headers_are_not_read_to_the_end() -> None:
     server = await asyncio.start_server(flood, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     target = CloudModel.model_validate({"provider": "vllm", "model": "m", "base_url": f"http://127.0.0.1:{port}/v1"})
-    pool = CloudPool([target], Sessions(), emit=lambda *metric, **labels: None)
+    pool = CloudPool(CloudSettings([target], Sessions()), runtime=CloudRuntime(lambda *metric, **labels: None))
     prompt = cloud_prompt(target, ASKED, False, "")
     request = SegmentRequest(SegmentKey("s", 0), target.name, (), 0, Sampling(max_tokens=9), cloud=prompt)
     with pytest.raises(SegmentFailed, match=r"vllm/m: [A-Z][A-Za-z]+Error$"):

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import CloudModel, Sessions
 from tests.deployments.fakes import Handle
 from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask, call, key
@@ -91,10 +91,8 @@ async def test_a_clear_error_and_no_key_anywhere(
         return handler(request)
 
     pool = CloudPool(
-        [CloudModel.model_validate(FAR)],
-        Sessions(),
-        emit=lambda *metric, **labels: None,
-        transport=httpx.MockTransport(handle),
+        CloudSettings([CloudModel.model_validate(FAR)], Sessions()),
+        runtime=CloudRuntime(lambda *metric, **labels: None, transport=httpx.MockTransport(handle)),
     )
     service.ingress._engines._cloud = Handle(pool).options(stream=True, method_name="generate")
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from deployments.cloud import breakers
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.replay import Replay
 from ghostrouter.config import Breakers, CloudModel, Journal, Sessions
 from ghostrouter.errors import ProviderBusy, ProviderRejected, SegmentFailed
@@ -58,7 +58,11 @@ async def pools(upstream: Upstream) -> AsyncIterator[list[CloudPool]]:
 
 def pool(upstream: Callable[[httpx.Request], Any], replay: Any) -> CloudPool:
     transport = httpx.MockTransport(upstream)
-    return CloudPool([FAR], Sessions(), RULES, replay=replay, emit=lambda *metric, **labels: None, transport=transport)
+    return CloudPool(
+        CloudSettings([FAR], Sessions(), RULES),
+        replay=replay,
+        runtime=CloudRuntime(lambda *metric, **labels: None, transport=transport),
+    )
 
 
 async def ask(one: CloudPool) -> str:

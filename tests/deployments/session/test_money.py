@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.access.budget import nano
 from ghostrouter.config import CloudModel, Sessions
 from tests.deployments.fakes import Handle
@@ -41,10 +41,8 @@ class Paid(BudgetedService):
         super().__init__(folder, far, budgets=BUDGETS, sessions=ONCE)
         row = {"name": "far", "base_url": "http://far.example/v1", "model": "far", "context_tokens": 8192, **far}
         self.pool = CloudPool(
-            [CloudModel.model_validate({"price": PRICE, **row})],
-            Sessions(),
-            emit=lambda *metric, **labels: None,
-            transport=httpx.MockTransport(handler),
+            CloudSettings([CloudModel.model_validate({"price": PRICE, **row})], Sessions()),
+            runtime=CloudRuntime(lambda *metric, **labels: None, transport=httpx.MockTransport(handler)),
         )
         engines: Any = self.ingress._engines
         engines._cloud = Handle(self.pool).options(stream=True, method_name="generate")
