@@ -16,6 +16,7 @@ GhostRouterError
 │   └── AnswerRefused      every model that was asked refused to answer
 ├── SegmentFailed          an engine or a provider stopped early; another one may continue the session
 │   ├── SegmentDrained     its replica is shutting down
+│   ├── EngineGone         its replica or its engine has died, or no replica is there yet
 │   ├── SegmentShed        its replica has reached its limit of requests
 │   ├── ProviderBusy       the provider is rate-limited, or its circuit breaker is open
 │   ├── ProviderRejected   the provider does not accept this request, key or model; a retry would fail too
@@ -104,6 +105,10 @@ class SegmentFailed(GhostRouterError):
 
 class SegmentDrained(SegmentFailed):
     """The replica that writes the segment is shutting down. Another one can continue."""
+
+
+class EngineGone(SegmentFailed):
+    """The replica or its engine has died, or there is none at the moment; replicas come back by themselves."""
 
 
 class SegmentShed(SegmentFailed):

@@ -1,8 +1,11 @@
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import settings
 
 from ghostrouter.catalog.rows import providers
+from tests import servers
 
 settings.register_profile("busy", deadline=None)  # a slow machine is no failure
 settings.load_profile("busy")
@@ -11,3 +14,17 @@ settings.load_profile("busy")
 for _row in providers().values():
     for _name in (*_row.key_env, *_row.optional_key_env, *_row.base_url_env, *_row.appears_with, *_row.models_env):
         os.environ.pop(_name, None)
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[servers.ValkeyServer]:
+    """A Valkey server, for all tests that need one."""
+    with servers.valkey() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server, for all tests that need one."""
+    with servers.postgresql() as url:
+        yield url

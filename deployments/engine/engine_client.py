@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 
+from ray.exceptions import RayError, RayTaskError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.engine.draining import is_draining
 from deployments.rpc import DeploymentClient
-from ghostrouter.errors import RequestError, SegmentDrained, SegmentFailed
+from ghostrouter.errors import EngineGone, RequestError, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
@@ -56,13 +57,15 @@ class EngineClient:
                     raise SegmentDrained(f"{replica} is being taken down")
                 patience_s = self._stall_s
         except TimeoutError:
-            raise SegmentFailed(f"{request.model} was silent for {patience_s:g} s") from None
+            failed = SegmentFailed if replica else EngineGone  # Serve holds a request until there is a replica for it
+            raise failed(f"{request.model} was silent for {patience_s:g} s") from None
         except (RequestError, SegmentDrained):
             raise
         except SegmentFailed as error:  # the message of Ray's copy is a whole traceback
             raise getattr(error, "cause", error) from None
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each has its own type
-            raise SegmentFailed(f"{request.model}: {type(error).__name__}") from error
+            failed = EngineGone if _is_death(error) else SegmentFailed
+            raise failed(f"{request.model}: {type(error).__name__}") from error
         finally:
             response.cancel()
 
@@ -70,3 +73,9 @@ class EngineClient:
         """What one replica of each local model says of itself; None where no replica answers."""
         calls = (client.ask_or_none("status") for client in self._status.values())
         return dict(zip(self._status, await asyncio.gather(*calls), strict=True))
+
+
+def _is_death(error: Exception) -> bool:
+    """Whether the replica is dead, or its engine: not a failure of its code."""
+    is_of_ray = isinstance(error, RayError) and not isinstance(error, RayTaskError)
+    return is_of_ray or "EngineDeadError" in type(error).__name__

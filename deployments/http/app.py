@@ -16,6 +16,7 @@ from deployments.http.calls import CallApi
 from deployments.http.error_response import error_response
 from deployments.http.requests import json_body, requester
 from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
+from ghostrouter.api.idempotency import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 
@@ -90,15 +91,18 @@ class _Api:
         last_event = request.headers.get("last-event-id")
         if last_event is not None:
             return await chat.resume(self._backend, last_event, requester(request).owner)
-        return await chat.answer(self._backend, chat_request.from_wire(await self._json(request)), requester(request))
+        body, who = await self._json(request), requester(request)
+        again = repeatable(request.headers, who.owner, body)
+        return await chat.answer(self._backend, chat_request.from_wire(body), who, again)
 
     async def route(self, request: Request) -> Response:
         call = chat_request.from_wire(route.chat_body(await self._json(request)))
         return JSONResponse(await self._backend.planner.preview(call, requester(request)))
 
     async def responses(self, request: Request) -> Response:
-        asked = responses_request.from_wire(await self._json(request))
-        return await responses.create(self._backend, asked, requester(request))
+        body, who = await self._json(request), requester(request)
+        again = repeatable(request.headers, who.owner, body)
+        return await responses.create(self._backend, responses_request.from_wire(body), who, again)
 
     async def response(self, request: Request) -> Response:
         asked, owner = request.query_params, requester(request).owner

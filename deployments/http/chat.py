@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -15,19 +14,23 @@ from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import asides, chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
+from ghostrouter.api.idempotency import Repeatable
 from ghostrouter.api.written import is_told
-from ghostrouter.errors import GhostRouterError, SessionNotFound
+from ghostrouter.errors import GhostRouterError, SessionExists, SessionNotFound
 from ghostrouter.events.trace import summary
 
 log = logging.getLogger("ray.serve")
 
 
-async def answer(backend: Backend, call: ChatCall, requester: Requester) -> Response:
-    """The answer to a call, in the form it asks for."""
-    head = chat_response.Head(
-        f"{chat_response.ID_PREFIX}{uuid.uuid4().hex}", call.model, int(time.time()), call.include_usage, call.logprobs
-    )
-    session_handle = await backend.planner.open(call, requester, head, kept=call.stream)
+async def answer(backend: Backend, call: ChatCall, requester: Requester, again: Repeatable) -> Response:
+    """The answer to a call, in the form it asks for. A call that was sent before gets the answer that there is."""
+    id_ = f"{chat_response.ID_PREFIX}{again.suffix}"
+    head = chat_response.Head(id_, call.model, int(time.time()), call.include_usage, call.logprobs)
+    kept = call.stream or again.is_asked_for
+    try:
+        session_handle = await backend.planner.open(call, requester, head, kept, again.request_hash)
+    except SessionExists:
+        session_handle = await backend.kept_sessions.found_again(id_, requester.owner, again.request_hash)
     if call.stream:
         return _streamed(backend, session_handle)
     whole = await _whole(backend, session_handle)

@@ -2,7 +2,6 @@
 
 import logging
 import time
-import uuid
 from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -14,10 +13,11 @@ from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import errors, responses_object, sse
+from ghostrouter.api.idempotency import Repeatable
 from ghostrouter.api.responses_events import Ending, Stream
 from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.api.written import Passage
-from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionMoved, SessionNotFound
+from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionExists, SessionMoved, SessionNotFound
 from ghostrouter.events import trace
 from ghostrouter.sessions.record import Record
 from ghostrouter.sessions.session import Growth
@@ -25,10 +25,15 @@ from ghostrouter.sessions.session import Growth
 log = logging.getLogger("ray.serve")
 
 
-async def create(backend: Backend, asked: ResponsesCall, requester: Requester) -> Response:
-    """The answer to a call, in the form it asks for."""
-    head = responses_object.head(asked, f"{responses_object.ID_PREFIX}{uuid.uuid4().hex}", int(time.time()))
-    session_handle = await backend.planner.open(asked.call, requester, head, kept=asked.store)
+async def create(backend: Backend, asked: ResponsesCall, requester: Requester, again: Repeatable) -> Response:
+    """The answer to a call, in the form it asks for. A call that was sent before gets the answer that there is."""
+    id_ = f"{responses_object.ID_PREFIX}{again.suffix}"
+    head = responses_object.head(asked, id_, int(time.time()))
+    try:
+        session_handle = await backend.planner.open(asked.call, requester, head, asked.store, again.request_hash)
+    except SessionExists:
+        session_handle = await backend.kept_sessions.found_again(id_, requester.owner, again.request_hash)
+        head = session_handle.opening.wire
     headers = session_handle.headers
     if asked.background:
         backend.kept_sessions.start(session_handle)

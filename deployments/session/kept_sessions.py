@@ -9,18 +9,16 @@ from dataclasses import replace
 
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
-from ghostrouter.errors import GhostRouterError, SessionNotFound
+from ghostrouter.errors import GhostRouterError, KeyReused, SessionNotFound
 from ghostrouter.sessions import encoding, record
 from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.sessions.entries import Opening
 from ghostrouter.sessions.record import Kept, Record, Refusal
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Prompt
 
 # A follower asks again after so long, so that one who has gone is not waited for.
 _FOLLOW_S = 10.0
-_FIND_TIMEOUT_S = 5.0
 _TRIES, _RETRY_S = 5, 1.0
 
 log = logging.getLogger("ray.serve")
@@ -64,15 +62,16 @@ class KeptSessions:
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
-    async def find(self, session_id: str, owner: str) -> Opening | None:
-        """How a session began; None where there is none, or nobody knows."""
-        try:
-            async with asyncio.timeout(_FIND_TIMEOUT_S):
-                kept = await self._journal.store(session_id).read(session_id, owner)
-        except Exception as error:  # noqa: BLE001 - whatever a dead deployment or server raises
-            log.warning("journal.failed error=%s", type(error).__name__)
-            return None
-        return encoding.opening(kept.opening) if isinstance(kept, Kept) else None
+    async def found_again(self, session_id: str, owner: str, request_hash: str) -> SessionHandle:
+        """The session of a request that has come in before.
+
+        Raises:
+            KeyReused: that was another request.
+        """
+        handle = await self.resume(session_id, owner)
+        if handle.opening.request_hash != request_hash:
+            raise KeyReused("`Idempotency-Key`: you have used this key for another request. Use a new key.")
+        return handle
 
     async def read(self, session_id: str, owner: str) -> Record:
         """What the store has of a session. One that nobody writes, although it is not over, is gone on with."""

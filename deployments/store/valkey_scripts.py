@@ -58,7 +58,11 @@ WRITE = (
 local lease, keep, remember = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
 local function write(key, epoch, kind, index, payload, owner, outcome)
-  local s = state(key, 'epoch', 'count', 'cancelled')
+  local s = state(key, 'epoch', 'count', 'cancelled', 'outcome')
+  if kind == 'opening' and s[4] == 'failed' and tonumber(s[2]) == 0 then
+    redis.call('DEL', key)
+    s[1] = nil
+  end
   if not s[1] then
     if kind ~= 'opening' and redis.call('EXISTS', key .. ':was') == 1 then return 'expired' end
     if kind ~= 'opening' and kind ~= 'again' then return 'missing' end

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import EngineGone, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class RetryRules:
 
 
 ONCE = RetryRules()
+_SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.125, 10.0
+_MOST_DEATHS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ def recovery(
     """Who goes on after a failure; None: nobody, the answer has failed.
 
     The model that failed is tried again while its rules allow it and the answer has the time. A provider that asked to
-    be left alone is tried again only when there is no other model. Models without rules are tried once.
+    be left alone is tried again only when there is no other model. Models without rules are tried once. When nobody is
+    left and the engine has died, the answer waits until a replica is back, as long as it has the time.
     """
     current, failures = failed.models[-1], failed.models.count(failed.models[-1])
     own = rules.get(current, ONCE)
@@ -69,11 +72,24 @@ def recovery(
     if failures >= own.attempts or (wait_s is not None and failed.left_s is not None and wait_s >= failed.left_s):
         wait_s = None
     other = next_untried(plan, current, failed.models)
-    if len(failed.models) > max_failures:
+    if len(failed.models) <= max_failures:
+        if wait_s is not None and not (other and isinstance(failed.last, ProviderBusy)):
+            return Recovery(current, wait_s)
+        if other:
+            return Recovery(other)
+    return _when_it_is_back(current, failed, rng)
+
+
+def _when_it_is_back(current: str, failed: Failed, rng: Random) -> Recovery | None:
+    """The same model again, when its replicas come back; None: its engine has not gone, or the time is over.
+
+    The waits grow: a prompt that kills each engine it meets must not take the whole fleet down with it.
+    """
+    deaths = len(failed.models)
+    if not isinstance(failed.last, EngineGone) or deaths > _MOST_DEATHS:
         return None
-    if wait_s is not None and not (other and isinstance(failed.last, ProviderBusy)):
-        return Recovery(current, wait_s)
-    return Recovery(other) if other else None
+    wait_s = min(_LONGEST_WAIT_S, _SHORTEST_WAIT_S * 2 ** min(deaths, 10)) * rng.uniform(0.5, 1.0)
+    return None if failed.left_s is not None and wait_s >= failed.left_s else Recovery(current, wait_s)
 
 
 def next_untried(plan: Sequence[str], current: str, failed: Sequence[str]) -> str | None:

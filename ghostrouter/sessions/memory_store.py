@@ -37,6 +37,11 @@ class _Session:
             max(0.0, self.leased_until_s - now_s), now_s - self.written_at_s, claimed,
         )  # fmt: skip
 
+    @property
+    def came_to_nothing(self) -> bool:
+        """Whether it failed before its first token: the same request may be tried again."""
+        return self.outcome == "failed" and not self.growths
+
     def start_afresh(self, epoch: Epoch) -> None:
         """Forget what another writer has written; the opening is the same for all of them."""
         self.epoch, self.ending, self.outcome = epoch, b"", "running"
@@ -64,6 +69,9 @@ class MemoryStore:
         was dropped for its age or for want of room, it is not kept any more.
         """
         session = self._sessions.get(entry.session)
+        if session is not None and entry.kind == "opening" and session.came_to_nothing:
+            self.size -= session.size
+            session = None
         answer = self._create(entry, now_s) if session is None else self._add(session, entry, now_s)
         self._evict(now_s)
         return answer

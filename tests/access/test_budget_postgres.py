@@ -1,60 +1,24 @@
-"""The book of budgets on PostgreSQL. Skipped where there is no server, or nothing that speaks to it."""
+"""The book of budgets on PostgreSQL."""
 
-import os
-import shutil
-import subprocess
-import tempfile
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from ghostrouter.access.budget import Line, State
 from ghostrouter.access.ledger import Ledger
 
-pytest.importorskip("psycopg")
-
 LINE = Line("key/a/day/2026-11-21", 1_000, 2e9)
 OTHER = Line("team/t/day/2026-11-21", 600, 2e9)
-_FOUND = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), reverse=True)
-_INITDB = str(_FOUND[0]) if _FOUND else shutil.which("initdb")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The URL of a server of its own, reached through a socket in a folder of its own."""
-    if _INITDB is None:
-        pytest.skip("there is no PostgreSQL server")
-    user = None
-    if os.geteuid() == 0:  # the server refuses to run as root
-        user = "nobody"
-    folder = Path(tempfile.mkdtemp(prefix="gr-pg-"))
-    if user:
-        shutil.chown(folder, user)
-    data, control = folder / "data", str(Path(_INITDB).with_name("pg_ctl"))
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL)
-
-    run(_INITDB, "-D", str(data), "-U", "ghost", "-A", "trust", "--no-sync")
-    options = f"-c listen_addresses='' -k {folder} -c fsync=off"
-    run(control, "-D", str(data), "-l", str(folder / "log"), "-o", options, "-w", "start")
-    try:
-        yield f"postgresql+psycopg://ghost@/postgres?host={folder}"
-    finally:
-        run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
-        shutil.rmtree(folder)
 
 
 @pytest.fixture
-def url(server: str) -> str:
+def url(postgresql_url: str) -> str:
     """A server whose book is empty."""
-    ledger = Ledger(server)
+    ledger = Ledger(postgresql_url)
     with ledger._engine.begin() as connection:
         connection.exec_driver_sql("TRUNCATE budget_accounts, budget_reservations")
     ledger.close()
-    return server
+    return postgresql_url
 
 
 def test_all_accounts_or_none(url: str) -> None:

@@ -160,16 +160,24 @@ class Service:
         await self.ingress.events.settled()
         await self.events.close()
 
-    async def post(self, path: str, body: Any = None, leave_after: int | None = None, **headers: str) -> Answer:
-        """Ask, and hang up after `leave_after` events."""
-        return await self._ask("POST", path, json.dumps(body).encode(), leave_after, headers)
+    async def post(
+        self, path: str, body: Any = None, leave_after: int | None = None, into: Answer | None = None, **headers: str
+    ) -> Answer:
+        """Ask, and hang up after `leave_after` events. What comes can be watched in `into`."""
+        return await self._ask("POST", path, json.dumps(body).encode(), leave_after, headers, into)
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Look something up."""
         return await self._ask("GET", path, b"", None, headers)
 
     async def _ask(
-        self, method: str, target: str, body: bytes, leave_after: int | None, headers: dict[str, str]
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        leave_after: int | None,
+        headers: dict[str, str],
+        into: Answer | None = None,
     ) -> Answer:
         path, _, query = target.partition("?")
         scope = {
@@ -186,7 +194,7 @@ class Service:
             "client": ("127.0.0.1", 1),
             "server": ("127.0.0.1", 2),
         }
-        answer, gone = Answer(), asyncio.Event()
+        answer, gone = into or Answer(), asyncio.Event()
         bodies = [{"type": "http.request", "body": body, "more_body": False}]
 
         async def receive() -> dict[str, Any]:

@@ -18,18 +18,33 @@ from tests.events.make import job, trace
 NOW_S = 500.0
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that is empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/deep/events.sqlite"
+    found: str = request.getfixturevalue("postgresql_url")
+    emptied = Store(found)
+    emptied.write([trace()])  # its tables are there
+    with emptied._engine.begin() as connection:
+        for table in schema.METADATA.sorted_tables:
+            connection.execute(table.delete())
+    emptied.close()
+    return found
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store(f"sqlite:///{tmp_path}/deep/events.sqlite")
+def store(url: str) -> Iterator[Store]:
+    store = Store(url)
     yield store
     store.close()
 
 
-def test_what_is_written_is_read_by_the_next_process(store: Store, tmp_path: Path) -> None:
+def test_what_is_written_is_read_by_the_next_process(store: Store, url: str) -> None:
     written = job(result={"answer": "Où? 🐢 \x00"})
     store.write([written, trace(plan=["small"])])
     store.close()
-    again = Store(f"sqlite:///{tmp_path}/deep/events.sqlite")
+    again = Store(url)
     assert again.job("j") == written
     assert again.trace("s") == {"id": "s", "plan": ["small"]}
     again.close()
@@ -127,7 +142,8 @@ def test_urls_that_name_no_database_are_refused(url: str) -> None:
     assert "planted" not in str(refused.value)
 
 
-def test_readers_do_not_wait_for_the_writer(store: Store, tmp_path: Path) -> None:
+def test_readers_do_not_wait_for_the_writer(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path}/deep/events.sqlite")
     store.write([trace()])
     with sqlite3.connect(tmp_path / "deep" / "events.sqlite", isolation_level=None) as writer:
         writer.execute("BEGIN IMMEDIATE")

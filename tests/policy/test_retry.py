@@ -2,7 +2,7 @@ from random import Random
 
 import pytest
 
-from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import EngineGone, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
 from ghostrouter.policy.retry import Failed, Recovery, RetryRules, next_untried, recovery
 
 PLAN = ("small", "mid", "large")
@@ -75,3 +75,26 @@ def test_a_busy_provider_is_waited_for_where_there_is_no_other() -> None:
 )
 def test_the_next_model_is_a_stronger_one_if_possible(current: str, failed: list[str], model: str | None) -> None:
     assert next_untried(PLAN, current, [*failed, current]) == model
+
+
+@pytest.mark.parametrize("failures", [1, 4, 5, 20])
+def test_an_answer_waits_for_engines_that_come_back(failures: int) -> None:
+    failed = Failed(["small"] * failures, EngineGone("x"), 600.0)
+    found = recovery(("small",), failed, {}, 4, Random(1))
+    assert found is not None and found.model == "small"
+    assert 0 < found.wait_s <= 10.0
+
+
+@pytest.mark.parametrize(
+    ("failures", "failure", "left_s"),
+    [(5, FAILED, 600.0), (5, EngineGone("x"), 0.5), (51, EngineGone("x"), None)],
+)
+def test_but_not_for_ever_nor_for_other_failures(failures: int, failure: SegmentFailed, left_s: float | None) -> None:
+    assert recovery(("small",), Failed(["small"] * failures, failure, left_s), {}, 4, Random(1)) is None
+
+
+def test_the_waits_grow() -> None:
+    """A prompt that kills each engine it meets."""
+    waits = [recovery(("s",), Failed(["s"] * n, EngineGone("x"), None), {}, 0, Random(1)) for n in range(1, 12)]
+    assert [w.wait_s for w in waits if w] == sorted(w.wait_s for w in waits if w)
+    assert sum(w.wait_s for w in waits if w) > 30

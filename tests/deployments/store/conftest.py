@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator
 
 import pytest
 
@@ -13,12 +13,6 @@ from ghostrouter.sessions.memory_store import MemoryStore
 from tests import servers
 
 LEASE_S = 0.3
-
-
-@pytest.fixture(scope="session")
-def valkey_server() -> Iterator[servers.ValkeyServer]:
-    with servers.valkey() as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "valkey"])
