@@ -22,7 +22,7 @@ def serve(tmp_path: Path, text: str) -> str:
         ("{", "no YAML"),
         ("a: 1", "`applications` is missing"),
         ("applications: [{import_path: 'graph:build', args: {modles: []}}]", "modles"),
-        ("applications: [{import_path: 'graph:build'}]", "models: Field required"),
+        ("applications: [{import_path: 'graph:build'}]", "routes: Field required"),
     ],
 )
 def test_a_wrong_configuration_is_refused_before_anything_starts(tmp_path: Path, text: str, words: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from typing import Any
@@ -103,7 +104,7 @@ async def test_an_answer(row: Provider) -> None:
     assert end is not None
     assert "".join(t.text for t in tokens(frames)) == "".join(recorded.TEXT)
     thoughts = "".join(t.aside.text for t in tokens(frames) if isinstance(t.aside, ReasoningPart))
-    assert thoughts == (recorded.THOUGHT if row.reasoning_field else "")
+    assert thoughts == (recorded.THOUGHT if row.reasoning_field or row.kind != "openai" else "")
     assert end.reason == "stop"
     assert end.usage is not None
     assert (end.usage.prompt_tokens, end.usage.completion_tokens, end.usage.cached_tokens) == recorded.USED
@@ -184,11 +185,13 @@ async def test_what_a_tool_answered(row: Provider) -> None:
     turns = (*ASKED, Message("assistant", "", (), (call,)), Message("tool", "a baker", tool_call_id="call_1"))
     asked = Asked(model(row), events(recorded_text(row)))
     await asked.frames(messages=turns, features=Features((TOOL,)))
-    last = (asked.body.get("contents") or asked.body["messages"])[-1]
+    *_, called, last = asked.body.get("contents") or asked.body["messages"]
+    id = called["tool_calls"][0]["id"] if row.kind == "openai" else "call_1"
+    assert re.fullmatch(row.call_ids or "call_1", id)  # a provider that wants other ids gets others
     assert (
         last
         == {
-            "openai": {"role": "tool", "content": "a baker", "tool_call_id": "call_1"},
+            "openai": {"role": "tool", "content": "a baker", "tool_call_id": id},
             "anthropic": {
                 "role": "user",
                 "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "a baker"}],
@@ -447,3 +450,11 @@ async def test_ten_megabytes_of_headers_are_not_read_to_the_end() -> None:
     await pool.close()
     server.close()
     await server.wait_closed()
+
+
+async def test_reasoning_is_read_from_the_field_that_the_row_names() -> None:
+    row = providers()["openai"]
+    asked = Asked(model(row, reasoning_field="my_thoughts"), events(recorded.openai_text("none", "my_thoughts")))
+    frames = await asked.frames()
+    assert [t.aside for t in tokens(frames) if t.aside] == [ReasoningPart(recorded.THOUGHT)]
+    await asked.pool.close()

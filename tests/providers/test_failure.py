@@ -3,7 +3,15 @@ import pickle
 
 import pytest
 
-from ghostrouter.errors import NothingCanAnswer, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import (
+    ContextExceeded,
+    NothingCanAnswer,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderRejected,
+    RequestRejected,
+    SegmentFailed,
+)
 from ghostrouter.providers.failure import of_content_type, of_status, retry_after_s
 
 
@@ -17,12 +25,18 @@ from ghostrouter.providers.failure import of_content_type, of_status, retry_afte
         (529, {"retry-after": "3"}, b"", ProviderBusy, "HTTP 529"),
         (429, {}, b'{"error": {"code": "rate_limit_exceeded"}}', ProviderBusy, r"429 \(rate_limit_exceeded\)"),
         (400, {}, b'{"error": {"code": "content_filter"}}', ProviderRefused, "content_filter"),
-        (400, {}, b'[{"error": {"status": "INVALID_ARGUMENT", "message": "secret"}}]', ProviderRejected, "INVALID_ARG"),
+        (400, {}, b'[{"error": {"status": "INVALID_ARGUMENT", "message": "secret"}}]', RequestRejected, "INVALID_ARG"),
         (401, {}, b'{"error": {"message": "no sk-secret"}}', ProviderRejected, "does not take the key"),
         (404, {}, b"<html>secret</html>", ProviderRejected, "check model and base URL"),
         (307, {"location": "https://evil.example"}, b"", ProviderRejected, "is not followed"),
-        (422, {}, b'{"error": "secret"}', ProviderRejected, r"422 \(unknown\)"),
-        (422, {}, json.dumps({"error": {"code": "secret prompt " * 9}}).encode(), ProviderRejected, "unknown"),
+        (422, {}, b'{"error": "secret"}', RequestRejected, r"422 \(unknown\)"),
+        (422, {}, json.dumps({"error": {"code": "secret prompt " * 9}}).encode(), RequestRejected, "unknown"),
+        (400, {}, b'{"error": {"code": "context_length_exceeded"}}', ContextExceeded, "longer than the model takes"),
+        (400, {}, b'{"message": "prompt is too long: secret", "code": 400}', ContextExceeded, r"HTTP 400 \(400\)"),
+        (413, {}, b"", RequestRejected, "HTTP 413"),
+        (413, {}, b'{"error": {"code": "rate_limit_exceeded", "message": "secret"}}', RequestRejected, "413"),
+        (402, {}, b"", ProviderRejected, "no credit"),
+        (529, {}, b"", ProviderBusy, "HTTP 529"),
     ],
 )
 def test_a_status_says_what_to_do(

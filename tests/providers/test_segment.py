@@ -7,8 +7,9 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.providers.segment import CloudSegment
+from ghostrouter.providers.sse import Event
 from ghostrouter.replay.continuation import cloud_prompt
-from ghostrouter.types import Sampling
+from ghostrouter.types import Sampling, Token
 
 ASKED = (Message("user", "Who?"),)
 
@@ -35,15 +36,23 @@ def segment(
     return CloudSegment(model, prompt, Sampling(**{"max_tokens": 9} | sampling), scripted_end, 0.0)
 
 
-def event(content: str, finish: str | None = None, logprobs: Any = None) -> str:
-    return json.dumps({"choices": [{"delta": {"content": content}, "finish_reason": finish, "logprobs": logprobs}]})
+DONE = Event("[DONE]")
 
 
-def told(event: str, prompt: int, completion: int, cached: int | None = None) -> str:
+def event(content: str, finish: str | None = None, logprobs: Any = None) -> Event:
+    choice = {"delta": {"content": content}, "finish_reason": finish, "logprobs": logprobs}
+    return Event(json.dumps({"choices": [choice]}))
+
+
+def told(event: Event, prompt: int, completion: int, cached: int | None = None) -> Event:
     usage: dict[str, Any] = {"prompt_tokens": prompt, "completion_tokens": completion}
     if cached is not None:
         usage["prompt_tokens_details"] = {"cached_tokens": cached}
-    return json.dumps(json.loads(event) | {"usage": usage})
+    return Event(json.dumps(json.loads(event.data) | {"usage": usage}))
+
+
+def text(tokens: list[Token]) -> str:
+    return "".join(t.text for t in tokens)
 
 
 def test_usage_told_with_every_event_holds_for_a_call_that_is_cut_off() -> None:
@@ -53,8 +62,8 @@ def test_usage_told_with_every_event_holds_for_a_call_that_is_cut_off() -> None:
     assert (s.usage.prompt_tokens, s.usage.completion_tokens, s.usage.estimated) == (20, 2, False)
     s.push(told(event(".", "stop"), 20, 3), 0)
     still_open = not s.over
-    s.push(told(json.dumps({"choices": []}), 20, 3, 16), 0)
-    s.push("[DONE]", 0)
+    s.push(told(Event(json.dumps({"choices": []})), 20, 3, 16), 0)
+    s.push(DONE, 0)
     assert still_open, "the last event tells what was cached"
     assert s.usage.cached_tokens == 16
     assert s.over
@@ -65,7 +74,7 @@ def test_what_was_written_to_the_providers_cache_is_told() -> None:
     s.push(event(".", "stop"), 0)
     details = {"cached_tokens": 0, "cache_write_tokens": 1800}
     used = {"prompt_tokens": 2000, "completion_tokens": 1, "prompt_tokens_details": details}
-    s.push(json.dumps({"choices": [], "usage": used}), 0)
+    s.push(Event(json.dumps({"choices": [], "usage": used})), 0)
     assert (s.usage.prompt_tokens, s.usage.cache_write_tokens, s.usage.estimated) == (2000, 1800, False)
 
 
@@ -83,7 +92,7 @@ def test_what_is_known_of_a_token_without_log_probabilities() -> None:
 
 def test_a_model_that_is_judged_by_its_text() -> None:
     s = segment("Who knows?", calibration="c.json")
-    said = [s.push(event(text), 0)[0] for text in ("Who is", " Mira", " and", " 1999?")]
+    said = [s.push(event(said), 0)[0] for said in ("Who is", " Mira", " and", " 1999?")]
     assert [t.novelty for t in said] == [0, 2, 0, 1]
     assert segment().push(event("Mira"), 0)[0].novelty == 0, "nobody judges it"
 
@@ -108,40 +117,57 @@ def test_another_ghostrouter_tells_exact_entropies() -> None:
 def test_an_echo_is_held_then_dropped() -> None:
     s = segment("She was born in Tarvik.")
     assert s.push(event("born in"), 0) == []
-    assert "".join(t.text for t in s.push(event(" Tarvik. There", "stop"), 0)) == " There"
-    assert (s.finish, s.over) == ("stop", True)
+    assert text(s.push(event(" Tarvik. There", "stop"), 0)) == " There"
+    assert (s.finish, s.over) == ("stop", False)
+    s.push(DONE, 0)
+    assert s.over
 
 
 def test_what_is_held_leaves_with_the_end() -> None:
     s = segment("She was born in Tarvik.")
-    assert [t.text for t in [*s.push(event("born"), 0), *s.push(event("", "stop"), 0)]] == ["born"]
+    assert s.push(event("born"), 0) == s.push(event("", "stop"), 0) == []
+    assert text(s.close(0)) == "born"
 
 
 @pytest.mark.parametrize(
-    ("events", "scripted_end", "text", "reason"),
+    ("events", "scripted_end", "written", "reason"),
     [
-        ([event("a"), event("b"), event("c")], None, "ab", "length"),
-        ([event("a"), event("b", "stop")], None, "ab", "stop"),
+        # The provider counts its tokens; an event may hold any number of them.
+        ([event("a"), event("b"), event("c", "length")], None, "abc", "length"),
+        ([event("a"), event("b", "stop"), DONE], None, "ab", "stop"),
         ([event("a"), event("b")], 1, "a", "length"),
-        ([event("a", "stop")], 1, "a", "stop"),
+        ([event("a", "stop"), DONE], 1, "a", "stop"),
         ([event("a"), event("", "length")], None, "a", "length"),
+        ([event("a", "stop"), event("b"), DONE, event("c")], None, "ab", "stop"),
     ],
 )
-def test_where_it_ends(events: list[str], scripted_end: int | None, text: str, reason: str) -> None:
-    s, written = segment(scripted_end=scripted_end, max_tokens=2), ""
-    for e in events:
-        if not s.over:
-            written += "".join(t.text for t in s.push(e, 0))
-    assert (written, s.finish, s.over) == (text, reason, True)
+def test_where_it_ends(events: list[Event], scripted_end: int | None, written: str, reason: str) -> None:
+    s = segment(scripted_end=scripted_end, max_tokens=2)
+    told = [t for e in events for t in s.push(e, 0)]
+    assert (text([*told, *s.close(0)]), s.finish) == (written, reason)
 
 
-def test_done_without_a_finish_reason_is_a_failure() -> None:
-    with pytest.raises(SegmentFailed, match="without a finish reason"):
-        segment().push("[DONE]", 0)
+def test_an_echo_has_no_tokens_of_its_own_beyond_the_limit() -> None:
+    s = segment("She was born in Tarvik.", max_tokens=2)
+    told = [t for piece in (" In", " a", " year") for t in s.push(event(piece), 0)]
+    assert (text(told), s.finish, s.over) == (" In a", "length", True)
+
+
+def test_done_without_a_finish_reason_is_a_failure_where_one_was_to_come() -> None:
+    for before in ([], [event("a", None)]):
+        s = segment()
+        for e in before:
+            s.push(e, 0)
+        with pytest.raises(SegmentFailed, match="without a finish reason"):
+            s.push(DONE, 0)
+    s = segment()
+    s.push(event("a", ""), 0)
+    s.push(DONE, 0)
+    assert (s.finish, s.over) == ("stop", True)
 
 
 @pytest.mark.parametrize(
-    ("kept", "pieces", "text"),
+    ("kept", "pieces", "written"),
     [
         ("the town ", [" of", " Yarrow"], "of Yarrow"),
         ("the town ", [" ", " of"], "of"),
@@ -151,6 +177,6 @@ def test_done_without_a_finish_reason_is_a_failure() -> None:
         ("if x:\n    ", ["\n", "    y"], "y"),
     ],
 )
-def test_white_space_before_a_seam_is_written_once(kept: str, pieces: list[str], text: str) -> None:
+def test_white_space_before_a_seam_is_written_once(kept: str, pieces: list[str], written: str) -> None:
     s = segment(kept, continues="assistant")
-    assert "".join(t.text for p in pieces for t in s.push(event(p), 0)) == text
+    assert text([t for p in pieces for t in s.push(event(p), 0)]) == written
