@@ -20,6 +20,8 @@ GhostRouterError
 │   ├── SegmentShed        its replica has reached its limit of requests
 │   ├── ProviderBusy       the provider is rate-limited, or its circuit breaker is open
 │   ├── ProviderRejected   the provider does not accept this request, key or model; a retry would fail too
+│   │   └── RequestRejected    the request itself is at fault; the client's error if no other provider accepts it
+│   │       └── ContextExceeded    the prompt is too long for the model
 │   └── ProviderRefused    the model refuses to answer
 ├── SeamRefused            that model cannot continue the answer; the message is the reason
 ├── NothingCanAnswer       every model of the plan has failed
@@ -125,6 +127,14 @@ class ProviderBusy(SegmentFailed):
 
 class ProviderRejected(SegmentFailed):
     """The provider does not accept the request, the key or the model. The same call would fail again."""
+
+
+class RequestRejected(ProviderRejected):
+    """The provider finds fault with the request itself; another one may take it."""
+
+
+class ContextExceeded(RequestRejected):
+    """The prompt, or prompt and answer together, do not fit into the context window of the provider's model."""
 
 
 class ProviderRefused(SegmentFailed):

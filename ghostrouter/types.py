@@ -8,6 +8,8 @@ from ghostrouter.money import Usage
 
 KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
+# The fields of `Sampling` that a provider has values of its own for.
+SamplingField = Literal["max_tokens", "temperature", "top_p", "seed"]
 Action = Literal["continue", "warm", "handoff", "hand_back"]
 
 
@@ -166,7 +168,8 @@ class Sampling:
     """Sampling parameters. The fields have the meaning that they have in OpenAI's API.
 
     `max_tokens` and `min_tokens` apply to the whole answer. There is always a `seed`: if the client gives none, the
-    session draws one, so that a sampled answer continues behind a seam as it would have without it.
+    session draws one, so that a sampled answer continues behind a seam as it would have without it. `unasked` names the fields that
+    neither the client nor the configuration has set: local engines need their values, providers do not get them.
     """
 
     max_tokens: int
@@ -180,6 +183,11 @@ class Sampling:
     frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
     logit_bias: tuple[tuple[int, float], ...] = ()
+    unasked: frozenset[SamplingField] = frozenset()
+
+    def wants(self, name: SamplingField) -> bool:
+        """Whether somebody has asked for the value that a field has."""
+        return name not in self.unasked
 
 
 @dataclass(frozen=True, slots=True)

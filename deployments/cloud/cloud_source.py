@@ -1,10 +1,12 @@
 """One provider's HTTP as a source of tokens."""
 
 import asyncio
+import json
 import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, suppress
+from typing import Any
 from urllib.request import getproxies
 
 import httpx
@@ -19,11 +21,13 @@ from ghostrouter.providers import failure
 from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.breaker import Admission, Outcome
 from ghostrouter.providers.segment import CloudSegment
-from ghostrouter.providers.sse import EventTooLong, SseParser
+from ghostrouter.providers.sse import MOST_EVENT_BYTES, Event, EventTooLong, SseParser
 from ghostrouter.types import SegmentRequest, Token
 
-# What is left of a response when the answer is there: what it used, and its end (only then is the connection free).
+# What is left of a response when the answer has its finish reason: what it used, and its end. Text may follow, too.
 _USAGE_S = 2.0
+_END_S = 0.25
+# And behind the end: only when the response is read to it is the connection free.
 _DRAIN_S = 0.05
 _MOST_ERROR_BYTES = 65_536
 _ERROR_S = 2.0
@@ -108,10 +112,19 @@ class CloudSource:
     def _post(self, request: SegmentRequest) -> httpx.Request:
         assert request.cloud is not None  # noqa: S101 - the pool has looked
         body = self._adapter.to_wire(self._model, request.cloud, request.sampling)
-        return self._client.build_request("POST", self._url(), json=body, headers=dict(self._adapter.HEADERS))
+        headers = {"content-type": "application/json", **self._adapter.HEADERS}
+        return self._client.build_request("POST", self._url(), content=_encoded(body), headers=headers)
 
     def _url(self) -> str:
         return self._model.base_url.rstrip("/") + self._adapter.path(self._model)
+
+
+def _encoded(body: dict[str, Any]) -> bytes:
+    """A body as JSON. Half of a surrogate pair can only be sent as an escape: then all that is not ASCII is escaped."""
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except UnicodeEncodeError:
+        return json.dumps(body, allow_nan=False).encode()
 
 
 class _Call:
@@ -122,7 +135,9 @@ class _Call:
         self._source = source
         self._request = request
         self._name = source._model.name
-        self.segment = CloudSegment(source._model, request.cloud, request.sampling, request.scripted_end, now_s)
+        self.segment = CloudSegment(
+            source._model, request.cloud, request.sampling, request.scripted_end, now_s, request.key
+        )
         self.began_s = self.heard_at_s = now_s
         self.first_at_s: float | None = None
         self.error: BaseException | None = None
@@ -130,36 +145,42 @@ class _Call:
     async def arrivals(self) -> AsyncGenerator[Arrival, None]:
         segment = self.segment
         async with aclosing(self._events()) as parts:
-            while True:
-                try:
-                    async with asyncio.timeout(_USAGE_S if segment.finish else None):
-                        events = await anext(parts, None)
-                except TimeoutError:
-                    events = None
-                except SegmentFailed:
-                    if not segment.finish:
-                        raise
-                    events = None
-                if events is None:
-                    break
+            tokens: list[Token] = []
+            while not segment.over and (events := await self._next(parts)) is not None:
                 tokens, broken = self._read(events)
-                if segment.over or (broken and segment.finish):  # a whole answer is one, whatever comes behind it
+                if broken and segment.finish:  # a whole answer is one, whatever comes behind it
                     break
-                if tokens:
+                if tokens and not segment.over:
                     yield self._arrival(tokens)
+                    tokens = []
                 if broken:
-                    raise type(broken)(f"{self._name}: {broken}") from None
+                    raise _of(self._name, broken)
             if not segment.finish:
                 raise SegmentFailed(f"{self._name}: the stream broke off")
+            tokens += segment.close(self._source._clock())
             if segment.over:
                 await _drain(parts)
-            yield Arrival(tokens if events else (), segment.finish, segment.usage.cached_tokens, segment.usage)
+            yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
+
+    async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:
+        """The events that come next; None where nothing comes any more, or nothing that an ended answer waits for."""
+        ended = self.segment.finish is not None
+        patience_s = (_USAGE_S if self.segment.tells_more else _END_S) if ended else None
+        try:
+            async with asyncio.timeout(patience_s):
+                return await anext(parts, None)
+        except TimeoutError:
+            return None
+        except SegmentFailed:
+            if not ended:
+                raise
+            return None
 
     def _arrival(self, tokens: Sequence[Token]) -> Arrival:
         used = self.segment.usage
         return Arrival(tokens, None, used.cached_tokens, used)
 
-    def _read(self, events: Sequence[str]) -> tuple[list[Token], SegmentFailed | None]:
+    def _read(self, events: Sequence[Event]) -> tuple[list[Token], SegmentFailed | None]:
         """The tokens of some events, up to the segment's end or to the event that failed."""
         tokens: list[Token] = []
         self.heard_at_s = self._source._clock()
@@ -174,21 +195,20 @@ class _Call:
             self.first_at_s = self.heard_at_s
         return tokens, None
 
-    async def _events(self) -> AsyncGenerator[list[str], None]:
-        """The data of server-sent events, as many at a time as arrive together."""
-        parser, response = SseParser(), None
+    async def _events(self) -> AsyncGenerator[list[Event], None]:
+        """The events of the answer, as many at a time as arrive together."""
+        response = None
         try:
             response = await self._source._client.send(self._source._post(self._request), stream=True)
             if broken := await _refusal(response):
-                raise type(broken)(*(f"{self._name}: {broken}", *broken.args[1:])).at_no_cost()
-            async for part in response.aiter_bytes():
-                if events := parser.push(part):
-                    yield events
+                raise _of(self._name, broken).at_no_cost()
+            async for events in _read_events(response):
+                yield events
         except EventTooLong:
             raise SegmentFailed(f"{self._name}: it sent an event without an end") from None
         except httpx.ConnectError as error:
             raise SegmentFailed(f"{self._name}: {type(error).__name__}").at_no_cost() from None
-        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeDecodeError) as error:
+        except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:
             # Not chained: httpx's errors hold the request, key and prompt included.
             raise SegmentFailed(f"{self._name}: {type(error).__name__}") from None
         finally:
@@ -196,10 +216,50 @@ class _Call:
                 await response.aclose()
 
 
+def _of(name: str, failure: SegmentFailed) -> SegmentFailed:
+    """A failure that names the model."""
+    return type(failure)(*(f"{name}: {failure}", *failure.args[1:]))
+
+
+async def _read_events(response: httpx.Response) -> AsyncGenerator[list[Event], None]:
+    """The events of a response; one that is no stream but JSON is an event, or several, by itself."""
+    kind = failure.media_type(response.headers.get("content-type", ""))
+    is_json = kind == "application/json"
+    parser, body = SseParser(bare=kind != "text/event-stream"), bytearray()
+    async for part in response.aiter_bytes():
+        if is_json and (body or part.lstrip()[:1] in (b"{", b"[")):
+            body += part
+            if len(body) > MOST_EVENT_BYTES:
+                raise EventTooLong
+        elif events := parser.push(part):
+            yield events
+    if body:
+        yield _whole(bytes(body))
+    elif (last := parser.close()) and _is_whole(last):
+        yield [last]
+
+
+def _whole(body: bytes) -> list[Event]:
+    """The events of a body that is JSON: itself, or the elements of its list."""
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError):
+        return [event for line in body.decode().splitlines() if _is_whole(event := Event(line.strip()))]
+    return [Event(json.dumps(t)) for t in told] if isinstance(told, list) else [Event(body.decode())]
+
+
+def _is_whole(event: Event) -> bool:
+    """Whether what a stream has ended in is an event, of which only the empty line behind it is missing."""
+    try:
+        return event.data.strip() == "[DONE]" or isinstance(json.loads(event.data), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     """The failure that a response is which is no stream of events."""
     compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
-    if response.status_code == httpx.codes.OK:
+    if response.is_success:
         return compressed or failure.of_content_type(response.headers.get("content-type", ""))
     body = b""
     if compressed:  # the status has to do
@@ -213,7 +273,7 @@ async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     return failure.of_status(response.status_code, response.headers, body)
 
 
-async def _drain(parts: AsyncGenerator[list[str], None]) -> None:
+async def _drain(parts: AsyncGenerator[list[Event], None]) -> None:
     """Read on to the end of the response, if it is near: only then the connection can be used again."""
     with suppress(TimeoutError, SegmentFailed):
         async with asyncio.timeout(_DRAIN_S):

@@ -13,10 +13,10 @@ from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd
-from ghostrouter.policy.worst_case import worst_usd
+from ghostrouter.policy.worst_case import longest_answer, worst_usd
 from ghostrouter.redact.policy import Behalf
 from ghostrouter.replay.continuation import written_tokens
-from ghostrouter.types import Frame, Prompt, SegmentRequest
+from ghostrouter.types import Frame, Prompt, Sampling, SegmentRequest
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class BudgetedEngines:
         self._quotas = quotas
         self._sessions: dict[str, _OpenSession] = {}
 
-    async def reserve(self, session: str, behalf: Behalf, model: str, prompt: Prompt, max_tokens: int) -> Ticket:
+    async def reserve(self, session: str, behalf: Behalf, model: str, prompt: Prompt, sampling: Sampling) -> Ticket:
         """Open a session, with the worst case of its first segment set aside.
 
         Raises:
@@ -69,7 +69,7 @@ class BudgetedEngines:
             BudgetUnknown: `Quotas` does not answer.
         """
         reservation = f"{session}#0"
-        worst = self._worst(model, prompt, max_tokens)
+        worst = self._worst(model, prompt, sampling)
         is_reserved = await self._quotas.reserve(reservation, self._names(behalf, model), worst)
         return self.open(session, behalf, reservation if is_reserved else "")
 
@@ -125,7 +125,7 @@ class BudgetedEngines:
             open_session.reservation = ""
             return reservation
         prompt: Prompt = request.cloud or request.prompt_ids
-        amount = self._worst(request.model, prompt, request.sampling.max_tokens)
+        amount = self._worst(request.model, prompt, request.sampling)
         reservation = f"{session}#{uuid.uuid4().hex[:16]}"
         try:
             names = self._names(open_session.behalf, request.model)
@@ -150,9 +150,10 @@ class BudgetedEngines:
             "provider": provider,
         }
 
-    def _worst(self, model: str, prompt: Prompt, max_tokens: int) -> int:
+    def _worst(self, model: str, prompt: Prompt, sampling: Sampling) -> int:
         """What a segment costs at most, in nano-dollars."""
-        return nano(worst_usd(self._models[model], prompt, max_tokens))
+        asked = self._models[model]
+        return nano(worst_usd(asked, prompt, longest_answer(asked, sampling)))
 
 
 class _Bill:

@@ -3,7 +3,18 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ghostrouter.errors import AnswerRefused, NothingCanAnswer, ProviderBusy, ProviderRefused, SeamRefused, SegmentShed
+from ghostrouter.errors import (
+    AnswerRefused,
+    ContextExceeded,
+    InvalidRequest,
+    NothingCanAnswer,
+    PromptTooLong,
+    ProviderBusy,
+    ProviderRefused,
+    RequestRejected,
+    SeamRefused,
+    SegmentShed,
+)
 from ghostrouter.policy import retry, switch
 from ghostrouter.sessions.segment import OpenReason
 from ghostrouter.sessions.session import Session
@@ -41,11 +52,17 @@ def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recove
     """The next segment after one whose engine has failed.
 
     Raises:
+        PromptTooLong: the provider says so, and no token has been written: that is the client's to mend.
+        InvalidRequest: nobody can begin, and the last provider found fault with the request itself.
         AnswerRefused: nobody can go on, and the last model refused to answer.
         NothingCanAnswer: nobody can go on.
     """
     failure = failed.last
+    if isinstance(failure, ContextExceeded) and not session.kept_tokens:
+        raise PromptTooLong(str(failure))
     if recovery is None:
+        if isinstance(failure, RequestRejected) and not session.kept_tokens:
+            raise InvalidRequest(str(failure))
         if isinstance(failure, ProviderRefused):
             raise AnswerRefused(str(failure))
         after_s = failure.retry_after_s if isinstance(failure, ProviderBusy) else None

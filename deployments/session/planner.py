@@ -35,10 +35,11 @@ from ghostrouter.routing.decider import (
     content_flags,
     last_user_text,
 )
+from ghostrouter.routing.sampling import sampling
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.entries import Epoch, Opening
 from ghostrouter.sessions.session import Session
-from ghostrouter.types import Plan, Sampling
+from ghostrouter.types import Plan
 
 log = logging.getLogger("ray.serve")
 
@@ -119,8 +120,8 @@ class Planner:
             raise InvalidRequest("`logprobs` would reveal what is redacted. Leave it out.")
         decided = await self._decide(call, requester)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
-        room = min(candidates[name].room_tokens for name in chosen.models)
-        ask = replace(self._ask(call, decided, room, streaming=call.stream or kept), behalf=requester.behalf)
+        planned = {name: candidates[name] for name in chosen.models}
+        ask = replace(self._ask(call, decided, planned, streaming=call.stream or kept), behalf=requester.behalf)
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]
         opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire, request_hash)
@@ -197,33 +198,21 @@ class Planner:
         for i, name in enumerate(chosen.models):
             try:
                 prompt = firsts[name].prompt
-                ticket = await self._engines.reserve(session, ask.behalf, name, prompt, ask.sampling.max_tokens)
+                ticket = await self._engines.reserve(session, ask.behalf, name, prompt, ask.sampling)
             except BudgetExceeded as error:
                 refusal = refusal or error
             else:
                 return (replace(chosen, models=chosen.models[i:]) if i else chosen), ticket
         raise refusal or BudgetExceeded("No model of the plan is within the budget.")
 
-    def _ask(self, call: ChatCall, decided: CallDecision, room: int, streaming: bool) -> Ask:
+    def _ask(self, call: ChatCall, decided: CallDecision, planned: Mapping[str, plan.Candidate], streaming: bool) -> Ask:
         defaults = self._models.by_name[decided.decision.plan.models[0]].sampling
         unknown = [s.to for s in call.script if s.to not in self._models.by_name]
         if unknown:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
-        sampling = Sampling(
-            max_tokens=min(call.max_tokens or room, room),
-            min_tokens=call.min_tokens,
-            temperature=defaults.temperature if call.temperature is None else call.temperature,
-            top_p=defaults.top_p if call.top_p is None else call.top_p,
-            seed=secrets.randbits(63) if call.seed is None else call.seed,
-            presence_penalty=call.presence_penalty,
-            frequency_penalty=call.frequency_penalty,
-            repetition_penalty=call.repetition_penalty,
-            logit_bias=call.logit_bias,
-            stop=call.stop,
-            top_logprobs=call.top_logprobs,
-        )
+        sampled = sampling(call, defaults, planned, self._models.cloud, secrets.randbits(63))
         return Ask(
-            call.messages, sampling, streaming, call.continue_final, call.script, call.features, call.preferences,
+            call.messages, sampled, streaming, call.continue_final, call.script, call.features, call.preferences,
             decided.worth,
         )  # fmt: skip
 

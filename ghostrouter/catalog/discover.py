@@ -94,7 +94,17 @@ def absence(name: str) -> str:
 
 def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str, Any]:
     same = ("kind", "key_header", "continues", "vendor_fields", "tool_fields", "stream_usage", "max_tokens_field")
-    able = ("seed_field", "penalties", "tools", "forced_tools", *_FORMATS, "vision", "reasoning_field")
+    able = (
+        "seed_field",
+        "penalties",
+        "tools",
+        "forced_tools",
+        *_FORMATS,
+        "vision",
+        "reasoning_field",
+        "call_ids",
+        "tool_images",
+    )
     return {
         "base_url": base_url(provider, environment),
         "api_key_env": key_variable(provider, environment),

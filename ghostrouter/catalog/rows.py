@@ -19,7 +19,7 @@ class _Row(BaseModel):
 
 
 class Provider(_Row):
-    """How a provider is spoken to; the fields are explained at the top of providers.yaml."""
+    """How a provider is spoken to. providers.yaml explains the fields in the comments at its top."""
 
     name: str
     kind: Kind
@@ -45,6 +45,8 @@ class Provider(_Row):
     json_object: bool = False
     vision: bool = False
     reasoning_field: str | None = None
+    call_ids: str | None = None
+    tool_images: bool = False
     free: bool = False
     source: str
     as_of: date

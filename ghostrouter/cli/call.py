@@ -103,8 +103,8 @@ def run(url: str, api_key: str | None, as_json: bool, model: str, prompt: str) -
             parser = SseParser()
             for part in parts:
                 try:
-                    for data in parser.push(part):
-                        answer.push(data)
+                    for event in parser.push(part):
+                        answer.push(event.data)
                 except (ValueError, TypeError, KeyError, AttributeError):
                     raise service.stranger() from None
         status = answer.end()

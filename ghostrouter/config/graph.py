@@ -20,7 +20,7 @@ from ghostrouter.money import Worth
 class GraphConfig(Section):
     """All of GhostRouter: the `args` of the application in serve_config.yaml."""
 
-    models: tuple[LocalModel, ...] = Field(min_length=1)
+    models: tuple[LocalModel, ...] = Field(default=(), description="that run here; none: then vLLM is not needed")
     cloud: tuple[CloudModel, ...] = ()
     providers: Providers = Providers()
     breakers: Breakers = Breakers()
@@ -65,6 +65,11 @@ class GraphConfig(Section):
     @model_validator(mode="after")
     def _names_exist(self) -> Self:
         names = [m.name for m in self.models] + [m.name for m in self.cloud]
+        if not names:
+            raise ValueError(
+                "models, cloud: there is no model; name one of your own in `models`, one behind an API in `cloud`, or "
+                "set the key of a provider in the environment"
+            )
         if len(set(names)) != len(names):
             raise ValueError("models, cloud: two models have the same name")
         told = next(self.routing_problems(), None)

@@ -128,7 +128,15 @@ class CloudModel(Section):
     vision: bool = Field(default=False, description="whether it takes images")
     temperature: bool = Field(default=True, description="whether it lets its sampling be set")
     reasons: bool = Field(default=False, description="whether it reasons before it answers")
-    reasoning_field: str | None = Field(default=None, description="where its events carry reasoning text")
+    reasoning_field: str | None = Field(
+        default=None, description="where its deltas carry reasoning text, besides the usual fields"
+    )
+    call_ids: str | None = Field(
+        default=None, description="a pattern for ids of tool calls: others are renamed before they are sent"
+    )
+    tool_images: bool = Field(
+        default=False, description="whether an answer of a tool may hold images; else they follow as the user's"
+    )
     seed_field: str | None = Field(default="seed", description="what it calls a seed; null: it takes none")
     stream_usage: StreamUsage = Field(
         default="asked",

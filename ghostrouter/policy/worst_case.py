@@ -8,12 +8,19 @@ from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.money import Usage
 from ghostrouter.policy.value import cost_usd, dearest
-from ghostrouter.types import CloudPrompt, Prompt
+from ghostrouter.types import CloudPrompt, Prompt, Sampling
 
 # Tokens that a provider adds to a message, a tool call or a tool.
 _FRAME_TOKENS = 16
 # The largest image of each protocol: eight tiles and the base of GPT-4o mini, sixteen tiles of Gemini.
 _MAX_TOKENS_PER_IMAGE: Mapping[Kind, int] = {"openai": 48_200, "anthropic": 5_000, "gemini": 5_000}
+
+
+def longest_answer(model: LocalModel | CloudModel, sampling: Sampling) -> int:
+    """How many tokens an answer may have: what was asked for, or, of a model of the cloud, all that it can write."""
+    if not isinstance(model, CloudModel) or sampling.wants("max_tokens"):
+        return sampling.max_tokens
+    return min(model.max_output_tokens or model.context_tokens, model.context_tokens)
 
 
 def worst_usd(model: LocalModel | CloudModel, prompt: Prompt, max_tokens: int) -> float:

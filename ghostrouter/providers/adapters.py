@@ -8,6 +8,7 @@ from ghostrouter.catalog.rows import Kind
 from ghostrouter.config import CloudModel
 from ghostrouter.providers import anthropic, gemini, openai
 from ghostrouter.providers.chunk import Chunk
+from ghostrouter.providers.sse import Event
 from ghostrouter.types import CloudPrompt, Sampling
 
 
@@ -18,7 +19,7 @@ class Adapter(Protocol):
 
     def path(self, model: CloudModel) -> str: ...
     def to_wire(self, model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]: ...
-    def read_event(self, data: str) -> Chunk: ...
+    def read_event(self, event: Event, model: CloudModel) -> Chunk: ...
 
 
 ADAPTERS: Mapping[Kind, Adapter] = MappingProxyType({"openai": openai, "anthropic": anthropic, "gemini": gemini})

@@ -10,21 +10,20 @@ from typing import Any
 
 from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
-from ghostrouter.errors import ProviderBusy, ProviderRefused, SegmentFailed
+from ghostrouter.errors import SegmentFailed
 from ghostrouter.money import Usage as TokenUsage
-from ghostrouter.providers.chunk import Chunk, Written, count, text, used
-from ghostrouter.providers.failure import error_kind, safe
-from ghostrouter.providers.openai import most_tokens, unspaced
-from ghostrouter.types import CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
+from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, text, used
+from ghostrouter.providers.failure import of_event
+from ghostrouter.providers.finish import finish_reason
+from ghostrouter.providers.history import prepared
+from ghostrouter.providers.openai import most_tokens
+from ghostrouter.providers.sse import Event
+from ghostrouter.types import CloudPrompt, Sampling
 
 HEADERS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
-_FINISH: Mapping[str, FinishReason] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-}
+# It wants a limit in any case. This is what the smallest of its models can write.
+_MOST_TOKENS = 8192
+_CALL_IDS = "[a-zA-Z0-9_-]+"
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
@@ -35,38 +34,67 @@ def path(model: CloudModel) -> str:
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request. Only one of temperature and top_p is in it: newer models refuse both together."""
-    turns = [m for m in unspaced(prompt) if m.role != "system"]
+    messages = prepared(prompt, model.call_ids or _CALL_IDS)
+    system = "\n\n".join(m.content for m in messages if m.role == "system" and m.content.strip())
+    turns = list(_turns([m for m in messages if m.role != "system"]))
+    if not turns:  # nothing but instructions: it wants a turn of the user
+        turns, system = [{"role": "user", "content": [{"type": "text", "text": system or "-"}]}], ""
     body: dict[str, Any] = {
         "model": model.model,
-        "max_tokens": most_tokens(model, prompt, sampling),
+        "max_tokens": most_tokens(model, prompt, sampling) or _room(model, sampling),
         "stream": True,
-        "messages": list(_turns(turns)),
+        "messages": turns,
     }
-    if system := "\n\n".join(m.content for m in prompt.messages if m.role == "system"):
+    if system:
         body["system"] = system
-    if model.temperature and sampling.top_p != 1:
+    if model.temperature and sampling.top_p != 1 and sampling.wants("top_p"):
         body["top_p"] = sampling.top_p
-    elif model.temperature:
+    elif model.temperature and sampling.wants("temperature"):
         body["temperature"] = min(sampling.temperature, 1.0)
     if prompt.features.schema:
         body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.features.schema.schema}}
     return body | _tools(prompt.features)
 
 
+def _room(model: CloudModel, sampling: Sampling) -> int:
+    """A limit where nobody asked for one: as much as the model can write, and fits behind the prompt."""
+    return max(1, min(model.max_output_tokens or _MOST_TOKENS, sampling.max_tokens))
+
+
 def _turns(turns: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """Answers of tools belong to the user's turn."""
-    for role, group in groupby(turns, key=lambda m: "assistant" if m.role == "assistant" else "user"):
-        yield {"role": role, "content": [block for m in group for block in _blocks(m)]}
+    """Turns that say something. Answers of tools belong to the user's turn, and come first in it."""
+    said = [(m, blocks) for m in turns if (blocks := list(_blocks(m)))]
+    for role, group in groupby(said, key=lambda s: "assistant" if s[0].role == "assistant" else "user"):
+        yield {"role": role, "content": [block for _, blocks in group for block in blocks]}
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
+    """The content of a message; texts without a word are refused, so they are left out."""
     if message.role == "tool":
-        yield {"type": "tool_result", "tool_use_id": message.tool_call_id, "content": message.content}
+        result = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+        content = list(map(_part, filter(_is_something, message.parts))) if message.parts else message.content
+        yield result | ({"content": content} if content and _is_something(message) else {})
         return
-    for part in message.parts or ((message.content,) if message.content else ()):
-        yield {"type": "text", "text": part} if isinstance(part, str) else _image(part)
+    for part in message.parts or (message.content,):
+        if _is_something(part):
+            yield _part(part)
     for call in message.tool_calls:
-        yield {"type": "tool_use", "id": call.id, "name": call.name, "input": _arguments(call.arguments)}
+        yield {
+            "type": "tool_use",
+            "id": call.id,
+            "name": call.name,
+            "input": json.loads(call.arguments.strip() or "{}"),
+        }
+
+
+def _is_something(part: str | Image | Message) -> bool:
+    if isinstance(part, Message):
+        return bool(part.parts) or bool(part.content.strip())
+    return isinstance(part, Image) or bool(part.strip())
+
+
+def _part(part: str | Image) -> dict[str, Any]:
+    return {"type": "text", "text": part} if isinstance(part, str) else _image(part)
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -74,13 +102,6 @@ def _image(image: Image) -> dict[str, Any]:
         return {"type": "image", "source": {"type": "url", "url": image.url}}
     kind, _, data = image.url.removeprefix("data:").partition(";base64,")
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
-
-
-def _arguments(arguments: str) -> Any:
-    try:
-        return json.loads(arguments or "{}")
-    except ValueError:
-        return {}
 
 
 def _tools(features: Features) -> dict[str, Any]:
@@ -99,7 +120,7 @@ def _tools(features: Features) -> dict[str, Any]:
     return {"tools": tools, "tool_choice": choice}
 
 
-def read_event(data: str) -> Chunk:
+def read_event(event: Event, model: CloudModel) -> Chunk:
     """What an event brings; nothing, if it carries no part of the answer.
 
     Raises:
@@ -108,50 +129,74 @@ def read_event(data: str) -> Chunk:
         ProviderRefused: the model refuses to answer.
     """
     try:
-        body = json.loads(data)
-        kind = body["type"]
-        if kind == "error":
-            error = error_kind(body["error"])
-            failure = ProviderBusy if error in ("overloaded_error", "rate_limit_error") else SegmentFailed
-            raise failure(f"the provider reports an error ({error})")
-        if kind == "message_start":
-            return Chunk(usage=_usage(body["message"].get("usage") or {}))
-        if kind == "content_block_start":
-            return _block(body["index"], body["content_block"])
-        if kind == "content_block_delta":
-            return _delta(body["index"], body["delta"])
-        if kind == "message_stop":
-            return Chunk(done=True)
-        if kind != "message_delta":
+        body = json.loads(event.data)
+        if body is None:
             return Chunk()
-        finish, usage = body["delta"].get("stop_reason"), _usage(body.get("usage") or {})
+        kind = body.get("type") or event.name
+        if kind == "error" or body.get("error"):
+            raise of_event(body.get("error") or body)
+        return _read(kind, body)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
-    if finish == "refusal":
-        raise ProviderRefused("the model refuses to answer")
-    if finish is not None and finish not in _FINISH:
-        raise SegmentFailed(f"the provider ended the answer ({safe(finish)})")
-    return Chunk(finish=_FINISH[finish] if finish else None, usage=usage)
 
 
-def _block(index: int, block: Mapping[str, Any]) -> Chunk:
+def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
+    if kind == "message":  # an answer that comes whole
+        return _whole(body)
+    if kind == "message_start":
+        return Chunk(usage=_usage((body.get("message") or {}).get("usage")))
+    if kind == "content_block_start":
+        return _block(index(body.get("index")), body["content_block"])
+    if kind == "content_block_delta":
+        return _delta(index(body.get("index")), body["delta"])
+    if kind == "message_stop":
+        return Chunk(done=True)
+    if kind != "message_delta":
+        return Chunk()
+    told = (body.get("delta") or {}).get("stop_reason", "")
+    return Chunk(finish=finish_reason(told), usage=_usage(body.get("usage")), leaves_open=told is None)
+
+
+def _whole(body: Mapping[str, Any]) -> Chunk:
+    blocks = [_block(at, block) for at, block in enumerate(body.get("content") or ())]
+    return Chunk(
+        tokens=tuple(t for b in blocks for t in b.tokens),
+        finish=finish_reason(body.get("stop_reason")),
+        thought="".join(b.thought for b in blocks),
+        calls=tuple(c for b in blocks for c in b.calls),
+        usage=_usage(body.get("usage")),
+    )
+
+
+def _block(at: int | None, block: Mapping[str, Any]) -> Chunk:
+    """How a block begins; some send all of it with its beginning."""
     if block["type"] == "tool_use":
-        return Chunk(asides=(ToolCallPart(index, text(block["id"]), text(block["name"])),))
-    return Chunk((Written(text(block["text"])),)) if block.get("text") else Chunk()
+        whole = arguments(block["input"]) if block.get("input") else ""
+        return Chunk(calls=(CallPiece(at, text(block.get("id")), text(block["name"]), whole),))
+    if block["type"] == "thinking":
+        return Chunk(thought=text(block.get("thinking")))
+    said = text(block.get("text")) if block["type"] == "text" else ""
+    return Chunk((Written(said),)) if said else Chunk()
 
 
-def _delta(index: int, delta: Mapping[str, Any]) -> Chunk:
+def _delta(at: int | None, delta: Mapping[str, Any]) -> Chunk:
     kind = delta["type"]
-    if kind == "text_delta":
-        return Chunk((Written(text(delta["text"])),) if delta["text"] else ())
+    if kind == "text_delta" and delta.get("text"):
+        return Chunk((Written(text(delta["text"])),))
     if kind == "input_json_delta":
-        return Chunk(asides=(ToolCallPart(index, arguments=text(delta["partial_json"])),))
+        return Chunk(calls=(CallPiece(at, arguments=arguments(delta.get("partial_json"))),))
     if kind == "thinking_delta":
-        return Chunk(asides=(ReasoningPart(text(delta["thinking"])),))
+        return Chunk(thought=text(delta.get("thinking")))
     return Chunk()
 
 
-def _usage(usage: Mapping[str, Any]) -> TokenUsage:
-    cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
-    fresh, told = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
+def _usage(usage: Any) -> TokenUsage | None:
+    """What was used, if it can be read: an answer is not lost over its bill."""
+    if not isinstance(usage, Mapping):
+        return None
+    try:
+        cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+        fresh, told = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
+    except (ValueError, TypeError):
+        return None
     return used(fresh + written + cached, told, cached, cache_write=written)

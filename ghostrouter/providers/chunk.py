@@ -1,11 +1,13 @@
 """What one event of a provider's stream brings, whatever its protocol."""
 
+import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ghostrouter.money import Usage
-from ghostrouter.types import Aside, FinishReason
+from ghostrouter.types import FinishReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,19 +25,38 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True)
+class CallPiece:
+    """A piece of a tool call as the provider tells it. `index` is None where it does not say which call it belongs to.
+
+    `whole`: a call by itself, whatever came before.
+    """
+
+    index: int | None
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """`asides` come before the `tokens`. A tool call that comes whole has the index -1. `usage` may be told in parts;
-    `done`: nothing more will come."""
+    """What an event brings, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
+
+    `usage` may be told in parts. `done`: nothing more will come. `leaves_open`: the provider says that the answer goes
+    on (a finish reason of null), and so it is one that tells when it ends.
+    """
 
     tokens: tuple[Written, ...] = ()
     finish: FinishReason | None = None
-    asides: tuple[Aside, ...] = ()
+    thought: str = ""
+    calls: tuple[CallPiece, ...] = ()
     usage: Usage | None = None
     done: bool = False
+    leaves_open: bool = False
 
 
 def text(told: Any) -> str:
-    """A text as a provider tells it; half of a surrogate pair is none.
+    """A text as a provider tells it; it may begin or end with half of a surrogate pair (`surrogates`).
 
     Raises:
         TypeError: it is none.
@@ -44,7 +65,18 @@ def text(told: Any) -> str:
         return ""
     if not isinstance(told, str):
         raise TypeError("no text")
-    return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return told
+
+
+def arguments(told: Any) -> str:
+    """A call's arguments as JSON. Most providers write a text, some the object itself.
+
+    Raises:
+        TypeError: they are neither.
+    """
+    if isinstance(told, Mapping):
+        return json.dumps(told, ensure_ascii=False)
+    return text(told)
 
 
 def logprob(told: Any) -> float:
@@ -84,6 +116,14 @@ def count(told: Any) -> int:
     if read > _MOST_TOKENS:
         raise ValueError("no number of tokens")
     return max(0, read)
+
+
+def index(told: Any) -> int | None:
+    """Which call of several; None where the provider does not say, or says it in no number."""
+    try:
+        return None if told is None or isinstance(told, bool) else int(told)
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def used(prompt: int, completion: int, cached: int = 0, reasoning: int = 0, cache_write: int = 0) -> Usage:

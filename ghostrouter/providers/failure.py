@@ -1,38 +1,131 @@
-"""What went wrong, from what a provider says of it: is another try worth it, when, and what may be told."""
+"""What went wrong, from what a provider says of it: is another try worth it, when, and what may be told.
+
+A provider says it by an HTTP status, or by an event in a stream that began well. Both are read here, by the same rules.
+"""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any
 
-from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import (
+    ContextExceeded,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderRejected,
+    RequestRejected,
+    SegmentFailed,
+)
 
 _SAFE_REASON = re.compile(r"[\w.-]{1,64}")
 _REFUSALS = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "refusal"})
-_WORTH_ANOTHER_TRY = frozenset({408, 409, 425})
+_TOO_LONG = frozenset(
+    {
+        "context_length_exceeded",
+        "context_window_exceeded",
+        "ContextWindowExceededError",
+        "exceed_context_size_error",
+        "model_max_prompt_tokens_exceeded",
+        "prompt_too_long",
+        "request_too_large",
+    }
+)
+# How providers say in words that a prompt is too long. The words are looked at, never told.
+_TOO_LONG_WORDS = re.compile(
+    r"maximum context length|context (?:length|window|size)|(?:prompt|input) is too long|too many (?:input )?tokens"
+    r"|input token count|reduce the length of the|tokens? \+ .{0,40}max_new_tokens",
+    re.IGNORECASE,
+)
+# The status that an error event would have had, by the word that the provider has for it.
+_STATUS_OF: Mapping[str, int] = MappingProxyType(
+    {
+        "rate_limit_exceeded": 429,
+        "rate_limit_error": 429,
+        "RateLimitError": 429,
+        "too_many_requests": 429,
+        "insufficient_quota": 429,
+        "RESOURCE_EXHAUSTED": 429,
+        "overloaded_error": 529,
+        "invalid_request_error": 400,
+        "BadRequestError": 400,
+        "INVALID_ARGUMENT": 400,
+        "FAILED_PRECONDITION": 400,
+        "authentication_error": 401,
+        "invalid_api_key": 401,
+        "UNAUTHENTICATED": 401,
+        "permission_error": 403,
+        "PERMISSION_DENIED": 403,
+        "billing_error": 402,
+        "not_found_error": 404,
+        "model_not_found": 404,
+        "NOT_FOUND": 404,
+        "request_too_large": 413,
+    }
+)
+_WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 499})
+_REQUEST_AT_FAULT = frozenset({400, 413, 414, 422})
 # Whoever asks for more is believed no further.
 _LONGEST_S = 7 * 86_400.0
-_EVENTS = ("text/event-stream", "application/x-ndjson", "application/json", "")
+# What a stream of events, or a whole answer in JSON, may be called. Some say less than they send.
+_EVENTS = (
+    "text/event-stream",
+    "application/x-ndjson",
+    "application/jsonl",
+    "application/stream+json",
+    "application/json",
+    "application/octet-stream",
+    "binary/octet-stream",
+    "text/plain",
+    "",
+)
 
 
 def of_status(status: int, headers: Mapping[str, str], body: bytes) -> SegmentFailed:
-    """The failure that an answer with a status other than 200 is. Its body is never quoted: it may quote the prompt."""
-    kind = _body_kind(body)
+    """The failure that an answer with a status other than 2xx is. Its body is never quoted: it may quote the prompt."""
+    error = _error_of(body)
+    kind = error_kind(error) if error is not None else ""
     told = f"HTTP {status}" + (f" ({kind})" if kind else "")
-    if 300 <= status < 400:
-        return ProviderRejected(f"{told}: it sends us elsewhere, which is not followed; check the base URL")
-    if kind in _REFUSALS:
+    return _failure(told, status, error, retry_after_s(headers))
+
+
+def of_event(error: Any) -> SegmentFailed:
+    """The failure that an error event is, in a stream that began with 200."""
+    kind = error_kind(error)
+    status = next((s for k in _kinds(error) if (s := _STATUS_OF.get(k) or _numeric(k))), 500)
+    status = 400 if _TOO_LONG.intersection(_kinds(error)) else status
+    return _failure(f"the provider reports an error ({kind})", status, error, None)
+
+
+def _failure(told: str, status: int, error: Any, after_s: float | None) -> SegmentFailed:
+    kinds = set(_kinds(error))
+    if kinds & _REFUSALS:
         return ProviderRefused(told)
-    if status in (429, 503, 529) and (status == 429 or retry_after_s(headers) is not None):
-        return ProviderBusy(told, retry_after_s(headers))
+    if status in _REQUEST_AT_FAULT and _is_too_long(kinds, error):
+        return ContextExceeded(f"{told}: the prompt is longer than the model takes")
+    if status in (429, 529) or (status == 503 and after_s is not None):
+        return ProviderBusy(told, after_s)
     if status in _WORTH_ANOTHER_TRY or status >= 500:
         return SegmentFailed(told)
+    if status in _REQUEST_AT_FAULT:
+        return RequestRejected(told)
+    return ProviderRejected(told + _advice(status))
+
+
+def _advice(status: int) -> str:
+    if status < 400:
+        return ": it sends us elsewhere, which is not followed; check the base URL"
+    if status == 402:
+        return ": the account has no credit"
     if status in (401, 403):
-        return ProviderRejected(f"{told}: it does not take the key")
-    if status == 404:
-        return ProviderRejected(f"{told}: there is no such model or address; check model and base URL")
-    return ProviderRejected(told)
+        return ": it does not take the key"
+    return ": there is no such model or address; check model and base URL" if status == 404 else ""
+
+
+def _is_too_long(kinds: set[str], error: Any) -> bool:
+    words = str(error.get("message", "")) if isinstance(error, Mapping) else str(error or "")
+    return bool(kinds & _TOO_LONG) or bool(_TOO_LONG_WORDS.search(words[:2000]))
 
 
 def of_encoding(encoding: str) -> SegmentFailed | None:
@@ -43,11 +136,16 @@ def of_encoding(encoding: str) -> SegmentFailed | None:
 
 
 def of_content_type(content_type: str) -> SegmentFailed | None:
-    """The failure that an answer is which is no stream of events; None if it may be one."""
-    kind = content_type.partition(";")[0].strip().lower()
+    """The failure that an answer is which is neither a stream of events nor JSON; None if it may be one."""
+    kind = media_type(content_type)
     if kind in _EVENTS:
         return None
     return ProviderRejected(f"it answers {safe(kind.replace('/', '.'))} instead of events; check the base URL")
+
+
+def media_type(content_type: str) -> str:
+    """A content type without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
@@ -69,13 +167,28 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return None
 
 
-def _body_kind(body: bytes) -> str:
+def _error_of(body: bytes) -> Any:
+    """What an error body says: `{"error": ...}`, a list with one of those, or (Mistral, FastAPI) the body itself."""
     try:
         told = json.loads(body)
-        error = told[0].get("error") if isinstance(told, list) else told.get("error")
-    except (ValueError, AttributeError, IndexError, RecursionError):
-        return ""
-    return "" if error is None else error_kind(error)
+    except (ValueError, RecursionError):
+        return None
+    told = told[0] if isinstance(told, list) and told else told
+    if not isinstance(told, Mapping):
+        return None
+    return told.get("error") or (told if {"message", "code", "type", "detail"} & told.keys() else None)
+
+
+def _kinds(error: Any) -> Iterator[str]:
+    """All words of the provider's for what went wrong: Azure has a more exact one inside."""
+    if isinstance(error, Mapping):
+        yield from (str(error[k]) for k in ("code", "status", "type") if error.get(k))
+        yield from _kinds(error.get("innererror"))
+
+
+def _numeric(kind: str) -> int | None:
+    """An HTTP status that is given as a code."""
+    return int(kind) if re.fullmatch("[45][0-9][0-9]", kind) else None
 
 
 def error_kind(error: Any) -> str:

@@ -13,14 +13,15 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import Chunk, Written, count, text, used
-from ghostrouter.providers.failure import error_kind, safe
+from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, text, used
+from ghostrouter.providers.failure import of_event, safe
+from ghostrouter.providers.finish import finish_reason
+from ghostrouter.providers.history import prepared
 from ghostrouter.providers.openai import most_tokens
-from ghostrouter.types import Aside, CloudPrompt, FinishReason, ReasoningPart, Sampling, ToolCallPart
+from ghostrouter.providers.sse import Event
+from ghostrouter.types import CloudPrompt, Sampling
 
 HEADERS: Mapping[str, str] = {}
-_FINISH: Mapping[str, FinishReason] = {"STOP": "stop", "MAX_TOKENS": "length"}
-_REFUSALS = frozenset({"SAFETY", "RECITATION", "BLOCKLIST", "PROHIBITED_CONTENT", "SPII", "IMAGE_SAFETY", "LANGUAGE"})
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
 # Models that think refuse their own calls without the signature that came with them. It is not kept; this stands in for
 # it: https://ai.google.dev/gemini-api/docs/thought-signatures
@@ -34,10 +35,14 @@ def path(model: CloudModel) -> str:
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request."""
-    settings: dict[str, Any] = {"maxOutputTokens": most_tokens(model, prompt, sampling)}
-    if model.temperature:
-        settings |= {"temperature": sampling.temperature, "topP": sampling.top_p}
-    if model.seed_field:
+    settings: dict[str, Any] = {}
+    if (most := most_tokens(model, prompt, sampling)) is not None:
+        settings["maxOutputTokens"] = most
+    if model.temperature and sampling.wants("temperature"):
+        settings["temperature"] = sampling.temperature
+    if model.temperature and sampling.wants("top_p"):
+        settings["topP"] = sampling.top_p
+    if model.seed_field and sampling.wants("seed"):
         settings[model.seed_field] = sampling.seed % 2**31  # it takes an int32
     if sampling.presence_penalty:
         settings["presencePenalty"] = sampling.presence_penalty
@@ -49,29 +54,39 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         settings["responseMimeType"] = "application/json"
     if model.reasons:
         settings["thinkingConfig"] = {"includeThoughts": True}
-    body: dict[str, Any] = {"contents": list(_turns(prompt.messages, model.reasons)), "generationConfig": settings}
-    if system := "\n\n".join(m.content for m in prompt.messages if m.role == "system"):
+    messages = prepared(prompt, model.call_ids)
+    system = "\n\n".join(m.content for m in messages if m.role == "system" and m.content.strip())
+    turns = list(_turns([m for m in messages if m.role != "system"], model.reasons))
+    if not turns:  # nothing but instructions: it wants a turn of the user
+        turns, system = [{"role": "user", "parts": [{"text": system or "-"}]}], ""
+    body: dict[str, Any] = {"contents": turns, "generationConfig": settings}
+    if system:
         body["systemInstruction"] = {"parts": [{"text": system}]}
     return body | _tools(prompt.features)
 
 
-def _turns(messages: Sequence[Message], thinks: bool) -> Iterator[dict[str, Any]]:
-    names = {c.id: c.name for m in messages for c in m.tool_calls}
-    turns = (m for m in messages if m.role != "system")
-    for role, group in groupby(turns, key=lambda m: "model" if m.role == "assistant" else "user"):
-        yield {"role": role, "parts": [part for m in group for part in _parts(m, names, thinks)]}
+def _turns(turns: Sequence[Message], thinks: bool) -> Iterator[dict[str, Any]]:
+    """Turns that say something. An answer of a tool names the tool: ids are unique by now (`history`)."""
+    names = {c.id: c.name for m in turns for c in m.tool_calls}
+    said = [(m, parts) for m in turns if (parts := list(_parts(m, names, thinks)))]
+    for role, group in groupby(said, key=lambda s: "model" if s[0].role == "assistant" else "user"):
+        yield {"role": role, "parts": [part for _, parts in group for part in parts]}
 
 
 def _parts(message: Message, names: Mapping[str, str], thinks: bool) -> Iterator[dict[str, Any]]:
+    pictures = [_image(p) for p in message.parts if isinstance(p, Image)]
     if message.role == "tool":
         name = names.get(message.tool_call_id, message.tool_call_id)
         yield {"functionResponse": {"name": name, "response": {"result": message.content}}}
+        yield from pictures
         return
     for part in message.parts or ((message.content,) if message.content else ()):
-        yield {"text": part} if isinstance(part, str) else _image(part)
+        if isinstance(part, Image) or part:
+            yield {"text": part} if isinstance(part, str) else _image(part)
     for i, call in enumerate(message.tool_calls):
         signed = {"thoughtSignature": _UNSIGNED} if thinks and i == 0 else {}
-        yield {"functionCall": {"name": call.name, "args": json.loads(call.arguments or "{}")}} | signed
+        args = json.loads(call.arguments.strip() or "{}")
+        yield {"functionCall": {"name": call.name, "args": args}} | signed
 
 
 def _image(image: Image) -> dict[str, Any]:
@@ -91,7 +106,7 @@ def _tools(features: Features) -> dict[str, Any]:
     return {"tools": [{"functionDeclarations": told}], "toolConfig": {"functionCallingConfig": mode}}
 
 
-def read_event(data: str) -> Chunk:
+def read_event(event: Event, model: CloudModel) -> Chunk:
     """What an event brings; nothing, if it carries no part of the answer.
 
     Raises:
@@ -99,38 +114,42 @@ def read_event(data: str) -> Chunk:
         ProviderRefused: the model, or a filter, refuses to answer.
     """
     try:
-        body = json.loads(data)
-        if "error" in body:
-            raise SegmentFailed(f"the provider reports an error ({error_kind(body['error'])})")
+        body = json.loads(event.data)
+        if body is None:
+            return Chunk()
+        if body.get("error"):
+            raise of_event(body["error"])
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
-        candidate: dict[str, Any] = next((c for c in body.get("candidates") or () if c.get("index", 0) == 0), {})
-        parts = (candidate.get("content") or {}).get("parts") or ()
-        said = "".join(text(p["text"]) for p in parts if p.get("text") and not p.get("thought"))
-        asides = tuple(_asides(parts))
-        usage = _usage(body.get("usageMetadata"))
+        candidates = [c for c in body.get("candidates") or () if c is not None and not index(c.get("index"))]
+        candidate: dict[str, Any] = candidates[0] if candidates else {}
+        parts = [p for p in (candidate.get("content") or {}).get("parts") or () if p]
+        said = "".join(text(p.get("text")) for p in parts if not p.get("thought"))
+        thought = "".join(text(p.get("text")) for p in parts if p.get("thought"))
+        calls = tuple(_calls(parts))
         finish = candidate.get("finishReason")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
-    if blocked or finish in _REFUSALS:
-        raise ProviderRefused(f"the provider ended the answer ({safe(blocked or finish)})")
-    if finish is not None and finish not in _FINISH:
-        raise SegmentFailed(f"the provider ended the answer ({safe(finish)})")
-    return Chunk((Written(said),) if said else (), _FINISH[finish] if finish else None, asides, usage)
+    if blocked and blocked not in ("BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"):
+        raise ProviderRefused(f"the provider ended the answer ({safe(blocked)})")
+    usage = _usage(body.get("usageMetadata"))
+    return Chunk((Written(said),) if said else (), finish_reason(finish), thought, calls, usage, leaves_open=not finish)
 
 
-def _asides(parts: Sequence[Mapping[str, Any]]) -> Iterator[Aside]:
+def _calls(parts: Sequence[Mapping[str, Any]]) -> Iterator[CallPiece]:
+    """Calls come whole, each by itself."""
     for part in parts:
-        if part.get("thought") and part.get("text"):
-            yield ReasoningPart(text(part["text"]))
         if call := part.get("functionCall"):
-            arguments = json.dumps(call.get("args") or {}, ensure_ascii=False)
-            yield ToolCallPart(-1, call.get("id") or "", call["name"], arguments)
+            yield CallPiece(None, text(call.get("id")), text(call["name"]), arguments(call.get("args")), whole=True)
 
 
 def _usage(usage: Any) -> Usage | None:
-    if not usage:
+    """What was used, if it can be read: an answer is not lost over its bill."""
+    if not isinstance(usage, Mapping) or not usage:
         return None
-    thoughts = count(usage.get("thoughtsTokenCount"))
-    written = count(usage.get("candidatesTokenCount"))
-    cached = count(usage.get("cachedContentTokenCount"))
-    return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)
+    try:
+        thoughts = count(usage.get("thoughtsTokenCount"))
+        written = count(usage.get("candidatesTokenCount"))
+        cached = count(usage.get("cachedContentTokenCount"))
+        return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)
+    except (ValueError, TypeError):
+        return None

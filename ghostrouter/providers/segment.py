@@ -1,5 +1,6 @@
 """One segment that a cloud model writes: events in, tokens out, why it ended and what it used."""
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -7,7 +8,10 @@ from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.providers.adapters import ADAPTERS
-from ghostrouter.providers.chunk import Written, merged
+from ghostrouter.providers.chunk import Chunk, Written, merged
+from ghostrouter.providers.sse import Event
+from ghostrouter.providers.surrogates import SurrogateJoiner
+from ghostrouter.providers.tool_calls import CallAssembler
 from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
 from ghostrouter.replay.echo import EchoTrimmer
 from ghostrouter.signals.entropy import EntropyBounds, bounds
@@ -19,32 +23,38 @@ from ghostrouter.types import (
     FinishReason,
     ReasoningPart,
     Sampling,
+    SegmentKey,
     Token,
-    ToolCallPart,
 )
 
 NO_ID = -1
+_NO_KEY = SegmentKey("", 0)
+_DONE = "[DONE]"
 _UNKNOWN_LOGPROB = -9999.0
 _UNKNOWN_RANK = 0
 
 
 class CloudSegment:
-    """Reads the events of one segment in order. Times are on the caller's clock.
+    """Reads the events of one segment in order, then is closed. Times are on the caller's clock.
 
-    `finish` is set with the last token; `over` when nothing more is wanted of the stream: what was used has been told
-    by then, or never will be.
+    `finish` is set once the provider has said why the answer ends. More may follow: the usage, and from some providers
+    text. `over`: nothing more will come.
     """
 
     def __init__(
-        self, model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None, now_s: float
+        self,
+        model: CloudModel,
+        prompt: CloudPrompt,
+        sampling: Sampling,
+        scripted_end: int | None,
+        now_s: float,
+        key: SegmentKey = _NO_KEY,
     ) -> None:
+        self._model = model
         self._read = ADAPTERS[model.kind].read_event
-        self._tells_usage = model.stream_usage != "none"
-        self._tells_on = model.stream_usage == "always"
-        self._vocab_tokens = model.vocab_tokens
         self._prompt = prompt
         self._alternatives = sampling.top_logprobs
-        self._most = min(sampling.max_tokens, scripted_end or sampling.max_tokens)
+        self._most = _most(model, prompt, sampling, scripted_end)
         self._echo = EchoTrimmer(prompt.kept, model.echo_window_tokens)
         self._steps = StepTracker(prompt.kept)
         self._surface: SurfaceTracker | None = None
@@ -52,17 +62,20 @@ class CloudSegment:
             self._surface = SurfaceTracker("\n".join(m.content for m in prompt.messages), prompt.kept)
         # The white space that the kept text ends with is not sent; the model writes it anew.
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
-        self._calls: list[int] = []
+        self._text, self._thought = SurrogateJoiner(), SurrogateJoiner()
+        self._calls = CallAssembler(lambda number: _call_id(key, number))
         self._last_s = now_s
         self._sent = 0
         self._written = 0
         self._usage: Usage | None = None
+        self._leaves_open = False
         self.finish: FinishReason | None = None
         self.over = False
 
     @property
-    def _told(self) -> bool:
-        return self._usage is not None and self._usage.completion_tokens > 0
+    def tells_more(self) -> bool:
+        """Whether the provider has still to say what was used."""
+        return self._model.stream_usage != "none" and not (self._usage and self._usage.completion_tokens)
 
     @property
     def usage(self) -> Usage:
@@ -73,32 +86,51 @@ class CloudSegment:
         known = self._usage.prompt_tokens if self._usage else 0
         return Usage(known or asked, self._written, estimated=True)
 
-    def push(self, event: str, now_s: float) -> list[Token]:
+    def push(self, event: Event, now_s: float) -> list[Token]:
         """The tokens that an event makes certain.
 
         Raises:
             SegmentFailed: the event is malformed or an error, or the stream is over before the answer is.
         """
-        chunk = self._read(event)
+        if self.over:
+            return []
+        chunk = Chunk(done=True) if event.data.strip() == _DONE else self._read(event, self._model)
         self._usage = merged(self._usage, chunk.usage)
-        if self.finish is None:
-            tokens = self._tokens(chunk.asides, chunk.tokens, now_s)
-            if chunk.finish:
-                self.finish = "tool_calls" if self._calls and chunk.finish == "stop" else chunk.finish
-                tokens += self._echo.flush()
-            tokens = self._within_limit(tokens)
-        else:
-            tokens = []
-        if self.finish and (chunk.done or not self._tells_usage or (self._told and not self._tells_on)):
-            self.over = True
+        self._leaves_open = self._leaves_open or chunk.leaves_open
+        self.finish = self.finish or chunk.finish
+        tokens = self._within_limit(self._tokens(chunk, now_s))
         if chunk.done and not self.finish:
-            raise SegmentFailed("the provider ended the stream without a finish reason")
+            if self._leaves_open or not self._sent:  # of one that never tells when an answer ends the text has to do
+                raise SegmentFailed("the provider ended the stream without a finish reason")
+            self.finish = "stop"
+        self.over = self.over or chunk.done
         return tokens
 
-    def _tokens(self, asides: Iterable[Aside], written: Iterable[Written], now_s: float) -> list[Token]:
-        told = [self._aside(a, now_s) for a in asides]
+    def close(self, now_s: float) -> list[Token]:
+        """The tokens that were held; nothing more comes, and the answer has a `finish`."""
+        rest = [Written(text)] if (text := self._text.flush()) else []
+        told: list[Aside] = [ReasoningPart(text)] if (text := self._thought.flush()) else []
+        told += self._calls.close(cut=self.finish == "length")
+        tokens = [self._aside(a, now_s) for a in told] + self._pushed(rest, now_s) + self._echo.flush()
+        if self._calls.has_calls and self.finish == "stop":
+            self.finish = "tool_calls"
+        elif self.finish == "tool_calls" and not self._calls.has_calls:
+            self.finish = "stop"
+        return self._within_limit(tokens)
+
+    def _tokens(self, chunk: Chunk, now_s: float) -> list[Token]:
+        told: list[Aside] = []
+        if chunk.thought and (thought := self._thought.push(chunk.thought)):
+            told.append(ReasoningPart(thought))
+        told += [part for piece in chunk.calls for part in self._calls.push(piece)]
+        joined = [replace(w, text=self._text.push(w.text)) for w in chunk.tokens]
+        fresh = [w for w in joined if w.text or w.logprob is not None]
+        return [self._aside(a, now_s) for a in told] + self._pushed(fresh, now_s)
+
+    def _pushed(self, written: Iterable[Written], now_s: float) -> list[Token]:
+        """The tokens that are no echo of what was kept."""
         fresh = self._unspaced(written) if self._skips_space else written
-        return told + self._echo.push([self._token(w, t) for w, t in self._timed(fresh, now_s)])
+        return self._echo.push([self._token(w, t) for w, t in self._timed(fresh, now_s)])
 
     def _unspaced(self, written: Iterable[Written]) -> Iterator[Written]:
         """Without the white space that the kept text ends with already."""
@@ -115,12 +147,7 @@ class CloudSegment:
             self._last_s = now_s
 
     def _aside(self, aside: Aside, now_s: float) -> Token:
-        """What is no text: reasoning, or a piece of a tool call; these are counted in the order in which they begin."""
-        if isinstance(aside, ToolCallPart):
-            if aside.number < 0 or aside.number not in self._calls:
-                self._calls.append(aside.number)
-            at = len(self._calls) - 1 if aside.number < 0 else self._calls.index(aside.number)
-            aside = aside._replace(number=at, id=aside.id or (f"call_{at}" if aside.name else ""))
+        """What is no text: reasoning, or a piece of a tool call."""
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         text = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
         self._written += estimate_text_tokens(text)
@@ -134,7 +161,7 @@ class CloudSegment:
         logprobs = [x for _, x in written.top]
         rank = 1 + sum(x > written.logprob for x in logprobs)
         outsider = written.logprob if rank > len(logprobs) else None
-        entropy = bounds(logprobs, self._vocab_tokens, outsider) if logprobs else None
+        entropy = bounds(logprobs, self._model.vocab_tokens, outsider) if logprobs else None
         if written.entropy_nats is not None:
             entropy = EntropyBounds(written.entropy_nats, written.entropy_nats)
         return token._replace(
@@ -150,12 +177,28 @@ class CloudSegment:
         )
 
     def _within_limit(self, tokens: list[Token]) -> list[Token]:
-        """No more tokens than the answer, or the script, has room for."""
-        room = self._most - self._sent
-        if len(tokens) > room or (len(tokens) == room and self.finish is None):
-            tokens, self.finish, self.over = tokens[:room], "length", True
+        """No more tokens than there is room for, where that is counted here."""
+        if self._most is not None:
+            room = self._most - self._sent
+            if len(tokens) > room or (len(tokens) == room and self.finish is None):
+                tokens, self.finish, self.over = tokens[:room], "length", True
         self._sent += len(tokens)
         return tokens
+
+
+def _most(model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None) -> int | None:
+    """How many tokens, each an event, are taken; None: the provider counts, who knows what a token is.
+
+    It counts what it writes, an echo of what was kept among it.
+    """
+    echoes = prompt.kept and model.echo_window_tokens and sampling.wants("max_tokens")
+    return scripted_end or (sampling.max_tokens if echoes else None)
+
+
+def _call_id(key: SegmentKey, number: int) -> str:
+    """An id for a tool call that no other call has, of this answer or of another; it follows from where it stands."""
+    named = f"{key.session}/{key.segment}/{number}"
+    return f"call_{hashlib.sha256(named.encode()).hexdigest()[:24]}"
 
 
 def _plain(text: str, elapsed_s: float) -> Token:

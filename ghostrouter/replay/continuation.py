@@ -1,7 +1,7 @@
 """How a cloud model is asked to go on: chat messages, by what it is able to do."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ghostrouter.config import CloudModel
 from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
@@ -11,6 +11,8 @@ from ghostrouter.types import CloudPrompt, ReasoningPart, Token
 
 # Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
 _BYTES_PER_TOKEN = 3
+# For an answer that has begun: it is not to be cut too early.
+_BYTES_PER_TOKEN_WRITTEN = 4
 _TOKENS_PER_MESSAGE = 4
 # A large picture in high detail; most take less.
 _TOKENS_PER_IMAGE = 1600
@@ -85,6 +87,22 @@ def written_tokens(token: Token) -> int:
     aside = token.aside
     beside = "" if aside is None else aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
     return estimate_text_tokens(token.text) + estimate_text_tokens(beside)
+
+
+def answer_tokens(tokens: Iterable[Token]) -> int:
+    """How many tokens an answer has: as many as there are, where that is known, else rather too few than too many.
+
+    What comes in one event of a model of the cloud may be a letter or a page: events and bytes are both counted, and
+    the lower number is taken, so that an answer is not cut short that is gone on with.
+    """
+    known = events = text_bytes = 0
+    for token in tokens:
+        if token.rank > 0 or token.id >= 0:
+            known += 1
+        elif token.text:
+            events += 1
+            text_bytes += len(token.text.encode("utf-8", "replace"))
+    return known + min(events, -(-text_bytes // _BYTES_PER_TOKEN_WRITTEN))
 
 
 def _conversation(messages: Sequence[Message]) -> str:

@@ -201,8 +201,11 @@ class Decider:
 
     def _worst_usd(self, call: ChatCall, name: str, candidate: plan.Candidate) -> float:
         """The highest possible cost of an answer by one model."""
+        model = self._models.by_name[name]
         longest = max(0, min(call.max_tokens or candidate.room_tokens, candidate.room_tokens))
-        return price_usd(self._models.by_name[name].price, candidate.prompt_tokens, longest)
+        if call.max_tokens is None and isinstance(model, CloudModel):  # it is told no limit
+            longest = min(model.max_output_tokens or model.context_tokens, model.context_tokens)
+        return price_usd(model.price, candidate.prompt_tokens, longest)
 
 
 def last_user_text(call: ChatCall) -> str:

@@ -10,7 +10,7 @@ Invariants, at any time:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ghostrouter.replay.continuation import estimate_tokens, written_tokens
+from ghostrouter.replay.continuation import answer_tokens, estimate_tokens, written_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.segment import OpenReason, Segment
@@ -102,6 +102,11 @@ class Session:
         return sum(len(s.tokens) for s in self.segments)
 
     @property
+    def spent_tokens(self) -> int:
+        """How much of the client's limit the answer has used, as far as that is known."""
+        return answer_tokens(t for s in self.segments for t in s.tokens)
+
+    @property
     def handoffs(self) -> int:
         """How often another engine took over, for whatever reason."""
         return max(0, len(self.segments) - 1)
@@ -191,7 +196,7 @@ class Session:
         text = self._scanner.push("".join(s.text for s in self.segments))
         if self._scanner.stopped:
             self.finish = "stop"
-        elif self.kept_tokens >= self.ask.sampling.max_tokens:
+        elif self.spent_tokens >= self.ask.sampling.max_tokens:
             self.finish = "length"
             text += self._scanner.flush()
         certain = text[len(self.text) :]
@@ -221,8 +226,9 @@ class Session:
         return SegmentKey(self.id, max(used, default=-1) + 1)
 
     def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
-        kept, sampling = self.kept_tokens, self.ask.sampling
-        left = replace(sampling, max_tokens=sampling.max_tokens - kept, min_tokens=max(0, sampling.min_tokens - kept))
+        kept, spent, sampling = self.kept_tokens, self.spent_tokens, self.ask.sampling
+        most, least = max(1, sampling.max_tokens - spent), max(0, sampling.min_tokens - spent)
+        left = replace(sampling, max_tokens=most, min_tokens=least)
         before = self.segments[-1] if self.segments else None
         leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
         avoid = before.replica if before and leaves else ""

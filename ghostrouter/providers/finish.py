@@ -1,0 +1,55 @@
+"""Why a model stopped, from the words that providers have for it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ghostrouter.errors import ProviderRefused, SegmentFailed
+from ghostrouter.providers.failure import safe
+from ghostrouter.types import FinishReason
+
+# In lower case. What is not here, nor below, is taken for the usual end: the provider says that the model has stopped.
+_FINISH: Mapping[str, FinishReason] = MappingProxyType(
+    {
+        "stop": "stop",
+        "length": "length",
+        "max_tokens": "length",
+        "max_length": "length",
+        "max_output_tokens": "length",
+        "model_length": "length",
+        "model_context_window_exceeded": "length",
+        "tool_calls": "tool_calls",
+        "tool_call": "tool_calls",
+        "tool_use": "tool_calls",
+        "function_call": "tool_calls",
+    }
+)
+_REFUSALS = frozenset(
+    "content_filter content_filtered safety recitation refusal blocklist prohibited_content spii image_safety language "
+    "sensitive guardrail_intervened".split()
+)
+# The model did not stop, it was stopped: by an error, a lost connection, an overloaded server.
+_FAILURES = frozenset(
+    "abort aborted cancelled canceled error failed insufficient_system_resource malformed_function_call "
+    "malformed_response missing_thought_signature network_error no_image other overloaded repetition timeout "
+    "too_many_tool_calls unexpected_tool_call".split()
+)
+_NOT_YET = frozenset({"", "null", "none", "finish_reason_unspecified"})
+
+
+def finish_reason(told: object) -> FinishReason | None:
+    """The reason in our words; None while the answer goes on: some send an empty one, or "null", in every event.
+
+    Raises:
+        ProviderRefused: the model, or a filter of its provider, refuses to answer.
+        SegmentFailed: the answer was broken off.
+    """
+    if told is None or told is False:
+        return None
+    word = str(told).strip().lower()
+    if word in _NOT_YET:
+        return None
+    if word in _REFUSALS:
+        raise ProviderRefused(f"the provider ended the answer ({safe(told)})")
+    if word in _FAILURES:
+        raise SegmentFailed(f"the provider ended the answer ({safe(told)})")
+    return _FINISH.get(word, "stop")

@@ -1,0 +1,77 @@
+"""The conversation as it is sent: without turns that say nothing, and with call ids that mean one call each."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ghostrouter.conversation import Message
+from ghostrouter.types import CloudPrompt
+
+
+def prepared(prompt: CloudPrompt, call_ids: str | None = None) -> tuple[Message, ...]:
+    """The messages of a prompt, ready to be written in any protocol.
+
+    `call_ids` is a pattern that a provider's ids of tool calls have to match; None: any id is taken.
+    """
+    *before, last = unspaced(prompt)
+    spoken = [m for m in before if not _is_silent(m)]
+    last_ones = [] if _is_silent(last) and spoken else [last]
+    return tuple(_with_unique_ids([*spoken, *last_ones], re.compile(call_ids or r"(?s).+")))
+
+
+def unspaced(prompt: CloudPrompt) -> tuple[Message, ...]:
+    """The messages, what is to be continued without the white space at its end.
+
+    Most tokenizers put a space before a word, into the same token: behind a space that stands alone a model goes on
+    with what it has hardly ever seen there, and Anthropic refuses it. What it writes is trimmed accordingly.
+    """
+    *before, last = prompt.messages
+    kept = last.content.rstrip()
+    if prompt.continuation != "prefix" or not kept:
+        return prompt.messages
+    return (*before, replace(last, content=kept))
+
+
+def _is_silent(message: Message) -> bool:
+    """An answer that was empty: some providers refuse a conversation with one."""
+    return message.role == "assistant" and not (message.content.strip() or message.parts or message.tool_calls)
+
+
+def _with_unique_ids(messages: Sequence[Message], fits: re.Pattern[str]) -> list[Message]:
+    """The messages with ids that name one call of one turn: a result belongs to the nearest call before it.
+
+    Ids that recur in a conversation (call_0 in every turn), or that the provider does not take, get another name. It
+    follows from what came before, so that it is the same when the conversation goes on.
+    """
+    taken: set[str] = set()
+    open_calls: dict[str, list[str]] = {}
+    found: list[Message] = []
+    for message in messages:
+        if message.tool_calls:
+            open_calls = {}
+            calls = []
+            for call in message.tool_calls:
+                id = call.id if fits.fullmatch(call.id) and call.id not in taken else _made(call.id, taken, fits)
+                taken.add(id)
+                open_calls.setdefault(call.id, []).append(id)
+                calls.append(replace(call, id=id))
+            message = replace(message, tool_calls=tuple(calls))
+        elif message.role == "tool":
+            waiting = open_calls.get(message.tool_call_id, [])
+            id = waiting[0] if waiting else message.tool_call_id
+            if len(waiting) > 1:
+                del waiting[0]
+            message = replace(message, tool_call_id=id if fits.fullmatch(id) else _made(id, taken, fits))
+        found.append(message)
+    return found
+
+
+def _made(id: str, taken: set[str], fits: re.Pattern[str]) -> str:
+    """Another id for a call, of one of the forms that providers take."""
+    for turn in range(len(taken) + 1):
+        digest = hashlib.sha256(f"{turn}:{id}".encode(errors="surrogatepass")).hexdigest()
+        for made in (f"call_{digest[:24]}", digest[:9]):
+            if fits.fullmatch(made) and made not in taken:
+                return made
+    return id

@@ -1,0 +1,169 @@
+"""Chat completions as OpenAI streams them, and as others stream what they call the same.
+
+https://platform.openai.com/docs/api-reference/chat-streaming
+
+What no answer depends on (usage, log-probabilities, fields nobody asked for) never makes an event malformed.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ghostrouter.config import CloudModel
+from ghostrouter.errors import ProviderRefused, SegmentFailed
+from ghostrouter.money import Usage
+from ghostrouter.providers import failure
+from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, logprob, number, text, used
+from ghostrouter.providers.finish import finish_reason
+from ghostrouter.providers.sse import Event
+from ghostrouter.providers.surrogates import replaced
+
+# Where reasoning comes, besides the field that a provider's row names.
+_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+
+
+def read_event(event: Event, model: CloudModel) -> Chunk:
+    """What an event brings; nothing, if it carries no part of the answer.
+
+    Raises:
+        SegmentFailed: it is an error, or no event of this protocol, or the model ended in a way that is no answer.
+        ProviderRefused: the model, or a filter, refuses to answer.
+    """
+    try:
+        body = json.loads(event.data)
+        if body is None:
+            return Chunk()
+        error = _error(body, event.name)
+        if error is not None:
+            raise failure.of_event(error)
+        usage = _usage(body)
+        choice = _choice(body.get("choices"))
+        if choice is None:
+            return Chunk(usage=usage)
+        # An answer that comes whole has a message; so has nothing that comes in pieces.
+        delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
+        if delta.get("refusal"):
+            raise ProviderRefused("the model refuses to answer")
+        said, thought = _content(delta.get("content"))
+        thought = _reasoning(delta, model.reasoning_field) or thought
+        calls = tuple(_calls(delta))
+        tokens = _tokens(said, _entries(choice.get("logprobs")))
+        told = choice.get("finish_reason", "")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        raise SegmentFailed("the provider sent a malformed event") from None
+    return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None)
+
+
+def _error(body: Any, name: str) -> Any:
+    """The error that an event is: as a rule in `error`, here and there the event itself."""
+    error = body.get("error")
+    if error:
+        return error
+    plain = "choices" not in body and ("message" in body or "detail" in body) and ("code" in body or "type" in body)
+    return body if name == "error" or body.get("object") == "error" or plain else None
+
+
+def _choice(choices: Any) -> dict[str, Any] | None:
+    """The first choice: others nobody asked for, and they would be written into the first."""
+    return next((c for c in choices or () if c is not None and not index(c.get("index"))), None)
+
+
+def _content(content: Any) -> tuple[str, str]:
+    """Text, and reasoning where both come in parts (Mistral's reasoning models)."""
+    if isinstance(content, Mapping):
+        content = [content]
+    if not isinstance(content, list):
+        return text(content), ""
+    parts = [{"type": "text", "text": p} if isinstance(p, str) else p for p in content if p]
+    said = (text(p.get("text")) for p in parts if p.get("type", "text") in ("text", "output_text"))
+    thoughts = (_thinking(p.get("thinking")) for p in parts if p.get("type") == "thinking")
+    return "".join(said), "".join(thoughts)
+
+
+def _thinking(told: Any) -> str:
+    if isinstance(told, list):
+        return "".join(text(t.get("text")) for t in told if isinstance(t, Mapping))
+    return text(told)
+
+
+def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
+    """A piece of reasoning; what is no text there is left out."""
+    for name in (own_field, *_REASONING_FIELDS):
+        told = delta.get(name) if name else None
+        if isinstance(told, str) and told:
+            return told
+        if isinstance(told, Mapping) and isinstance(told.get("content"), str):
+            return str(told["content"])
+    details = delta.get("reasoning_details")  # OpenRouter's, where there is no plain text beside it
+    if not isinstance(details, list):
+        return ""
+    told = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
+    return "".join(t for t in told if isinstance(t, str))
+
+
+def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
+    calls = delta.get("tool_calls") or ()
+    calls = [calls] if isinstance(calls, Mapping) else [c for c in calls if c]
+    for at, call in enumerate(calls):
+        function = call.get("function") or call
+        told = index(call.get("index"))
+        if told is None and len(calls) > 1:
+            told = at
+        name, said = text(function.get("name")), arguments(function.get("arguments"))
+        yield CallPiece(told, text(call.get("id")), name, said)
+    if called := delta.get("function_call"):  # before there were tools
+        yield CallPiece(0, "", text(called.get("name")), arguments(called.get("arguments")))
+
+
+def _usage(body: Mapping[str, Any]) -> Usage | None:
+    """What was used, if it can be read: an answer is not lost over its bill."""
+    told = body.get("usage") or _within(body.get("x_groq"), "usage")
+    if not isinstance(told, Mapping):
+        return None
+    try:
+        return _read_usage(told)
+    except (ValueError, TypeError):
+        return None
+
+
+def _read_usage(usage: Mapping[str, Any]) -> Usage:
+    prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    details, parts = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    cached = _within(details, "cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
+    # Some leave reasoning out of the completion and count it in the total only.
+    completion = max(completion, count(usage.get("total_tokens")) - prompt)
+    written = count(_within(details, "cache_write_tokens"))
+    return used(prompt, completion, count(cached), count(_within(parts, "reasoning_tokens")), written)
+
+
+def _within(told: Any, name: str) -> Any:
+    return told.get(name) if isinstance(told, Mapping) else None
+
+
+def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
+    """The content token by token, if log-probabilities come with it, and in one piece if not.
+
+    What a token's entry says of its text need not be what it adds to the answer: half a character, for one. Then the
+    last token gets all of the content.
+    """
+    if not entries:
+        return (Written(content),) if content else ()
+    if "".join(e.text for e in entries) == content:
+        return entries
+    return (*(replace(e, text="") for e in entries[:-1]), replace(entries[-1], text=content))
+
+
+def _entries(logprobs: Any) -> tuple[Written, ...]:
+    """The tokens with their log-probabilities; none, if one of them cannot be read."""
+    try:
+        return tuple(_entry(e) for e in _within(logprobs, "content") or ())
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ()
+
+
+def _entry(entry: Mapping[str, Any]) -> Written:
+    alternatives = ((replaced(text(t["token"])), logprob(t["logprob"])) for t in entry.get("top_logprobs") or ())
+    top = tuple(sorted(alternatives, key=lambda t: -t[1]))
+    exact = entry.get("entropy_nats")
+    return Written(text(entry["token"]), logprob(entry["logprob"]), top, None if exact is None else number(exact))

@@ -1,0 +1,185 @@
+"""Tool calls out of the pieces that providers send, whichever way they cut and label them.
+
+What reaches the client is the same for all: calls numbered from 0 in the order in which they begin, each with an id of
+its own and its name once, and arguments that are a JSON object.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ghostrouter.providers.chunk import CallPiece
+from ghostrouter.providers.surrogates import SurrogateJoiner, replaced
+from ghostrouter.types import ToolCallPart
+
+_MARKS = re.compile(r'[{}\[\]"\\]')
+# A call with no arguments, as providers write it before or instead of a real value.
+_NOTHING = ("", "{}")
+
+
+@dataclass(slots=True)
+class _Call:
+    """A call as far as it is known. `told_id` is the provider's, `id` the one that the client gets.
+
+    `read` are the arguments as they came, `waiting` those that wait for the call's name.
+    """
+
+    number: int
+    index: int | None
+    told_id: str
+    id: str
+    name: str = ""
+    begun: bool = False
+    mentioned: bool = False
+    read: list[str] = field(default_factory=list)
+    read_chars: int = 0
+    waiting: str = ""
+    joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
+    end: "_ObjectEnd" = field(default_factory=lambda: _ObjectEnd())
+
+    @property
+    def is_open(self) -> bool:
+        """Whether arguments have begun and not ended."""
+        return bool(self.read) and not self.end.reached
+
+    def repeats(self, piece: str) -> bool:
+        """Whether a piece begins with all the arguments that there are."""
+        long_enough = len(piece) >= self.read_chars > 1
+        return long_enough and self.read[0][0] == "{" and piece.startswith("".join(self.read))
+
+
+class CallAssembler:
+    """The tool calls of one answer. `make_id` makes the id of a call, from its number, that the provider gives none."""
+
+    def __init__(self, make_id: Callable[[int], str]) -> None:
+        self._make_id = make_id
+        self._calls: list[_Call] = []
+
+    @property
+    def has_calls(self) -> bool:
+        """Whether a call with a name has come."""
+        return any(call.name for call in self._calls)
+
+    def push(self, piece: CallPiece) -> list[ToolCallPart]:
+        """What a piece adds to the answer."""
+        call = self._find(piece) or self._open(piece)
+        call.name = _joined_name(call, replaced(piece.name))
+        return self._arguments(call, piece.arguments if call.read else _decoded(piece.arguments))
+
+    def close(self, cut: bool) -> list[ToolCallPart]:
+        """What was held, when nothing more comes. `cut`: the answer ended at a limit, perhaps within its last call."""
+        told = []
+        for call in self._calls:
+            rest = call.joiner.flush()
+            whole = not (cut and call is self._calls[-1])
+            if not call.read and whole:
+                rest = "{}"
+            if call.name and (rest or not call.begun):
+                told.append(_part(call, rest))
+        return told
+
+    def _arguments(self, call: _Call, piece: str) -> list[ToolCallPart]:
+        """Arguments that are new: providers repeat them, or begin with an empty object that is not the last word."""
+        if not piece or call.end.reached:
+            return []
+        call.mentioned = True
+        if call.repeats(piece):
+            piece = piece[call.read_chars :]
+        if not call.read and piece.strip() in _NOTHING:
+            return []
+        if not piece:
+            return []
+        call.read.append(piece)
+        call.read_chars += len(piece)
+        call.end.push(piece)
+        fresh = call.joiner.push(piece)
+        if not call.name:
+            call.waiting += fresh
+            return []
+        return [_part(call, fresh)] if fresh else []
+
+    def _open(self, piece: CallPiece) -> _Call:
+        number = len(self._calls)
+        told = replaced(piece.id)
+        given = told if told and all(told != c.id for c in self._calls) else self._make_id(number)
+        call = _Call(number, piece.index, piece.id, given)
+        self._calls.append(call)
+        return call
+
+    def _find(self, piece: CallPiece) -> _Call | None:
+        """The call that a piece goes on with; None: it begins another one."""
+        if piece.whole or not self._calls:
+            return None
+        named = next((c for c in reversed(self._calls) if piece.id and c.told_id == piece.id), None)
+        if piece.index is None:
+            found = named if piece.id else self._calls[-1]
+            found = found or (None if piece.name else self._calls[-1])
+        else:
+            same = [c for c in self._calls if c.index == piece.index]
+            found = named if named in same else same[-1] if same else (None if piece.name else named)
+        return None if found and _is_another(found, piece) else found
+
+
+def _part(call: _Call, arguments: str) -> ToolCallPart:
+    if call.begun:
+        return ToolCallPart(call.number, arguments=arguments)
+    call.begun = True
+    return ToolCallPart(call.number, call.id, call.name, call.waiting + arguments)
+
+
+def _is_another(call: _Call, piece: CallPiece) -> bool:
+    """Whether a piece that bears a call's index begins another one.
+
+    A piece without a name never does, whatever its id; nor does one with the same id.
+    """
+    if not piece.name or (piece.id and piece.id == call.told_id):
+        return False
+    fresh = piece.arguments.lstrip()[:1] == "{" and not call.repeats(piece.arguments)
+    if piece.id and call.told_id:
+        return fresh or not call.is_open or piece.name != call.name
+    if piece.name != call.name and not piece.name.startswith(call.name):
+        return call.mentioned or piece.index is None or bool(piece.arguments)
+    return call.end.reached and fresh
+
+
+def _joined_name(call: _Call, piece: str) -> str:
+    """A name comes whole, or in pieces before any arguments; often it is repeated."""
+    if not piece or call.begun or piece == call.name:
+        return call.name
+    return piece if piece.startswith(call.name) else call.name + piece
+
+
+def _decoded(arguments: str) -> str:
+    """Arguments that are JSON within JSON, as some write them, once decoded."""
+    if not arguments.startswith('"'):
+        return arguments
+    try:
+        inner = json.loads(arguments)
+        return inner if isinstance(inner, str) and isinstance(json.loads(inner), dict) else arguments
+    except (ValueError, RecursionError):
+        return arguments
+
+
+class _ObjectEnd:
+    """Finds the end of a JSON object that comes in pieces, looking at each character once."""
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._in_string = False
+        self._escaped = False
+        self.reached = False
+
+    def push(self, piece: str) -> None:
+        at = 1 if self._escaped and piece else 0
+        self._escaped = self._escaped and not piece
+        while (mark := _MARKS.search(piece, at)) and not self.reached:
+            at = mark.end()
+            if mark[0] == "\\":
+                self._escaped = at == len(piece)
+                at += 1
+            elif mark[0] == '"':
+                self._in_string = not self._in_string
+            elif not self._in_string:
+                self._depth += 1 if mark[0] in "{[" else -1
+                self.reached = self._depth <= 0
