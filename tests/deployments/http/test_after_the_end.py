@@ -1,4 +1,7 @@
-"""An answer that is whole stays one, whatever its provider sends or does behind it."""
+"""An answer that is whole stays one, whatever its provider sends or does behind it.
+
+Text behind the finish reason is part of the answer: tests/providers/quirks/text.yaml.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -31,7 +34,6 @@ def says(*parts: bytes) -> Callable[[], httpx.Response]:
         says(END, b"data: nonsense\n\n"),
         says(END, b'data: {"error": {"code": "overloaded"}}\n\n'),
         says(END, usage(10**30, 5)),
-        says(END, chunk(" more")),
     ],
 )
 @pytest.mark.parametrize("stream", [True, False])

@@ -17,8 +17,7 @@ import uvicorn
 
 from deployments.cloud_pool import CloudPool
 from deployments.event_store import EventStore
-from deployments.http import app
-from deployments.ingress import Ingress
+from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
 from tests.deployments.fakes import Handle
@@ -95,8 +94,8 @@ class Loopback:
         replay = Replay(config.models, config.cloud, config.journal)
         pool = CloudPool(config.cloud, config.sessions, config.breakers, emit=Silent())
         events = EventStore(config.events, 100, secrets.token_hex(8))
-        ingress = Ingress(config, {}, Handle(pool), nobody, Handle(replay), Handle(events))
-        application = app.app(ingress, config.sessions.max_body_bytes)
+        ingress: Any = Ingress(config, Deployments({}, Handle(pool), nobody, Handle(replay), Handle(events)))
+        application = ingress.http_app()
         self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
         with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes before the server has begun waits
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
