@@ -168,8 +168,8 @@ class Sampling:
     """Sampling parameters. The fields have the meaning that they have in OpenAI's API.
 
     `max_tokens` and `min_tokens` apply to the whole answer. There is always a `seed`: if the client gives none, the
-    session draws one, so that a sampled answer continues behind a seam as it would have without it. `unasked` names the fields that
-    neither the client nor the configuration has set: local engines need their values, providers do not get them.
+    session draws one, so that a sampled answer continues behind a seam as it would have without it. `unasked` names the
+    fields that neither the client nor the configuration has set: engines need their values, providers do not get them.
     """
 
     max_tokens: int

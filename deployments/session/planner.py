@@ -205,7 +205,9 @@ class Planner:
                 return (replace(chosen, models=chosen.models[i:]) if i else chosen), ticket
         raise refusal or BudgetExceeded("No model of the plan is within the budget.")
 
-    def _ask(self, call: ChatCall, decided: CallDecision, planned: Mapping[str, plan.Candidate], streaming: bool) -> Ask:
+    def _ask(
+        self, call: ChatCall, decided: CallDecision, planned: Mapping[str, plan.Candidate], streaming: bool
+    ) -> Ask:
         defaults = self._models.by_name[decided.decision.plan.models[0]].sampling
         unknown = [s.to for s in call.script if s.to not in self._models.by_name]
         if unknown:

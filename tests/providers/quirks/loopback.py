@@ -91,10 +91,10 @@ class Loopback:
             }
         )
         nobody: Any = Handle(None)
-        replay = Replay(config.models, config.cloud, config.journal)
+        replay = Replay(config.journal)
         pool = CloudPool(config.cloud, config.sessions, config.breakers, emit=Silent())
         events = EventStore(config.events, 100, secrets.token_hex(8))
-        ingress: Any = Ingress(config, Deployments({}, Handle(pool), nobody, Handle(replay), Handle(events)))
+        ingress: Any = Ingress(config, Deployments({}, Handle(pool), nobody, [Handle(replay)], Handle(events)))
         application = ingress.http_app()
         self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
         with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes before the server has begun waits
