@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import uvicorn
 
-from deployments.cloud_pool import CloudPool
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
@@ -92,7 +92,7 @@ class Loopback:
         )
         nobody: Any = Handle(None)
         replay = Replay(config.journal)
-        pool = CloudPool(config.cloud, config.sessions, config.breakers, emit=Silent())
+        pool = CloudPool(CloudSettings(config.cloud, config.sessions, config.breakers), runtime=CloudRuntime(Silent()))
         events = EventStore(config.events, 100, secrets.token_hex(8))
         ingress: Any = Ingress(config, Deployments({}, Handle(pool), nobody, [Handle(replay)], Handle(events)))
         application = ingress.http_app()
