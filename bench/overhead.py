@@ -52,7 +52,7 @@ def _run(python: Path | str, lane: str, url: str) -> dict[str, Any]:
 def main() -> None:
     litellm = python_of("litellm", LITELLM)
     port = _free_port()
-    upstream = subprocess.Popen([sys.executable, str(LANES / "upstream.py"), str(port)], cwd=ROOT)  # noqa: S603
+    upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)], cwd=ROOT)  # noqa: S603
     url = f"http://127.0.0.1:{port}/v1"
     try:
         _wait_for(port)

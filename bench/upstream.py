@@ -1,12 +1,15 @@
 """An OpenAI-compatible provider on this machine that writes one known answer and can break in the ways providers do.
 
 The name of the model says how. Only an answer from the beginning breaks: one that is continued from its last assistant
-message, or on instruction, is written to its end.
+message, or on instruction, is written to its end. The model `short` answers at once, in one piece, with a few words.
+
+    python -m bench.upstream PORT
 """
 
 import asyncio
 import json
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +28,7 @@ CUT_AFTER, STALL_AFTER, MALFORMED_AFTER = 40, 20, 30
 STALL_S = 30.0
 # The last so many tokens are repeated before an answer is continued on instruction.
 ECHO_TOKENS = 6
+SHORT = ("Mira", " was", " a", " baker", " in", " Tarvik", ".", " She")
 
 
 class Provider:
@@ -41,6 +45,8 @@ class Provider:
         body = await request.json()
         self.asked.append(body)
         self.connections.add(request.client)
+        if body["model"] == "short":
+            return Response(_SHORT_STREAM, media_type="text/event-stream")
         tokens = _rest(body["messages"])
         fault = body["model"] if len(tokens) == len(TOKENS) else "sound"
         if fault.startswith("status_"):
@@ -108,10 +114,21 @@ def _event(delta: dict[str, str], finish: str | None = None, logprobs: dict[str,
     return f"data: {json.dumps({'object': 'chat.completion.chunk', 'choices': [choice]}, ensure_ascii=False)}\n\n"
 
 
+def _short() -> bytes:
+    """The whole stream of the model `short`."""
+    usage = {"prompt_tokens": 9, "completion_tokens": len(SHORT), "total_tokens": 9 + len(SHORT)}
+    last = f"data: {json.dumps({'object': 'chat.completion.chunk', 'choices': [], 'usage': usage})}\n\n"
+    events = [_event({"role": "assistant", "content": ""}), *(_event({"content": word}) for word in SHORT)]
+    return "".join([*events, _event({}, "stop"), last, "data: [DONE]\n\n"]).encode()
+
+
 def _logprobs(token: str) -> dict[str, Any]:
     likeliest = {"token": token, "logprob": -0.1, "bytes": list(token.encode())}
     runner_up = {"token": " other", "logprob": -3.0, "bytes": list(b" other")}
     return {"content": [{**likeliest, "top_logprobs": [likeliest, runner_up]}]}
+
+
+_SHORT_STREAM = _short()
 
 
 @contextmanager
@@ -132,3 +149,7 @@ def serving(provider: Provider) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join()
+
+
+if __name__ == "__main__":
+    uvicorn.run(Provider().app, port=int(sys.argv[1]), log_level="critical", lifespan="off", backlog=256)

@@ -14,7 +14,7 @@ import litellm  # type: ignore[import-not-found,unused-ignore]
 
 async def call(url: str) -> str:
     stream = await litellm.acompletion(
-        model="openai/m",
+        model="openai/short",
         api_base=url,
         api_key="none",
         messages=[{"role": "user", "content": "Who was Mira?"}],

@@ -13,7 +13,7 @@ from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 
 
 async def main(url: str, calls: int, connections: int) -> None:
-    row = {"name": "m", "base_url": url, "model": "m", "context_tokens": 4096, "continues": "assistant"}
+    row = {"name": "m", "base_url": url, "model": "short", "context_tokens": 4096, "continues": "assistant"}
     model = CloudModel.model_validate(row)
     pool = CloudPool(CloudSettings([model], Sessions()), runtime=CloudRuntime(lambda *metric, **labels: None))
 

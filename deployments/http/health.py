@@ -20,7 +20,10 @@ _KEEP_S = 1.0
 
 
 class Health:
-    """Asks engines, breakers and event store at most once a second each, however many clients want to know."""
+    """Asks engines, breakers and event store at most once a second each, however many clients ask for /health.
+
+    Only `models` asks the engines every time, for `GET /v1/status`, which needs a key.
+    """
 
     def __init__(
         self,
@@ -34,6 +37,7 @@ class Health:
         self._planner = planner
         self._cloud = cloud
         self._engines: Cached[dict[str, EngineStatus | None]] = Cached(engines.status, _KEEP_S)
+        self._engines_now: Cached[dict[str, EngineStatus | None]] = Cached(engines.status, 0.0)
         self._breakers: Cached[dict[str, Any]] = Cached(self._ask_breakers, _KEEP_S)
         self._job_counts: Cached[dict[JobStatus, int]] = Cached(lambda: events.counts(), _KEEP_S)
 
@@ -46,8 +50,8 @@ class Health:
         return any(status.get(name) for name in names)
 
     async def models(self) -> dict[str, Any]:
-        """Which local models are ready, and how many requests one replica of each is working on."""
-        status = await self._engines.get()
+        """Which local models are ready, and how many requests one replica of each works on now: asked anew."""
+        status = await self._engines_now.get()
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:

@@ -66,7 +66,7 @@ async def test_a_threshold_and_a_rule_change_without_a_restart() -> None:
         ({"router": {"l2": {"treshold": 1}}}, "router.l2.treshold"),
         ({"models": []}, "user_config.models: this cannot change while the service runs"),
         ({"classify": {"encoder": "another"}}, "classify.encoder: this cannot change"),
-        ({"router": {"learned": {"path": "nowhere"}}}, "nowhere: no learned router"),
+        ({"router": {"learned": {"path": "nowhere"}}}, "nowhere: this is not a learned router"),
         (
             {"overrides": [{"scope": "key", "name": "k", "routes": {"count": ["n"]}}]},
             "overrides.0.routes.count: no such",

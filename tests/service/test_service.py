@@ -30,7 +30,7 @@ SILENT = {
         *(metrics.EXPIRED, metrics.FLUSH_FAILURES, metrics.EVENTS_SPOOLED, metrics.EVENTS_LOST, metrics.REFUSALS),
         *(metrics.BREAKER, metrics.BREAKER_CHANGES, metrics.CLOUD_CALLS, metrics.CLOUD_TOKENS, metrics.JOBS),
         *(metrics.ALARM_RATE, metrics.DRIFT, metrics.CHANGES, metrics.PROMOTION, metrics.DRAFT_ACCEPTANCE),
-        *(metrics.HEDGES, metrics.LATE_VERDICTS),
+        *(metrics.HEDGES, metrics.LATE_VERDICTS, metrics.CALLEE_UP, metrics.CALLS_SKIPPED),
     )
 }
 

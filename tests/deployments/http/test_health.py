@@ -54,8 +54,6 @@ async def test_holders_of_a_key_get_all_of_it_from_one_question_a_second(tmp_pat
     assert {a.status for a in answers} == {200}
     assert all(set(a.json) == BRIEF | {"jobs", "breakers"} for a in answers)
     assert service.asked == {"status": 1, "counts": 1, "breakers": 1}
-    await service.get("/v1/status", **MINE)
-    assert service.asked == {"status": 1, "counts": 1, "breakers": 1}
 
 
 async def test_without_keys_everybody_gets_all_of_it(tmp_path: Path) -> None:
