@@ -6,12 +6,8 @@ from pathlib import Path
 from tests.shipped import ROOT
 
 PAGE = (ROOT / "docs" / "structure.md").read_text()
-_ROOTS = (
-    ROOT,
-    ROOT / "ghostrouter",
-    ROOT / "deployments",
-    *(p for p in (ROOT / "deployments").iterdir() if p.is_dir()),
-)
+_ROOMS = [p for p in (ROOT / "deployments").iterdir() if p.is_dir()]
+_ROOTS = (ROOT, ROOT / "ghostrouter", ROOT / "deployments", *_ROOMS)
 
 
 def _paths() -> set[str]:
