@@ -12,7 +12,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
-from deployments.cloud.discover_models import with_listed
+from deployments.cloud.discover_models import with_discovered
 from deployments.cloud_pool import CloudPool, CloudSettings, Judging
 from deployments.engine.vllm_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
@@ -39,7 +39,7 @@ def build(args: dict[str, Any]) -> serve.Application:
     Raises:
         ConfigError: the arguments are wrong; the message names the key.
     """
-    config = GraphConfig.parse(with_listed(args))
+    config = GraphConfig.parse(with_discovered(args))
     files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
     calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [

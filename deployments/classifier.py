@@ -1,4 +1,4 @@
-"""Labels prompts: rules in microseconds; meaning only when they abstain."""
+"""Labels prompts: rules first, in microseconds; embeddings only when the rules abstain."""
 
 import asyncio
 import logging
@@ -20,14 +20,13 @@ from ghostrouter.routing import live
 log = logging.getLogger("ray.serve")
 _MOST_EXAMPLES = 100_000
 _THREADS = 1
-"""More of them make a prompt hardly faster (15 ms either way), and it costs twice the processor time."""
+"""More threads hardly speed up a prompt (15 ms either way) and cost twice the processor time."""
 
 
 class Classifier:
-    """Both layers over the routes of the configuration. `reconfigure` changes routes, rules and thresholds live.
+    """Both layers over the configured routes. `reconfigure` changes routes, rules and thresholds live.
 
-    `encode` stands in for the encoder that the configuration names; it is asked for one prompt at a time, as Serve
-    batches inside a replica only.
+    Tests pass their own `encode`. It gets one prompt at a time, because Serve batches only inside a replica.
     """
 
     def __init__(self, config: GraphConfig, encode: Encode | None = None) -> None:
@@ -38,7 +37,7 @@ class Classifier:
         if encode is None and config.classify.encoder:
             plain = sentence_encoder(config.classify.encoder, _THREADS)
             self._encode, self._encode_examples = cached(plain, settings.cache), cached(plain, _MOST_EXAMPLES)
-        self._layers, self._learned = self._made(config)
+        self._layers, self._learned = self._build(config)
         self._batched.set_max_batch_size(settings.max_batch)
         self._batched.set_batch_wait_timeout_s(settings.batch_wait_s)
 
@@ -46,11 +45,14 @@ class Classifier:
         """Answer, if the process is alive."""
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take other sections of the configuration live (`routing/live.py`). What is wrong changes nothing and is told
-        by the log: Serve would end a replica whose `reconfigure` raises. Prompts are labelled meanwhile."""
+        """Take over changed sections of the configuration (`routing/live.py`). Prompts are labelled meanwhile.
+
+        A wrong configuration changes nothing, and the log tells why. It raises nothing, because Serve stops a replica
+        whose `reconfigure` raises.
+        """
         try:
             config = live.changed(self._started, user_config)
-            made = await asyncio.to_thread(self._made, config)
+            made = await asyncio.to_thread(self._build, config)
         except ConfigError as error:
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
             return
@@ -58,20 +60,20 @@ class Classifier:
         self._batched.set_max_batch_size(config.router.l2.max_batch)
         self._batched.set_batch_wait_timeout_s(config.router.l2.batch_wait_s)
 
-    def _made(self, config: GraphConfig) -> tuple[LayeredClassifier, LearnedRouter | None]:
-        """What a configuration labels with. New examples are encoded: that takes its time."""
+    def _build(self, config: GraphConfig) -> tuple[LayeredClassifier, LearnedRouter | None]:
+        """Classifier and learned router of a configuration. New examples are encoded, which takes a while."""
         path = config.router.learned.path
         learned = LearnedRouter.load(Path(path)) if path and self._encode else None
-        if learned and self._encode:  # what is imported or allocated the first time is not to be waited for later
+        if learned and self._encode:  # warm up: the first call imports and allocates
             learned.probabilities(view(["hello"], self._encode(["hello"])))
         return LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples), learned
 
     async def read(self, prompt: str, image: bool, tools: bool) -> tuple[Label, dict[str, float]]:
-        """The label of a prompt, and the learned router's probabilities; the prompt is encoded once."""
+        """The label of a prompt, and the learned router's probabilities. The prompt is encoded once."""
         return await self.label(prompt, image, tools), await self.probabilities(prompt)
 
     async def label(self, prompt: str, image: bool = False, tools: bool = False) -> Label:
-        """The task of a prompt, and what it is explained with."""
+        """The task of a prompt, with the explanation."""
         layers = self._layers
         found = layers.by_rules(prompt, image, tools)
         if self._encode is None or layers.settles(found):
@@ -79,7 +81,7 @@ class Classifier:
         return layers.by_meaning(prompt, await self._vectors(prompt), found)
 
     async def probabilities(self, prompt: str) -> dict[str, float]:
-        """Per model the learned router's probability of a good answer; none where there is no learned router."""
+        """The learned router's probability of a good answer, by model. Empty without a learned router."""
         if self._learned is None:
             return {}
         layers = await self._vectors(prompt)

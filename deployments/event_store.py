@@ -19,17 +19,18 @@ from ghostrouter.policy.observations import NO_REPORT, ObservationBoard, Report,
 
 _SPOOL = "events.spool.jsonl"
 _SWEEP_EVERY_S = 60.0
-# How long an answer waits until what it needs written down is; it is written down later, then.
+# How long an answer waits until its row is stored. After that the row is stored later.
 _PATIENCE_S = 5.0
 _T = TypeVar("_T")
 
 
 class EventStore:
-    """Keeps jobs and events. One replica: it is what makes a caller's `call_id` belong to one job.
+    """Keeps jobs and events. There is one replica, so that a caller's `call_id` belongs to one job.
 
-    `life` names this run of the service: jobs of another one have lost who worked on them. While the database is down
-    rows go to a file, and from there to the database when it is back. What is asked for and cannot be told is answered
-    with a StoreFailed; it is returned, for what a deployment raises is logged as its failure. `clock` gives Unix time.
+    `life` names this run of the service: nobody works any more on unfinished jobs of another run. While the database is
+    down, rows go to a file; when it is back, they go from there to the database. A question that cannot be answered is
+    answered with a StoreFailed. That is returned, not raised, because Serve logs what a deployment raises as its
+    failure. `clock` gives Unix time.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class EventStore:
         return self._board.exchange(report)
 
     async def open_job(self, job: Job) -> Job | StoreFailed:
-        """The job for a call: the one there is already, or this one, which is written down before it is returned."""
+        """The job for a call: the one that exists already, else this one, which is stored before it is returned."""
         async with self._changing:
             try:
                 known = await self._newest(job.owner, job.call_id)
@@ -79,7 +80,7 @@ class EventStore:
         return job
 
     async def end_job(self, job: Job, status: JobStatus, result: dict[str, Any]) -> Job:
-        """Write down how a job ended, unless that is known already; returns it as it is then."""
+        """Store how a job ended, unless that is stored already. Returns the job as it is stored."""
         async with self._changing:
             try:
                 known = await self._job(job.job_id) or job
@@ -111,7 +112,7 @@ class EventStore:
             return error
 
     async def wait(self, job_id: str, owner: str, timeout_s: float) -> Job | StoreFailed | None:
-        """A job of a caller, as soon as it is over, or as it is after `timeout_s`."""
+        """A job of a caller: as soon as it is over, or as it is after `timeout_s`."""
         job = await self.job(job_id, owner)
         if isinstance(job, Job) and not job.is_over:
             waiter = self._waiters.setdefault(job_id, asyncio.Event())
@@ -151,7 +152,7 @@ class EventStore:
         self.store.close()
 
     async def _ask(self, question: Callable[[], _T]) -> _T | StoreFailed:
-        """What the database answers when it has everything."""
+        """The answer of the database, once it has all rows that are queued now."""
         await _in_time(self._writer.take(()))
         try:
             return await asyncio.to_thread(question)
@@ -170,13 +171,13 @@ class EventStore:
         return self._seen(await asyncio.to_thread(self.store.newest, owner, call_id, self._clock()))
 
     def _seen(self, job: Job | None) -> Job | None:
-        """A job as it is now; None when its time is over."""
+        """A job as it is now; None when it has been kept for its time."""
         now_s = self._clock()
         seen = job.or_lost(self._life, now_s, self._settings.jobs_keep_s) if job else None
         return seen if seen and seen.expires_s > now_s else None
 
     def _tidy(self) -> None:
-        """Give up lost jobs and delete what has expired, now and then. Runs in the writer's thread."""
+        """Once a minute: mark lost jobs as failed, and delete what has expired. Runs in the writer's thread."""
         now_s = self._clock()
         if now_s < self._sweep_at_s:
             return

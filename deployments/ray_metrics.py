@@ -8,7 +8,7 @@ from ghostrouter.events.metrics import Metric
 
 
 class RayMetrics:
-    """An `Emit`. Makes each metric when it is first used."""
+    """An `Emit` that creates each metric when it is first used."""
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}

@@ -1,1 +1,1 @@
-"""What the cloud pool is made of."""
+"""Parts of the cloud pool: calls of providers, their connections and their circuit breakers."""

@@ -1,4 +1,4 @@
-"""One provider's HTTP as a source of tokens."""
+"""A source of tokens that calls one model of a provider over HTTP."""
 
 import asyncio
 import json
@@ -36,7 +36,8 @@ _ERROR_S = 2.0
 class CloudSource:
     """Calls one model of a provider over the provider's client.
 
-    `silent_s`: a caller who gives up after so long without a word has been failed, and has not just left.
+    A caller that gives up after `silent_s` without a token counts as a failure of the provider, not as a client that
+    has left.
     """
 
     def __init__(
@@ -59,11 +60,11 @@ class CloudSource:
         self._clock = clock
 
     async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
-        """What the model writes, as it comes. Closing the iterator closes the connection.
+        """What the model writes, as it arrives. Closing the iterator closes the connection.
 
         Raises:
-            SegmentFailed: the provider failed before the answer's end, or is left alone for now. The reason names
-                neither key nor prompt.
+            SegmentFailed: the provider failed before the answer's end, or its breaker is open. The reason names neither
+                key nor prompt.
         """
         model = self._model.name
         admission = await self._breakers.admit(model)
@@ -86,7 +87,7 @@ class CloudSource:
             self._account(call, admission)
 
     def _account(self, call: "_Call", admission: Admission) -> None:
-        """Tell the breaker and the metrics what became of a call."""
+        """Report the outcome of a call to breaker and metrics."""
         outcome, asked_s = self._outcome(call)
         self._breakers.report(self._model.name, admission, outcome, asked_s)
         kind = type(call.error).__name__ if isinstance(call.error, SegmentFailed) else outcome
@@ -96,7 +97,7 @@ class CloudSource:
         self._emit(metrics.CLOUD_TOKENS, used.completion_tokens, model=self._model.name, kind="completion")
 
     def _outcome(self, call: "_Call") -> tuple[Outcome, float | None]:
-        """What a call says of its provider, and for how long that wants to be left alone."""
+        """What a call says about its provider, and for how long the provider asks to be left alone."""
         if isinstance(call.error, ProviderBusy):
             return "bad", call.error.retry_after_s
         if isinstance(call.error, ProviderRefused | ProviderRejected):
@@ -120,7 +121,7 @@ class CloudSource:
 
 
 def _encoded(body: dict[str, Any]) -> bytes:
-    """A body as JSON. Half of a surrogate pair can only be sent as an escape: then all that is not ASCII is escaped."""
+    """A body as JSON. Half of a surrogate pair can only be sent escaped; then everything but ASCII is escaped."""
     try:
         return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     except UnicodeEncodeError:
@@ -128,7 +129,7 @@ def _encoded(body: dict[str, Any]) -> bytes:
 
 
 class _Call:
-    """One request and what has come of it. Times are on the source's clock."""
+    """One request and its state. Times are on the source's clock."""
 
     def __init__(self, source: CloudSource, request: SegmentRequest, now_s: float) -> None:
         assert request.cloud is not None  # noqa: S101 - the pool has looked
@@ -222,7 +223,7 @@ def _of(name: str, failure: SegmentFailed) -> SegmentFailed:
 
 
 async def _read_events(response: httpx.Response) -> AsyncGenerator[list[Event], None]:
-    """The events of a response; one that is no stream but JSON is an event, or several, by itself."""
+    """The events of a response. A JSON body instead of a stream counts as one event, a JSON list as several."""
     kind = failure.media_type(response.headers.get("content-type", ""))
     is_json = kind == "application/json"
     parser, body = SseParser(bare=kind != "text/event-stream"), bytearray()
@@ -240,7 +241,7 @@ async def _read_events(response: httpx.Response) -> AsyncGenerator[list[Event], 
 
 
 def _whole(body: bytes) -> list[Event]:
-    """The events of a body that is JSON: itself, or the elements of its list."""
+    """The events of a JSON body: the body itself, or the elements of its list."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
@@ -249,7 +250,7 @@ def _whole(body: bytes) -> list[Event]:
 
 
 def _is_whole(event: Event) -> bool:
-    """Whether what a stream has ended in is an event, of which only the empty line behind it is missing."""
+    """Whether the rest of a stream is a complete event that only lacks its closing empty line."""
     try:
         return event.data.strip() == "[DONE]" or isinstance(json.loads(event.data), dict)
     except (ValueError, RecursionError):
@@ -257,7 +258,7 @@ def _is_whole(event: Event) -> bool:
 
 
 async def _refusal(response: httpx.Response) -> SegmentFailed | None:
-    """The failure that a response is which is no stream of events."""
+    """The failure that a response stands for; None if it is a stream of events."""
     compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
     if response.is_success:
         return compressed or failure.of_content_type(response.headers.get("content-type", ""))
@@ -274,7 +275,7 @@ async def _refusal(response: httpx.Response) -> SegmentFailed | None:
 
 
 async def _drain(parts: AsyncGenerator[list[Event], None]) -> None:
-    """Read on to the end of the response, if it is near: only then the connection can be used again."""
+    """Read to the end of the response if it comes soon. Only then the connection can be reused."""
     with suppress(TimeoutError, SegmentFailed):
         async with asyncio.timeout(_DRAIN_S):
             async for _ in parts:
@@ -284,7 +285,7 @@ async def _drain(parts: AsyncGenerator[list[Event], None]) -> None:
 def make_client(
     model: CloudModel, sessions: Sessions, tls: ssl.SSLContext, transport: httpx.AsyncBaseTransport | None = None
 ) -> httpx.AsyncClient:
-    """The client of a model's provider. The key is in a header and nowhere else; redirects are not followed.
+    """The client of a model's provider. The key is only in a header. Redirects are not followed.
 
     Raises:
         ConfigError: the variable that should hold the key is not set.

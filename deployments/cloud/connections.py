@@ -1,7 +1,7 @@
 """Connections of an HTTP client, kept in a stack for each host.
 
-httpcore's own pool looks at every connection it has whenever a request begins or ends: with 32 of them that is two
-fifths of a call's CPU. Here a request takes the connection that was given back last, or makes one.
+httpcore's own pool looks at each of its connections whenever a request starts or ends. With 32 connections that takes
+two fifths of a call's CPU. Here a request takes the connection that was given back last, or opens one.
 """
 
 import ssl
@@ -30,7 +30,7 @@ class Connections(httpx.AsyncBaseTransport):
         self._idle: dict[str, list[httpcore.AsyncHTTPConnection]] = {}  # by origin
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; the response's body is read as it comes."""
+        """Send a request. The response's body is read as it arrives."""
         url = request.url
         target = httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path)
         asked = httpcore.Request(
@@ -53,14 +53,14 @@ class Connections(httpx.AsyncBaseTransport):
         )
 
     async def aclose(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         idle, self._idle = self._idle, {}
         for connections in idle.values():
             for connection in connections:
                 await connection.aclose()
 
     async def give_back(self, origin: httpcore.Origin, connection: httpcore.AsyncHTTPConnection) -> None:
-        """Keep a connection that can be used again, close any other."""
+        """Keep a connection that can be reused; close any other."""
         idle = self._idle.setdefault(str(origin), [])
         if connection.is_idle() and len(idle) < _KEEP:
             idle.append(connection)
@@ -78,7 +78,7 @@ class Connections(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """A response's body; its connection is given back with its end."""
+    """A response's body. Its connection is given back at its end."""
 
     def __init__(
         self,
@@ -109,7 +109,7 @@ class _Body(httpx.AsyncByteStream):
 
 @contextmanager
 def _as_httpx() -> Iterator[None]:
-    """httpcore's errors, as httpx calls them."""
+    """Turn httpcore's errors into httpx's."""
     try:
         yield
     except (

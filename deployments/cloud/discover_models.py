@@ -1,4 +1,4 @@
-"""Servers of one's own (Ollama, LM Studio, vLLM) are asked once, at start, for their models. That costs nothing."""
+"""Asks the operator's own servers (Ollama, LM Studio, vLLM) for their models, once, at start. That costs nothing."""
 
 import logging
 import re
@@ -14,8 +14,8 @@ log = logging.getLogger("ray.serve")
 _TIMEOUT_S = 2.0
 
 
-def with_listed(args: dict[str, Any], get: Callable[..., httpx.Response] = httpx.get) -> dict[str, Any]:
-    """The application's arguments with the models that such servers have. One that does not answer has none."""
+def with_discovered(args: dict[str, Any], get: Callable[..., httpx.Response] = httpx.get) -> dict[str, Any]:
+    """The application's arguments, with the models of these servers added. A server that does not answer adds none."""
     settings = args.get("providers") or {}
     if not isinstance(settings, Mapping) or not settings.get("discover", True):
         return args
@@ -39,6 +39,6 @@ def _ask(provider: str, url: str, get: Callable[..., httpx.Response]) -> list[di
 
 
 def _window(model: Mapping[str, Any]) -> dict[str, Any]:
-    """vLLM tells its models' windows, the others do not."""
+    """The context window of a model. Only vLLM tells it."""
     tokens = model.get("max_model_len")
     return {"context_tokens": tokens} if isinstance(tokens, int) and tokens > 0 else {}

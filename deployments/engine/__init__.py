@@ -1,1 +1,1 @@
-"""Inside a replica of a local model, and what asks for one."""
+"""Parts of a replica of a local model, and the client that calls the replicas."""

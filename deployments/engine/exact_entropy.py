@@ -1,12 +1,12 @@
-"""Exact entropies out of vLLM: those of the whole next-token distribution, before temperature, top-k and penalties.
+"""Exact entropies from vLLM: of the whole next-token distribution, before temperature, top-k and penalties.
 
-vLLM reports the likeliest tokens beside each sampled one, and its sampler has the log-probabilities of all of them at
-hand. Asked for one token more than the top that is wanted, `_Gather` puts the entropy in the place of that last one. So
-it travels with its token, through whatever vLLM does to outputs on the way, and shapes stay as they were. Its negative
-token id tells it from a token, and says where the token stands in a step of speculative decoding.
+vLLM reports the top-k tokens beside each sampled one. Its sampler has the log-probabilities of all tokens at hand. We
+ask for one token more than we want, and `_Gather` puts the entropy in the place of that last token. So the entropy
+travels with its token through all of vLLM, and all shapes stay as they are. The entry has a negative token id: that
+marks it as an entropy, and holds the token's place in its step of speculative decoding.
 
-Requests that ask for fewer log-probabilities are not touched. Where vLLM's sampler is not as expected nothing is
-changed, and the reader goes by the bounds that the top leaves.
+Requests that ask for fewer log-probabilities are not touched. If vLLM's sampler is not as expected, nothing is changed,
+and the reader uses the bounds of the entropy that follow from the top k.
 """
 
 import inspect
@@ -17,27 +17,27 @@ from typing import Any, NamedTuple
 import torch
 
 TOP = 20
-"""How many of the likeliest tokens are reported."""
+"""The number k of likeliest tokens that are reported."""
 ASKED = TOP + 1
 _SPAN = 256  # more than any step has tokens
 log = logging.getLogger("ray.serve")
 
 
 class Mark(NamedTuple):
-    """What the id of such an entry says: the token's place in its step, and how many drafts the step looked at."""
+    """The content of such a token id: the token's place in its step, and how many drafts the step has verified."""
 
     place: int = 0
     proposed: int = 0
 
     @classmethod
     def of(cls, token_id: int) -> "Mark":
-        """From an id below 0."""
+        """Read a negative token id."""
         proposed, place = divmod(-1 - token_id, _SPAN)
         return cls(place, proposed)
 
     @property
     def token_id(self) -> int:
-        """The id that says so."""
+        """The negative token id with this content."""
         return -1 - (self.proposed * _SPAN + self.place)
 
 
@@ -49,7 +49,7 @@ def negentropy_nats(logprobs: torch.Tensor) -> torch.Tensor:
 
 
 class _Gather:
-    """Stands where the sampler's `gather_logprobs` was."""
+    """Replaces the sampler's `gather_logprobs`."""
 
     def __init__(self, gather: Callable[..., Any]) -> None:
         self._gather = gather
@@ -64,7 +64,7 @@ class _Gather:
 
 
 class _StepGather:
-    """Stands where the rejection sampler's `_get_logprobs_tensors` was: writes into the marks what the step was."""
+    """Replaces the rejection sampler's `_get_logprobs_tensors`: writes each step's shape into the marks."""
 
     def __init__(self, gather: Callable[..., Any]) -> None:
         self._gather = gather
@@ -82,12 +82,12 @@ class _StepGather:
 
 
 class EntropyWorker:
-    """Joins vLLM's worker class (`worker_extension_cls`)."""
+    """Extends vLLM's worker class (`worker_extension_cls`)."""
 
     model_runner: Any
 
     def report_entropies(self) -> str:
-        """Report exact entropies from now on. Empty, or the reason why this vLLM's sampler cannot."""
+        """Report exact entropies from now on. Returns why this vLLM cannot; an empty text if it can."""
         sampler: Any = getattr(self.model_runner, "sampler", None)
         if isinstance(getattr(sampler, "gather_logprobs", None), _Gather):
             return ""
@@ -106,7 +106,7 @@ class EntropyWorker:
 
 
 def _unexpected(owner: Any, method: str, parameters: tuple[str, ...]) -> str:
-    """What is not as it should be about a method; empty if all is."""
+    """How a method differs from what we expect; an empty text if it does not."""
     function = getattr(owner, method, None)
     if function is None:
         return f"{type(owner).__name__} has no {method}"
@@ -115,7 +115,7 @@ def _unexpected(owner: Any, method: str, parameters: tuple[str, ...]) -> str:
 
 
 async def are_exact(client: Any) -> bool:
-    """Have an engine report exact entropies; if it cannot, say why in the log."""
+    """Make an engine report exact entropies. Returns whether it does; if not, the log says why."""
     if client.model_config.max_logprobs < ASKED:
         reasons = [f"max_logprobs is below {ASKED}"]
     else:

@@ -1,4 +1,4 @@
-"""What vLLM reports of each token, read."""
+"""Reads what vLLM reports of each token."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from deployments.engine.token_source import Sampled
 
 
 def sampled(flat: Any, position: int, token_id: int) -> Sampled:
-    """One token from vLLM's `FlatLogprobs`: at each position the sampled token, the top k, then the entropy, if any.
+    """One token from vLLM's `FlatLogprobs`. A position holds the sampled token, the top k, then the entropy if any.
 
-    Where vLLM has put two outputs together because nobody fetched the first in time, the later one's positions name the
-    sampled token only once, in front; it is put back in its place among the top k.
+    When vLLM has merged two outputs, because nobody fetched the first one in time, the positions of the second one hold
+    the sampled token only once, in front. Then it is put back in its place among the top k.
     """
     first, last = flat.start_indices[position], flat.end_indices[position]
     logprob, rank = flat.logprobs[first], flat.ranks[first]

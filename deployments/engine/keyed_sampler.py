@@ -1,9 +1,9 @@
-"""Sampling that an answer survives: the token at a position depends on the seed, the position and the text alone.
+"""Sampling that does not depend on the replica: a token follows from the seed, its position and the text alone.
 
-A sampled answer that moves to another replica - because its engine died, say - goes on as it would have, since the
-noise of a position is not drawn from a generator's running state but computed from (seed, position, token id): the
-Gumbel-max trick, argmax(logits / temperature + g), with g keyed by position (Maddison et al. 2014, section 2).
-Penalties are counted over the whole answer, the part before a handoff included.
+A sampled answer that moves to another replica goes on with the words it would have had. The noise of a position is not
+drawn from a generator's running state. It is computed from (seed, position, token id) by the Gumbel-max trick,
+argmax(logits / temperature + g), with g keyed by position (Maddison et al. 2014, section 2). Penalties count the whole
+answer, including the part before a handoff.
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ ARGUMENT = "ghost_sampling"
 class KeyedSampling:
     """How one request is sampled. `position` is the number of answer tokens before this segment.
 
-    `kept` are those tokens, for the penalties, which mean what they mean in OpenAI's API; the repetition penalty counts
-    the prompt as well and means what it means in transformers: positive logits are divided by it, others multiplied.
+    `kept` are those tokens, for the penalties. Presence and frequency penalty are those of OpenAI's API. The repetition
+    penalty is that of transformers: it counts the prompt too, divides positive logits and multiplies the others.
     """
 
     seed: int
@@ -38,7 +38,7 @@ class KeyedSampling:
 
 
 def _signed(x: int) -> int:
-    """A 64-bit constant as torch wants it."""
+    """A 64-bit constant as a signed integer, as torch needs it."""
     return x - (1 << 64) if x >> 63 else x
 
 
@@ -127,7 +127,7 @@ class KeyedSampler(LogitsProcessor):
         self._requests: dict[int, _Request] = {}
 
     def is_argmax_invariant(self) -> bool:
-        """No: it is all about the argmax."""
+        """No: it changes the argmax on purpose."""
         return False
 
     def update_state(self, batch_update: BatchUpdate | None) -> None:

@@ -1,8 +1,7 @@
-"""KV mode `transfer` without special hardware: replicas hand KV blocks over through a folder that they share.
+"""KV mode `transfer` without special hardware: replicas exchange KV blocks through a shared folder.
 
-vLLM's ExampleConnector stores every prompt and looks every prompt up. This one does either only for requests that ask
-for it, lets nobody see a prompt that is half stored, and removes what nobody has asked for during a minute. In
-engine_kwargs:
+vLLM's ExampleConnector stores and looks up every prompt. This connector does so only for requests that ask for it. It
+hides prompts that are half stored, and removes what nobody has asked for during a minute. In engine_kwargs:
 
     kv_transfer_config:
       kv_connector: FolderConnector
@@ -32,7 +31,7 @@ _UNCLAIMED_S = 60.0
 
 
 def transfer_params(*, publish: bool, load: bool) -> dict[str, Any]:
-    """What goes into a request's `kv_transfer_params`."""
+    """The `kv_transfer_params` of a request."""
     return {PUBLISH: publish, LOAD: load}
 
 
@@ -48,7 +47,7 @@ class FolderConnector(ExampleConnector):
         self._unfinished: dict[str, str] = {}
 
     def get_num_new_matched_tokens(self, request: Any, num_computed_tokens: int) -> tuple[int | None, bool]:
-        """How many tokens beyond those computed here the folder has."""
+        """How many more tokens the folder has than were computed here."""
         if not (request.kv_transfer_params or {}).get(LOAD):
             return 0, False
         if (len(request.prompt_token_ids) - 1) % self._block_size == 0:
@@ -65,7 +64,7 @@ class FolderConnector(ExampleConnector):
         return found
 
     def build_connector_meta(self, scheduler_output: SchedulerOutput) -> Any:
-        """What the worker is to store and to load in this step."""
+        """What the worker has to store and to load in this step."""
         wanted = [
             r
             for r in scheduler_output.scheduled_new_reqs
@@ -74,7 +73,7 @@ class FolderConnector(ExampleConnector):
         return super().build_connector_meta(replace(scheduler_output, scheduled_new_reqs=wanted))
 
     def save_kv_layer(self, *args: Any, **kwargs: Any) -> None:
-        """Store a layer, in a folder that nobody reads yet."""
+        """Store a layer in a folder that nobody reads yet."""
         self._saving = True
         try:
             super().save_kv_layer(*args, **kwargs)
@@ -82,7 +81,7 @@ class FolderConnector(ExampleConnector):
             self._saving = False
 
     def wait_for_save(self) -> None:
-        """All layers are stored: now they can be found, unless somebody else was faster."""
+        """All layers are stored: publish them, unless somebody else was faster."""
         for folder, final in self._unfinished.items():
             try:
                 os.rename(folder, final)

@@ -1,4 +1,4 @@
-"""ray.serve.llm's vLLM engine, with one process fewer where a single CPU worker does the work."""
+"""ray.serve.llm's vLLM engine, with one process fewer when there is a single CPU worker."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""A local engine as a source of tokens with their signals."""
+"""Turns the steps of a local engine into tokens with their signals."""
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
@@ -14,7 +14,7 @@ from ghostrouter.types import FinishReason, SegmentRequest, Token
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """One token as an engine reports it. `top_*` are the likeliest tokens, the likeliest first.
+    """One token as an engine reports it. `top_*` are the likeliest tokens in descending order.
 
     `entropy_nats` is exact; None where the engine does not tell. `step_index` counts the tokens of one step of the
     engine, of which speculative decoding makes several; `proposed_drafts` are the drafts that the step has looked at.
@@ -32,7 +32,7 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class EngineStep:
-    """What an engine has written since its last report.
+    """One report of an engine: the tokens it has written since the last one.
 
     `cached_tokens` are the prompt tokens it did not have to compute.
     """
@@ -49,7 +49,7 @@ class StepSource(Protocol):
 
 
 class TokenSource:
-    """Reads the steps of an engine: ids to text and signals."""
+    """Reads the steps of an engine: token ids become text and signals."""
 
     def __init__(
         self, step_source: StepSource, tokenizer: Tokenizer, vocab_size: int, clock: Callable[[], float]
@@ -60,7 +60,7 @@ class TokenSource:
         self._clock = clock
 
     async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
-        """What the engine writes, as it comes."""
+        """What the engine writes, as it arrives."""
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
         last_s = self._clock()
@@ -75,8 +75,8 @@ class TokenSource:
 def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:
     begins = [i for i, t in enumerate(step.tokens) if t.step_index == 0 or i == 0]
     for begin, end in zip(begins, [*begins[1:], len(step.tokens)], strict=True):
-        # Of a step that accepts n drafts come n + 1 tokens: the last is the model's own.
+        # A step that accepts n drafts yields n + 1 tokens: the last one is the model's own.
         reader.begin_step(step.tokens[end - 1].step_index, step.tokens[begin].proposed_drafts)
         for t in step.tokens[begin:end]:
             yield reader.read(t.id, t.logprob, t.rank, t.top_ids, t.top_logprobs, t.entropy_nats, elapsed_s)
-            elapsed_s = 0.0  # what comes in one report comes together
+            elapsed_s = 0.0  # tokens of one report arrive together

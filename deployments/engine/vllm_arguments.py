@@ -1,4 +1,4 @@
-"""What vLLM is started with for a model of the configuration."""
+"""The arguments and environment that vLLM is started with for a configured model."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from ghostrouter.config.speculative import located
 
 
 def engine_arguments(model: LocalModel) -> dict[str, Any]:
-    """vLLM's engine arguments; what the configuration says takes precedence.
+    """vLLM's engine arguments. Those in the configuration take precedence.
 
-    With speculative decoding vLLM takes no custom logits processor: then answers are greedy (`config` sees to it).
+    With speculative decoding vLLM takes no custom logits processor. Then answers are greedy; `config` checks that.
     """
     arguments: dict[str, Any] = {"max_logprobs": ASKED, "enable_prefix_caching": True}
     if not model.speculates:
@@ -25,7 +25,7 @@ def engine_arguments(model: LocalModel) -> dict[str, Any]:
 def environment(model: LocalModel) -> dict[str, str]:
     """Environment variables of its replicas.
 
-    Entropies come from the sampler of vLLM's first model runner, which custom logits processors choose anyway.
+    Exact entropies need vLLM's first model runner. Custom logits processors select that runner anyway.
     """
     chosen = {"VLLM_USE_V2_MODEL_RUNNER": "0"} if model.exact_entropy and model.speculates else {}
     return chosen | model.env

@@ -1,1 +1,1 @@
-"""What speaks HTTP."""
+"""The HTTP side of the ingress: routes, access, errors and health."""

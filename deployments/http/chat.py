@@ -38,7 +38,7 @@ async def answer(backend: Backend, call: ChatCall, requester: Requester, again: 
 
 
 async def resume(backend: Backend, last_event: str, owner: str) -> Response:
-    """The rest of a stream, for a client that has its events up to the one with the id `last_event`."""
+    """The rest of a stream, for a client that has the events up to the id `last_event`."""
     session_id, number = sse.parse_id(last_event)
     if not session_id.startswith(chat_response.ID_PREFIX):
         raise SessionNotFound(f"There is no `{session_id}` among the chat completions.")
@@ -75,7 +75,7 @@ async def _whole(backend: Backend, session_handle: SessionHandle) -> dict[str, A
 
 
 def _usage(session_handle: SessionHandle) -> dict[str, Any]:
-    """What is known of an answer that one cloud model wrote alone; else every token once, counted here."""
+    """The provider's usage if one cloud model wrote the whole answer; else tokens counted here, each once."""
     segments = session_handle.session.segments
     if len(segments) == 1 and segments[0].usage:
         return chat_response.told_usage(segments[0].usage)
@@ -83,7 +83,7 @@ def _usage(session_handle: SessionHandle) -> dict[str, Any]:
 
 
 async def _events(backend: Backend, session_handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
-    """An answer as server-sent events. The first one comes with the first growth: until then a failure is a status."""
+    """An answer as server-sent events. The first one waits for the first growth: until then a failure has a status."""
     head, session = session_handle.opening.wire, session_handle.session
     began = last_event >= 0
     async with aclosing(backend.runner.run(session_handle)) as growths:

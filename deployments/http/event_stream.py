@@ -1,4 +1,4 @@
-"""A response of server-sent events. Its HTTP status waits for the first of them."""
+"""A response of server-sent events. Its HTTP status is sent with the first event."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -37,14 +37,14 @@ class EventStream(StreamingResponse):
         self._release = release
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Starlette calls this once."""
+        """Send the response. Starlette calls this once."""
         try:
             await super().__call__(scope, receive, send)
         finally:
             self._release()
 
     async def stream_response(self, send: Send) -> None:
-        """Starlette calls this once."""
+        """Send the response. Starlette calls this once."""
         async with aclosing(self._events):
             first = asyncio.ensure_future(anext(self._events, None))
             try:

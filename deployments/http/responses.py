@@ -1,4 +1,4 @@
-"""/v1/responses: answers in one piece, as events, or in the background; kept, they can be read and followed later."""
+"""/v1/responses: answers in one piece, as events, or in the background. Kept answers can be read and followed later."""
 
 import logging
 import time
@@ -59,12 +59,12 @@ async def retrieve(
 
 
 async def cancel(backend: Backend, response_id: str, owner: str) -> Response:
-    """Stop an answer; one that is over stays as it is."""
+    """Stop an answer. An answer that is over stays as it is."""
     return JSONResponse(_of_record(await backend.kept_sessions.cancel(_checked(response_id), owner)))
 
 
 def _checked(response_id: str) -> str:
-    """An id of this API. The journal has chat completions, too; they have no Response object."""
+    """Refuse an id that is not of this API. The journal also keeps chat completions, which have no Response object."""
     if not response_id.startswith(responses_object.ID_PREFIX):
         raise SessionNotFound(f"There is no `{response_id}` among the responses.")
     return response_id
@@ -80,7 +80,7 @@ class _Written:
         self._began = False
 
     async def events(self) -> AsyncGenerator[str, None]:
-        """The first ones come with the first growth: until then a failure is an HTTP status."""
+        """The first events wait for the first growth: until then a failure is an HTTP status."""
         outcome = "complete"
         try:
             async with aclosing(self._backend.runner.run(self._session_handle)) as growths:

@@ -1,1 +1,1 @@
-"""One answer, from its opening to its end."""
+"""One answer from its opening to its end: plan, run, hand over, bill."""

@@ -1,1 +1,1 @@
-"""The clients of what keeps things."""
+"""Where sessions, events and quotas are kept: stores and clients."""

@@ -15,15 +15,15 @@ from ghostrouter.events.store import Store
 log = logging.getLogger("ray.serve")
 
 _BATCH = 500
-# Rows that wait in the file can be read from here; there is room for more of them in the file.
+# The newest rows that wait in the file can be read from memory. The file has room for more.
 _FRESH_KEPT = 10_000
 
 
 class EventWriter:
-    """One batch is under way at a time. `fresh` holds the rows that the database may not have yet, by their keys.
+    """Writes one batch at a time. `fresh` holds the rows that the database may not have yet, by key.
 
-    `tidy` is called in the same thread before the first batch and after every other one; it may raise StoreFailed. A
-    database that is down is tried again after `retry_s`.
+    `tidy` is called in the writer's thread after each batch; it may raise StoreFailed. A database that is down is tried
+    again after `retry_s`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class EventWriter:
         self._retry_at_s = 0.0
 
     def take(self, rows: Sequence[Row]) -> "asyncio.Future[None]":
-        """Put rows among those to be written; the future is done when the database or the file has them."""
+        """Queue rows. The future is done when the database or the file has them."""
         for row in rows:
             self.fresh[key(row)] = row
             self.fresh.move_to_end(key(row))
@@ -60,7 +60,7 @@ class EventWriter:
             self._running.cancel()
 
     async def _run(self) -> None:
-        """Until all is in the database."""
+        """Write until the database has every row."""
         while self._written or self._down:
             if self._written is None:
                 await asyncio.sleep(self._retry_s)
@@ -74,7 +74,7 @@ class EventWriter:
             self._report(len(rows), stored, taken, time.monotonic() - began_s)
 
     def _write(self, rows: Sequence[Row], now_s: float) -> tuple[bool, int]:
-        """Whether the database can be written; how many rows it has taken, or else the file."""
+        """Write rows. Returns whether the database can be written, and how many rows it (else the file) has taken."""
         if not self._down or now_s >= self._retry_at_s:
             try:
                 for waiting in self._spool.batches(_BATCH):
@@ -93,7 +93,7 @@ class EventWriter:
             return False, 0
 
     def _store_what_can_be(self, rows: Sequence[Row]) -> int:
-        """Write rows to the database, but for those that it will never take; returns how many."""
+        """Write rows to the database, without those that it will never take. Returns how many it has taken."""
         try:
             self._store.write(rows)
         except RowsRefused as error:
@@ -104,7 +104,7 @@ class EventWriter:
         return len(rows)
 
     def _forget(self, stored: bool) -> None:
-        """Leave only what the database may not have yet."""
+        """Forget the rows that the database has."""
         self._down = not stored
         if stored:
             waiting = {key(row) for row in self._waiting}

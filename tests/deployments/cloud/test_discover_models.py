@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud.discover_models import with_listed
+from deployments.cloud.discover_models import with_discovered
 from ghostrouter.config import GraphConfig
 
 LOCAL: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}
@@ -30,7 +30,7 @@ def test_the_models_of_a_server_appear() -> None:
     listed = httpx.Response(
         200, json={"data": [{"id": "llama3.2:3b"}, {"id": "no name\n"}, {"id": "q", "max_model_len": 77}]}
     )
-    config = GraphConfig.parse(with_listed(LOCAL, says(listed)))
+    config = GraphConfig.parse(with_discovered(LOCAL, says(listed)))
     assert [(m.name, m.context_tokens) for m in config.cloud] == [("ollama/llama3.2:3b", 8192), ("ollama/q", 77)]
 
 
@@ -38,9 +38,9 @@ def test_the_models_of_a_server_appear() -> None:
     "answer", [httpx.Response(500), httpx.Response(200, text="<html>"), httpx.Response(200, json={"data": [3]})]
 )
 def test_one_that_does_not_answer_has_none(answer: httpx.Response) -> None:
-    assert with_listed(LOCAL, says(answer)) == LOCAL
+    assert with_discovered(LOCAL, says(answer)) == LOCAL
 
 
 def test_none_is_asked_where_nothing_is_to_be_discovered() -> None:
     args = {**LOCAL, "providers": {"discover": False}}
-    assert with_listed(args, says(httpx.Response(500))) is args
+    assert with_discovered(args, says(httpx.Response(500))) is args
