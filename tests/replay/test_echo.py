@@ -89,3 +89,22 @@ def test_whatever_is_repeated_the_answer_is_written_once(
     assert trimmed(kept, pieces) == new or len(overlap.replace(" ", "")) < 8
     # Without a repetition nothing is ever lost: nothing in `kept` begins as this does.
     assert trimmed(kept, ["§ " + stream]) == "§ " + stream
+
+
+pieces = st.sampled_from(["a", " a", "b", " b", " ", "ab", ".", " foo", "foo", " foo bar", "bar", " bar", "\n"])
+
+
+@given(
+    st.lists(pieces, min_size=1, max_size=8),
+    st.lists(pieces, min_size=1, max_size=10),
+    st.lists(st.integers(1, 4), max_size=10),
+)
+def test_how_tokens_come_together_changes_nothing(kept: list[str], written: list[str], sizes: list[int]) -> None:
+    def texts(sizes: list[int]) -> list[str]:
+        trimmer, left, out = EchoTrimmer("".join(kept), 6), [token(t) for t in written], []
+        for size in [*sizes, *[1] * len(written)]:
+            group, left = left[:size], left[size:]
+            out += trimmer.push(group) if group else []
+        return [t.text for t in [*out, *trimmer.flush()]]
+
+    assert texts(sizes) == texts([]) == texts([len(written)])
