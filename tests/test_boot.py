@@ -111,7 +111,7 @@ def test_what_is_not_there_is_told(config: Path) -> None:
 
 
 def test_a_failed_start_is_no_start(config: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.yaml: it cannot be read"):
+    with pytest.raises(ConfigError, match=r"none\.yaml: the file cannot be read"):
         ghostrouter.boot(tmp_path / "none.yaml")
     assert ghostrouter.boot(config).has("config")
 

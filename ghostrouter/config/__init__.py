@@ -1,4 +1,8 @@
-"""The typed configuration: what `args` in serve_config.yaml may say. Nothing else reads files or the environment."""
+"""The typed configuration: the `args` in serve_config.yaml. No other part of the library reads configuration.
+
+pydantic-settings is not used: its errors name neither the line nor the nearest key, and it cannot override a list entry
+by the name of the entry.
+"""
 
 from ghostrouter.config.access import Access, Budgets, Redaction
 from ghostrouter.config.environment import api_key, cache_dir, is_set_up, log_dir, servers

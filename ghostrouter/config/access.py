@@ -1,4 +1,4 @@
-"""The part of the configuration that says who may call, what may be spent and what may leave."""
+"""Configuration of keys, budgets and redaction."""
 
 import os
 from typing import Self
@@ -14,48 +14,52 @@ from ghostrouter.redact.policy import Discretion, Mode
 
 
 class Limits(Section):
-    """What a key may use; what is not said is not limited."""
+    """The limits of a key. A limit that is not set does not apply."""
 
     requests_per_minute: int | None = Field(
-        default=None, ge=1, description="spread evenly, or all at once after a rest"
+        default=None, ge=1, description="a token bucket: it refills evenly, and a burst may use all of it"
     )
-    concurrent_requests: int | None = Field(default=None, ge=1, description="until the last byte of the answer")
-    max_body_bytes: int | None = Field(default=None, ge=1_000, description="where less than sessions.max_body_bytes")
+    concurrent_requests: int | None = Field(
+        default=None, ge=1, description="a request counts until the last byte of its answer"
+    )
+    max_body_bytes: int | None = Field(
+        default=None, ge=1_000, description="if it is lower than sessions.max_body_bytes"
+    )
 
 
 class Key(Section):
-    """A key, known by its SHA-256 in hexadecimal or by the environment variable that holds it."""
+    """An API key, given by its SHA-256 in hexadecimal or by the environment variable that holds it."""
 
-    name: str = Field(pattern=NAME, description="what budgets, metrics and the event store call it")
+    name: str = Field(pattern=NAME, description="the name of the key in budgets, metrics and the event store")
     sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="printf %s KEY | sha256sum")
     env: str | None = Field(default=None, description="the environment variable that holds the key")
-    team: str = Field(default="", description="whose budgets it shares")
-    project: str = Field(default="", description="whose budgets and overrides it shares, too")
-    organisation: str = Field(default="", description="likewise")
-    models: tuple[str, ...] = Field(default=("*",), description="it may use; with wildcards")
-    tasks: tuple[str, ...] = Field(default=("*",), description="it may be used for; with wildcards")
-    limits: Limits | None = Field(default=None, description="instead of access.limits")
-    may_unredact: bool = Field(default=False, description="may have less redacted than configured, if it says so")
+    team: str = Field(default="", description="the team whose budgets it shares")
+    project: str = Field(default="", description="the project whose budgets and overrides it shares")
+    organisation: str = Field(default="", description="the organisation whose budgets and overrides it shares")
+    models: tuple[str, ...] = Field(default=("*",), description="models that the key allows; may have wildcards")
+    tasks: tuple[str, ...] = Field(default=("*",), description="tasks that the key allows; may have wildcards")
+    limits: Limits | None = Field(default=None, description="limits of this key, instead of access.limits")
+    may_unredact: bool = Field(default=False, description="a request may ask for less redaction than configured")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
         if (self.sha256 is None) == (self.env is None):
-            raise ValueError("one of `sha256` and `env` is needed")
+            raise ValueError("exactly one of `sha256` and `env` is needed")
         return self
 
 
 class Access(Section):
-    """Who may call. Without keys everybody may, unlimited."""
+    """Who may call. Without keys everybody may call, without limits."""
 
     keys: tuple[Key, ...] = ()
-    limits: Limits = Field(default=Limits(), description="of each key")
-    lease_s: float = Field(default=1_800.0, gt=0, description="a call that nobody has ended counts as running so long")
+    limits: Limits = Field(default=Limits(), description="limits of every key")
+    lease_s: float = Field(default=1_800.0, gt=0, description="a call that never ends counts as running for this time")
 
     def callers(self) -> dict[str, Caller]:
-        """Callers by the digests of their keys.
+        """The callers by the digests of their keys.
 
         Raises:
-            ConfigError: a variable that should hold a key is not set.
+            ConfigError: an environment variable for a key is not set.
         """
         return {_digest(key): self._caller(key) for key in self.keys}
 
@@ -68,24 +72,25 @@ class Access(Section):
 
 
 class BudgetLimit(Section):
-    """No more than so much in a window of the calendar."""
+    """A budget: the highest amount in a calendar window."""
 
     scope: Scope
     name: str = Field(
-        default="*", description="of the key, team, project, organisation, model or provider; *: of each one by itself"
+        default="*",
+        description="name of the key, team, project, organisation, model or provider; *: each one has its own budget",
     )
     window: Window = "month"
     usd: float = Field(ge=0)
 
 
 class Budgets(Database):
-    """What may be spent. A call reserves its worst case, and settles what it has cost."""
+    """Budgets. A call reserves its highest possible cost, and settles its real cost at the end."""
 
     KEY = "budgets"
 
     limits: tuple[BudgetLimit, ...] = ()
-    time_zone: str = Field(default="UTC", description="whose midnight ends a window, such as Europe/Berlin")
-    lease_s: float = Field(default=60.0, gt=1, description="a call whose process is gone for so long is settled")
+    time_zone: str = Field(default="UTC", description="time zone of the calendar windows, such as Europe/Berlin")
+    lease_s: float = Field(default=60.0, gt=1, description="a call whose process is dead for this time is settled")
 
     @field_validator("time_zone")
     @classmethod
@@ -93,7 +98,7 @@ class Budgets(Database):
         try:
             ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"no such time zone: {name}") from None
+            raise ValueError(f"there is no time zone {name}") from None
         return name
 
 
@@ -102,17 +107,17 @@ class Redaction(Section):
 
     mode: Mode = Field(
         default="auto",
-        description="off: nothing; auto: what goes to models of the cloud that are not trusted, put back in their "
-        "answers; strict: all that goes to any model of the cloud, and the answers to the client",
+        description="off: none; auto: prompts to cloud models whose trust is not `trusted`, and the data is put back "
+        "into their answers; strict: prompts to all cloud models, and the answers to the client",
     )
     addresses: bool = Field(
         default=False,
-        description="take out postal addresses, too; they are the hardest to tell from other text, so expect some of "
-        "them to be missed and some other text to be taken for one",
+        description="redact postal addresses too; they are hard to tell from other text, so some are missed and some "
+        "other text is redacted",
     )
 
     def discretion(self) -> Discretion:
-        """How a call is redacted that asks for nothing else."""
+        """The redaction of a call that does not ask for another one."""
         return Discretion(self.mode, addresses=self.addresses)
 
 

@@ -1,4 +1,4 @@
-"""What the environment says: keys, addresses of servers, folders."""
+"""Read the environment: keys, server addresses, folders."""
 
 import os
 from pathlib import Path
@@ -10,21 +10,21 @@ from ghostrouter.errors import ConfigError
 
 
 def is_set_up(provider: str) -> bool:
-    """Whether the models of a provider of the catalogue are offered: its key, or its address, is set."""
+    """Whether a provider of the catalogue is set up: the variable for its key or its address is set."""
     return discover.is_set_up(providers()[provider], os.environ)
 
 
 def servers() -> dict[str, str]:
-    """Where the servers of one's own are whose address is set: they know best which models they have."""
+    """The addresses of the user's own servers (provider -> URL). They are asked for their models."""
     own = (p for p in providers().values() if p.appears_with and discover.is_set_up(p, os.environ))
     return {p.name: url for p in own if (url := discover.base_url(p, os.environ))}
 
 
 def api_key(model: CloudModel) -> str | None:
-    """The provider's key, None where none is needed.
+    """The provider's key; None if it needs none.
 
     Raises:
-        ConfigError: the variable that should hold it is not set, or holds what no header may carry.
+        ConfigError: the environment variable is not set, or its value is not allowed in an HTTP header.
     """
     if model.api_key_env is None:
         return None
@@ -33,15 +33,15 @@ def api_key(model: CloudModel) -> str | None:
     if not key:
         raise ConfigError(f"{where} is not set")
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(f"{where} holds blanks or characters outside of ASCII: that is no key")
+        raise ConfigError(f"{where} has blanks or characters outside of ASCII, which a key cannot have")
     return key
 
 
 def log_dir() -> Path:
-    """Where engine and service logs go: GHOSTROUTER_LOG_DIR, else `logs` in the working directory."""
+    """The folder for logs: GHOSTROUTER_LOG_DIR, or `logs` in the working directory."""
     return Path(os.environ.get("GHOSTROUTER_LOG_DIR", "logs")).resolve()
 
 
 def cache_dir() -> Path:
-    """Where encodings are kept: GHOSTROUTER_CACHE_DIR, else `.cache` in the working directory."""
+    """The folder for stored encodings: GHOSTROUTER_CACHE_DIR, or `.cache` in the working directory."""
     return Path(os.environ.get("GHOSTROUTER_CACHE_DIR", ".cache")).resolve()

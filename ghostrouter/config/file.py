@@ -1,4 +1,4 @@
-"""From a file to a configuration: overrides on top, and errors that name file, line and key, and the nearest name."""
+"""Apply overrides to a configuration file, and report errors with file, line, key and the nearest name."""
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ Steps = tuple[str | int, ...]
 
 
 def from_environment(environ: Mapping[str, str]) -> list[str]:
-    """The overrides that an environment holds. Names are in lower case there: keys of the configuration are too."""
+    """The overrides in an environment. Names become lower case, as all keys of the configuration are."""
     return [
         f"{name.removeprefix(PREFIX).lower().replace('__', '.')}={value}"
         for name, value in sorted(environ.items())
@@ -26,20 +26,20 @@ def from_environment(environ: Mapping[str, str]) -> list[str]:
 
 
 def override(args: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    """`args` with each `a.b.c=value` set; the value is YAML, entries of a list are named by number or by their `name`.
+    """A copy of `args` with every `a.b.c=value` set. The value is YAML. List entries are named by number or `name`.
 
     Raises:
-        ConfigError: one has no `=`, no YAML behind it, or leads through something that holds no keys.
+        ConfigError: an override has no `=`, its value is not YAML, or its key does not exist.
     """
     changed: dict[str, Any] = _copied(args)
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key:
-            raise ConfigError(f"{text!r} is no override: write key=value, such as router.l2.threshold=0.85")
+            raise ConfigError(f"{text!r} is not an override: write key=value, such as router.l2.threshold=0.85")
         try:
             parsed = yaml.safe_load(value)
         except yaml.YAMLError as error:
-            raise ConfigError(f"{key}: no YAML behind the `=`: {value!r}") from error
+            raise ConfigError(f"{key}: the value is not YAML: {value!r}") from error
         *path, last = key.split(".")
         at: Any = changed
         for step in path:
@@ -49,12 +49,12 @@ def override(args: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
         elif isinstance(at, list) and last.isdecimal() and int(last) < len(at):
             at[int(last)] = parsed
         else:
-            raise ConfigError(f"{key}: there is nothing to set")
+            raise ConfigError(f"{key}: there is no such key to set")
     return changed
 
 
 def _copied(value: Any) -> Any:
-    """A copy whose anchors are no longer shared: an override of one model is none of another's."""
+    """A copy without shared YAML anchors, so that an override of one model does not change another."""
     if isinstance(value, dict):
         return {k: _copied(v) for k, v in value.items()}
     return [_copied(v) for v in value] if isinstance(value, list) else value
@@ -69,11 +69,11 @@ def _entry(at: Any, step: str, key: str) -> Any:
                 return entry
         names = [str(e["name"]) for e in at if isinstance(e, dict) and "name" in e]
         raise ConfigError(f"{key}: there is no {step!r}{nearest(step, names)}")
-    raise ConfigError(f"{key}: {step!r} leads nowhere")
+    raise ConfigError(f"{key}: {step!r} has no keys below it")
 
 
 def problems(error: ValidationError, model: type[BaseModel], path: Path, under: Steps) -> str:
-    """What is wrong, a line each: file, line, key, words. `under` is where in the file the configuration begins."""
+    """The errors, one per line: file, line, key, message. `under` is the place of the configuration in the file."""
     try:
         root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, yaml.YAMLError):
@@ -91,13 +91,13 @@ def problems(error: ValidationError, model: type[BaseModel], path: Path, under: 
 
 
 def nearest(name: str, known: Sequence[str]) -> str:
-    """A hint in words, empty where nothing is near."""
+    """A hint that names the nearest name; empty if none is near."""
     found = difflib.get_close_matches(name, known, 1)
     return f"; did you mean {found[0]}?" if found else ""
 
 
 def _line(root: Any, loc: Steps) -> int:
-    """The line of a key, or of the last part of the way to it that is there; counted from 1."""
+    """The line of a key, counted from 1; if the key is missing, that of its nearest parent."""
     node, line = root, 1
     for step in loc:
         if isinstance(node, yaml.MappingNode):
@@ -114,7 +114,7 @@ def _line(root: Any, loc: Steps) -> int:
 
 
 def _properties(schema: dict[str, Any], loc: Steps) -> set[str]:
-    """The keys that a JSON schema knows at a place."""
+    """The keys that a JSON schema allows at a place."""
     definitions = schema.get("$defs", {})
 
     def resolved(part: dict[str, Any]) -> dict[str, Any]:
@@ -134,17 +134,17 @@ def _properties(schema: dict[str, Any], loc: Steps) -> set[str]:
 
 
 def document(path: Path) -> dict[str, Any]:
-    """The YAML document of a configuration of Serve.
+    """Read a Serve configuration file.
 
     Raises:
-        ConfigError: it is no YAML, or has no applications.
+        ConfigError: the file cannot be read, is not YAML or has no applications.
     """
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"it cannot be read: {error}") from error
+        raise ConfigError(f"the file cannot be read: {error}") from error
     except yaml.YAMLError as error:
-        raise ConfigError(f"no YAML: {error}") from error
+        raise ConfigError(f"the file is not YAML: {error}") from error
     if not isinstance(loaded, dict) or not isinstance(loaded.get("applications"), list):
         raise ConfigError("`applications` is missing")
     return loaded

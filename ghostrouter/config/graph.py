@@ -18,26 +18,24 @@ from ghostrouter.money import Worth
 
 
 class GraphConfig(Section):
-    """All of GhostRouter: the `args` of the application in serve_config.yaml."""
+    """The whole configuration: the `args` of the application in serve_config.yaml."""
 
-    models: tuple[LocalModel, ...] = Field(default=(), description="that run here; none: then vLLM is not needed")
+    models: tuple[LocalModel, ...] = Field(default=(), description="local models; without any, vLLM is not needed")
     cloud: tuple[CloudModel, ...] = ()
     providers: Providers = Providers()
     breakers: Breakers = Breakers()
-    routes: dict[str, Route] = Field(description="task -> models; `default` is what is taken when nothing else fits")
+    routes: dict[str, Route] = Field(description="task -> models; `default` is used if no other task fits")
     ingress: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
     )
     presets: dict[str, Worth] = Field(
         default={"economy": Worth(0.001), "balanced": Worth(0.01), "quality": Worth(0.1)},
-        description="what answers are worth, by name, in US dollars; `balanced` holds where a request names none. "
-        "Where prices do not differ, or there is no worth, calibrations alone decide when to switch",
+        description="worth of answers in US dollars, by name; `balanced` applies if a request names none. If prices "
+        "do not differ, or there is no worth, calibrations alone decide when to switch",
     )
     classify: Classify = Classify()
     router: Router = Router()
-    overrides: tuple[Override, ...] = Field(
-        default=(), description="what is different for a key, project, team or organisation"
-    )
+    overrides: tuple[Override, ...] = Field(default=(), description="settings of a key, project, team or organisation")
     telemetry: Telemetry = Telemetry()
     sessions: Sessions = Sessions()
     journal: Journal = Journal()
@@ -49,7 +47,7 @@ class GraphConfig(Section):
     @model_validator(mode="before")
     @classmethod
     def _discovered(cls, args: Any) -> Any:
-        """The models of every provider whose key is set join those of `cloud`."""
+        """Add the models of every provider that is set up to `cloud`."""
         if not isinstance(args, Mapping) or not isinstance(args.get("cloud", ()), list | tuple):
             return args
         settings = Providers.model_validate(args.get("providers") or {})
@@ -79,7 +77,7 @@ class GraphConfig(Section):
         return self
 
     def routing_problems(self) -> Iterator[str]:
-        """What is wrong with the names that the routing speaks of."""
+        """The errors in names of models and routes."""
         names = [m.name for m in self.models] + [m.name for m in self.cloud]
         if "default" not in self.routes:
             yield "routes: a route named `default` is needed"
@@ -97,8 +95,10 @@ class GraphConfig(Section):
                 yield f"{key}: no such model: {', '.join(unknown)}{why}"
 
     def _speculation_is_greedy(self) -> None:
-        """vLLM lets nobody decide how a token is drawn while it speculates, so that what is drawn at random could not
-        go on behind a seam as it would have. An answer is sampled as its first model has it, whoever goes on."""
+        """Speculative decoding needs greedy answers, because vLLM's draws cannot be reproduced behind a seam then.
+
+        An answer is sampled with the settings of its first model, whichever model continues it.
+        """
         speculating = next((m.name for m in self.models if m.speculates), None)
         sampled = next((m.name for m in self.models if m.sampling.temperature > 0), None)
         if speculating and sampled:
@@ -108,7 +108,7 @@ class GraphConfig(Section):
             )
 
     def adapters(self) -> dict[str, str]:
-        """What each model is driven by."""
+        """The adapter of each model: `vllm`, or the protocol of its provider."""
         return {m.name: "vllm" for m in self.models} | {m.name: m.kind for m in self.cloud}
 
     @classmethod
@@ -116,7 +116,7 @@ class GraphConfig(Section):
         """Check the arguments of the application.
 
         Raises:
-            ConfigError: a key is unknown, missing or out of range; the message names it.
+            ConfigError: a key is unknown, missing or out of range. The message names it.
         """
         try:
             return cls.model_validate(args)

@@ -1,4 +1,4 @@
-"""The part of the configuration that says how a prompt becomes a task, and a task a plan."""
+"""Configuration of routing: from prompts to tasks, and from tasks to models."""
 
 from typing import Literal
 
@@ -9,109 +9,120 @@ from ghostrouter.money import Worth
 
 
 class Route(Section):
-    """Which models answer a task, cheapest first: an answer begins with the first and may move along."""
+    """The models for a task, cheapest first. An answer begins with the first model and may move to the next ones."""
 
     models: tuple[str, ...] = Field(min_length=1)
-    rules: tuple[str, ...] = Field(default=(), description="regular expressions; the first route that matches wins")
-    examples: tuple[str, ...] = Field(default=(), description="utterances; the most similar one's route wins")
+    rules: tuple[str, ...] = Field(default=(), description="regular expressions; the first match decides")
+    examples: tuple[str, ...] = Field(
+        default=(), description="example utterances; the route with the most similar ones is chosen"
+    )
 
 
 class Classify(Section):
-    """How a prompt becomes a task."""
+    """The classifier."""
 
     encoder: str | None = Field(
         default="all-MiniLM-L6-v2",
         description="a sentence-transformers model: name or folder; null: rules only",
     )
-    threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which it abstains")
-    timeout_s: float = Field(
-        default=0.5, gt=0, description="an answer waits no longer for what is not settled by rules"
-    )
+    threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which layer 2 abstains")
+    timeout_s: float = Field(default=0.5, gt=0, description="longest wait for layer 2")
 
 
 class RulesLayer(Section):
-    """Layer 1."""
+    """Layer 1: rules."""
 
-    builtin: bool = Field(default=True, description="the rules that ship with it, after your own")
-    file: str | None = Field(default=None, description="a YAML list of rules: task with pattern, words or structure")
+    builtin: bool = Field(default=True, description="use the built-in rules, after your own")
+    file: str | None = Field(
+        default=None, description="YAML file with a list of rules: task with pattern, words or structure"
+    )
 
 
 class SemanticLayer(Section):
-    """Layer 2."""
+    """Layer 2: embeddings."""
 
-    builtin: bool = Field(default=True, description="the examples that ship with it, beside those of the routes")
+    builtin: bool = Field(default=True, description="use the built-in examples, besides those of the routes")
     threshold: float | None = Field(
         default=None,
         ge=-1,
         le=1,
         description="similarity below which it abstains; default: learned from the examples, or `classify.threshold`",
     )
-    cache: int = Field(default=4096, ge=1, description="embeddings kept, of the prompts last seen")
-    max_batch: int = Field(default=16, ge=1, description="prompts encoded together")
-    batch_wait_s: float = Field(default=0.002, ge=0, description="how long a batch waits for more")
+    cache: int = Field(default=4096, ge=1, description="embeddings to keep, of the last prompts")
+    max_batch: int = Field(default=16, ge=1, description="most prompts to encode together")
+    batch_wait_s: float = Field(default=0.002, ge=0, description="time that a batch waits for further prompts")
 
 
 class Learned(Section):
-    """A router made by `ghostrouter train router`."""
+    """A learned router, made by `ghostrouter train router`."""
 
-    path: str | None = Field(default=None, description="its file")
+    path: str | None = Field(default=None, description="file of the router")
     mode: Literal["shadow", "serve"] = Field(
-        default="shadow", description="shadow: what it would have done is recorded; serve: its probabilities count"
+        default="shadow", description="shadow: its plan is only recorded; serve: its probabilities count"
     )
 
 
 class Tier(Section):
-    """A row of the tier table: up to so many tokens and such a complexity, these models."""
+    """A row of a tier table: the models for prompts up to a number of tokens and a complexity."""
 
-    tokens: int | None = Field(default=None, ge=0, description="prompts up to that; null: any")
-    complexity: float = Field(default=1.0, ge=0, le=1, description="up to that")
+    tokens: int | None = Field(default=None, ge=0, description="most tokens of the prompt; null: any number")
+    complexity: float = Field(default=1.0, ge=0, le=1, description="highest complexity of the prompt")
     models: tuple[str, ...] = Field(min_length=1, description="cheapest first")
 
 
 class Promotion(Section):
-    """When a task moves a row up its tier table for a while, or without one a model up its route, because its answers
-    miss a target. Off without targets."""
+    """Promotion: a task whose answers miss a target moves up one row of its tier table, or one model of its route.
 
-    first_token_s: float | None = Field(default=None, gt=0, description="a first token after that misses the target")
-    confidence: float | None = Field(
-        default=None, gt=0, lt=1, description="so does an answer whose tokens had a lower (geometric) mean probability"
+    Without targets there is no promotion.
+    """
+
+    first_token_s: float | None = Field(
+        default=None, gt=0, description="target: the first token comes within this time"
     )
-    breaches: int = Field(default=3, ge=1, description="so many misses in a row move it up")
-    healthy: int = Field(default=10, ge=1, description="so many answers in a row that keep it move it down again")
-    dwell_s: float = Field(default=60.0, ge=0, description="but not before it has stayed promoted so long")
-    max_level: int = Field(default=2, ge=1, description="rows or models up, at most")
+    confidence: float | None = Field(
+        default=None, gt=0, lt=1, description="target: the geometric mean probability of the tokens is at least this"
+    )
+    breaches: int = Field(default=3, ge=1, description="misses in a row that move a task up")
+    healthy: int = Field(default=10, ge=1, description="answers in a row within the targets that move it down again")
+    dwell_s: float = Field(default=60.0, ge=0, description="shortest time before it moves down again")
+    max_level: int = Field(default=2, ge=1, description="most rows or models that a task may move up")
 
 
 class LowConfidence(Section):
-    """What is done when the classifier is unsure of the task."""
+    """What happens if the classifier is unsure of the task."""
 
-    below: float = Field(default=0.0, ge=0, le=1, description="unsure is a confidence below that; 0: nothing is done")
+    below: float = Field(
+        default=0.0, ge=0, le=1, description="confidence below which the classifier is unsure; 0: never"
+    )
     interactive: Literal["ask", "safer", "ignore"] = Field(
         default="ask",
-        description="where the request says `ghost.interactive`: answer 409 with the tasks to choose from",
+        description="for requests with `ghost.interactive`; ask: answer 409 with the tasks to choose from",
     )
     api: Literal["safer", "ignore"] = Field(
-        default="safer", description="else: begin a row further up the tier table, or with the route's strongest model"
+        default="safer",
+        description="for other requests; safer: begin one row higher, or with the strongest model of the route",
     )
 
 
 class Exploration(Section):
-    """Now and then another model of the plan begins, so that it is known how good it would have been."""
+    """Exploration: a share of the prompts begins with another model of the plan, to measure how good it is."""
 
-    share: float = Field(default=0.0, ge=0, le=0.2, description="of the prompts; the same prompt always alike")
-    most_usd: float = Field(default=0.01, ge=0, description="an answer may be expected to cost so much more")
-    salt: str = Field(default="", description="another salt, other prompts")
+    share: float = Field(
+        default=0.0, ge=0, le=0.2, description="share of the prompts; the same prompt is always treated the same"
+    )
+    most_usd: float = Field(default=0.01, ge=0, description="highest expected extra cost of an answer")
+    salt: str = Field(default="", description="with another salt, other prompts are chosen")
 
 
 class Router(Section):
-    """Before the first token."""
+    """Routing before the first token."""
 
     l1: RulesLayer = RulesLayer()
     l2: SemanticLayer = SemanticLayer()
     learned: Learned = Learned()
     tiers: dict[str, tuple[Tier, ...]] = Field(
         default_factory=dict,
-        description="task -> rows, the first that fits; a task without rows has its route's models",
+        description="task -> rows; the first fitting row is used; a task without rows uses its route",
     )
     promotion: Promotion = Promotion()
     low_confidence: LowConfidence = LowConfidence()
@@ -119,12 +130,15 @@ class Router(Section):
 
 
 class Override(Section):
-    """What is different for some callers. Where several fit, a key's comes before its project's, then team's, then
-    organisation's; models must be allowed by all of them."""
+    """Settings for some callers.
+
+    If several overrides fit, the narrowest takes precedence: key, project, team, organisation. A model must be allowed
+    by all of them.
+    """
 
     scope: Literal["organisation", "team", "project", "key"]
-    name: str = Field(description="of the key, or what `access.keys` says of its project, team or organisation")
-    models: tuple[str, ...] = Field(default=("*",), description="they may use; with wildcards")
+    name: str = Field(description="name of the key, project, team or organisation, as in `access.keys`")
+    models: tuple[str, ...] = Field(default=("*",), description="allowed models; may have wildcards")
     routes: dict[str, tuple[str, ...]] = Field(default_factory=dict, description="task -> models, cheapest first")
-    tiers: dict[str, tuple[Tier, ...]] = Field(default_factory=dict, description="task -> rows; none: the route holds")
-    presets: dict[str, Worth] = Field(default_factory=dict, description="what answers are worth to them, by name")
+    tiers: dict[str, tuple[Tier, ...]] = Field(default_factory=dict, description="task -> rows of the tier table")
+    presets: dict[str, Worth] = Field(default_factory=dict, description="the worth of answers, by name")

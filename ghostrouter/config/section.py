@@ -1,4 +1,4 @@
-"""What every part of the configuration has in common."""
+"""The base classes of all sections of the configuration."""
 
 import os
 from pathlib import Path
@@ -8,36 +8,36 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ghostrouter.errors import ConfigError
 
-# What models and keys are called.
+# Allowed names of models and keys.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 
 
 class Section(BaseModel):
-    """A part of the configuration: it does not change, and keys that it does not know are errors."""
+    """A section of the configuration. It is immutable, and unknown keys are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Database(Section):
-    """A section whose data is kept in a database that survives a restart."""
+    """A section whose data is kept in a database."""
 
-    # The section's key; SQLite's file is named like it.
+    # The key of the section, and the name of its SQLite file.
     KEY: ClassVar[str]
 
     folder: str | None = Field(
         default=None,
-        description="of SQLite, and of whatever else is kept in files; default: GHOSTROUTER_STATE_DIR, else `state` in "
-        "the working directory",
+        description="folder of SQLite and other files; default: GHOSTROUTER_STATE_DIR, or `state` in the working "
+        "directory",
     )
     url: str | None = Field(
         default=None,
-        description="a database of its own, such as postgresql+psycopg://host/name; default: SQLite in the folder",
+        description="URL of a database, such as postgresql+psycopg://host/name; default: SQLite in the folder",
     )
-    url_env: str | None = Field(default=None, description="the environment variable that holds the URL instead")
+    url_env: str | None = Field(default=None, description="environment variable that holds the URL")
 
     @property
     def path(self) -> Path:
-        """The folder."""
+        """The folder, as an absolute path."""
         return Path(self.folder or os.environ.get("GHOSTROUTER_STATE_DIR", "state")).resolve()
 
     @property
@@ -45,7 +45,7 @@ class Database(Section):
         """The URL of the database.
 
         Raises:
-            ConfigError: the variable that should hold it is not set.
+            ConfigError: the environment variable is not set.
         """
         if self.url_env:
             url = os.environ.get(self.url_env)

@@ -1,4 +1,4 @@
-"""A file for `serve run`, read with every override."""
+"""Read a file for `serve run`, with all overrides."""
 
 import os
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from ghostrouter.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class ServeFile:
-    """A file for `serve run`: what it says of HTTP, and the configurations of the applications that are this one.
+    """A file for `serve run`: its HTTP host and port, and the configuration of each GhostRouter application.
 
-    `document` is the file with all overrides in it.
+    `document` is the content of the file with all overrides applied.
     """
 
     host: str
@@ -27,10 +27,10 @@ class ServeFile:
 
     @classmethod
     def load(cls, path: Path, overrides: Sequence[str] = ()) -> "ServeFile":
-        """Read a file, with overrides by the environment and then by `overrides`.
+        """Read a file. Overrides from the environment come first, then `overrides`.
 
         Raises:
-            ConfigError: something is wrong; a line for each problem names file, line and key.
+            ConfigError: the configuration is wrong; one line per error names file, line and key.
         """
         document = file.document(path)
         changes = [*file.from_environment(os.environ), *overrides]

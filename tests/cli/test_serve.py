@@ -19,7 +19,7 @@ def serve(tmp_path: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("{", "no YAML"),
+        ("{", "not YAML"),
         ("a: 1", "`applications` is missing"),
         ("applications: [{import_path: 'graph:build', args: {modles: []}}]", "modles"),
         ("applications: [{import_path: 'graph:build'}]", "routes: Field required"),

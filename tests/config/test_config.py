@@ -60,7 +60,7 @@ def test_speculative_decoding_is_for_greedy_answers() -> None:
 @pytest.mark.parametrize(
     ("wanted", "words"),
     [
-        ("ngram", "has to be a mapping"),
+        ("ngram", "must be a mapping"),
         ({"num_speculative_tokens": 4}, "method is missing"),
         ({"method": "egale", "num_speculative_tokens": 4}, "there is no egale, did you mean eagle?"),
         ({"method": "ngram"}, "num_speculative_tokens"),
@@ -69,8 +69,8 @@ def test_speculative_decoding_is_for_greedy_answers() -> None:
             {"method": "ngram", "num_speculative_tokens": 4, "prompt_lookup_min": 5, "prompt_lookup_max": 4},
             "is 5, more",
         ),
-        ({"method": "draft_model", "num_speculative_tokens": 4}, "model: draft_model needs one"),
-        ({"method": "eagle", "modle": "x", "num_speculative_tokens": 4}, "model: eagle needs one"),
+        ({"method": "draft_model", "num_speculative_tokens": 4}, "model: draft_model needs a model"),
+        ({"method": "eagle", "modle": "x", "num_speculative_tokens": 4}, "model: eagle needs a model"),
     ],
 )
 def test_a_wrong_speculative_config_is_told_at_load(wanted: Any, words: str) -> None:

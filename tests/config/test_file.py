@@ -46,12 +46,12 @@ def test_an_override_of_one_is_none_of_its_twin() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("router.l2", "is no override"),
-        ("a=[", "no YAML behind"),
+        ("router.l2", "is not an override"),
+        ("a=[", "the value is not YAML"),
         ("models.ghost-smal.max_running=1", "did you mean ghost-small?"),
-        ("models.0.name.x=1", "nothing to set"),
-        ("models.0.name.x.y=1", "leads nowhere"),
-        ("models.7=1", "nothing to set"),
+        ("models.0.name.x=1", "no such key to set"),
+        ("models.0.name.x.y=1", "has no keys below it"),
+        ("models.7=1", "no such key to set"),
     ],
 )
 def test_a_wrong_override_is_told(tmp_path: Path, change: str, words: str) -> None:

@@ -380,7 +380,7 @@ def test_a_missing_key_is_named(row: Provider, monkeypatch: pytest.MonkeyPatch) 
 @pytest.mark.parametrize("key", ["sk-planted one", "sk-planted\none", "sk-planted\u2019", "sk-planted\x7f"])
 def test_what_is_no_key_is_not_repeated(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", key)
-    with pytest.raises(ConfigError, match="OPENAI_API_KEY holds blanks or") as refusal:
+    with pytest.raises(ConfigError, match="OPENAI_API_KEY has blanks or") as refusal:
         CloudPool(
             CloudSettings([model(providers()["openai"])], Sessions()),
             runtime=CloudRuntime(lambda *metric, **labels: None),
