@@ -1,4 +1,4 @@
-"""The commands that ask the service: call, run, result, jobs, cancel, health."""
+"""The commands that call the service: call, run, result, jobs, cancel, health."""
 
 import json
 import sys
@@ -22,7 +22,7 @@ _SILENCE_S = 300.0
 
 
 def _text(value: str) -> str:
-    """An argument, or what is piped in for `-`."""
+    """An argument; for `-` the standard input."""
     try:
         return sys.stdin.read() if value == "-" else value
     except UnicodeDecodeError:
@@ -38,7 +38,7 @@ def _content(file: Path) -> str:
 
 @click.command(epilog=exits.TABLE)
 @click.option("--target", "-t", required=True, help="The model, or ghost/auto.")
-@click.option("--prompt", "-p", required=True, help="What to ask; - reads it from standard input.")
+@click.option("--prompt", "-p", required=True, help="The prompt; - reads it from standard input.")
 @click.option("--context", "-c", multiple=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--intent", "-i", type=click.Choice(get_args(IntentClass)), default="unknown")
 @click.option("--verbosity", "-v", type=click.Choice(get_args(Verbosity)), default="standard")
@@ -48,14 +48,18 @@ def _content(file: Path) -> str:
 @click.option("--temperature", type=float)
 @click.option("--top-p", type=float)
 @click.option("--seed", type=int)
-@click.option("--timeout", "soft_ms", type=int, default=15_000, show_default=True, help="Milliseconds to wait for it.")
-@click.option("--hard-timeout", "hard_ms", type=int, help="Milliseconds it may take in all; default: 60000 or more.")
-@click.option("--call-id", help="The same call sent twice under one id is answered once.")
+@click.option(
+    "--timeout", "soft_ms", type=int, default=15_000, show_default=True, help="Milliseconds to wait for the answer."
+)
+@click.option(
+    "--hard-timeout", "hard_ms", type=int, help="Milliseconds that the answer may take; default: 60000 or more."
+)
+@click.option("--call-id", help="A call that is sent twice with one id is answered once.")
 @click.option("--handle", default="cli_user", show_default=True)
 @click.option("--account-id", default=_NOBODY)
 @client.options
 def call(url: str, api_key: str | None, as_json: bool, soft_ms: int, **asked: Any) -> None:
-    """Send a call; it becomes a job if it takes longer than --timeout."""
+    """Send a call. It becomes a job if it takes longer than --timeout."""
     timeouts = {"soft_ms": soft_ms, "hard_ms": asked.pop("hard_ms") or max(60_000, soft_ms)}
     body = _call(asked, timeouts)
     try:
@@ -94,7 +98,7 @@ def _call(asked: dict[str, Any], timeouts: dict[str, int]) -> dict[str, Any]:
 @click.argument("prompt")
 @client.options
 def run(url: str, api_key: str | None, as_json: bool, model: str, prompt: str) -> None:
-    """Ask MODEL the PROMPT (- reads it from standard input) and print the answer as it comes."""
+    """Send PROMPT to MODEL, and print the answer as it comes. With - the prompt is read from standard input."""
     body = {"model": model, "messages": [{"role": "user", "content": _text(prompt)}], "stream": True}
     service = Service(url, api_key)
     try:
@@ -114,7 +118,7 @@ def run(url: str, api_key: str | None, as_json: bool, model: str, prompt: str) -
 
 
 class _Answer:
-    """A streamed answer: printed piece by piece, or, if `quiet`, whole as JSON at its end."""
+    """Prints a streamed answer piece by piece; with `quiet`, as JSON at its end."""
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
@@ -135,7 +139,7 @@ class _Answer:
                 click.echo(show.printable(piece), nl=False)
 
     def end(self) -> int:
-        """The rest of what is printed; returns the exit status."""
+        """Print the end of the answer; returns the exit status."""
         error, finish, ghost = self._told["error"], self._told["finish_reason"], self._told["ghost"]
         if finish is None and not error:
             error = self._told["error"] = {"message": "the answer broke off"}
@@ -155,11 +159,11 @@ class _Answer:
 
 @click.command(epilog=exits.TABLE)
 @click.argument("job_id")
-@click.option("--poll", is_flag=True, help="Wait until it is over.")
+@click.option("--poll", is_flag=True, help="Wait until the job has ended.")
 @click.option("--poll-interval", type=click.FloatRange(0.05), default=1.0, show_default=True, help="Seconds.")
 @client.options
 def result(url: str, api_key: str | None, as_json: bool, job_id: str, poll: bool, poll_interval: float) -> None:
-    """The result of a job."""
+    """Print the result of a job."""
     service = Service(url, api_key)
     try:
         while True:
@@ -176,7 +180,7 @@ def result(url: str, api_key: str | None, as_json: bool, job_id: str, poll: bool
 @click.argument("job_id")
 @client.options
 def cancel(url: str, api_key: str | None, as_json: bool, job_id: str) -> None:
-    """Stop a job; one that is over stays as it is."""
+    """Cancel a job. A job that has ended does not change."""
     try:
         body = Service(url, api_key).ask("POST", f"/jobs/{quote(job_id, safe='')}/cancel", client.RESULT)
     except Refused as refusal:
@@ -189,7 +193,7 @@ def cancel(url: str, api_key: str | None, as_json: bool, job_id: str) -> None:
 @click.option("--limit", "-l", type=click.IntRange(1, 1000), default=20, show_default=True)
 @client.options
 def jobs(url: str, api_key: str | None, as_json: bool, status: str | None, limit: int) -> None:
-    """The newest jobs."""
+    """List the newest jobs."""
     try:
         body = Service(url, api_key).ask("GET", "/jobs", client.JOBS, status=status, limit=limit)
     except Refused as refusal:
@@ -200,7 +204,7 @@ def jobs(url: str, api_key: str | None, as_json: bool, status: str | None, limit
 @click.command(epilog=exits.TABLE)
 @client.options
 def health(url: str, api_key: str | None, as_json: bool) -> None:
-    """How the service is."""
+    """Show the health of the service."""
     try:
         body = Service(url, api_key).ask("GET", "/health", client.HEALTH)
     except Refused as refusal:

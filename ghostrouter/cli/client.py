@@ -1,4 +1,4 @@
-"""How the commands ask the service: addresses, keys, and errors as one exception."""
+"""The HTTP client of the commands. All errors become one exception."""
 
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class Refused(Exception):
-    """The service has answered with an error, or not at all. `body` is in the published shape."""
+    """The service answered with an error, or did not answer. `body` is an error body of the call API."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:
         super().__init__(body["errors"][0]["message"])
@@ -51,7 +51,7 @@ class Service:
         timeout_s: float = 30.0,
         **query: Any,
     ) -> dict[str, Any]:
-        """The JSON of an answer, which has these keys.
+        """The JSON body of an answer, which must have these keys.
 
         Raises:
             Refused: there is none, or it is an error.
@@ -62,7 +62,7 @@ class Service:
 
     @contextmanager
     def stream(self, path: str, body: Any, timeout_s: float) -> Iterator[Iterator[bytes]]:
-        """The parts of a streamed answer as they come. Raises Refused."""
+        """The events of a streamed answer as they come. Raises Refused."""
         with self._client(timeout_s) as client, client.stream("POST", path, json=body) as response:
             if response.status_code != httpx.codes.OK:
                 response.read()
@@ -72,11 +72,11 @@ class Service:
             yield response.iter_bytes()
 
     def stranger(self) -> Refused:
-        """The refusal that an answer is which is none of GhostRouter's."""
+        """Turn an answer that is not GhostRouter's into an exception."""
         return _unreachable(f"What answers at {self.url} is no GhostRouter.")
 
     def _read(self, response: httpx.Response, has: Collection[str]) -> dict[str, Any]:
-        """The body of an answer. A failed call is a result, whatever its HTTP status."""
+        """The body of an answer. A failed call is a result, whatever its HTTP status is."""
         body = _json(response)
         if isinstance(body, dict) and all(key in body for key in has):
             return body
@@ -99,12 +99,17 @@ class Service:
 
 
 def options(command: _F) -> _F:
-    """The options that every command has which asks the service."""
+    """Add the options of all commands that call the service."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print what the service says, as JSON."),
+        click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON."),
         click.option("--api-key", envvar="GHOSTROUTER_API_KEY", hidden=True),
         click.option(
-            "--url", envvar="GHOSTROUTER_URL", default=URL, show_default=True, show_envvar=True, help="The service."
+            "--url",
+            envvar="GHOSTROUTER_URL",
+            default=URL,
+            show_default=True,
+            show_envvar=True,
+            help="URL of the service.",
         ),
     ):
         command = option(command)
@@ -112,7 +117,7 @@ def options(command: _F) -> _F:
 
 
 def _json(response: httpx.Response) -> Any:
-    """The body, None where it is no JSON."""
+    """The body as JSON; None if it is not JSON."""
     try:
         return response.json()
     except (ValueError, RecursionError):
@@ -120,7 +125,7 @@ def _json(response: httpx.Response) -> Any:
 
 
 def _in_shape(body: Any, status: int) -> dict[str, Any]:
-    """An error body in the published shape; OpenAI's, and what is none, are translated."""
+    """An error body of the call API. Bodies of OpenAI's API, and those that are no JSON, are translated."""
     told = body.get("errors") if isinstance(body, dict) else None
     if isinstance(told, list) and told and all(isinstance(e, dict) and {"code", "message"} <= e.keys() for e in told):
         return {"errors": told}

@@ -1,4 +1,4 @@
-"""Decides for prompts without a service, with the functions that serve."""
+"""Make routing decisions without a service, with the same functions that serve."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Decide = Callable[[str], dict[str, Any]]
 
 
 def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> Decide:
-    """The decision of a configuration for a prompt; every model counts as ready, and nothing is observed of any.
+    """The routing decision of a configuration for a prompt. All models count as ready, without any observations.
 
     `encode` stands in for the encoder that the configuration names.
 
@@ -35,7 +35,7 @@ def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> De
     found = Decider(config, Models.load(config))
 
     def read(call: ChatCall) -> tuple[Label, dict[str, float]]:
-        """The label and the learned router's probabilities, as the classifier's deployment gives them."""
+        """The label and the learned router's probabilities, as the Classifier deployment gives them."""
         if not plan.needs_task(call.model):
             return UNLABELLED, {}
         prompt = last_user_text(call)

@@ -1,4 +1,4 @@
-"""`ghostrouter events`: what the event store holds."""
+"""`ghostrouter events`: export the event store."""
 
 import json
 from dataclasses import asdict
@@ -13,15 +13,15 @@ from ghostrouter.errors import ConfigError, StoreFailed
 
 @click.group()
 def events() -> None:
-    """What the event store holds."""
+    """The event store."""
 
 
 @events.command()
 @click.argument("config", type=click.Path(exists=True, dir_okay=False, path_type=Path), default="serve_config.yaml")
-@click.option("--since", type=click.DateTime(), help="Leave out what is older.")
+@click.option("--since", type=click.DateTime(), help="Leave out older events.")
 @click.option("--kind", help="Only events of this kind, such as trace or feedback.")
 def export(config: Path, since: object, kind: str | None) -> None:
-    """Print all traces and feedback of the store that CONFIG names, oldest first, one JSON object a line.
+    """Print all traces and feedback of the event store of CONFIG, oldest first, one JSON object per line.
 
     The service may be running meanwhile.
     """

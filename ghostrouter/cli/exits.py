@@ -1,4 +1,4 @@
-"""What the exit status of a command says."""
+"""The exit statuses of the commands."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ _BY_STATUS = {401: NOT_PERMITTED, 402: NOT_PERMITTED, 403: NOT_PERMITTED, 404: N
 
 
 def of_result(result: dict[str, Any]) -> int:
-    """For the result of a call."""
+    """The exit status for the result of a call."""
     if result["status"] == "complete":
         return PARTIAL if result["partial"] else OK
     return FAILED if result["status"] == "failed" else NOT_FINISHED
 
 
 def of_refusal(http_status: int) -> int:
-    """For an answer that is an error."""
+    """The exit status for an HTTP error."""
     if http_status >= 500 or http_status < 400:
         return NO_SERVICE
     return _BY_STATUS.get(http_status, WRONG_INPUT)

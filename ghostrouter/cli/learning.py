@@ -1,4 +1,4 @@
-"""`ghostrouter train` and `ghostrouter bench`: learned routing, offline."""
+"""`ghostrouter train router` and `ghostrouter bench routing`: learned routing, offline."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ _ENCODER = "all-MiniLM-L6-v2"
 
 @click.group()
 def train() -> None:
-    """Learn from what models got right."""
+    """Train on judged answers."""
 
 
 @train.command("router")
@@ -27,8 +27,11 @@ def train() -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), default="router.safetensors", show_default=True)
 @click.option("--encoder", default=_ENCODER, show_default=True)
 def train_router(data: tuple[Path, ...], out: Path, encoder: str) -> None:
-    """Learn per model the probability of a good answer, from DATA: CSV (prompt, NAME_correct ...) or JSON lines
-    (prompt, model, good). Name the file as `router.learned.path` in the configuration; it begins in shadow mode."""
+    """Train a router on DATA: a CSV (prompt, NAME_correct, ...) or JSON lines (prompt, model, good).
+
+    The router predicts for each model the probability of a good answer. Set `router.learned.path` to its file; it
+    begins in shadow mode.
+    """
     from ghostrouter.learn.router import LearnedRouter
     from ghostrouter.learn.rows import join, read
 
@@ -46,9 +49,9 @@ def train_router(data: tuple[Path, ...], out: Path, encoder: str) -> None:
 @click.option("--train", "train_file", type=_FILE, required=True, help="CSV: prompt, weak_correct, strong_correct")
 @click.option("--test", "test_file", type=_FILE, required=True, help="the same columns")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object")
-@click.option("--draws", default=1000, show_default=True, help="of the bootstrap")
+@click.option("--draws", default=1000, show_default=True, help="resamples of the bootstrap")
 def bench_routing(train_file: Path, test_file: Path, as_json: bool, draws: int) -> None:
-    """Fit routers on one file and score them on another: APGR, CPT(50%), CPT(80%), with 95% intervals."""
+    """Train routers on one file and measure them on another: APGR, CPT(50%), CPT(80%), with 95% intervals."""
     from ghostrouter.learn import offline
     from ghostrouter.learn.rows import pair, read
 
@@ -67,7 +70,7 @@ def bench_routing(train_file: Path, test_file: Path, as_json: bool, draws: int) 
 
 
 def _views(prompts: tuple[str, ...], encoder: str) -> "Views":
-    """The views of prompts; their encodings are kept in the cache folder."""
+    """The views of prompts. The cache folder keeps their encodings."""
     from ghostrouter.classify.encoder import sentence_encoder
     from ghostrouter.learn.embedded import embedded
     from ghostrouter.learn.views import view

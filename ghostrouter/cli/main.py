@@ -14,7 +14,7 @@ from ghostrouter.config import GraphConfig
 
 
 class _Commands(click.Group):
-    """Leaves with the exit status that Ctrl-C has everywhere else."""
+    """The command group. Ctrl-C ends it with the usual exit status."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -33,8 +33,11 @@ def main() -> None:
 @click.argument("config", default="serve_config.yaml")
 @click.argument("overrides", nargs=-1)
 def serve(config: str, overrides: tuple[str, ...]) -> None:
-    """Start the service that CONFIG describes and stay until Ctrl-C. OVERRIDES such as router.l2.threshold=0.85 change
-    it, and so do variables such as GHOSTROUTER__ROUTER__L2__THRESHOLD."""
+    """Start the service with the configuration CONFIG, and stay until Ctrl-C.
+
+    OVERRIDES such as router.l2.threshold=0.85 change the configuration. So do environment variables such as
+    GHOSTROUTER__ROUTER__L2__THRESHOLD.
+    """
     if "=" in config:
         config, overrides = "serve_config.yaml", (config, *overrides)
     path = Path(config)
@@ -50,10 +53,10 @@ def schema() -> None:
 
 
 @main.command()
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--provider", help="Of one provider only.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--provider", help="Only models of this provider.")
 def models(as_json: bool, provider: str | None) -> None:
-    """Show what is known of the cloud's models: prices, windows, abilities, and whose key is set."""
+    """Show the catalogue of cloud models: prices, context windows, features, and which providers have a key."""
     raise SystemExit(models_shown.run(as_json, provider))
 
 

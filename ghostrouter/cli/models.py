@@ -1,4 +1,4 @@
-"""`ghostrouter models`: the catalogue."""
+"""`ghostrouter models`: show the catalogue of cloud models."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def run(as_json: bool, provider: str | None) -> int:
 
 
 def _rows() -> Iterator[dict[str, Any]]:
-    """A row for each model; one without a model for a provider whose models only its server knows."""
+    """One row per model. A provider whose models only its server knows has one row without a model."""
     for name, provider in providers().items():
         same = {"provider": name, "ready": is_set_up(name), "key": list(provider.key_env or provider.appears_with)}
         listing = listings().get(name)
@@ -67,7 +67,7 @@ def _rows() -> Iterator[dict[str, Any]]:
 
 
 def _print(rows: list[dict[str, Any]], console: Console) -> None:
-    """A table for each provider, their columns one above the other."""
+    """One table per provider, with aligned columns."""
     longest = max(len(row["model"] or "") for row in rows)
     for name, group in groupby(rows, key=itemgetter("provider")):
         of_provider = list(group)
@@ -101,7 +101,7 @@ def _table(rows: list[dict[str, Any]], longest: int) -> Table:
 
 
 def _short(tokens: int) -> str:
-    """A number of tokens in a few characters: 128k, 1.05M."""
+    """A short form of a number of tokens: 128k, 1.05M."""
     return f"{tokens / 1e6:.3g}M" if tokens >= 1_000_000 else f"{tokens / 1e3:.0f}k"
 
 

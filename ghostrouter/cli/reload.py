@@ -1,4 +1,4 @@
-"""`ghostrouter reload`: hands a running service what has changed in its configuration, without a restart."""
+"""`ghostrouter reload`: change the configuration of a running service without a restart."""
 
 import json
 import time
@@ -24,15 +24,22 @@ _POLL_S = 0.1
 @click.command()
 @click.argument("config", default="serve_config.yaml")
 @click.argument("overrides", nargs=-1)
-@click.option("--dashboard", envvar="RAY_DASHBOARD", default=DASHBOARD, show_default=True, help="Ray's dashboard.")
+@click.option(
+    "--dashboard", envvar="RAY_DASHBOARD", default=DASHBOARD, show_default=True, help="URL of Ray's dashboard."
+)
 @click.option("--url", envvar="GHOSTROUTER_URL", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--api-key", envvar="GHOSTROUTER_API_KEY", hidden=True)
-@click.option("--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait for it.")
+@click.option(
+    "--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait until the change is in force."
+)
 def reload(
     config: str, overrides: tuple[str, ...], dashboard: str, url: str, api_key: str | None, timeout_s: float
 ) -> None:
-    """Let a running service take the routes, rules, thresholds, tiers, presets and overrides of CONFIG, and OVERRIDES
-    such as router.l2.threshold=0.85. No request is lost, and no process starts again. What is wrong changes nothing."""
+    """Change the routes, rules, thresholds, tiers, presets and overrides of a running service to those of CONFIG.
+
+    OVERRIDES such as router.l2.threshold=0.85 come on top. No request is lost and no process restarts. A wrong
+    configuration changes nothing.
+    """
     if "=" in config:
         config, overrides = "serve_config.yaml", (config, *overrides)
     try:
@@ -54,7 +61,7 @@ def reload(
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """The `user_config` that makes a service that was started with the arguments `before` one of `after`.
+    """The `user_config` that changes a service from the arguments `before` to `after`.
 
     Raises:
         ConfigError: they differ in what cannot change while it runs.
@@ -67,7 +74,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 
 def running(ray: httpx.Client) -> list[dict[str, Any]]:
-    """The applications that run, ours first, as they were deployed.
+    """The running applications as they were deployed, GhostRouter first.
 
     Raises:
         ConfigError: ours does not run there.
@@ -81,7 +88,7 @@ def running(ray: httpx.Client) -> list[dict[str, Any]]:
 
 
 def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
-    """Hand the service a `user_config`; what else it was deployed with stays.
+    """Deploy a `user_config`. All other settings of the service stay.
 
     Raises:
         ConfigError: Serve does not take it.
@@ -107,17 +114,17 @@ def _default(section: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON has it."""
+    """The value as JSON would store it."""
     return json.loads(json.dumps(value, default=_dumped))
 
 
 def _dumped(value: Any) -> Any:
-    """Sections are pydantic's models, a worth is a dataclass."""
+    """Serialise a section (a pydantic model) or a worth (a dataclass)."""
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else asdict(value)
 
 
 def _wait(url: str, api_key: str | None, version: str, timeout_s: float) -> None:
-    """Until the service says that this configuration is in force.
+    """Wait until the service reports that this configuration is in force.
 
     Raises:
         ConfigError: it has refused it, or says nothing.

@@ -1,4 +1,4 @@
-"""`ghostrouter route`: what would be decided for a prompt, without a service; and a gate for changed decisions."""
+"""`ghostrouter route`: show routing decisions without a service, and check that they have not changed."""
 
 import json
 from pathlib import Path
@@ -14,11 +14,11 @@ from ghostrouter.errors import ConfigError, InvalidRequest, RequestError
 @click.argument("query", required=False)
 @click.option("--config", type=click.Path(path_type=Path), default="serve_config.yaml", show_default=True)
 @click.option("--file", "asked", type=click.Path(exists=True, path_type=Path), help="JSON lines with `query`")
-@click.option("--expect", type=click.Path(path_type=Path), help="decisions of before; any other one is an error")
-@click.option("--record", type=click.Path(path_type=Path), help="write the decisions, for a later --expect")
+@click.option("--expect", type=click.Path(path_type=Path), help="recorded decisions; any difference is an error")
+@click.option("--record", type=click.Path(path_type=Path), help="write the decisions to a file, for a later --expect")
 @click.option("--model", default="ghost/auto", show_default=True)
 @click.option("--json", "as_json", is_flag=True)
-@click.option("--set", "overrides", multiple=True, help="such as router.l2.threshold=0.85")
+@click.option("--set", "overrides", multiple=True, help="an override, such as router.l2.threshold=0.85")
 def route(
     query: str | None,
     config: Path,
@@ -60,7 +60,7 @@ def route(
 
 
 def table(found: dict[str, Any]) -> str:
-    """A decision for people."""
+    """Format a decision for people."""
     label = found["classification"]
     lines = [f"plan    {' -> '.join(found['plan'])}  ({found['plan_reason']})"]
     if label:
@@ -77,7 +77,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def _short(found: dict[str, Any]) -> dict[str, Any]:
-    """What a gate compares."""
+    """The part of a decision that --expect compares."""
     label = found["classification"] or {}
     return {"task": label.get("task"), "layer": label.get("layer"), "plan": found["plan"]}
 

@@ -1,4 +1,4 @@
-"""`ghostrouter serve`: runs `serve run` with its log in a file, and shows how the start goes."""
+"""`ghostrouter serve`: run `serve run` with its log in a file, and show the progress of the start."""
 
 import os
 import re
@@ -36,7 +36,7 @@ class ServeFailed(ConfigError):
 
 
 def run(config: Path, overrides: Sequence[str] = ()) -> int:
-    """Start the service and wait for its end; returns the exit status."""
+    """Start the service and wait until it ends; returns the exit status."""
     console = Console(highlight=False)
     try:
         options = _check(config, overrides)
@@ -72,7 +72,7 @@ def run(config: Path, overrides: Sequence[str] = ()) -> int:
 
 
 def _check(config: Path, overrides: Sequence[str]) -> ServeFile:
-    """A configuration that can be served, with the overrides in it.
+    """Check the configuration file, with the overrides applied.
 
     Raises:
         ConfigError: the file is no YAML, an argument is wrong or the port is taken.
@@ -88,7 +88,7 @@ def _check(config: Path, overrides: Sequence[str]) -> ServeFile:
 
 
 def _follow(console: Console, child: "subprocess.Popen[bytes]", log: Path, options: ServeFile) -> None:
-    """Show each deployment as it becomes ready, then where the service is."""
+    """Show each deployment when it is ready, then the address of the service."""
     began_s = time.monotonic()
     host = "127.0.0.1" if options.host == "0.0.0.0" else options.host  # noqa: S104
     url = f"http://{host}:{options.port}"
@@ -124,16 +124,16 @@ def _healthy(client: httpx.Client, url: str) -> bool:
 
 
 def _dashboard(log: Path) -> str:
-    """The dashboard's address, from Ray's own words."""
+    """The address of the dashboard, from Ray's log; empty if it is not there yet."""
     found = re.search(r"View the dashboard at \S*?(https?://[\w.:-]+)", log.read_text(errors="replace"))
     return found[1] if found else ""
 
 
 def _deployments(client: httpx.Client, dashboard: str) -> dict[str, str]:
-    """Deployment -> status, empty while Ray knows of none.
+    """Deployment -> status; empty while there are none.
 
     Raises:
-        ServeFailed: Serve has given up.
+        ServeFailed: Serve could not deploy the application.
     """
     if not dashboard:
         return {}
@@ -151,7 +151,7 @@ def _deployments(client: httpx.Client, dashboard: str) -> dict[str, str]:
 
 
 def authorization() -> dict[str, str]:
-    """Ray's token, from where Ray looks for it."""
+    """The authorization header with Ray's token, which is read from where Ray reads it."""
     token = os.environ.get("RAY_AUTH_TOKEN", "")
     path = Path(os.environ.get("RAY_AUTH_TOKEN_PATH", "~/.ray/auth_token")).expanduser()
     if not token and path.is_file():
@@ -160,7 +160,7 @@ def authorization() -> dict[str, str]:
 
 
 def _stop(console: Console, child: "subprocess.Popen[bytes]") -> None:
-    """End `serve run` and all it started, politely first."""
+    """Stop `serve run` and all its processes: first by a signal, after a time-out by force."""
     if child.poll() is None:
         console.print("\nStopping ...")
         child.send_signal(signal.SIGINT)

@@ -1,4 +1,4 @@
-"""What the commands print: answers on stdout, all about them on stderr."""
+"""The output of the commands: answers go to stdout, everything else to stderr."""
 
 import json
 import re
@@ -13,23 +13,23 @@ from rich.table import Table
 from ghostrouter.cli import exits
 from ghostrouter.cli.client import Refused
 
-# What a terminal would take as a command, in an answer or in what somebody has named a job.
+# Control characters, which a terminal would execute.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _COLOURS = {"complete": "green", "failed": "red", "running": "yellow", "queued": "yellow", "healthy": "green"}
 
 
 def printable(text: str) -> str:
-    """A text as a terminal may have it; a file or a pipe gets it as it is."""
+    """A text without control characters, if stdout is a terminal."""
     return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text) if sys.stdout.isatty() else text
 
 
 def as_json(body: Any) -> None:
-    """A body, for other programs."""
+    """Print a body as JSON."""
     click.echo(json.dumps(body, indent=2, ensure_ascii=False))
 
 
 def refused(refusal: Refused, want_json: bool) -> int:
-    """An error; returns the exit status."""
+    """Print an error; returns the exit status."""
     if want_json:
         as_json(refusal.body)
     for error in refusal.body["errors"]:
@@ -39,7 +39,7 @@ def refused(refusal: Refused, want_json: bool) -> int:
 
 
 def result(body: dict[str, Any], want_json: bool) -> int:
-    """The result of a call; returns the exit status."""
+    """Print the result of a call; returns the exit status."""
     if want_json:
         as_json(body)
         return exits.of_result(body)
@@ -55,7 +55,7 @@ def result(body: dict[str, Any], want_json: bool) -> int:
 
 
 def jobs(body: dict[str, Any]) -> None:
-    """A list of jobs."""
+    """Print a list of jobs."""
     if not sys.stdout.isatty():
         for job in body["jobs"]:
             click.echo("\t".join((job["job_id"], job["status"], job["created_at"], job["call_id"])))
@@ -71,7 +71,7 @@ def jobs(body: dict[str, Any]) -> None:
 
 
 def health(body: dict[str, Any]) -> int:
-    """How the service is; returns the exit status."""
+    """Print the health of the service; returns the exit status."""
     well = body["status"] == "healthy"
     click.echo(f"{click.style(body['status'], fg='green' if well else 'red')}  version {body['version']}")
     click.echo(f"since   {_local(body['started_at'])}")
@@ -81,18 +81,18 @@ def health(body: dict[str, Any]) -> int:
 
 
 def written_by(ghost: dict[str, Any]) -> str:
-    """Who wrote an answer, in one line."""
+    """The models that wrote an answer, in one line."""
     parts = [f"{s['model']} {s['tokens']} tokens" for s in ghost.get("segments", []) if s["tokens"]]
     return _way(parts)
 
 
 def note(text: str) -> None:
-    """Something about an answer, beside it."""
+    """Print a note about an answer to stderr."""
     click.echo(click.style(_safe(text), dim=True), err=True)
 
 
 def _who(provenance: dict[str, Any]) -> str:
-    """The models that were tried, or what was asked for."""
+    """The models that were tried, or the requested model."""
     attempts = ((provenance.get("raw") or {}).get("trace") or {}).get("attempts")
     return _way([a["model_alias"] for a in attempts]) if attempts else str(provenance["model_alias"])
 

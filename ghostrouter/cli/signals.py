@@ -20,13 +20,15 @@ class _Refused(click.ClickException):
 
 
 @click.command()
-@click.option("--model", required=True, help="the model the calibration is for; other models' traces are refused")
+@click.option("--model", required=True, help="the model to calibrate; traces of other models are an error")
 @click.option("--traces", "path", required=True, type=_FILE, help="labelled traces, see docs/traces.md")
 @click.option("--false-alarms-per-1000", default=12.0, show_default=True, type=click.FloatRange(0, min_open=True))
-@click.option("--detector", help="take this one whatever the traces say: hazard (learned), level, window, ...")
+@click.option(
+    "--detector", help="use this detector instead of choosing one by the traces: hazard (learned), level, window, ..."
+)
 @click.option("--out", type=_FILE, help="default: MODEL.calibration.json")
 def calibrate(model: str, path: Path, false_alarms_per_1000: float, detector: str | None, out: Path | None) -> None:
-    """Fit the detector and its thresholds to labelled traces, and say what they buy."""
+    """Fit a detector and its thresholds to labelled traces, and print what it finds."""
     from ghostrouter.detect.choose import LEARNED
     from ghostrouter.detect.fit import fit  # scikit-learn: a second to import
     from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
@@ -59,9 +61,11 @@ def traces() -> None:
 @click.option("--url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--out", required=True, type=_FILE)
 @click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(1))
-@click.option("--text-only", is_flag=True, help="record the text alone; so is done where no log-probabilities are told")
+@click.option(
+    "--text-only", is_flag=True, help="record the text alone; this is the default for models without log-probabilities"
+)
 def record(path: Path, model: str, url: str, out: Path, max_tokens: int, text_only: bool) -> None:
-    """Ask the running service, and label each answer with the first token that leaves the right one."""
+    """Ask the running service, and label each answer with its first token that differs from the right answer."""
     from ghostrouter.traces.record import record_file
 
     try:
@@ -76,7 +80,7 @@ def record(path: Path, model: str, url: str, out: Path, max_tokens: int, text_on
 @click.option("--train", type=_FILE, help="traces to learn from; default: grouped cross-validation")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def signals(path: Path, train: Path | None, as_json: bool) -> None:
-    """How well every detector finds where answers go wrong, with length and position beside them."""
+    """Measure how well each detector finds where answers go wrong. Length and position are baselines."""
     from ghostrouter.detect.evaluate import compare
     from ghostrouter.traces.read import read
 

@@ -1,4 +1,4 @@
-"""Every metric GhostRouter exports. Ray exports them to Prometheus with the prefix `ray_`."""
+"""The table of all metrics. Ray exports them to Prometheus with the prefix `ray_`."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,7 +11,7 @@ _RISK = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A metric's name (units in the suffix), kind, meaning and labels; histograms have bucket bounds."""
+    """A metric: name (with its unit), kind, description and labels. Histograms have bucket bounds."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -21,7 +21,7 @@ class Metric:
 
 
 class Emit(Protocol):
-    """A sink: adds to a counter, sets a gauge or records into a histogram."""
+    """A sink for metrics: it adds to a counter, sets a gauge or records into a histogram."""
 
     def __call__(self, metric: Metric, value: float, **labels: str) -> None: ...
 

@@ -43,7 +43,7 @@ JOBS = Table(
 
 
 def upsert_event(dialect: Dialect) -> Insert:
-    """Write an event in place of what its id held, unless that is newer: writing again changes nothing."""
+    """Insert an event, or replace an older one with the same id."""
     insert = _insert(dialect, EVENTS)
     new = insert.excluded
     return insert.on_conflict_do_update(  # type: ignore[no-any-return]
@@ -52,7 +52,7 @@ def upsert_event(dialect: Dialect) -> Insert:
 
 
 def upsert_job(dialect: Dialect) -> Insert:
-    """Write a job in place of an older version of it."""
+    """Insert a job, or replace an older version of it."""
     insert = _insert(dialect, JOBS)
     new = insert.excluded
     changing = ("status", "expires_s", "result", "version", "lost")
@@ -62,5 +62,5 @@ def upsert_job(dialect: Dialect) -> Insert:
 
 
 def _insert(dialect: Dialect, table: Table) -> Any:
-    """An INSERT that can be told what to do on a conflict: both dialects say it in the same words."""
+    """An INSERT with ON CONFLICT, which SQLite and PostgreSQL write in the same way."""
     return postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)

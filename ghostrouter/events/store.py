@@ -18,7 +18,7 @@ _BUSY_S = 5.0
 
 
 class Store:
-    """Jobs and events. It connects when it is first used, and again after a failure.
+    """Jobs and events. It connects at the first use, and again after a failure.
 
     Every method raises StoreFailed when the database cannot be reached or refuses; the message holds no data.
 
@@ -31,7 +31,7 @@ class Store:
         self._made = False
 
     def write(self, rows: Iterable[records.Row]) -> None:
-        """Write rows, all or none. Rows that are there already, as new or newer, change nothing.
+        """Write all rows or none. A stored row that is as new or newer does not change.
 
         Raises:
             RowsRefused: one of them can never be written.
@@ -46,33 +46,33 @@ class Store:
                     connection.execute(statement, values)
 
     def job(self, job_id: str) -> Job | None:
-        """A job by its id."""
+        """The job with an id."""
         return next(self._jobs(select(JOBS).where(JOBS.c.job_id == job_id)), None)
 
     def newest(self, owner: str, call_id: str, now_s: float) -> Job | None:
-        """The newest job for a caller's call."""
+        """The newest job of a caller for a `call_id`."""
         mine = select(JOBS).where(JOBS.c.owner == owner, JOBS.c.call_id == call_id, JOBS.c.expires_s > now_s)
         return next(self._jobs(mine.order_by(JOBS.c.created_s.desc()).limit(1)), None)
 
     def jobs(self, owner: str, status: JobStatus | None, limit: int, now_s: float) -> list[Job]:
-        """A caller's jobs, newest first."""
+        """The jobs of a caller, newest first."""
         mine = select(JOBS).where(JOBS.c.owner == owner, JOBS.c.expires_s > now_s)
         if status:
             mine = mine.where(JOBS.c.status == status)
         return list(self._jobs(mine.order_by(JOBS.c.created_s.desc()).limit(limit)))
 
     def unfinished(self) -> list[Job]:
-        """The jobs of all callers that are not over."""
+        """The jobs of all callers that have not ended."""
         return list(self._jobs(select(JOBS).where(JOBS.c.status.in_(("queued", "running")))))
 
     def counts(self, now_s: float) -> dict[JobStatus, int]:
-        """How many jobs there are, by status."""
+        """The number of jobs by status."""
         counted = select(JOBS.c.status, func.count()).where(JOBS.c.expires_s > now_s).group_by(JOBS.c.status)
         found: dict[str, int] = dict(self._rows(counted))  # type: ignore[arg-type]
         return {status: found.get(status, 0) for status in records.STATUSES}
 
     def trace(self, session: str, owner: str | None = None) -> dict[str, Any] | None:
-        """The trace of a session; with an `owner`, only if it is theirs."""
+        """The trace of a session; with an `owner`, only if the session is theirs."""
         body: dict[str, Any] | None
         found = select(EVENTS.c.body).where(EVENTS.c.id == f"{session}/trace")
         for (body,) in self._rows(found if owner is None else found.where(EVENTS.c.owner == owner)):
@@ -80,12 +80,12 @@ class Store:
         return None
 
     def traces(self, owner: str, limit: int) -> list[Event]:
-        """A caller's newest traces, newest first."""
+        """The newest traces of a caller, newest first."""
         mine = select(EVENTS).where(EVENTS.c.kind == "trace", EVENTS.c.owner == owner)
         return [Event(**row._mapping) for row in self._rows(mine.order_by(EVENTS.c.at_s.desc()).limit(limit))]
 
     def export(self, since_s: float, page: int = 500) -> Iterator[Event]:
-        """All events from `since_s` on, oldest first, read page by page."""
+        """All events from `since_s` on, oldest first. They are read in pages."""
         at_s, last = since_s, ""
         while True:
             later = or_(EVENTS.c.at_s > at_s, (EVENTS.c.at_s == at_s) & (EVENTS.c.id > last))
@@ -97,7 +97,7 @@ class Store:
             at_s, last = rows[-1].at_s, rows[-1].id
 
     def sweep(self, now_s: float, max_jobs: int, max_traces: int) -> None:
-        """Delete what has expired, and the oldest finished jobs and traces above the numbers that may be kept."""
+        """Delete expired jobs, and the oldest finished jobs and traces above the configured numbers."""
         over = JOBS.c.status.in_(("complete", "failed"))
         spare_jobs = select(JOBS.c.job_id).order_by(JOBS.c.created_s.desc()).offset(max_jobs)
         traces = EVENTS.c.kind == "trace"
@@ -112,7 +112,7 @@ class Store:
                     connection.execute(gone.where(over) if table is JOBS else gone)
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._engine.dispose()
 
     def _jobs(self, query: Select[Any]) -> Iterator[Job]:
@@ -123,7 +123,7 @@ class Store:
             return connection.execute(query).all()
 
     def _connect(self) -> Connection:
-        """A connection to a database that has the tables."""
+        """A connection. Creates the tables if they are missing."""
         if not self._made:
             _make_folder(self._engine)
             schema.METADATA.create_all(self._engine)
@@ -132,7 +132,7 @@ class Store:
 
 
 class _failing:
-    """Turns errors of the database into StoreFailed, without the data that SQLAlchemy puts into its messages."""
+    """Turn errors of the database into StoreFailed, without the data in SQLAlchemy's messages."""
 
     def __enter__(self) -> None:
         return None
@@ -162,7 +162,7 @@ def _engine(url: str) -> Engine:
 
 
 def _set_up_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
-    """Readers do not wait for the writer; what is committed survives the death of the process."""
+    """Set up SQLite: readers do not wait for the writer, and committed data survives the death of the process."""
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")

@@ -1,4 +1,4 @@
-"""What of the configuration can change while the service runs: Serve's `user_config` of Ingress and Classifier."""
+"""The sections of the configuration that can change while the service runs, through Serve's `user_config`."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ from ghostrouter.money import Worth
 
 SECTIONS = ("routes", "classify", "router", "presets", "overrides")
 DEPLOYMENTS = ("Classifier", "Ingress")
-"""Whose `user_config` it is: both get all of it."""
+"""The deployments that get the `user_config`. Both get all of it."""
 
 
 class _Sections(BaseModel):
@@ -31,10 +31,10 @@ class _Sections(BaseModel):
 
 
 def changed(config: GraphConfig, user_config: Mapping[str, Any]) -> GraphConfig:
-    """The configuration with the sections of `user_config` in the place of its own; those it has not stay.
+    """The configuration with the sections of `user_config` replaced. Other sections stay.
 
     Raises:
-        ConfigError: something is wrong, or cannot change while the service runs; the message names the key.
+        ConfigError: a section is wrong, or cannot change while the service runs. The message names the key.
     """
     unknown = sorted(set(user_config) - set(SECTIONS))
     if unknown:
@@ -43,23 +43,23 @@ def changed(config: GraphConfig, user_config: Mapping[str, Any]) -> GraphConfig:
             f"{nearest(unknown[0], SECTIONS)}"
         )
     try:
-        told = _Sections.model_validate(dict(user_config))
+        sections = _Sections.model_validate(dict(user_config))
     except ValidationError as error:
         problems = (f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise ConfigError("; ".join(problems)) from error
-    found = config.model_copy(update={name: getattr(told, name) for name in user_config})
+    found = config.model_copy(update={name: getattr(sections, name) for name in user_config})
     check(config, found)
     return found
 
 
 def check(before: GraphConfig, after: GraphConfig) -> None:
-    """Whether a service can go from one configuration to the other as far as the live sections are concerned.
+    """Check that a running service can change from one configuration to the other.
 
     Raises:
-        ConfigError: a name, a rule or a file is wrong, or a process would have to start again for it.
+        ConfigError: a name, a rule or a file is wrong, or the change needs a restart.
     """
-    if told := next(after.routing_problems(), None):
-        raise ConfigError(told)
+    if problem := next(after.routing_problems(), None):
+        raise ConfigError(problem)
     fixed = {
         "classify.encoder": (before.classify.encoder, after.classify.encoder),
         "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
@@ -74,6 +74,6 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
 
 
 def version(config: GraphConfig) -> str:
-    """A digest of what can change live: two services with the same one decide alike."""
-    told = config.model_dump(mode="json", include=set(SECTIONS))
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    """A digest of the live sections. Two services with the same digest decide in the same way."""
+    live = config.model_dump(mode="json", include=set(SECTIONS))
+    return hashlib.sha256(json.dumps(live, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""A decision in words and numbers: what POST /v1/route answers, and `ghostrouter route` prints."""
+"""A routing decision as JSON: the answer of POST /v1/route and of `ghostrouter route`."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ from ghostrouter.routing.decider import CallDecision
 
 
 def to_wire(decided: CallDecision) -> dict[str, Any]:
-    """The answer. `learned` are the learned router's probabilities, whether they counted or not."""
+    """The JSON of a decision. `learned` has the learned router's probabilities, also in shadow mode."""
     plan, candidates = decided.decision.plan, decided.candidates
     label, nearest = plan.classification, decided.label.nearest
     first = Option(plan.models[0], candidates[plan.models[0]])
