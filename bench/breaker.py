@@ -1,9 +1,10 @@
-"""How many calls does a half-open breaker let through, of a hundred that wait? No Ray: the pool in one process.
+"""How many of a hundred waiting calls does a half-open breaker let through? The pool runs in one process, without
+Ray.
 
     make bench NAME=breaker
 
-A provider over HTTP fails until its breaker opens; when its time is over a hundred callers come at once. Counted is
-what arrives at the provider, and what the callers are told.
+A provider over HTTP fails until its breaker opens. When the breaker becomes half-open, a hundred callers come at the
+same time. The bench counts the calls that reach the provider, and the answers to the callers.
 """
 
 import asyncio

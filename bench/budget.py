@@ -1,11 +1,11 @@
-"""Do budgets hold? Thousands of racing calls in three processes on one book; calls crash, and one process is killed.
+"""Do budgets hold? Thousands of calls race in three processes on one ledger; calls crash, and one process is killed.
 
     make bench NAME=budget [CALLS=12000] [URL=postgresql+psycopg://...]
 
-Each call reserves its worst case in the budgets of its key, its team, its model and its provider, and settles a random
-part of that; some crash and give everything back, some vanish without a word, and a third of the way through one
-process is killed with a signal it cannot catch. Then the leases run out. Overspent is what any account has spent above
-its limit at the end; leaked is what is still set aside.
+Each call reserves its highest possible cost in the budgets of its key, team, model and provider, and settles a random
+part of it. Some calls crash and give everything back, some disappear, and after a third of the time one process is
+killed by SIGKILL. Then the leases expire. *Overspent* is the amount above the limit of any account at the end. *Leaked*
+is the amount that is still reserved.
 """
 
 import json

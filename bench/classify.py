@@ -1,11 +1,11 @@
-"""How well prompts are labelled, and how fast: layer 1, layer 2, both, and a head learned from the same examples.
+"""How well and how fast are prompts classified? By layer 1, layer 2, both, and a head trained on the same examples.
 
     make bench NAME=classify [ROUNDS=5]
 
-The prompts were written and labelled by this project, after its rules; nobody's traffic. Those of
-classify_prompts.yaml were looked at when rules and examples were improved, those of classify_held_out.yaml never:
-`*_held_out`. `l1_p50_us` and `l1_p99_us` are of prompts that layer 1 has not seen before; `l1_after_encoder_*` too, but
-the encoder has had the processor's caches to itself in between.
+This project wrote and labelled the prompts; they are not real traffic. Rules and examples were improved with the
+prompts of classify_prompts.yaml, but never with those of classify_held_out.yaml (`*_held_out`). `l1_p50_us` and
+`l1_p99_us` are times for prompts that are new to layer 1. For `l1_after_encoder_*` the encoder has used the processor's
+caches before.
 """
 
 import os

@@ -1,11 +1,11 @@
-"""Does going to the cloud for the hard part of an answer pay? ghost-small here, ghost-cloud behind an API.
+"""Does it pay to hand the hard part of an answer to the cloud? ghost-small is local, ghost-cloud is behind an API.
 
     make bench NAME=cloud [SEED=1] [SEEDS=1] [N=100] [CONCURRENCY=4]
 
-ghost-cloud (another tokenizer) is served by `vllm serve`, in processes of its own, and is called over HTTP. The three
-policies take turns in blocks of ten questions. Local tokens cost nothing here, the cloud's what bench/cloud.yaml says.
-A character is duplicated if what was written last before a seam (four characters or more) comes again right behind it,
-and the right answer does not have it twice.
+ghost-cloud (with another tokenizer) is served by `vllm serve`, in its own processes, and called over HTTP. The three
+policies take turns in blocks of ten questions. Local tokens are free, cloud tokens have the prices of bench/cloud.yaml.
+A character is duplicated if the text before a seam (four characters or more) is repeated behind it, and the right
+answer does not repeat it.
 """
 
 import asyncio

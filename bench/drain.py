@@ -1,9 +1,9 @@
-"""Is any stream cut when a deployment is scaled down, or everything is deployed anew, under running answers?
+"""Is a stream cut when a deployment is scaled down, or when everything is deployed again, while answers are written?
 
     make bench NAME=drain [SEED=1] [STREAMS=24] [TOKENS=1500]
 
-Each stream is first written without trouble. Then STREAMS of them run while Serve takes one of two replicas of each
-model away, and again while it is given another configuration, which replaces every replica of every deployment.
+Each stream is first written undisturbed. Then STREAMS of them run while Serve removes one of two replicas of each
+model, and again while Serve gets another configuration, which replaces every replica of every deployment.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
-"""Does any answer lose or repeat a token when processes die? Streams under a random kill -9 every few seconds.
+"""Does an answer lose or repeat a token when processes die? Every few seconds a random process gets kill -9.
 
     make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5]
 
-Each stream is first written without trouble, then STREAMS of them at a time while replicas, engine cores and an ingress
+Each stream is first written undisturbed, then STREAMS of them at a time while replicas, engine cores and an ingress
 are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections:
 those clients come back with `Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of
-the untroubled one.
+the undisturbed one.
 """
 
 import asyncio

@@ -1,4 +1,5 @@
-"""Does an answer survive a provider that breaks in the middle of it? No Ray: the conductor and the pool in one process.
+"""Does an answer survive a provider that breaks in the middle? The conductor and the pool run in one process,
+without Ray.
 
     make bench NAME=faults
 

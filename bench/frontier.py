@@ -1,19 +1,19 @@
-"""Accuracy against the share of large-model tokens: switching in mid-answer beside everything else one could do.
+"""Accuracy as a function of the share of large-model tokens: switching in mid-answer, compared with other policies.
 
     make bench NAME=frontier [SEED=1] [N=60] [CONCURRENCY=4] [TRAIN=1000]
     SEEDS=5 make bench NAME=frontier  # ours and the two models alone, over several draws of questions: frontier_seeds
     CONFIG=serve.yaml QUESTIONS=held-out.jsonl TRACES=small.jsonl make bench NAME=frontier  # one's own
 
-`bench/trial.py` says what those files are. All policies answer the same held-out questions through the same service,
-in one run. What answers of small and large alone are enough for (routing whole questions, judging whole answers) is
-computed from those, with the threshold that is best on these very questions. The curves of policies that switch in
-mid-answer come from several worths of a right answer; other detectors than ours, and ours with something taken away,
-are put in place by handing telemetry other calibrations, live. All of them are fitted to the same traces, as
-`ghostrouter calibrate` does it; ours has the learned detector where the calibration that is served has it. An ablation
-that takes away what ours does not have was measured with ours already and is not asked again.
+`bench/trial.py` explains those files. All policies answer the same held-out questions through the same service, in one
+run. Policies that need only the answers of the small and the large model alone (routing whole questions, judging whole
+answers) are computed from those answers, with the best threshold for these questions. The curves of policies that
+switch in mid-answer have one point per worth of a right answer. For other detectors, and for ours with something
+removed, telemetry gets other calibrations while the service runs. All of them are fitted to the same traces, as
+`ghostrouter calibrate` does. Ours has the learned detector if the served calibration has it. An ablation that removes
+something that ours does not have is not measured again.
 
-`area_ghost_less_<policy>_low` and `_high`: in 95% of the resamples of the questions ours is ahead by something
-between them. Ours has as many points there as the policy: an ablation is measured at fewer worths.
+`area_ghost_less_<policy>_low` and `_high` are the bounds of the 95% interval of the difference in area, over resampled
+questions. Both curves have the same number of points: an ablation is measured at fewer worths.
 """
 
 import asyncio

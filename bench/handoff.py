@@ -1,9 +1,9 @@
-"""Does switching in mid-answer pay? small, large and ghost on the same held-out questions.
+"""Does switching in mid-answer pay? small, large and ghost answer the same held-out questions.
 
     make bench NAME=handoff [SEED=1] [SEEDS=1] [N=200] [CONCURRENCY=4]
 
-The three policies take turns question by question, so that a machine that slows down slows all of them. After each
-handoff of ghost the target is asked to go on from the same prefix without any switch: its own time to first token.
+The three policies take turns at every question, so that a slower machine slows all of them. After each handoff of
+ghost, the target continues the same prefix once more without a switch, to measure its own time to first token.
 """
 
 import asyncio

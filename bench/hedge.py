@@ -1,9 +1,9 @@
-"""What does a second call for a late first token bring, and cost? No Ray: the conductor and the pool in one process.
+"""What does hedging a late first token gain and cost? The conductor and the pool run in one process, without Ray.
 
     make bench NAME=hedge [N=300] [SEED=1]
 
-A provider over HTTP (`Tardy`) begins most answers after about 0.1 s, one in twenty after 3 s; another model of it is
-slower, and late as often. Each question is asked with and without hedging (`AFTER_S`), in turn and with the same delays
+A provider over HTTP (`Tardy`) begins most answers after about 0.1 s, one in twenty after 3 s. Another model of it is
+slower, and late as often. Each question is asked with and without hedging (`AFTER_S`), in turn, with the same delays
 for the same model.
 """
 

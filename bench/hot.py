@@ -1,10 +1,10 @@
-"""A threshold and a rule change under load: are requests lost, and how soon does the change hold?
+"""A threshold and a rule change under load: are requests lost, and how soon is the change in force?
 
     make bench NAME=hot [RATE=50] [PHASE_S=6]
 
-Previews come at a fixed rate whatever the service does; beside them a chat answer is written every three seconds. Serve
-is handed another `user_config` three times: another threshold, another rule, and one that is wrong. A change has taken
-effect when nothing that is asked later is decided as before: `effect_s` is counted from before the change is sent.
+Previews come at a fixed rate, whatever the service does. A chat answer is written every three seconds. Serve gets
+another `user_config` three times: with another threshold, with another rule, and a wrong one. A change is in force when
+no later request is decided as before. `effect_s` starts before the change is sent.
 """
 
 import asyncio

@@ -1,11 +1,11 @@
-"""Is an answer that moves between two replicas of one model the answer that stays? Greedy and sampled, float32.
+"""Is an answer that moves between two replicas of one model the same as without a move? Greedy and sampled, float32.
 
     make bench NAME=identity [SEED=1] [N=50] [CONCURRENCY=8]
 
-Every answer is written once without a handoff and once for each of its tokens with a forced handoff behind that token;
-the KV modes take turns. Greedy answers are as they come; sampled ones have a seed, penalties, a stop string from their
-own middle and log-probabilities. A difference counts as a near tie only if the answer is greedy and the two likeliest
-tokens at the first differing position lie within 1e-3 of each other.
+Every answer is written once without a handoff, and once per token with a forced handoff behind that token. The KV modes
+take turns. Sampled answers have a seed, penalties, a stop string from their own middle, and log-probabilities. A
+difference counts as a near tie only if the answer is greedy and the two likeliest tokens at the first differing
+position lie within 1e-3 of each other.
 """
 
 import asyncio

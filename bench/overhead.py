@@ -1,4 +1,4 @@
-"""What a call costs before anybody computes a token: CPU per call through the pool, and through LiteLLM's SDK.
+"""What does a call cost besides the model? CPU time per call through the cloud pool, and through LiteLLM's SDK.
 
     make bench NAME=overhead [N=320] [CONNECTIONS=32]
 

@@ -1,4 +1,4 @@
-"""Software to compare with, each in an environment of its own among the temporary files: made once, then kept."""
+"""Software to compare with. Each has its own environment among the temporary files, which is made once and kept."""
 
 import shutil
 import subprocess

@@ -120,7 +120,9 @@ def ordinary(samples: list[Sample]) -> str:
 
 @dataclass(slots=True)
 class Measured:
-    """What was found of some samples, by kind; `right` and `wrong` are placeholders, `leaks` cuts that change something."""
+    """What was found of some samples, by kind; `right` and `wrong` are placeholders, `leaks` cuts that change
+    something.
+    """
 
     found: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)

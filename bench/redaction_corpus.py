@@ -1,4 +1,4 @@
-"""A labelled corpus of private and of harmless texts, made up by a seeded generator: nothing in it is anybody's.
+"""A labelled corpus of private and harmless texts from a seeded generator. No data of real people is in it.
 
 A sample is a text in which `{{...}}` marks what must not leave. Numbers with check digits are computed here, by code of
 its own, not by the checks under test.

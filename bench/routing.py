@@ -1,8 +1,8 @@
-"""Which questions need the strong model? Learned routing on answers that are known, against simpler routers.
+"""Which questions need the strong model? Learned routing, compared with simpler routers on known answers.
 
     make bench NAME=routing [DATA=../shared/data/routellm] [FOLDS=5] [DRAWS=1000]
 
-Cross-validated: every question is scored by routers that were fit without it (equal questions are in one fold). For
+Cross-validation: every question is scored by routers that were fitted without it (equal questions are in one fold). For
 `apgr_mmlu_unseen_subjects` whole subjects are left out. The first run encodes all questions, which takes minutes.
 """
 

@@ -1,4 +1,4 @@
-"""The running service, as benches use it: start it if it is not there, ask it questions, read its traces."""
+"""The running service for benches: start it if needed, ask questions, read traces."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ class Answer:
 
 @contextmanager
 def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000") -> Iterator[str]:
-    """The service's URL. One that answers already is used, unless GHOSTROUTER_URL names another."""
+    """The URL of the service: GHOSTROUTER_URL, or a running service, or one that is started here."""
     url = os.environ.get("GHOSTROUTER_URL", url)
     health = f"{url}/healthz"
     if _answers(health):
@@ -85,7 +85,7 @@ def _answers(health: str) -> bool:
 
 
 class Client:
-    """Asks in parallel, at most `concurrency` at a time."""
+    """Asks questions in parallel, at most `concurrency` at a time."""
 
     def __init__(self, url: str, concurrency: int) -> None:
         self._http = httpx.AsyncClient(base_url=url, timeout=300)
@@ -149,7 +149,7 @@ async def recalibrate(config: str, calibrations: Mapping[str, str]) -> None:
 
 
 def _valid(value: Any) -> Any:
-    """JSON knows no NaN: null stands for what could not be measured."""
+    """Replace NaN by null, because JSON has no NaN."""
     if isinstance(value, dict):
         return {k: _valid(v) for k, v in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""How long does the stream stand still at a handoff? By KV mode and length of the prefix, one stream at a time.
+"""How long does a stream stall at a handoff? By KV mode and length of the prefix, one stream at a time.
 
     make bench NAME=stall [SEED=1] [N=15]
 
@@ -54,7 +54,7 @@ def fit(tokenizer: ChatTokenizer, length: int, rng: Random) -> str:
 
 
 async def moved(client: Client, prompt: str, kv: str, written: int) -> Answer:
-    """An answer that moves behind `written` tokens."""
+    """An answer with a handoff behind `written` tokens."""
     ghost = {"handoffs": [{"after_tokens": written, "to": MODEL, "kv": kv}]}
     return await client.ask(
         [{"role": "user", "content": prompt}],
@@ -87,7 +87,7 @@ async def bare_prefill_ms(client: Client, prompt: str, answer: Answer, written: 
 
 
 async def restart_ms(client: Client, prompt: str, written: int) -> float:
-    """Writing the answer again up to where it was, uncached."""
+    """Write the answer again up to the same point, without a cache."""
     ghost = {"handoffs": [{"after_tokens": 1, "to": MODEL, "kv": "recompute"}]}
     again = await client.ask(
         [{"role": "user", "content": prompt}], model=MODEL, min_tokens=written + 1, max_tokens=written + 1, ghost=ghost
@@ -128,7 +128,7 @@ async def measure(url: str) -> dict[str, Any]:
 
 
 def ratios(samples: dict[tuple[str, int], list[Sample]]) -> dict[str, float]:
-    """The figures that compare: medians of ratios, each within one sample."""
+    """The ratios: medians over samples, each ratio within one sample."""
     found = {}
     for kv in KV_MODES:
         of_mode = [s for (mode, _), taken in samples.items() if mode == kv for s in taken]

@@ -1,6 +1,6 @@
-"""What the frontier is measured on: the shipped models and their questions, or one's own.
+"""The models and questions of the frontier bench: the shipped ones, or your own.
 
-With CONFIG, QUESTIONS and TRACES in the environment it is one's own: a configuration for `ghostrouter serve` whose
+With CONFIG, QUESTIONS and TRACES in the environment they are your own: a configuration for `ghostrouter serve` whose
 default route begins with the small and ends with the large model, the large one with a price; held-out questions as
 JSON lines of `prompt` and either `answer` (an answer is right if it is that text, blanks aside) or `pattern` (if it is
 found in it; RE2); and labelled traces of the small model (docs/traces.md), of other questions than those.
@@ -37,7 +37,7 @@ class Right(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and what counts as an answer."""
+    """A question, and the check of its answers."""
 
     prompt: str
     is_right: Right
@@ -80,7 +80,7 @@ def from_environment(n: int, seed: int, train: int) -> Trial:
 
 
 def drawn(n: int, seed: int) -> list[Asked]:
-    """Shipped held-out questions."""
+    """Held-out questions of the shipped models."""
     return [Asked(q.prompt, partial(questions.is_correct, q)) for q in questions.sample("test", seed, n)]
 
 

@@ -1,4 +1,4 @@
-"""Do the adapters speak the protocols as others do? Against servers that none of us wrote.
+"""Do the adapters speak the protocols correctly? They are tested against servers of other projects.
 
     make bench NAME=wire [N=10]
 
@@ -96,7 +96,7 @@ async def _ask(
 
 
 async def _plain(**body: Any) -> dict[str, Any]:
-    """vLLM's message without streaming, asked by nothing of ours."""
+    """vLLM's own message without streaming, from a plain HTTP call."""
     async with httpx.AsyncClient(timeout=120) as client:
         asked = {"model": "ghost-cloud", "temperature": 0, **body}
         answer = await client.post(f"{UPSTREAM}/v1/chat/completions", json=asked)
@@ -128,7 +128,7 @@ async def _lane(name: str, asked: list[str], wanted: list[str]) -> dict[str, Any
 
 
 async def _ours(url: str, name: str, prompt: str, stream: bool, **body: Any) -> dict[str, Any]:
-    """The message that our own API gives, put together again if it was streamed: text, and one tool call's parts."""
+    """The message of our own API, joined if it was streamed: the text and the parts of one tool call."""
     asked = {"model": name, "messages": _user(prompt), "temperature": 0, "stream": stream, **body}
     async with httpx.AsyncClient(base_url=url, timeout=120) as client:
         answer = (await client.post("/v1/chat/completions", json=asked)).raise_for_status()
@@ -190,7 +190,7 @@ async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
 
 
 def _whole_calls(message: dict[str, Any]) -> dict[str, Any]:
-    """The message without a call that the limit has cut off."""
+    """The message without a tool call that the token limit cut off."""
     return message | {"tool_calls": [c for c in message["tool_calls"] if c["function"]["arguments"].endswith("}")]}
 
 

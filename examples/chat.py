@@ -1,10 +1,10 @@
-"""A streaming client that colours each model's words: see a handoff happen in the terminal.
+"""A streaming client that shows in colours which model wrote what.
 
     python examples/chat.py "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
-    python examples/chat.py            # asks for questions until Ctrl-D
+    python examples/chat.py            # reads questions until Ctrl-D
 
-Any OpenAI client streams the text; the colours come from the last chunk's `ghost` object, so the answer is first
-shown as it comes and then once more with its authors.
+Any OpenAI client can stream the text. The colours come from the `ghost` object of the last chunk. Therefore the answer
+is shown as it comes, and then once more in colours.
 """
 
 import argparse
@@ -21,7 +21,7 @@ COLOURS = ("cyan", "magenta", "yellow", "green")
 
 
 def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple[str, dict[str, object]]:
-    """Print an answer as it comes; returns its text and who wrote it."""
+    """Print an answer as it comes; returns its text and its `ghost` object."""
     answer = ""
     ghost: dict[str, object] = {}
     chunks = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], stream=True)
@@ -36,7 +36,7 @@ def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple
 
 
 def show(console: Console, answer: str, ghost: dict[str, object]) -> None:
-    """The answer again in the colours of its authors, and a line for each segment."""
+    """Print the answer in the colours of its models, and one line per segment."""
     segments = ghost.get("segments")
     if not isinstance(segments, list):
         return

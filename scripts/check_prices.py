@@ -1,4 +1,4 @@
-"""Does the catalogue say what a well-kept public table says? For maintainers; it fetches the newest litellm for that.
+"""Compare the catalogue with a well-kept public table. For maintainers; it downloads the newest litellm.
 
     make prices
 
