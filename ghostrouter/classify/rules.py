@@ -119,7 +119,7 @@ def compile_rule(rule: Rule) -> None:
     except re2.error as error:
         message = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else str(error)
         raise ConfigError(
-            f"{rule.where}: {_short(rule.pattern)} cannot be matched in linear time: {message}"
+            f"{rule.where}: {_short(rule.pattern)} is not an expression of RE2, which has linear time: {message}"
         ) from error
 
 

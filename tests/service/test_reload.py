@@ -33,7 +33,7 @@ def test_a_rule_changes_without_a_restart_and_a_wrong_one_is_refused(service: Se
         assert task(http) == "biography"
         wrong = reload(service, "routes.biography.rules=['(']")
         assert wrong.returncode == 1
-        assert "routes.biography.rules: '(' is no regular expression" in wrong.stderr
+        assert "routes.biography.rules: '(' is not an expression of RE2" in wrong.stderr
         fixed = reload(service, "sessions.max_handoffs=1")
         assert "sessions: this cannot change while the service runs" in fixed.stderr
         assert task(http) == "biography"

@@ -127,7 +127,7 @@ async def test_a_rule_changes_while_it_serves_and_a_wrong_one_does_not() -> None
     await service.ingress.reconfigure({"routes": wrong})
     told = (await service.get("/v1/status")).json["configuration"]
     assert told["version"] == after["version"]
-    assert "routes.zoo.rules: '(zebra' is no regular expression" in told["refused"]
+    assert "routes.zoo.rules: '(zebra' is not an expression of RE2" in told["refused"]
     assert await plan() == ["large"]
     await service.ingress.reconfigure({})
     assert (await service.get("/v1/status")).json["configuration"] == before
