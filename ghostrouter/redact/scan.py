@@ -84,11 +84,12 @@ class Scanner:
         return found, at
 
     def look(self, text: bytes, at: int, left: int, checks: Checks, found: list[Find]) -> tuple[int, bool]:
-        """Add what starts at `at` to `found`; of several finds the one that reaches furthest.
+        """Add what starts at `at` to `found`; of finds that overlap the one that reaches furthest.
 
         Returns where to look on, and whether the find swallows what follows.
         """
         best: Find | None = None
+        apart: Find | None = None  # a second find, behind the best one
         on = at + 1
         for match_at, accept, shape in self._trials(text, at):
             match = match_at(text, at)
@@ -110,11 +111,20 @@ class Scanner:
                 on = end
             if begin < free:
                 begin = free if free < at else end
-            if begin < end and (best is None or end > best[1]):
+            if begin >= end:
+                continue
+            if best is None or (begin < best[1] and end > best[1]):
                 best = begin, end, shape
+            elif begin >= best[1] and (apart is None or end > apart[1]):
+                apart = begin, end, shape
+            elif end <= best[0]:
+                best, apart = (begin, end, shape), best
         if best is None:
             return on, False
         found.append(best)
+        if apart is not None and apart[0] >= best[1]:
+            found.append(apart)
+            best = apart
         return on, bool(best[2].swallows) and _swallows(text, best)
 
     def begun(self, text: bytes, at: int) -> int:

@@ -18,6 +18,7 @@ _LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + byte
 )
 _MAIL_GOES_ON = WORD_BYTES | frozenset(b"([")
 _ZERO, _NINE, _COLON, _COMMA = b"09:,"
+_ESCAPED_ENDS = b"nrt"  # of lines and columns: \\n
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
@@ -28,13 +29,11 @@ def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     if after in _MAIL_GOES_ON or (text[at + 1] <= _NINE and _IMAGE_SCALE.search(match[0])):
         return None
     before = text[at - _LOCAL if at > _LOCAL else 0 : at]
-    local = len(before) - len(before.rstrip(_LOCAL_BYTES))
-    if not local:
+    begin = at - len(before) + len(before.rstrip(_LOCAL_BYTES))
+    if begin == at or (after == _COLON and text[begin:at] == b"git"):
         return None
-    begin = at - local
-    if after == _COLON and text[begin:at] == b"git":
-        return None
-    if text[begin - 1 : begin] == b"\\" and text[begin] in b"nrt":  # the escape of a line's end
+    first = text[begin]
+    if first in _ESCAPED_ENDS and text[begin - 1 : begin] == b"\\":
         begin += 1
     while begin < at and (text[begin] < _ZERO or 0x80 <= text[begin] < 0xC0):  # signs, and what is left of a letter
         begin += 1

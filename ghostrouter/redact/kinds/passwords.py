@@ -37,7 +37,7 @@ _ASSIGNS = (
     r"[ \t]{0,8}"
 )
 _VALUE = r"[^\x00-\x20\x22\x27`;,<>\\]"
-_TOKENS = r"[A-Za-z0-9+/=_.~%$!*@-]"
+_TOKEN = r"[A-Za-z0-9+/_.~%$!*@-]"
 _NO_PASSWORD = re.compile(
     rb"(?:true|false|none|null|nil|undefined|required|optional|string|str|text|hidden|changeme\?|bytes|int|varchar|default"
     rb"|password|passwort|secret|token|redacted|masked|example|placeholder|incorrect|invalid|correct|missing|expired|wrong)"
@@ -64,23 +64,20 @@ def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept a value that is a password, not code, a word or a variable. Prose asks for more signs than code."""
     text, (begin, end) = match.string, match.span("value")
     given, quote, value, closed = match.group("given", "quote", "value", "closed")
-    parted = None if closed else _NEXT.search(value)
+    parted = None if closed or b"&" not in value else _NEXT.search(value)
     if parted:
         value = value[: parted.start()]
         end, closed = begin + len(value), None
     if not quote and value[-1] in _CLOSING:
         value = value.rstrip(_CLOSING)
         end = begin + len(value)
-    after = text[end : end + 1]
-    if (
-        len(value) < (4 if quote else 5)
-        or after in _CALLING
-        or b"(" in value
-        or _NO_PASSWORD.fullmatch(value)
-        or (_NAME_PATH.fullmatch(value) and (_OF_CODE.match(text, match.start()) or not _DIGIT.search(value)))
-    ):
+    if len(value) < (4 if quote else 5) or text[end : end + 1] in _CALLING or b"(" in value:
         return None
     has_digit = _DIGIT.search(value) is not None
+    if not has_digit and (_NO_PASSWORD.fullmatch(value) or _NAME_PATH.fullmatch(value)):
+        return None
+    if has_digit and _OF_CODE.match(text, match.start()) and _NAME_PATH.fullmatch(value):
+        return None
     if _VARIABLE.match(value) and (not quote or not has_digit):
         return None
     if quote and not closed and not parted and text[match.end() : match.end() + 1] not in _PARTING:
@@ -152,7 +149,9 @@ def _quoted(match: "re.Match[bytes]") -> tuple[int, int] | None:
 def _assigned(name: str, given: str = _ASSIGNS, value: str = _VALUE, least: int = 4) -> tuple[str, str]:
     """The pattern of a name, what assigns, and the value; and its opening."""
     name, quote = f"(?i:{name})", r"\\{0,3}[\x22\x27`]"
-    whole = rf"{name}(?P<given>{given})(?P<quote>{quote})?(?P<value>{value}{{{least},256}}+)(?P<closed>[\x22\x27`\\])?"
+    padding = "={0,2}" if value == _TOKEN else ""
+    value_and_end = rf"(?P<value>{value}{{{least},256}}+{padding})(?P<closed>[\x22\x27`\\])?"
+    whole = rf"{name}(?P<given>{given})(?P<quote>{quote})?{value_and_end}"
     return whole, rf"{name}(?:{given})(?:{quote})?{value}{{{least}}}"
 
 
@@ -192,12 +191,11 @@ _LEAST_PLAIN = 8  # characters of a password that has no sign, and letters of on
 
 def _in_sentence(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept the first secret behind a word such as "is"."""
-    if _WORDY.search(match["words"]):
-        return None
-    for telling in _TELLS.finditer(match.string, match.start("words"), match.end()):
-        begin, value = telling.start(1), telling[1].rstrip(_SENTENCE_CLOSING)
+    text, words = match.string, match.start("words")
+    for tells in _TELLS.finditer(text, words, match.end()):
+        begin, value = tells.start(1), tells[1].rstrip(_SENTENCE_CLOSING)
         if _is_secret(value):
-            return begin, begin + len(value)
+            return None if _WORDY.search(text, words, begin) else (begin, begin + len(value))
     return None
 
 
@@ -287,14 +285,14 @@ _OPENSSL = r"\b(?:pass|passin|passout)[ =:]pass:"
 SHAPES = (
     Shape("PASSWORD", _PHRASE, group, opening="(?i:passphrase)"),
     Shape("PASSWORD", _GROUPS, group),
-    _assignment("PASSWORD", _password, _assigned("--?(?:password|passwd|pass|pwd)|requirepass|masterauth", "[ ]")),
+    _assignment("PASSWORD", _password, _assigned("-(?:password|passwd|pass|pwd)|requirepass|masterauth", "[ ]")),
     _assignment("PASSWORD", _password, _assigned(any_word(_PASSWORDS))),
     _assignment("PASSWORD", _password, _assigned(_SHORT_NAME)),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)}(?P<given>{_ASSIGNS})(?P<quote>[\x22\x27])(?P<value>{_BETWEEN_QUOTES}{{4,128}}+)(?P<closed>[\x22\x27])", _password, opening=rf"{any_word(_PASSWORDS)}{_ASSIGNS}[\x22\x27]{_BETWEEN_QUOTES}{{4}}"),
-    _assignment("API_KEY", _key, _assigned(_KEYS, value=_TOKENS, least=12)),
-    _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _TOKENS, 12)),
-    _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_TOKENS, least=20)),
-    _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_TOKENS}{{20,256}}+)", rf"{_HEADER}{_TOKENS}{{20}}")),
+    _assignment("API_KEY", _key, _assigned(_KEYS, value=_TOKEN, least=12)),
+    _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _TOKEN, 12)),
+    _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_TOKEN, least=20)),
+    _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_TOKEN}{{20,256}}+={{0,2}})", rf"{_HEADER}{_TOKEN}{{20}}")),
     Shape("API_KEY", _QUOTED, _quoted, opening=rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)} ({_SPOKEN_VALUE}{{8,128}}+)", _behind_name, opening=rf"{any_word(_PASSWORDS)} {_SPOKEN_VALUE}{{8}}"),
     _sentence("PASSWORD", any_word(_PASSWORDS), 7, _in_sentence, 6),
