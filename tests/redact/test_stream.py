@@ -29,6 +29,7 @@ PRIVATE = {
     'password = "hunter2"': 'password = "[PASSWORD_1]"',
     '{"arguments": "{\\"password\\": \\"hunter2!\\"}"}': '{"arguments": "{\\"password\\": \\"[PASSWORD_1]\\"}"}',
     "mail bob.smith+x@mail.example.co.uk, bob.smith+x@mail.example.co.uk": "mail [EMAIL_1], [EMAIL_1]",
+    "password is x1y2z3 and the other is Tulip#Field9.": "password is [PASSWORD_1] and the other is [PASSWORD_2].",
     r"line\nanna@example.com": r"line\n[EMAIL_1]",
     "写信给anna@example.com吧": "写信给[EMAIL_1]吧",
     "call +49 (0)30 901820 or (415) 555-2671": "call [PHONE_1] or [PHONE_2]",
