@@ -82,7 +82,7 @@ class Ingress:
             deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s, emit
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
-        if config.cloud and config.redaction.mode != "off":
+        if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
             scanner(config.redaction.addresses)  # made here, so that no request waits for it
         redacted = RedactedEngines(self._engines, self._models.by_name)
         self._budgeted = BudgetedEngines(redacted, self._models.by_name, self._quotas)

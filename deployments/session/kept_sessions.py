@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
+from deployments.session.redacted_engines import answer_redactor
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
 from ghostrouter.errors import GhostRouterError, KeyReused, SessionNotFound
@@ -85,7 +86,7 @@ class KeptSessions:
         store, reader = self._journal.store(session_id), encoding.GrowthReader()
         kept = found(await store.read(session_id, owner))
         opening, number = encoding.opening(kept.opening), 0
-        answer = AnswerRedactor.of(opening.ask)
+        answer = await answer_redactor(opening.ask)
         while True:
             for growth in map(reader.read, kept.growths):
                 number += 1

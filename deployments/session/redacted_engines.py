@@ -11,7 +11,9 @@ from ghostrouter.errors import SegmentFailed
 from ghostrouter.redact.policy import Discretion
 from ghostrouter.redact.prompt import PromptRedactor
 from ghostrouter.redact.vault import Vault
+from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.answer_restorer import AnswerRestorer
+from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import CloudPrompt, Frame, SegmentRequest
 
 
@@ -60,3 +62,8 @@ class RedactedEngines:
 
 def _redacted(prompt: CloudPrompt, vault: Vault, addresses: bool) -> CloudPrompt:
     return PromptRedactor(vault, addresses).prompt(prompt)
+
+
+async def answer_redactor(ask: Ask) -> AnswerRedactor | None:
+    """What redacts the answer to `ask`; None where it goes out as it is. In a thread: a scanner may have to be made."""
+    return await asyncio.to_thread(AnswerRedactor.of, ask) if ask.behalf.discretion.covers_answers else None

@@ -7,14 +7,13 @@ from contextlib import aclosing
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
 from deployments.session.planner import Planner
-from deployments.session.redacted_engines import RedactedEngines
+from deployments.session.redacted_engines import RedactedEngines, answer_redactor
 from deployments.session.session_handle import SessionHandle
 from deployments.store.event_client import EventClient, Posted
 from ghostrouter.api import errors
 from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
-from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth
 
@@ -47,9 +46,10 @@ class SessionRunner:
             NothingCanAnswer: every engine that could have gone on has failed.
         """
         session = session_handle.session
-        redactor, number = AnswerRedactor.of(session.ask), 0
         ticket = self._budgeted.open(session.id, session.ask.behalf)
+        redactor, number = None, 0
         try:
+            redactor = await answer_redactor(session.ask)
             async with aclosing(self._run(session_handle)) as growths:
                 async for number, growth in growths:
                     yield number, redactor.push(growth) if redactor else growth

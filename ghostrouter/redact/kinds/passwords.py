@@ -37,7 +37,7 @@ _ASSIGNS = (
     r"[ \t]{0,8}"
 )
 _VALUE = r"[^\x00-\x20\x22\x27`;,<>\\]"
-_TOKEN = r"[A-Za-z0-9+/_.~%$!*@-]"
+_KEY_BYTE = r"[A-Za-z0-9+/_.~%$!*@-]"
 _NO_PASSWORD = re.compile(
     rb"(?:true|false|none|null|nil|undefined|required|optional|string|str|text|hidden|changeme\?|bytes|int|varchar|default"
     rb"|password|passwort|secret|token|redacted|masked|example|placeholder|incorrect|invalid|correct|missing|expired|wrong)"
@@ -149,7 +149,7 @@ def _quoted(match: "re.Match[bytes]") -> tuple[int, int] | None:
 def _assigned(name: str, given: str = _ASSIGNS, value: str = _VALUE, least: int = 4) -> tuple[str, str]:
     """The pattern of a name, what assigns, and the value; and its opening."""
     name, quote = f"(?i:{name})", r"\\{0,3}[\x22\x27`]"
-    padding = "={0,2}" if value == _TOKEN else ""
+    padding = "={0,2}" if value == _KEY_BYTE else ""
     value_and_end = rf"(?P<value>{value}{{{least},256}}+{padding})(?P<closed>[\x22\x27`\\])?"
     whole = rf"{name}(?P<given>{given})(?P<quote>{quote})?{value_and_end}"
     return whole, rf"{name}(?:{given})(?:{quote})?{value}{{{least}}}"
@@ -289,10 +289,10 @@ SHAPES = (
     _assignment("PASSWORD", _password, _assigned(any_word(_PASSWORDS))),
     _assignment("PASSWORD", _password, _assigned(_SHORT_NAME)),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)}(?P<given>{_ASSIGNS})(?P<quote>[\x22\x27])(?P<value>{_BETWEEN_QUOTES}{{4,128}}+)(?P<closed>[\x22\x27])", _password, opening=rf"{any_word(_PASSWORDS)}{_ASSIGNS}[\x22\x27]{_BETWEEN_QUOTES}{{4}}"),
-    _assignment("API_KEY", _key, _assigned(_KEYS, value=_TOKEN, least=12)),
-    _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _TOKEN, 12)),
-    _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_TOKEN, least=20)),
-    _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_TOKEN}{{20,256}}+={{0,2}})", rf"{_HEADER}{_TOKEN}{{20}}")),
+    _assignment("API_KEY", _key, _assigned(_KEYS, value=_KEY_BYTE, least=12)),
+    _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _KEY_BYTE, 12)),
+    _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_KEY_BYTE, least=20)),
+    _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", rf"{_HEADER}{_KEY_BYTE}{{20}}")),
     Shape("API_KEY", _QUOTED, _quoted, opening=rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)} ({_SPOKEN_VALUE}{{8,128}}+)", _behind_name, opening=rf"{any_word(_PASSWORDS)} {_SPOKEN_VALUE}{{8}}"),
     _sentence("PASSWORD", any_word(_PASSWORDS), 7, _in_sentence, 6),
