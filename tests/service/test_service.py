@@ -31,6 +31,7 @@ SILENT = {
         *(metrics.BREAKER, metrics.BREAKER_CHANGES, metrics.CLOUD_CALLS, metrics.CLOUD_TOKENS, metrics.JOBS),
         *(metrics.ALARM_RATE, metrics.DRIFT, metrics.CHANGES, metrics.PROMOTION, metrics.DRAFT_ACCEPTANCE),
         *(metrics.HEDGES, metrics.LATE_VERDICTS, metrics.CALLEE_UP, metrics.CALLS_SKIPPED),
+        *(metrics.JOURNAL_UP, metrics.JOURNAL_UNWRITTEN, metrics.JOURNAL_DROPPED, metrics.JOURNAL_BYTES),
     )
 }
 
