@@ -1,6 +1,6 @@
 """Does an answer lose or repeat a token when processes die? Every few seconds a random process gets kill -9.
 
-    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5]
+    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5] [ALL_KILLED=40]
 
 Each stream is first written undisturbed, then STREAMS of them at a time while replicas, engine cores and an ingress
 are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections:
@@ -14,16 +14,20 @@ import os
 import random
 import signal
 import statistics
+import tempfile
 import time
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+import yaml
 
-from bench.service import DASHBOARD, running, write
+from bench import servers
+from bench.service import DASHBOARD, ROOT, running, write
 from ghostrouter.cli.serve import authorization
 from models import questions
 
@@ -31,6 +35,7 @@ SEED = int(os.environ.get("SEED", "1"))
 STREAMS = int(os.environ.get("STREAMS", "100"))
 TOKENS = int(os.environ.get("TOKENS", "200"))
 HITS = int(os.environ.get("HITS", "100"))
+ALL_KILLED = int(os.environ.get("ALL_KILLED", "40"))
 EVERY_S = float(os.environ.get("EVERY_S", "5"))
 MODELS = ("ghost-small", "ghost-large")
 INGRESS = "Ingress"
@@ -38,6 +43,7 @@ KINDS = [(part, f"LocalEngine:{model}") for model in MODELS for part in ("replic
 KINDS.append(("replica", INGRESS))
 CHAT = "/v1/chat/completions"
 GIVE_UP_S = 600.0
+CONFIG, URL = "bench/failover.yaml", "http://127.0.0.1:8100"
 
 
 @dataclass(slots=True)
@@ -48,6 +54,7 @@ class Stream:
     tokens: list[str] = field(default_factory=list)
     text: str = ""
     last_id: str = ""
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
     complete: bool = False
     connections: int = 0
     errors: list[str] = field(default_factory=list)
@@ -66,7 +73,7 @@ class Stream:
         deadline = time.monotonic() + GIVE_UP_S
         while not self.complete and time.monotonic() < deadline:
             self.connections += 1
-            headers = {"last-event-id": self.last_id} if self.last_id else {}
+            headers = {"last-event-id": self.last_id} if self.last_id else {"idempotency-key": self.key}
             try:
                 async with http.stream("POST", CHAT, json=self.body, headers=headers) as response:
                     if response.status_code == httpx.codes.OK:
@@ -120,15 +127,19 @@ def asked(streams: int = STREAMS, tokens: int = TOKENS) -> Iterator[dict[str, An
 async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | None" = None) -> list[Stream]:
     """All streams at once; with `trouble`, something dies every few seconds meanwhile."""
     streams = [Stream(body) for body in bodies]
+    killing = asyncio.create_task(trouble.make()) if trouble else None
+    await _read(url, streams)
+    if killing:
+        killing.cancel()
+        with suppress(asyncio.CancelledError):  # another error of its own is one of the bench
+            await killing
+    return streams
+
+
+async def _read(url: str, streams: Sequence[Stream]) -> None:
     limits = httpx.Limits(max_connections=None)
     async with httpx.AsyncClient(base_url=url, timeout=GIVE_UP_S, limits=limits) as http:
-        killing = asyncio.create_task(trouble.make()) if trouble else None
         await asyncio.gather(*(s.read(http) for s in streams))
-        if killing:
-            killing.cancel()
-            with suppress(asyncio.CancelledError):  # another error of its own is one of the bench
-                await killing
-    return streams
 
 
 class Trouble:
@@ -260,9 +271,53 @@ async def measure(url: str) -> dict[str, Any]:
     }
 
 
+async def all_killed(valkey_url: str) -> dict[str, Any]:
+    """What comes back to clients when no process of the service has survived."""
+    wanted = yaml.safe_load((ROOT / CONFIG).read_text())
+    wanted["applications"][0]["args"]["journal"] = {"url": valkey_url}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:
+        yaml.safe_dump(wanted, config)
+        config.flush()
+        bodies = list(asked(ALL_KILLED))
+        with running(config.name, URL) as url:
+            calm = await read_all(url, bodies)
+            streams = [Stream(body) for body in bodies]
+            reading = asyncio.create_task(_read(url, streams))
+            while not any(s.tokens for s in streams):
+                await asyncio.sleep(0.1)
+            await asyncio.sleep(1)
+            await kill_all("Ingress", "Replay")
+        unfinished = sum(not s.complete for s in streams)
+        with running(config.name, URL) as url:
+            await reading
+            again = [
+                Stream(body, last_id=f"{s.last_id.partition(':')[0]}:0") for body, s in zip(bodies, calm, strict=True)
+            ]
+            await _read(url, again)
+    whole = [b.complete and a.tokens == b.tokens for a, b in zip(calm * 2, streams + again, strict=True)]
+    return {
+        "all_processes_killed_resumed_share": statistics.mean(whole),
+        "all_processes_killed_running": unfinished,
+        "all_processes_killed_finished": len(whole) - unfinished,
+    }
+
+
+async def kill_all(*names: str) -> None:
+    """Kill every replica of these deployments, at once."""
+    async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
+        replicas = await _running(ray)
+    for name in names:
+        for pid in replicas[name]:
+            os.kill(pid, signal.SIGKILL)
+
+
 def main() -> None:
-    with running("bench/failover.yaml", "http://127.0.0.1:8100") as url:
-        write("failover", asyncio.run(measure(url)))
+    with running(CONFIG, URL) as url:
+        result = asyncio.run(measure(url))
+    if ALL_KILLED:
+        with servers.valkey() as server:
+            result |= asyncio.run(all_killed(server.url))
+    write("failover", result)
 
 
 if __name__ == "__main__":

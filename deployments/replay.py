@@ -11,7 +11,7 @@ from deployments.store.embedded_store import EmbeddedStore
 from ghostrouter import config
 from ghostrouter.events import metrics
 from ghostrouter.providers.breaker import Admission, Outcome
-from ghostrouter.sessions.entries import Answer, Entry, Epoch
+from ghostrouter.sessions.entries import Answer, Entry
 from ghostrouter.sessions.memory_store import MemoryStore
 from ghostrouter.sessions.record import Kept, Refusal
 
@@ -40,9 +40,9 @@ class Replay:
     async def ping(self) -> None:
         """Answer, if the process is alive."""
 
-    async def write(self, entries: Sequence[tuple[Any, ...]]) -> list[Answer]:
-        """Take in the fields of entries, in their order."""
-        answers = await self._store.write([Entry(e[0], Epoch(*e[1]), *e[2:]) for e in entries])
+    async def write(self, columns: Sequence[Sequence[Any]]) -> list[Answer]:
+        """Take in entries, field by field."""
+        answers = await self._store.write(list(map(Entry._make, zip(*columns, strict=True))))
         self._report(time.monotonic())
         return answers
 

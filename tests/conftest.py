@@ -4,8 +4,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
+from bench import servers
 from ghostrouter.catalog.rows import providers
-from tests import servers
 
 settings.register_profile("busy", deadline=None)  # a slow machine is no failure
 settings.load_profile("busy")

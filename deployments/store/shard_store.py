@@ -18,8 +18,8 @@ class ShardStore:
 
     async def write(self, entries: Sequence[Entry]) -> Sequence[Answer]:
         """Take in entries."""
-        # As plain tuples: they take a third of the time to pickle.
-        answers: Sequence[Answer] = await self._write.remote([tuple(entry) for entry in entries])
+        # As columns: they take a third of the time to pickle.
+        answers: Sequence[Answer] = await self._write.remote(list(zip(*entries, strict=True)))
         return answers
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:

@@ -6,11 +6,11 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from bench import servers
 from deployments.store.embedded_store import EmbeddedStore
 from deployments.store.session_store import SessionStore
 from deployments.store.valkey_store import ValkeyStore
 from ghostrouter.sessions.memory_store import MemoryStore
-from tests import servers
 
 LEASE_S = 0.3
 

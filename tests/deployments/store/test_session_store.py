@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from valkey.exceptions import ValkeyError
 
+from bench.servers import ValkeyServer, valkey
 from deployments.store.embedded_store import EmbeddedStore
 from deployments.store.session_store import SessionStore
 from deployments.store.valkey_store import ValkeyStore
@@ -17,7 +18,6 @@ from ghostrouter.sessions.entries import Entry, Epoch
 from ghostrouter.sessions.memory_store import MemoryStore
 from ghostrouter.sessions.record import Kept, Record
 from tests.deployments.store.conftest import LEASE_S
-from tests.servers import ValkeyServer, valkey
 from tests.sessions.make import FIRST, SECOND, ended, grown, opened, renewed
 
 NEVER_S = 60.0

@@ -1,4 +1,4 @@
-"""Real servers for tests, each from a package: started when first needed, ended by process id."""
+"""Real servers for benches and tests, each from a package: started when first needed, ended by process id."""
 
 import importlib.util
 import os
