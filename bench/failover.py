@@ -283,16 +283,14 @@ async def all_killed(valkey_url: str) -> dict[str, Any]:
             calm = await read_all(url, bodies)
             streams = [Stream(body) for body in bodies]
             reading = asyncio.create_task(_read(url, streams))
-            while not any(s.tokens for s in streams):
+            while not any(s.tokens for s in streams):  # noqa: ASYNC110
                 await asyncio.sleep(0.1)
             await asyncio.sleep(1)
             await kill_all("Ingress", "Replay")
         unfinished = sum(not s.complete for s in streams)
         with running(config.name, URL) as url:
             await reading
-            again = [
-                Stream(body, last_id=f"{s.last_id.partition(':')[0]}:0") for body, s in zip(bodies, calm, strict=True)
-            ]
+            again = [Stream(s.body, last_id=f"{s.last_id.partition(':')[0]}:0") for s in calm]
             await _read(url, again)
     whole = [b.complete and a.tokens == b.tokens for a, b in zip(calm * 2, streams + again, strict=True)]
     return {
