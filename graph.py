@@ -9,15 +9,12 @@ import ray
 from ray import serve
 from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
-from ray.serve.llm import LLMConfig, build_llm_deployment
 
 from deployments.classifier import Classifier
 from deployments.cloud.discover_models import with_discovered
 from deployments.cloud_pool import CloudPool, CloudSettings, Judging
-from deployments.engine.vllm_arguments import engine_arguments, environment
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
-from deployments.local_engine import LocalEngine
 from deployments.quotas import Quotas
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
@@ -124,7 +121,12 @@ def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kw
 def _engine(
     model: LocalModel, telemetry: list[DeploymentHandle], calibration: Calibration | None, config: GraphConfig
 ) -> serve.Application:
-    """A deployment of `LocalEngine` for one model."""
+    """A deployment of `LocalEngine` for one model. Only this needs vLLM: a graph of cloud models starts without it."""
+    from ray.serve.llm import LLMConfig, build_llm_deployment
+
+    from deployments.engine.vllm_arguments import engine_arguments, environment
+    from deployments.local_engine import LocalEngine
+
     source = Path(model.source)
     cpu = model.accelerator == "cpu" or (model.accelerator == "auto" and not ray.cluster_resources().get("GPU"))
     llm_config = LLMConfig(

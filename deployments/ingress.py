@@ -122,7 +122,7 @@ class Ingress:
         """The HTTP application."""
         door, redaction = Door(self._config.access.callers()), self._config.redaction.discretion()
         access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=redaction)
-        return app.app(self, self._config.sessions.max_body_bytes, access)
+        return app.app(self, self._config.sessions.max_body_bytes, access, self._config.access.cors_origins)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""

@@ -1,11 +1,13 @@
 """The HTTP side of the ingress: every route and its handler."""
 
 import time
+from collections.abc import Collection
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -13,6 +15,7 @@ from starlette.routing import Route
 from deployments.http import chat, responses
 from deployments.http.backend import Backend
 from deployments.http.calls import CallApi
+from deployments.http.decoded_body import DecodedBody
 from deployments.http.error_response import error_response
 from deployments.http.requests import json_body, requester
 from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
@@ -21,8 +24,9 @@ from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 
 
-def app(backend: Backend, max_body_bytes: int, access: Middleware) -> Starlette:
-    """The application. `access` sees every request first."""
+def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins: Collection[str] = ()) -> Starlette:
+    """The application. `access` sees every request first, but for what browsers ask about `cors_origins`: pages of
+    these origins may call it."""
     api = _Api(backend, max_body_bytes)
     return Starlette(
         routes=[
@@ -40,13 +44,27 @@ def app(backend: Backend, max_body_bytes: int, access: Middleware) -> Starlette:
             Route("/healthz", api.healthz, methods=["GET"]),
             *CallApi(backend, max_body_bytes).routes(),
         ],
-        middleware=[access],
+        middleware=[*_cors(cors_origins), Middleware(DecodedBody, max_bytes=max_body_bytes), access],
         exception_handlers={
             GhostRouterError: _on_error,
             HTTPException: _on_http_error,
             Exception: _on_error,
         },
     )
+
+
+def _cors(origins: Collection[str]) -> list[Middleware]:
+    """What lets scripts of other origins in. A preflight brings no key, so it is answered before keys are looked at."""
+    if not origins:
+        return []
+    told = ("x-request-id", "x-ghost-model", "x-ghost-task", "x-ghost-layer", "x-ghost-router-ms", "retry-after")
+    options: dict[str, Any] = {
+        "allow_methods": ["GET", "POST"],
+        "allow_headers": ["*"],
+        "expose_headers": told,
+        "max_age": 600,
+    }
+    return [Middleware(CORSMiddleware, allow_origins=list(origins), **options)]
 
 
 class _Api:

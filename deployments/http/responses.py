@@ -19,6 +19,7 @@ from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.api.written import Passage
 from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionExists, SessionMoved, SessionNotFound
 from ghostrouter.events import trace
+from ghostrouter.money import Usage
 from ghostrouter.sessions.record import Record
 from ghostrouter.sessions.session import Growth
 
@@ -145,13 +146,14 @@ def _ending_of(record: Record) -> Ending:
 def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) -> Ending:
     """How an answer ended, from its trace."""
     cached = next((s["cached_tokens"] for s in told.get("segments", ())), 0)
-    usage = responses_object.usage(prompt_tokens, told.get("completion_tokens", 0), cached)
+    counted = Usage(prompt_tokens, told.get("completion_tokens", 0), cached)
+    usage = responses_object.usage(Usage(**told["usage"]) if told.get("usage") else counted)
     ghost = {key: told[key] for key in trace.SUMMARY if key in told}
     if outcome == "cancelled":
         return Ending("cancelled", usage, ghost)
     if outcome == "failed":
         return Ending("failed", usage, ghost, error)
-    return Ending(responses_object.FINISHED[told["finish_reason"]], usage, ghost)
+    return Ending(responses_object.FINISHED.get(told["finish_reason"], "completed"), usage, ghost)
 
 
 def _object(head: responses_object.Head, growths: Iterable[Growth], ending: Ending) -> dict[str, Any]:

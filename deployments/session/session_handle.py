@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from deployments.session.budgeted_engines import Ticket
 from deployments.store.journal_client import SessionLog
+from ghostrouter.api.header_text import header_text
 from ghostrouter.errors import GhostRouterError
 from ghostrouter.sessions.entries import Opening
 from ghostrouter.sessions.session import Growth, Session
@@ -41,10 +42,10 @@ class SessionHandle:
         """What is known before the first token. What becomes of it later is in the final event and the trace."""
         plan = self.session.plan
         label = plan.classification
-        named = {"x-ghost-task": label.task, "x-ghost-layer": label.layer} if label else {}
+        named = {"x-ghost-task": header_text(label.task), "x-ghost-layer": label.layer} if label else {}
         return {
             "x-request-id": self.session.id,
-            "x-ghost-model": plan.models[0],
+            "x-ghost-model": header_text(plan.models[0]),
             **named,
             "x-ghost-router-ms": f"{1e3 * self.router_s:.1f}",
             "cache-control": "no-store",

@@ -1,15 +1,19 @@
 """What the request bodies of both APIs share: strictness, the fields of sampling, and refusals in words."""
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.terms import Preferences, SwitchMode, Terms, Trust
 from ghostrouter.types import KvMode
+
+# No answer has more; a larger number is a mistake, and no engine could read it.
+MOST_TOKENS = 2**53
 
 
 class Body(BaseModel):
@@ -19,10 +23,20 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0)
+    # Hints and copies of ours or of a client's, which change nothing: they may be there.
+    IGNORED: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _null_is_left_out(cls, body: Any) -> Any:
+        """A field that is null is one that is left out: clients send back objects with all their fields."""
+        if not isinstance(body, dict):
+            return body
+        return {k: v for k, v in body.items() if v is not None and k not in cls.IGNORED}
 
 
 class _Handoff(Body):
-    after_tokens: int = Field(ge=1)
+    after_tokens: int = Field(ge=1, le=MOST_TOKENS)
     to: str
     kv: KvMode | None = None
 
@@ -36,7 +50,7 @@ class Ghost(Body):
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
     preset: str | None = None
     quality_usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
-    max_handoffs: int | None = Field(default=None, ge=0)
+    max_handoffs: int | None = Field(default=None, ge=0, le=MOST_TOKENS)
     budget_usd: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     allow: list[str] = Field(default_factory=list, max_length=64)
     switch: SwitchMode = "auto"
@@ -63,13 +77,13 @@ class SampledBody(Body):
     model: str
     stream: bool = False
     temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_p: float | None = Field(default=None, ge=0, le=1)
     seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     logit_bias: dict[str, float] | None = Field(default=None, max_length=300)
-    min_tokens: int = Field(default=0, ge=0)
+    min_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     ghost: Ghost = Field(default_factory=Ghost)
@@ -87,11 +101,19 @@ def decoded(raw: bytes | bytearray) -> Any:
         InvalidRequest: it is none.
     """
     try:
-        return json.loads(raw, parse_constant=_no_number)
+        return json.loads(raw, parse_constant=_no_number, parse_float=_finite)
     except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
+
+
+def _finite(number: str) -> float:
+    """1e999 is valid JSON and infinite in Python, and nothing could send it on."""
+    read = float(number)
+    if math.isinf(read):
+        raise ValueError("a number is too large")
+    return read
 
 
 def _no_number(constant: str) -> NoReturn:

@@ -3,10 +3,11 @@
 import json
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from ghostrouter.api.body import Body
+from ghostrouter.api.body import Body, decoded
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.errors import InvalidRequest
 
 _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]
@@ -36,9 +37,22 @@ def _passable(schema: dict[str, Any]) -> dict[str, Any]:
 _JsonObject = Annotated[dict[str, Any], AfterValidator(_passable)]
 
 
+# Hints for caches of prompts: they change nothing of the answer.
+_HINTS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+
+
 class TextPart(Body):
+    IGNORED = _HINTS | {"annotations", "citations"}
+
     type: Literal["text"]
     text: str
+
+
+class RefusalPart(Body):
+    """A refusal in an earlier answer is what the assistant said."""
+
+    type: Literal["refusal"]
+    refusal: str
 
 
 class _ImageUrl(Body):
@@ -46,20 +60,45 @@ class _ImageUrl(Body):
     detail: Literal["auto", "low", "high"] | None = None
 
 
+def _as_image_url(value: Any) -> Any:
+    """Some write the address itself."""
+    return {"url": value} if isinstance(value, str) else value
+
+
 class ImagePart(Body):
+    IGNORED = _HINTS
+
     type: Literal["image_url"]
-    image_url: _ImageUrl
+    image_url: Annotated[_ImageUrl, BeforeValidator(_as_image_url)]
 
 
-Part = Annotated[TextPart | ImagePart, Field(discriminator="type")]
+Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]
+
+
+def _is_an_object(arguments: str) -> str:
+    """The arguments of a call, as they can be sent in any protocol: a JSON object. Nothing is one without fields."""
+    if arguments.strip() in ("", "null"):
+        return "{}"
+    try:
+        read = decoded(arguments.encode("utf-8", "surrogatepass"))
+    except InvalidRequest:
+        read = None
+    if not isinstance(read, dict):
+        raise ValueError("must be a JSON object, as text")  # noqa: TRY004 - pydantic wants one
+    _passable(read)
+    return arguments
 
 
 class _CalledFunction(Body):
+    IGNORED = frozenset({"parsed_arguments"})
+
     name: str
-    arguments: str
+    arguments: Annotated[str, AfterValidator(_is_an_object)] = "{}"
 
 
 class CalledTool(Body):
+    IGNORED = frozenset({"index", "provider_specific_fields"}) | _HINTS
+
     id: str
     type: Literal["function"] = "function"
     function: _CalledFunction
@@ -76,6 +115,8 @@ class _Function(Body):
 
 
 class FunctionTool(Body):
+    IGNORED = _HINTS
+
     type: Literal["function"]
     function: _Function
 
@@ -135,7 +176,7 @@ def features(
 
 def message(
     role: str,
-    content: str | list[TextPart | ImagePart] | None,
+    content: str | list[TextPart | RefusalPart | ImagePart] | None,
     calls: list[CalledTool] | None,
     call_id: str | None,
     name: str | None,
@@ -145,9 +186,13 @@ def message(
     called = tuple(c.read() for c in calls or ())
     if content is None or isinstance(content, str):
         return Message(role, content or "", (), called, call_id or "", name or "")
-    parts = tuple(
-        p.text if isinstance(p, TextPart) else Image(p.image_url.url, p.image_url.detail or "") for p in content
-    )
+    parts = tuple(map(_part, content))
     text = "".join(p for p in parts if isinstance(p, str))
     pictured = any(isinstance(p, Image) for p in parts)
     return Message(role, text, parts if pictured else (), called, call_id or "", name or "")
+
+
+def _part(part: TextPart | RefusalPart | ImagePart) -> str | Image:
+    if isinstance(part, ImagePart):
+        return Image(part.image_url.url, part.image_url.detail or "")
+    return part.text if isinstance(part, TextPart) else part.refusal

@@ -1,5 +1,6 @@
 """POST /v1/chat/completions: the request body."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -7,15 +8,20 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
-from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.sessions.ask import ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
+# No vocabulary has more.
+_TOKEN_ID = re.compile("[0-9]{1,9}")
 # Accepted and without effect here: they describe the caller or OpenAI's own storage.
-_IGNORED = ("user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key")
+_IGNORED = (
+    "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
+    "verbosity",
+)  # fmt: skip
 # Valid in OpenAI's API, not implemented here: refused unless they are at their default.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
@@ -26,6 +32,13 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 
 
 class _Message(Body):
+    """A turn. Answers of ours may be sent back as they came, and so may what SDKs make of them."""
+
+    IGNORED = frozenset(
+        "annotations audio cache_control parsed provider_specific_fields reasoning reasoning_content reasoning_details "
+        "thinking thinking_blocks".split()
+    )
+
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | Annotated[list[chat_features.Part], Field(min_length=1)] | None = None
     name: str | None = None
@@ -35,7 +48,7 @@ class _Message(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.content is None and not self.tool_calls:
+        if self.content is None and self.role not in ("assistant", "tool"):
             raise ValueError("Field required")
         if self.tool_calls and self.role != "assistant":
             raise ValueError("only an assistant calls tools")
@@ -55,8 +68,8 @@ class _StreamOptions(Body):
 class _ChatCompletion(SampledBody):
     messages: list[_Message] = Field(min_length=1)
     stream_options: _StreamOptions | None = None
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     logprobs: bool | None = None
     continue_final_message: bool = False
     add_generation_prompt: bool = True
@@ -160,8 +173,9 @@ def to_call(
         stream=parsed.stream,
         include_usage=include_usage,
         max_tokens=max_tokens,
-        temperature=parsed.temperature,
-        top_p=parsed.top_p,
+        # No probability mass at all leaves the likeliest token: that is what temperature 0 means.
+        temperature=0.0 if parsed.top_p == 0 else parsed.temperature,
+        top_p=parsed.top_p or None,
         seed=parsed.seed,
         min_tokens=parsed.min_tokens,
         presence_penalty=parsed.presence_penalty or 0.0,
@@ -180,6 +194,6 @@ def to_call(
 
 
 def _logit_bias(biases: dict[str, float]) -> tuple[tuple[int, float], ...]:
-    if not all(token.isdecimal() and -100 <= bias <= 100 for token, bias in biases.items()):
+    if not all(_TOKEN_ID.fullmatch(token) and -100 <= bias <= 100 for token, bias in biases.items()):
         raise InvalidRequest("`logit_bias` maps token ids to numbers from -100 to 100.")
     return tuple((int(token), bias) for token, bias in biases.items())

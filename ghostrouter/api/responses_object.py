@@ -6,6 +6,7 @@ from typing import Any, Literal
 from ghostrouter.api import chat_response
 from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.api.written import Written
+from ghostrouter.money import Usage
 from ghostrouter.types import FinishReason
 
 ID_PREFIX = "resp_"
@@ -76,14 +77,14 @@ def response(
     return body if ghost is None else {**body, "ghost": ghost}
 
 
-def usage(input_tokens: int, output_tokens: int, cached_tokens: int = 0) -> dict[str, Any]:
-    """Every token once, whichever model wrote it. `cached_tokens` of the input were in the first engine's KV cache."""
+def usage(told: Usage) -> dict[str, Any]:
+    """What an answer used: as its provider says, or every token once, whichever model wrote it."""
     return {
-        "input_tokens": input_tokens,
-        "input_tokens_details": {"cached_tokens": cached_tokens, "cache_write_tokens": 0},
-        "output_tokens": output_tokens,
-        "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": input_tokens + output_tokens,
+        "input_tokens": told.prompt_tokens,
+        "input_tokens_details": {"cached_tokens": told.cached_tokens, "cache_write_tokens": told.cache_write_tokens},
+        "output_tokens": told.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
+        "total_tokens": told.prompt_tokens + told.completion_tokens,
     }
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from ghostrouter.api.body import Body, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.conversation import Message
 from ghostrouter.errors import InvalidRequest
@@ -81,7 +81,7 @@ def _as_items(value: Any) -> Any:
 class _Response(SampledBody):
     input: Annotated[list[_Item], BeforeValidator(_as_items), Field(min_length=1)]
     instructions: str | None = None
-    max_output_tokens: int | None = Field(default=None, ge=1)
+    max_output_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     background: bool = False
     store: bool = True
     metadata: dict[
@@ -95,11 +95,6 @@ class _Response(SampledBody):
     parallel_tool_calls: bool = True
     tool_choice: Literal["none", "auto"] = "auto"
     stream_options: _StreamOptions = _StreamOptions()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_left_out(cls, body: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in body.items() if v is not None}
 
     def messages(self) -> Iterator[Message]:
         if self.instructions is not None:

@@ -54,6 +54,9 @@ class Access(Section):
     keys: tuple[Key, ...] = ()
     limits: Limits = Field(default=Limits(), description="limits of every key")
     lease_s: float = Field(default=1_800.0, gt=0, description="a call that never ends counts as running for this time")
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="of pages whose scripts may call this service, such as https://app.example; *: of any"
+    )
 
     def callers(self) -> dict[str, Caller]:
         """The callers by the digests of their keys.

@@ -87,8 +87,15 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
         "shadow": _shadow(session.plan),
         "finish_reason": session.finish,
         "completion_tokens": session.kept_tokens,
+        "usage": _told_usage(session),
         "duration_ms": _ms(now_s - session.opened_at_s),
     }
+
+
+def _told_usage(session: Session) -> dict[str, Any] | None:
+    """What the provider says of an answer that one cloud model wrote alone; None: nobody says."""
+    told = session.segments[0].usage if len(session.segments) == 1 else None
+    return None if told is None else asdict(told)
 
 
 def _shadow(plan: Plan) -> dict[str, Any] | None:

@@ -59,11 +59,24 @@ def test_without_logprobs_none_of_the_alternatives_are_asked_for() -> None:
 
 
 @both
+def test_null_means_left_out(read: Callable[[dict[str, Any]], ChatCall]) -> None:
+    assert read({**dict.fromkeys(SHARED), "no_such_field": None, "ghost": {"preset": None}}) == read({})
+
+
+@both
+def test_no_probability_mass_is_the_likeliest_token(read: Callable[[dict[str, Any]], ChatCall]) -> None:
+    assert read({"top_p": 0, "temperature": 1.5}) == read({"temperature": 0})
+
+
+@both
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         ({"temperature": 3}, "`temperature`"),
-        ({"top_p": 0}, "`top_p`"),
+        ({"top_p": -0.1}, "`top_p`"),
+        ({"logit_bias": {"9" * 5_000: 1}}, "`logit_bias`"),
+        ({"logit_bias": {"٣": 1}}, "`logit_bias`"),
+        ({"min_tokens": 10**400}, "`min_tokens`"),
         ({"seed": 2**63}, "`seed`"),
         ({"presence_penalty": 3}, "`presence_penalty`"),
         ({"frequency_penalty": -3}, "`frequency_penalty`"),
@@ -93,6 +106,7 @@ def test_both_refuse_alike(read: Callable[[dict[str, Any]], ChatCall], change: d
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 50_000, "nested too deeply"),
         (b'{"temperature": NaN}', "NaN is no number"),
+        (b'{"metadata": 1e999}', "a number is too large"),
         (b'{"temperature": -Infinity}', "-Infinity is no number"),
         (b"\xff\xfe{", "not valid JSON"),
         (b"1" * 5_000, "not valid JSON"),

@@ -11,17 +11,22 @@ from ghostrouter.api.responses_object import Ended, head, response, usage
 from ghostrouter.api.responses_request import from_wire
 from ghostrouter.api.written import Passage, is_told
 from ghostrouter.errors import SessionMoved
+from ghostrouter.money import Usage
 from tests.api.openai_types import check_event
 from tests.make import token
 
 HEAD = head(from_wire({"model": "auto", "input": "hi"}), "resp_0a", 7)
 WITH_LOGPROBS = replace(HEAD, logprobs=True)
-DONE = Ending("completed", usage(3, 2), {"id": "s"})
+DONE = Ending("completed", usage(Usage(3, 2)), {"id": "s"})
 
 token_lists = st.lists(st.text(max_size=3).map(token), max_size=3).map(tuple)
 delta_lists = st.lists(st.builds(Passage, st.text(max_size=5), token_lists), max_size=8)
 endings = st.builds(
-    Ending, st.sampled_from(get_args(Ended)), st.just(usage(3, 2)), st.just({"id": "s"}), st.sampled_from(["", "boom"])
+    Ending,
+    st.sampled_from(get_args(Ended)),
+    st.just(usage(Usage(3, 2))),
+    st.just({"id": "s"}),
+    st.sampled_from(["", "boom"]),
 )
 heads = st.sampled_from([HEAD, WITH_LOGPROBS])
 

@@ -9,6 +9,7 @@ from ghostrouter.api import responses_object
 from ghostrouter.api.responses_object import Ended, Status, head, response, usage
 from ghostrouter.api.responses_request import from_wire
 from ghostrouter.api.written import Passage
+from ghostrouter.money import Usage
 from tests.api.openai_types import check_response
 from tests.make import token, tokens
 
@@ -51,7 +52,7 @@ def test_a_head_outlives_its_process() -> None:
     ],
 )
 def test_every_status(status: Status, message_status: str, incomplete: bool, failed: bool) -> None:
-    found = check_response(response(HEAD, status, TEXT, usage(3, 2, 1), {"id": "s"}, "boom" if failed else ""))
+    found = check_response(response(HEAD, status, TEXT, usage(Usage(3, 2, 1)), {"id": "s"}, "boom" if failed else ""))
     (message,) = found.output
     assert message.type == "message"
     assert (found.status, message.status, message.id, found.output_text) == (status, message_status, "msg_0a", "hi")
@@ -67,7 +68,7 @@ def test_why_an_answer_finished_is_its_status(finish: Any, status: Ended) -> Non
 
 
 def test_usage_counts_every_token_once() -> None:
-    found = check_response(response(HEAD, "completed", TEXT, usage(30, 2, 16))).usage
+    found = check_response(response(HEAD, "completed", TEXT, usage(Usage(30, 2, 16)))).usage
     assert found is not None
     assert (found.input_tokens, found.output_tokens, found.total_tokens) == (30, 2, 32)
     assert (found.input_tokens_details.cached_tokens, found.output_tokens_details.reasoning_tokens) == (16, 0)
@@ -90,5 +91,5 @@ def test_logprobs_are_there_when_asked_for() -> None:
 
 
 def test_the_object_is_json() -> None:
-    body = response(HEAD, "completed", TEXT, usage(1, 1), {"id": "s"})
+    body = response(HEAD, "completed", TEXT, usage(Usage(1, 1)), {"id": "s"})
     assert json.loads(json.dumps(body)) == body

@@ -13,11 +13,12 @@ from ghostrouter.api.responses_object import Head, head, response, usage
 from ghostrouter.api.responses_request import ResponsesCall, from_wire
 from ghostrouter.api.written import Passage
 from ghostrouter.conversation import Message
+from ghostrouter.money import Usage
 from tests.make import tokens
 
 DELTAS = [Passage(text, tokens(text)) for text in ("Grüße\u2028", "", "aus\x85 ", "🙂\n\n", "data: x")]
 TEXT = "".join(d.text for d in DELTAS)
-ENDING = Ending("completed", usage(3, 9), {"id": "s"})
+ENDING = Ending("completed", usage(Usage(3, 9)), {"id": "s"})
 
 
 class Server:

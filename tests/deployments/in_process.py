@@ -170,6 +170,10 @@ class Service:
         """Look something up."""
         return await self._ask("GET", path, b"", None, headers)
 
+    async def send(self, method: str, path: str, body: bytes, **headers: str) -> Answer:
+        """Send these very bytes."""
+        return await self._ask(method, path, body, None, headers)
+
     async def _ask(
         self,
         method: str,

@@ -1,0 +1,54 @@
+"""Request bodies that come compressed."""
+
+import zlib
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.http.error_response import error_response
+from ghostrouter.errors import BodyTooLarge, InvalidRequest
+
+# zlib's window bits: with a gzip header, and with zlib's own (which is what HTTP calls deflate).
+_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+class DecodedBody:
+    """Decodes bodies with `content-encoding: gzip` or `deflate`, up to `max_bytes`; what follows sees plain bytes."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        encoding = Headers(scope=scope).get("content-encoding", "") if scope["type"] == "http" else ""
+        encoding = encoding.strip().lower()
+        if encoding in ("", "identity"):
+            await self._app(scope, receive, send)
+        elif encoding in _WINDOW_BITS:
+            await self._app(scope, self._decoded(receive, _WINDOW_BITS[encoding]), send)
+        else:
+            known = ", ".join(_WINDOW_BITS)
+            error = InvalidRequest(f"`content-encoding` must be one of {known}, or be left out.")
+            await error_response(error, scope["path"])(scope, receive, send)
+
+    def _decoded(self, receive: Receive, window_bits: int) -> Receive:
+        decoder = zlib.decompressobj(window_bits)
+        left = self._max_bytes
+
+        async def decoded() -> Message:
+            nonlocal left
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            try:
+                plain = decoder.decompress(message.get("body", b""), left + 1)
+            except zlib.error:
+                raise InvalidRequest("The body is not what `content-encoding` says.") from None
+            left -= len(plain)
+            if left < 0:
+                raise BodyTooLarge(f"The body has more than {self._max_bytes} bytes when it is unpacked. Send less.")
+            if not message.get("more_body", False) and not decoder.eof:
+                raise InvalidRequest("The body breaks off: it is not what `content-encoding` says.")
+            return {**message, "body": plain}
+
+        return decoded
