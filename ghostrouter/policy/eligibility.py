@@ -127,7 +127,5 @@ def _protocol(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "does not support the detail of images"
     if model.kind == "gemini" and needs.features.tools and needs.features.parallel_tool_calls is False:
         yield "does not support parallel_tool_calls: false"
-    if model.kind == "gemini" and any(t.strict for t in needs.features.tools):
-        yield "does not support strict tools"
     if model.kind == "gemini" and not all(i.url.startswith("data:") for i in needs.images):
         yield "supports images as data: URLs only"

@@ -98,6 +98,8 @@ def _tools(features: Features) -> dict[str, Any]:
     if not features.tools:
         return {}
     mode: dict[str, Any] = {"mode": _MODES.get(features.tool_choice, "ANY")}
+    if mode["mode"] == "AUTO" and any(t.strict for t in features.tools):
+        mode["mode"] = "VALIDATED"  # free to call a tool or not, and kept to the schema if it does, as ANY is
     if features.tool_choice not in _MODES:
         mode["allowedFunctionNames"] = [features.tool_choice]
     told = [

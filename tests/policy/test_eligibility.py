@@ -108,7 +108,7 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         ),
         (cloud(kind="gemini", tools=True), Needs(SERIAL), "does not support parallel_tool_calls: false"),
         (cloud(kind="anthropic", tools=True), Needs(SERIAL), ""),
-        (cloud(kind="gemini", tools=True), Needs(STRICT), "does not support strict tools"),
+        (cloud(kind="gemini", tools=True), Needs(STRICT), ""),
         (cloud(kind="anthropic", tools=True), Needs(STRICT), ""),
     ],
 )

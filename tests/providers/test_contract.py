@@ -172,6 +172,14 @@ async def test_a_tool_whose_schema_is_kept_to_strictly(row: Provider) -> None:
     assert told.get("function", told)["strict"] is True
 
 
+async def test_gemini_keeps_to_the_schemas_of_strict_tools_by_its_mode() -> None:
+    asked = Asked(model(providers()["gemini"]), events(recorded.gemini_text()))
+    for strict, mode in ((True, "VALIDATED"), (None, "AUTO")):
+        await asked.frames(features=Features((replace(TOOL, strict=strict),)))
+        assert asked.body["toolConfig"]["functionCallingConfig"]["mode"] == mode
+    await asked.pool.close()
+
+
 @pytest.mark.parametrize("row", [r for r in ROWS if r.kind == "openai"], ids=lambda r: r.name)
 async def test_who_speaks(row: Provider) -> None:
     asked = Asked(model(row), events(recorded_text(row)))
