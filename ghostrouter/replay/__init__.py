@@ -1,1 +1,1 @@
-"""The seam: hold-back, rollback, the way across tokenizers, and the session that lives through it all."""
+"""The seam: which tokens are held, where an answer is cut, and how another model continues it."""

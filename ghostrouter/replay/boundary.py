@@ -1,8 +1,8 @@
-"""Find where a text may be cut, so that a model with other tokens can continue it.
+"""Find where a text may be cut so that a model with another tokenizer can continue it.
 
 A cut is never inside a character, a word, a number, a tag or a tool call. Characters are Unicode's extended grapheme
-clusters; words follow its default word boundaries (UAX 29). At the end of a known text the worst is assumed: a cut
-behind "Par" may be inside a word.
+clusters. Words follow Unicode's default word boundaries (UAX 29). What follows the end of the text is not known, so a
+cut at the end counts as inside a word if it may be inside one ("Par" may become "Paris").
 """
 
 from collections.abc import Sequence
@@ -23,8 +23,8 @@ _TOOL_CALL = regex.compile(
     r"|(?:\[TOOL_CALLS\]|<\|python_tag\|>).*",
     regex.DOTALL,
 )
-# Ends that may be inside something: a letter (except Han and Hiragana, where each may end a word), a digit, an emoji,
-# an apostrophe in a word, a sign or a point in a number.
+# The end of a text may be inside a word, number or emoji if the text ends with: a letter (except Han and Hiragana,
+# where each letter may end a word), a digit, an emoji, an apostrophe in a word, a sign or a point in a number.
 _OPEN_END = regex.compile(
     r"(?:(?![\p{Script=Han}\p{Script=Hiragana}])[\p{L}\p{M}_]|\p{N}[.,:/'’]?|\p{L}['’]|(?<![^\s(=])[+\-−]"
     r"|[\p{Extended_Pictographic}\p{Emoji_Modifier}\p{Regional_Indicator}\u200d\ufe0f])\Z"
@@ -34,8 +34,8 @@ _OPEN_END = regex.compile(
 def safe_keep(before: str, texts: Sequence[str], least: int, most: int) -> int:
     """How many of `texts` to keep: the highest number from `least` to `most` at which the text may be cut.
 
-    `texts` are consecutive pieces of text behind `before`. Pieces after `most` show what follows a cut. If there is no
-    such place the result is `least`, because the client already has that much.
+    `texts` are consecutive pieces of text after `before`. The pieces after `most` only show what follows a cut. If the
+    text may be cut nowhere, the result is `least`, because the client has that much already.
     """
     if least >= most:
         return most
@@ -51,11 +51,11 @@ def safe_keep(before: str, texts: Sequence[str], least: int, most: int) -> int:
 
 
 class Boundaries:
-    """Tells where a text may be cut, from the character `start` on."""
+    """Finds where a text may be cut, from the character `start` on."""
 
     def __init__(self, text: str, start: int = 0) -> None:
         self._text = text
-        # Only tool calls go across a line break.
+        # Only tool calls may contain a line break.
         origin = text.rfind("\n", 0, start) + 1
         words = {m.start() for m in _WORD_BREAK.finditer(text, origin)}
         characters = {m.end() for m in _CHARACTER.finditer(text, origin)}
@@ -75,7 +75,7 @@ class Boundaries:
         return at in self._breaks
 
     def _in_begun_tag(self, at: int) -> bool:
-        """Whether `at` is inside a tag that begins in the text and does not end in it."""
+        """Whether `at` is inside a tag that starts in the text but has no end there."""
         start = self._text.rfind("<", 0, at)
         match: Any = _TAG.fullmatch(self._text, start, partial=True) if start >= 0 else None
         return match is not None and bool(match.partial)

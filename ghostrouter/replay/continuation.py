@@ -1,4 +1,4 @@
-"""How a cloud model is asked to go on: chat messages, by what it is able to do."""
+"""Prompts that ask a cloud model to continue an answer. Their form depends on what the model supports."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -9,12 +9,12 @@ from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
 from ghostrouter.types import CloudPrompt, ReasoningPart, Token
 
-# Most tokenizers write English in four bytes a token or more, and a Chinese character (three bytes) in one or less.
+# In most tokenizers a token has four bytes of English or more, or one Chinese character (three bytes) or more.
 _BYTES_PER_TOKEN = 3
-# For an answer that has begun: it is not to be cut too early.
+# For text that is already written. The estimate must not be too high, else the answer is cut too early.
 _BYTES_PER_TOKEN_WRITTEN = 4
 _TOKENS_PER_MESSAGE = 4
-# A large picture in high detail; most take less.
+# A large picture in high detail. Most pictures take less.
 _TOKENS_PER_IMAGE = 1600
 
 
@@ -25,12 +25,12 @@ def cloud_prompt(
     written: str,
     features: Features = NO_FEATURES,
 ) -> CloudPrompt:
-    """What to ask for an answer of which `written` is there.
+    """The prompt for an answer of which the text `written` exists already.
 
-    With `continue_final` the last message is the client's own beginning of it.
+    With `continue_final` the last message is from the client: it is the start of the answer.
 
     Raises:
-        SeamRefused: something is there, and the model cannot go on with it.
+        SeamRefused: some text exists, and the model cannot continue it.
     """
     asked, begun = (messages[:-1], messages[-1].content) if continue_final else (messages, "")
     kept = begun + written
@@ -51,19 +51,19 @@ def cloud_prompt(
 
 
 def most_instruction_tokens(model: CloudModel, messages: Sequence[Message]) -> int:
-    """The room to leave for an instruction that a seam may add."""
+    """How many tokens to reserve for an instruction that a seam may add."""
     if model.continues != "instruct":
         return 0
     return estimate_tokens((Message("user", instruction(_conversation(messages))),))
 
 
 def estimate_tokens(messages: Sequence[Message]) -> int:
-    """About how many tokens messages have for a model whose tokenizer is not known; rather too many than too few."""
+    """Estimate the tokens of messages for a model with an unknown tokenizer. The estimate is rather too high."""
     return sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(m.content) + _other_tokens(m) for m in messages)
 
 
 def _other_tokens(message: Message) -> int:
-    """Of what is no text in a message: pictures and tool calls."""
+    """The estimated tokens of pictures and tool calls."""
     calls = sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(c.name + c.arguments) for c in message.tool_calls)
     return calls + _TOKENS_PER_IMAGE * sum(isinstance(p, Image) for p in message.parts)
 
@@ -76,12 +76,12 @@ def _feature_tokens(features: Features) -> int:
 
 
 def estimate_text_tokens(text: str) -> int:
-    """About how many tokens a text has; none has less than one."""
+    """Estimate the tokens of a text. A text that is not empty has at least one."""
     return -(-len(text.encode()) // _BYTES_PER_TOKEN)
 
 
 def written_tokens(token: Token) -> int:
-    """How many tokens of its model a token stands for: one, or about as many as the text that came in one event."""
+    """How many tokens a `Token` stands for: one, or an estimate if it holds a whole event of a cloud model."""
     if token.rank > 0 or token.id >= 0:
         return 1
     aside = token.aside
@@ -90,10 +90,10 @@ def written_tokens(token: Token) -> int:
 
 
 def answer_tokens(tokens: Iterable[Token]) -> int:
-    """How many tokens an answer has: as many as there are, where that is known, else rather too few than too many.
+    """The tokens of an answer. Unknown numbers are estimated rather too low, so that no continued answer is cut short.
 
-    What comes in one event of a model of the cloud may be a letter or a page: events and bytes are both counted, and
-    the lower number is taken, so that an answer is not cut short that is gone on with.
+    One event of a cloud model may hold a letter or a page. So both events and bytes are counted, and the lower count is
+    taken.
     """
     known = events = text_bytes = 0
     for token in tokens:
@@ -106,5 +106,5 @@ def answer_tokens(tokens: Iterable[Token]) -> int:
 
 
 def _conversation(messages: Sequence[Message]) -> str:
-    """What the user said last: the language of the answer."""
+    """The user's last message. The answer is in the same language."""
     return next((m.content for m in reversed(messages) if m.role == "user"), "")

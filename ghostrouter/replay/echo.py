@@ -1,9 +1,9 @@
-"""Remove an echo: the end of the kept text that a model repeats before it continues.
+"""Remove an echo: the end of the kept text, which a model repeats before it continues.
 
-An echo starts at a word of the kept text and goes to the end of that text. White space of any kind and length is equal,
-and may be missing where the texts meet. Short overlaps happen by chance ("very " + "very good"). Therefore an echo has
-at least two words or eight characters, or it is the whole kept text, or it is the unfinished last word, begun again
-("Par" + "Paris").
+An echo starts at a word of the kept text and reaches to the end of that text. All white space counts as equal, and it
+may be missing where the two texts meet. Short overlaps happen by chance ("very " + "very good"). So an echo must have
+two words or eight characters at least, or be the whole kept text, or be the unfinished last word, started again ("Par"
++ "Paris").
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _ENOUGH_CHARACTERS = 8
 class EchoTrimmer:
     """Removes an echo of the last `window_tokens` tokens of `kept` from the start of a stream.
 
-    Tokens are held only as long as they may still be an echo.
+    Tokens are held only while they may still be an echo.
     """
 
     def __init__(self, kept: str, window_tokens: int) -> None:
@@ -36,7 +36,7 @@ class EchoTrimmer:
         self._ends = [kept[i:] for i in starts if i >= earliest or i == starts[0]]
 
     def push(self, tokens: Sequence[Token]) -> list[Token]:
-        """Add tokens; returns those that are certain to be new, without the echo."""
+        """Add tokens. Return those that are certainly not part of an echo."""
         if self._decided:
             return list(tokens)
         self._held += tokens
@@ -46,13 +46,13 @@ class EchoTrimmer:
         return self._release(self._echo(self._ends, text))
 
     def flush(self) -> list[Token]:
-        """End the stream; returns the held tokens that are no echo."""
+        """End the stream. Return the held tokens that are not part of an echo."""
         text = "".join(t.text for t in self._held)
         return self._release(self._echo([end.rstrip() for end in self._ends], text))
 
     def _echo(self, ends: Sequence[str], text: str) -> int:
-        """How many characters of `text` are an echo."""
-        for end in ends:  # the longest first
+        """How many characters at the start of `text` are an echo."""
+        for end in ends:  # the longest overlap first
             state, characters = _compare(end, text)
             if state == "whole" and self._is_echo(end, text):
                 return characters
@@ -64,7 +64,7 @@ class EchoTrimmer:
         return without(held, echo_characters)
 
     def _is_echo(self, end: str, text: str) -> bool:
-        """Whether the overlap is too long for chance."""
+        """Whether the overlap is too long to be chance."""
         words = len(_WORD.findall(end))
         if words >= _ENOUGH_WORDS or len("".join(end.split())) >= _ENOUGH_CHARACTERS:
             return True
@@ -74,7 +74,7 @@ class EchoTrimmer:
 
 
 def without(tokens: Sequence[Token], characters: int) -> list[Token]:
-    """Cut the first characters off. Tokens without any text left are dropped."""
+    """Remove the first characters. Tokens that have no text left are dropped."""
     rest: list[Token] = []
     for token in tokens:
         if 0 < characters >= len(token.text):
@@ -88,7 +88,7 @@ def without(tokens: Sequence[Token], characters: int) -> list[Token]:
 
 
 def _compare(end: str, text: str) -> tuple[Literal["none", "partial", "whole"], int]:
-    """Whether `text` begins with `end`, and with how many characters; `partial` if `text` is too short to tell."""
+    """Whether `text` starts with `end`, and how many characters that takes; `partial` if `text` is too short."""
     i, j = 0, len(text) - len(text.lstrip())
     while i < len(end):
         if end[i].isspace():

@@ -1,4 +1,4 @@
-"""Tokens that were generated but may not leave yet."""
+"""Holds tokens that were generated but may still be taken back."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ from ghostrouter.types import Token
 
 
 class HoldBack:
-    """Decides which tokens of a segment may leave.
+    """Decides which tokens of a segment may be sent.
 
-    A token leaves when it was judged, unless risk has risen at it or before it and has not calmed down: then the answer
-    may be taken back there. Of those tokens at most `max_tokens` are held; the oldest leave, counted as
-    `expired_tokens`. Time decides nothing.
+    A token may be sent once it is judged and no risk is raised at it or before it. While risk is raised, the answer may
+    still be cut at the first doubtful token, so the tokens from there on are held. At most `max_tokens` judged tokens
+    are held. Beyond that the oldest are sent; `expired_tokens` counts them. Time plays no part.
     """
 
     def __init__(self, max_tokens: int) -> None:
@@ -23,15 +23,15 @@ class HoldBack:
 
     @property
     def ready(self) -> int:
-        """How many tokens may leave now."""
+        """How many tokens may be sent now."""
         return len(self._ready)
 
     def admit(self, tokens: Sequence[Token]) -> None:
-        """Take in the next tokens of the segment."""
+        """Add the next tokens of the segment."""
         self._waiting.extend(tokens)
 
     def judge(self, position: int, held_from: int | None) -> None:
-        """The first `position` tokens were judged; those from `held_from` on may still be given up (None: none)."""
+        """The first `position` tokens are judged. Those from `held_from` on may still be cut off; None: none may."""
         free = position if held_from is None else min(position, held_from)
         self._let_go(free)
         expired = max(0, position - self._max_tokens - max(free, self._left))
@@ -39,28 +39,28 @@ class HoldBack:
         self.expired_tokens += expired
 
     def end(self, position: int) -> tuple[tuple[Token, ...], int]:
-        """The segment ends behind `position` tokens: those of them that are held, and how many tokens came behind."""
+        """End the segment after `position` tokens. Return the held tokens before the end, and the number after it."""
         held = tuple(self._waiting)[: max(0, position - self._left)]
         dropped = len(self._waiting) - len(held)
         self._waiting.clear()
         return held, dropped
 
     def let_go(self) -> None:
-        """Let go of all that waits: the answer is whole."""
+        """Release everything that waits: the answer is complete."""
         self._let_go(self._left + len(self._waiting))
 
     def _let_go(self, count: int) -> None:
-        """Let go of the first `count` tokens of the segment."""
+        """Release the first `count` tokens of the segment."""
         while self._waiting and self._left < count:
             self._ready.append(self._waiting.popleft())
             self._left += 1
 
     @property
     def left(self) -> int:
-        """How many tokens of the segment have left or may leave now."""
+        """How many tokens of the segment were released so far."""
         return self._left
 
     def release(self) -> tuple[Token, ...]:
-        """Take the tokens that may leave, oldest first."""
+        """Take the tokens that may be sent, oldest first."""
         ready, self._ready = tuple(self._ready), []
         return ready

@@ -16,7 +16,8 @@ _SCRIPTS: tuple[tuple[Language, str], ...] = (
 )
 _LETTER = regex.compile(r"\p{L}")
 _WORD = regex.compile(r"\p{L}+")
-# A fifth is enough: names and code are often in Latin letters, and Japanese is mostly Chinese characters.
+# A fifth of the letters is enough: names and code are often in Latin letters, and Japanese is mostly Chinese
+# characters.
 _SHARE = 0.2
 _ENOUGH_CHARACTERS = 2000
 _STOP_WORDS: dict[Language, frozenset[str]] = {
@@ -50,7 +51,7 @@ _INSTRUCTIONS: dict[Language, str] = {
 
 
 def detect(text: str) -> Language:
-    """The language by the script; for Latin script by the most frequent words; otherwise English."""
+    """The language of a text, by its script; for Latin script by the most frequent words. English in case of doubt."""
     text = text[:_ENOUGH_CHARACTERS]
     letters = len(_LETTER.findall(text))
     for language, script in _SCRIPTS:

@@ -1,4 +1,4 @@
-"""Where one model stops and the next goes on: rollback point, continuation and the prompt to go on from."""
+"""The seam between two models: where the first one's text is cut, and what prompt the next one gets."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _NO_CLOUD: Mapping[str, CloudModel] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What one segment has kept: the model that wrote it, its token ids and their text pieces."""
+    """The kept part of one segment: its model, its token ids and the text of each."""
 
     model: str
     ids: tuple[int, ...]
@@ -27,11 +27,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class SeamRequest:
-    """An answer that is to go on with `target`.
+    """The question how `target` can continue an answer.
 
-    `pieces` are all segments so far. Of the last one, `settled` tokens must stay (the client has them) and
-    those from `onset` on are to go, if there is an onset. `called`: the client has seen a part of a tool call.
-    `calm`: nothing is wrong with those tokens, they may stay as well (an answer is handed back).
+    `pieces` are all segments so far. Of the last one, the first `settled` tokens must stay, because the client has
+    them. The tokens from `onset` on are to be removed; None: no token is doubtful. `called`: the client has part of a
+    tool call. `calm`: the answer is handed back, no token is wrong, so tokens after the cut may stay too.
     """
 
     session: str
@@ -48,8 +48,11 @@ class SeamRequest:
 
 @dataclass(frozen=True, slots=True)
 class Seam:
-    """How the answer goes on: `keep` tokens of the last segment stay, `prompt_ids` are what the target
-    prefills, the last `kept_tokens` of them being the answer so far. A cloud model has none; it is asked `cloud`."""
+    """How the answer continues.
+
+    `keep` tokens of the last segment stay. A local target prefills `prompt_ids`; the last `kept_tokens` of them are the
+    answer so far. A cloud target has no `prompt_ids`; it gets the prompt `cloud`.
+    """
 
     target: str
     keep: int
@@ -61,10 +64,10 @@ class Seam:
 
 
 def rollback_point(texts: Sequence[str], settled: int, onset: int | None) -> int:
-    """How many tokens of a segment to keep: up to the onset, never less than is settled.
+    """How many tokens of a segment to keep: those before the onset, but never fewer than are settled.
 
-    The point moves back over tokens without text of their own, so that no character is cut in two; the
-    client has not seen anything of those.
+    The cut moves back over tokens without text of their own, so that no character is cut in two. The client has seen
+    nothing of such tokens.
     """
     keep = len(texts) if onset is None else max(settled, min(onset, len(texts)))
     while keep > 0 and not texts[keep - 1]:
@@ -75,13 +78,13 @@ def rollback_point(texts: Sequence[str], settled: int, onset: int | None) -> int
 def plan_seam(
     request: SeamRequest, tokenizers: Mapping[str, ChatTokenizer], cloud: Mapping[str, CloudModel] = _NO_CLOUD
 ) -> Seam:
-    """The seam for a request.
+    """Plan how the target continues the answer.
 
-    Between models of one tokenizer the exact token ids go over. Otherwise the text does, cut back to where nothing is
-    torn apart unless the client has more already: encoded anew, or in messages for a model of the cloud.
+    If both models share a tokenizer, the target gets the exact token ids. Otherwise it gets text, cut at a safe place
+    unless the client has more already. A local model gets the text encoded anew, a cloud model gets it in messages.
 
     Raises:
-        SeamRefused: the target cannot go on with what the client has.
+        SeamRefused: the target cannot continue what the client has.
     """
     if request.called:
         raise SeamRefused("tools: a tool call that has begun stays where it is")
@@ -97,7 +100,7 @@ def plan_seam(
     least = min(request.settled, most)
     starts_over = model and (model.continues == "none" or request.features.binds)
     if starts_over and not before and least == 0:
-        keep = 0  # it can start over
+        keep = 0  # nothing has to stay, so the target starts over
     else:
         keep = rollback_point(last.texts[: safe_keep(before, last.texts, least, most)], 0, None)
     if request.calm and not model:
@@ -113,10 +116,10 @@ def plan_seam(
 
 
 def _behind(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int) -> int:
-    """The first cut from `keep` on behind which a token of the target begins, were it to write all of this.
+    """The first cut after `keep` tokens at which a token of the target would begin, if the target wrote this text.
 
-    A model whose tokens hold a full stop and the space after it takes a full stop alone for the end of the answer. At
-    least one more token stays: of what comes after the last nothing is known.
+    Some models have one token for a full stop and the space after it. For them a full stop alone is the end of an
+    answer. At least one more token is kept, because nothing is known of what follows the last one.
     """
     whole = target.encode_text(before + "".join(texts))
     for more in range(keep + 1, len(texts)):
@@ -127,7 +130,7 @@ def _behind(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int)
 
 
 def _exact(request: SeamRequest, keep: int, tokenizers: Mapping[str, ChatTokenizer]) -> Seam | None:
-    """The seam by token ids, None where the target does not share those of all that is kept."""
+    """A seam by token ids. None if the target's tokenizer differs from that of any kept token."""
     target = tokenizers.get(request.target)
     last = request.pieces[-1]
     kept = [p for p in (*request.pieces[:-1], Piece(last.model, last.ids[:keep], last.texts[:keep])) if p.ids]
@@ -140,5 +143,5 @@ def _exact(request: SeamRequest, keep: int, tokenizers: Mapping[str, ChatTokeniz
 
 
 def piece(model: str, tokens: Sequence[Token]) -> Piece:
-    """The tokens of a segment as a seam needs them."""
+    """A segment's tokens as a `Piece`."""
     return Piece(model, tuple(t.id for t in tokens), tuple(t.text for t in tokens))

@@ -1,4 +1,4 @@
-"""The tokenizers of the local models: chat prompts to token ids, and the way from one tokenizer to another."""
+"""The tokenizers of the local models: chat messages to token ids, and text to and from token ids."""
 
 import hashlib
 import json
@@ -18,18 +18,18 @@ from ghostrouter.errors import ConfigError, InvalidRequest
 class ChatTokenizer:
     """A model's tokenizer with its chat template.
 
-    Two tokenizers with the same `fingerprint` give every text the same ids and every id the same text; with the same
-    `chat_fingerprint` they give every conversation the same prompt. `template_kwargs` go to the chat template.
+    Two tokenizers with the same `fingerprint` map texts to ids and ids to texts alike. With the same `chat_fingerprint`
+    they also make the same prompt of a conversation. `template_kwargs` are passed to the chat template.
     """
 
     def __init__(self, source: str, template_kwargs: Mapping[str, Any] | None = None) -> None:
         try:
-            # Not AutoTokenizer: that imports torch, seconds that every ingress replica would pay.
+            # Not AutoTokenizer: it imports torch, which would delay the start of every ingress replica by seconds.
             self._fast: Any = PreTrainedTokenizerFast.from_pretrained(source)
         except (OSError, ValueError) as error:
             raise ConfigError(f"no tokenizer.json can be loaded from {source!r}: {error}") from error
         self.backend: Tokenizer = self._fast.backend_tokenizer
-        # Another one for plain text: a setting that is changed for the time of a call would be changed for all threads.
+        # A second tokenizer for plain text. Changing a setting for one call would change it for all threads.
         self._plain: Tokenizer = Tokenizer.from_str(self.backend.to_str())
         self._plain.encode_special_tokens = True
         self._template_kwargs = dict(template_kwargs or {})
@@ -39,7 +39,7 @@ class ChatTokenizer:
         self.chat_fingerprint = _digest([self.fingerprint, self._fast.chat_template, self._template_kwargs])
 
     def encode_chat(self, messages: Sequence[Message], continue_final: bool = False) -> tuple[int, ...]:
-        """The ids of a conversation up to where the answer begins, or goes on if `continue_final`.
+        """The ids of a conversation, up to where the model writes. With `continue_final` it continues the last message.
 
         Raises:
             InvalidRequest: the model's chat template refuses the conversation.
@@ -50,16 +50,16 @@ class ChatTokenizer:
             text = self._fast.apply_chat_template(
                 turns, add_generation_prompt=True, tokenize=False, **self._template_kwargs
             )
-        except Exception as error:  # jinja errors, and whatever a template raises
+        except Exception as error:  # jinja errors, and anything else that a template raises
             raise InvalidRequest(f"the model's chat template refuses these messages: {error}") from error
         return (*self.encode(text), *self.encode_text(begun))
 
     def encode(self, text: str) -> tuple[int, ...]:
-        """The ids of a text, with nothing added."""
+        """The ids of a text. No special tokens are added."""
         return tuple(self.backend.encode(text, add_special_tokens=False).ids)
 
     def encode_text(self, text: str) -> tuple[int, ...]:
-        """The ids of a text as it is: what looks like a special token in it is none."""
+        """The ids of a text. Text that looks like a special token is encoded as plain text."""
         return tuple(self._plain.encode(text, add_special_tokens=False).ids)
 
     def decode(self, ids: Sequence[int]) -> str:
@@ -73,7 +73,7 @@ def load(models: Sequence[LocalModel]) -> dict[str, ChatTokenizer]:
 
 
 def context_tokens(model: LocalModel) -> int:
-    """How many tokens prompt and answer may have together: `max_model_len`, else what the model was made for."""
+    """The context window in tokens: `max_model_len` if it is configured, else the model's own."""
     limit = model.engine_kwargs.get("max_model_len")
     if limit is None:
         path = cached_file(_local(model.source), "config.json")

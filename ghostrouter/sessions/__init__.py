@@ -1,1 +1,1 @@
-"""One answer across its segments, and what is kept of it."""
+"""One answer with all its segments, and what the session store keeps of it."""

@@ -1,4 +1,4 @@
-"""What goes to the client, where answers are redacted: text, reasoning and the arguments of tool calls."""
+"""Redacts an answer on its way to the client: text, reasoning and the arguments of tool calls."""
 
 from dataclasses import replace
 
@@ -14,9 +14,9 @@ _TEXT, _REASONING = "text", "reasoning"
 
 
 class AnswerRedactor:
-    """Goes along with one answer from its first growth on, across all its segments.
+    """Redacts one answer, growth by growth, across all its segments.
 
-    Tokens lose their text and their alternatives: log-probabilities would tell what was taken out.
+    Tokens lose their text and their alternatives, because log-probabilities would reveal what was redacted.
     """
 
     def __init__(self, addresses: bool = False, json_text: bool = False) -> None:
@@ -25,17 +25,17 @@ class AnswerRedactor:
         text = JsonRedactor if json_text else Redactor
         self._streams: dict[str | int, Redactor] = {_TEXT: text(self._vault, self._scan)}
         self._last: Growth | None = None
-        self._carrier: Token | None = None  # the last token with an aside
+        self._carrier: Token | None = None  # the last token with reasoning or part of a tool call
 
     @classmethod
     def of(cls, ask: Ask) -> "AnswerRedactor | None":
-        """What redacts the answer to `ask`; None where it goes out as it is."""
+        """The redactor of the answer to `ask`; None if the answer is not redacted."""
         discretion, features = ask.behalf.discretion, ask.features
         json_text = features.schema is not None or features.json_object
         return cls(discretion.addresses, json_text) if discretion.covers_answers else None
 
     def push(self, growth: Growth) -> Growth:
-        """A growth as it may leave; the one that finishes the answer has all that was held."""
+        """Redact a growth. The growth that finishes the answer also has all text that was held."""
         self._last = growth
         text, tokens = "", list[Token]()
         if growth.text:
@@ -52,7 +52,7 @@ class AnswerRedactor:
         return replace(growth, text=text, tokens=tuple(tokens))
 
     def flush(self) -> Growth | None:
-        """What is still held when an answer ends without having finished."""
+        """The held text of an answer that ended without a finish."""
         text, tokens = self._streams[_TEXT].close(), tuple(self._rest())
         last = self._last
         if last is None or not (text or tokens):
@@ -76,11 +76,11 @@ class AnswerRedactor:
         return self._streams[which]
 
     def _rest(self) -> list[Token]:
-        """Tokens that carry what the asides still hold."""
+        """Tokens with the held text of reasoning and tool calls."""
         return [token for which in self._streams if which != _TEXT for token in self._closed(which)]
 
     def _closed(self, which: str | int) -> list[Token]:
-        """A token that carries what an aside holds, if it holds anything. The aside is over."""
+        """End the current reasoning or tool call. Return a token with its held text, or none if nothing was held."""
         held = self._streams[which].close() if which in self._streams else ""
         if not held or self._carrier is None:
             return []

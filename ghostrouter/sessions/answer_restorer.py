@@ -1,4 +1,4 @@
-"""Puts back what was taken out of a prompt, into text, reasoning and tool calls of one segment."""
+"""Restores private text in the answer of one segment: in text, reasoning and tool calls."""
 
 from dataclasses import replace
 
@@ -10,9 +10,9 @@ _TEXT, _REASONING = "text", "reasoning"
 
 
 class AnswerRestorer:
-    """Goes along with the frames of a segment.
+    """Replaces the placeholders in the frames of one segment.
 
-    Tokens wait while a placeholder may have begun that is not complete: frames then start earlier than they did, and no
+    A token waits while its end may be the start of a placeholder. Then the next frame starts earlier than it did; no
     token is added or lost. With `json_text` the text of the answer is JSON.
     """
 
@@ -24,7 +24,7 @@ class AnswerRestorer:
         self._next = 0
 
     def push(self, frame: Frame) -> Frame:
-        """A frame with the tokens that are certain; the last frame of the segment has all that are left."""
+        """Add a frame. Return it with the tokens that are certain; the last frame of a segment has all the rest."""
         self._first = self._first or frame
         tokens, waiting = self._waiting, len(self._waiting)
         certain = 0
@@ -44,7 +44,7 @@ class AnswerRestorer:
         return self._frame(replace(frame, end=end), frame.start - waiting, tuple(tokens[:last]))
 
     def flush(self) -> Frame | None:
-        """What still waits when the engine has failed."""
+        """The tokens that still wait when the engine has failed."""
         tokens, self._waiting = self._waiting, []
         if not tokens or self._first is None:
             return None
@@ -54,12 +54,12 @@ class AnswerRestorer:
     def _frame(self, frame: Frame, start: int, tokens: tuple[Token, ...]) -> Frame:
         self._next = start + len(tokens)
         first = self._first
-        if start == 0 and first is not None:  # it says where the segment runs, and may have come without tokens
+        if start == 0 and first is not None:  # it names the replica, and may have no tokens
             frame = replace(frame, replica=first.replica, cached_tokens=first.cached_tokens)
         return replace(frame, start=start, tokens=tokens)
 
     def _add(self, tokens: list[Token], token: Token) -> None:
-        """Add a token with what is certain now. Reasoning ends where text begins, and text where a tool call does."""
+        """Add a token with its certain text. Text ends the reasoning before it; a tool call ends the text."""
         which = _stream(token)
         for other in (_TEXT, _REASONING):
             if other != which and other in self._streams:
@@ -75,7 +75,7 @@ class AnswerRestorer:
             self._close(tokens, which)
 
     def _close(self, tokens: list[Token], which: str | int) -> None:
-        """Give what a stream holds to its last token, which waits for it."""
+        """Give the held text to the last token of a stream, which waits for it."""
         rest = self._streams[which].close()
         if rest:
             at = max(i for i, token in enumerate(tokens) if _stream(token) == which)

@@ -1,4 +1,4 @@
-"""What a client wants of one answer."""
+"""What a client asks for."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from ghostrouter.types import KvMode, Sampling
 class ScriptedHandoff:
     """Hand off to `to` after `after_tokens` tokens of the answer, whatever the signals say.
 
-    `kv` says how the target is to get its cache; None leaves that to the usual choice.
+    `kv` is how the target gets its KV cache; None: the usual choice.
     """
 
     after_tokens: int
@@ -23,7 +23,7 @@ class ScriptedHandoff:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What the client wants: the conversation, how to sample, whether it reads along, and what that is worth to it.
+    """One request: the conversation, the sampling, whether the client streams, and what the answer is worth to it.
 
     Without a `worth` the calibrations alone decide when to switch.
     """

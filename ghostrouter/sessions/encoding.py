@@ -1,6 +1,6 @@
-"""Openings, growths and endings as bytes, and back. The store never looks inside.
+"""Openings, growths and endings as bytes, and back. The store never reads the bytes.
 
-A growth is small: it repeats the state of its segment only where more has changed than the fields of every token.
+A growth is small. It repeats the state of its segment only if a slow field has changed (`_SLOW`).
 """
 
 import io
@@ -18,7 +18,7 @@ from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Aside, ReasoningPart, SegmentKey, Token, ToolCallPart
 
-# Change with every token; `tokens` are the growths' own, `end` is of no use to another process.
+# These fields change with every token. `tokens` are in the growths themselves, and no other process needs `end`.
 _FAST = ("last_token_at_s", "generated_tokens", "settled")
 _SLOW = tuple(f.name for f in fields(Segment) if f.name not in (*_FAST, "tokens", "end"))
 _slow = attrgetter(*_SLOW)
@@ -29,13 +29,13 @@ _ALTERNATIVES = Token._fields.index("alternatives")
 
 
 class GrowthWriter:
-    """Encodes the growths of one session, in their order."""
+    """Encodes the growths of one session, in order."""
 
     def __init__(self) -> None:
         self._told: tuple[Any, ...] = ()
 
     def write(self, growth: Growth) -> bytes:
-        """A growth as bytes."""
+        """Encode a growth."""
         segment, head = growth.segment, None
         slow = _slow(segment)
         if slow != self._told:
@@ -49,13 +49,13 @@ class GrowthWriter:
 
 
 class GrowthReader:
-    """Decodes the growths of one session, in their order and from the first one on."""
+    """Decodes the growths of one session, in order and from the first one on."""
 
     def __init__(self) -> None:
         self._segment: Segment | None = None
 
     def read(self, growth: bytes) -> Growth:
-        """A growth from its bytes."""
+        """Decode a growth."""
         head, last_token_at_s, generated_tokens, settled, start, text, finish, rows = _decode(growth)
         if head is not None:
             self._segment = _segment(head)
@@ -72,15 +72,15 @@ class GrowthReader:
 
 
 def opening_bytes(opening: Opening) -> bytes:
-    """An opening as bytes."""
+    """Encode an opening."""
     return pickle.dumps(opening, protocol=5)
 
 
 def opening(data: bytes) -> Opening:
-    """An opening from its bytes.
+    """Decode an opening.
 
     Raises:
-        pickle.UnpicklingError: there is something else in them than this library's data classes.
+        pickle.UnpicklingError: the bytes hold something other than this library's data classes.
     """
     found = _DataOnly(io.BytesIO(data)).load()
     if not isinstance(found, Opening):
@@ -89,17 +89,17 @@ def opening(data: bytes) -> Opening:
 
 
 def ending_bytes(ending: Ending) -> bytes:
-    """An ending as bytes."""
+    """Encode an ending."""
     return json.dumps([ending.outcome, ending.trace, ending.error]).encode()
 
 
 def ending(data: bytes) -> Ending:
-    """An ending from its bytes."""
+    """Decode an ending."""
     return Ending(*json.loads(data))
 
 
 class _DataOnly(pickle.Unpickler):
-    """Makes nothing but data classes and named tuples of this library: a shared store is not a place to trust."""
+    """Unpickles only data classes and named tuples of this library, because a shared store cannot be trusted."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "ghostrouter" and "." not in name:
@@ -110,7 +110,7 @@ class _DataOnly(pickle.Unpickler):
 
 
 def _head(segment: Segment) -> list[Any]:
-    """The fields that change seldom, in the order of `_SLOW`."""
+    """The fields that seldom change, in the order of `_SLOW`."""
     return [_head(value) if isinstance(value, Segment) else value for value in _slow(segment)]
 
 

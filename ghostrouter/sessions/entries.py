@@ -1,4 +1,4 @@
-"""What a writer sends to the session store, and what the store says to it."""
+"""What a writer sends to the session store, and what the store answers."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
@@ -12,10 +12,10 @@ Answer = Literal["ok", "exists", "moved", "cancelled", "missing", "expired"]
 
 
 class Epoch(NamedTuple):
-    """Who may write a session. The higher epoch writes; two writers never have the same one.
+    """Names the writer of a session. The higher epoch may write; no two writers have the same one.
 
-    A claim sets the next `number`. `writer` is a random name: after the store has lost its memory two writers may have
-    been given the same number.
+    A claim sets the next `number`. `writer` is a random name. It tells two writers apart that were given the same
+    number, which can happen after the store has lost its memory.
     """
 
     number: int
@@ -24,9 +24,9 @@ class Epoch(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a session began with. `wire` is what its API repeats in every event; `owner` names who may resume it.
+    """The first entry of a session. `wire` is what its API repeats in every event; `owner` is who may resume it.
 
-    `request_hash` tells requests apart that bring the same idempotency key; empty where there is none.
+    `request_hash` tells two requests with the same idempotency key apart; it is empty without a key.
     """
 
     session: str
@@ -41,7 +41,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How a session ended, with its trace, and what went wrong if it failed."""
+    """How a session ended: its trace, and its error if it failed."""
 
     outcome: Outcome
     trace: dict[str, Any]
@@ -49,16 +49,16 @@ class Ending:
 
     @property
     def redacted(self) -> dict[str, int]:
-        """How many texts of which kind were taken out of the prompts."""
+        """How many texts were redacted in the prompts, by kind."""
         return dict(self.trace.get("redaction", {}).get("taken_out", {}))
 
 
 class Entry(NamedTuple):
-    """One line of a session for the store: an opening, a growth or an ending as bytes, or the renewal of the lease.
+    """One entry of a session: an opening, a growth or an ending as bytes, or the renewal of the lease.
 
-    `number` counts growths from 0; in an ending and a renewal, how many growths there are before it. An opening that
-    is sent `again` belongs to a session that the store may have lost. Only openings have an `owner`, only endings an
-    `outcome`.
+    `number` counts growths from 0. In an ending or a renewal it is the number of growths before it. The kind `again` is
+    an opening that is sent a second time, because the store may have lost the session. Only openings have an `owner`,
+    only endings have an `outcome`.
     """
 
     session: str

@@ -2,7 +2,7 @@
 
 A session has one writer at a time, and the writer has a lease. Each entry of the writer renews the lease. A lapsed
 lease can be claimed; a claim sets the next epoch. Entries of a lower epoch are refused. Entries of a higher epoch are
-adopted: the store has lost its memory meanwhile, and what it holds of the session may be wrong.
+adopted: they mean that the store has lost its memory meanwhile, and what it holds of the session may be wrong.
 """
 
 from collections import OrderedDict
@@ -17,7 +17,7 @@ _EXPIRED_NAMES_KEPT = 100_000
 
 @dataclass(slots=True)
 class _Session:
-    """All that is kept of a session."""
+    """Everything the store keeps of one session."""
 
     epoch: Epoch
     owner: str
@@ -39,17 +39,17 @@ class _Session:
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether it failed before its first token: the same request may be tried again."""
+        """Whether the session failed before its first token. Then the same request may be tried again."""
         return self.outcome == "failed" and not self.growths
 
     def start_afresh(self, epoch: Epoch) -> None:
-        """Forget what another writer has written; the opening is the same for all of them."""
+        """Forget what another writer has written. The opening stays: it is the same for all writers."""
         self.epoch, self.ending, self.outcome = epoch, b"", "running"
         self.growths, self.size = [], len(self.opening)
 
 
 class MemoryStore:
-    """Each session is kept for `keep_s` after it was last written, `max_bytes` bytes of them in all."""
+    """Keeps each session for `keep_s` after its last entry, and at most `max_bytes` bytes in all."""
 
     def __init__(self, keep_s: float, max_bytes: int, lease_s: float) -> None:
         self._keep_s = keep_s
@@ -63,10 +63,10 @@ class MemoryStore:
         return len(self._sessions)
 
     def write(self, entry: Entry, now_s: float) -> Answer:
-        """Take in an entry; one that is known already changes nothing.
+        """Write an entry. An entry that the store has already changes nothing.
 
-        `missing`: something before the entry is not here, its writer sends everything again. `expired`: the session
-        was dropped for its age or for want of room, it is not kept any more.
+        Returns `missing` if an earlier entry is not here; then the writer sends everything again. Returns `expired` if
+        the session was dropped for its age or for lack of room; then it is not kept any more.
         """
         session = self._sessions.get(entry.session)
         if session is not None and entry.kind == "opening" and session.came_to_nothing:
@@ -77,7 +77,7 @@ class MemoryStore:
         return answer
 
     def read(self, session: str, owner: str, after: int | None, now_s: float) -> Kept | Refusal:
-        """Look at a session: its growths from number `after` on; None: all of them, and the opening."""
+        """Read a session: its growths from number `after` on. With `after` None: all growths, and the opening."""
         self._evict(now_s)
         found = self._sessions.get(session)
         if found is None or found.owner != owner:
@@ -87,7 +87,7 @@ class MemoryStore:
         return found.kept(now_s, after or 0, opening=after is None)
 
     def claim(self, session: str, owner: str, writer: str, now_s: float) -> Kept | Refusal:
-        """Read a session, and become its writer if nobody is and it is not over."""
+        """Read a session. The reader becomes its writer if the lease has lapsed and the session is not over."""
         kept = self.read(session, owner, None, now_s)
         if not isinstance(kept, Kept) or not kept.may_be_claimed:
             return kept
@@ -98,7 +98,7 @@ class MemoryStore:
         return found.kept(now_s, 0, claimed=True)
 
     def cancel(self, session: str, owner: str, now_s: float) -> Kept | Refusal:
-        """Make the writer of a session stop at its next entry; one that is over stays as it is."""
+        """Stop the writer of a session at its next entry. A session that is over does not change."""
         kept = self.read(session, owner, None, now_s)
         if not isinstance(kept, Kept) or kept.over:
             return kept
@@ -150,7 +150,7 @@ class MemoryStore:
         self.size += size
 
     def _evict(self, now_s: float) -> None:
-        """Drop what is too old or too much; what was written or renewed longest ago goes first."""
+        """Drop sessions that are too old, and the least recently written ones while there are too many bytes."""
         while self._sessions:
             name, session = next(iter(self._sessions.items()))
             if now_s - session.touched_at_s <= self._keep_s and self.size <= self._max_bytes:

@@ -1,4 +1,4 @@
-"""What a reader gets from the session store."""
+"""A session as a reader gets it from the session store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -20,10 +20,10 @@ _NO_ENDING = Ending("running", {})
 
 
 class Kept(NamedTuple):
-    """A session as bytes: `growths` from the one that was asked for on; `opening` only where it was asked for.
+    """A session as bytes. `growths` start at the requested one; `opening` is there only if it was requested.
 
-    `lease_left_s` is how long its writer's lease lasts, 0 when it has lapsed or was given up. `silent_s` is how long
-    nothing was written. `claimed`: the reader is the writer now.
+    `lease_left_s` is the rest of the writer's lease; 0 when it has lapsed or was given up. `silent_s` is the time since
+    the last entry. `claimed`: the reader is the writer now.
     """
 
     epoch: Epoch
@@ -37,18 +37,18 @@ class Kept(NamedTuple):
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be written: an answer whose reader left can still be gone on with."""
+        """Whether the session is over. A session whose client disconnected is not: it can still be continued."""
         return self.outcome not in ("running", "disconnected")
 
     @property
     def may_be_claimed(self) -> bool:
-        """Whether nobody writes it, although it is not over."""
+        """Whether the session has no writer and is not over."""
         return not self.over and self.lease_left_s <= 0
 
 
 @dataclass(slots=True)
 class Record:
-    """A session from its opening on. `reader` can read the growths that come after."""
+    """A decoded session. `reader` decodes the growths that come later."""
 
     opening: Opening
     kept: Kept
@@ -58,38 +58,38 @@ class Record:
 
     @classmethod
     def of(cls, kept: Kept) -> "Record":
-        """From its bytes, all growths included."""
+        """Decode a session with all its growths."""
         reader = encoding.GrowthReader()
         growths = [reader.read(growth) for growth in kept.growths]
         return cls(encoding.opening(kept.opening), kept, growths, ending_of(kept), reader)
 
     @property
     def over(self) -> bool:
-        """Whether nothing more will be written."""
+        """Whether the session is over. A session whose client disconnected is not: it can still be continued."""
         return self.kept.over
 
     @property
     def outcome(self) -> Outcome:
-        """How it ended; `running` while it has not."""
+        """How the session ended; `running` if it has not."""
         return self.kept.outcome
 
     @property
     def trace(self) -> dict[str, Any]:
-        """Its trace; empty while nobody has told how it ended."""
+        """The trace; empty until the ending is written."""
         return self.ending.trace
 
     @property
     def failure(self) -> GhostRouterError | None:
-        """Why the session ended before the answer's end, if it did."""
+        """The error that ended the session; None if no error did."""
         return failure(self.opening.session, self.outcome, self.ending.error)
 
     def later_s(self, now_s: float) -> float:
-        """How far the clock that says `now_s` is ahead of the writer's."""
+        """How many seconds the reader's clock, which shows `now_s`, is ahead of the writer's."""
         newest_s = max((g.segment.last_token_at_s or 0.0 for g in self.growths), default=self.opening.opened_at_s)
         return now_s - self.kept.silent_s - newest_s
 
     def session(self, now_s: float) -> Session:
-        """The session as it stands, its times on the clock that says `now_s`."""
+        """The session at this moment, with times on the reader's clock, which shows `now_s`."""
         opening, later_s = self.opening, self.later_s(now_s)
         session = Session.restore(
             opening.session, opening.ask, opening.plan, opening.opened_at_s, self.growths, later_s
@@ -99,12 +99,12 @@ class Record:
 
 
 def ending_of(kept: Kept) -> Ending:
-    """How a session ended, as far as its writer has told."""
+    """The ending of a session; an outcome of `running` until the writer has written one."""
     return replace(encoding.ending(kept.ending), outcome=kept.outcome) if kept.ending else _NO_ENDING
 
 
 def failure(session: str, outcome: Outcome, error: str) -> GhostRouterError | None:
-    """Why a session ended before the answer's end, if it did."""
+    """The error that ended a session; None if no error did."""
     if outcome == "cancelled":
         return SessionCancelled(f"`{session}` was cancelled.")
     return NothingCanAnswer(error) if outcome == "failed" else None

@@ -13,9 +13,9 @@ OpenReason = Literal[
 
 @dataclass(slots=True)
 class Segment:
-    """What one engine wrote, and how it came to write it. Times are on the conductor's clock.
+    """What one engine wrote, and why it was asked. Times are on the conductor's clock.
 
-    `lost` is what another model was asked for as well, because this one was late, and was later still.
+    `lost` is the segment of the slower model, if two models were asked at the same time.
     """
 
     key: SegmentKey
@@ -44,7 +44,7 @@ class Segment:
 
     @property
     def used(self) -> Usage:
-        """What it used: as its provider says, or as counted here; of a cloud model that is an estimate."""
+        """The usage: from the provider, or counted here. What is counted here for a cloud model is an estimate."""
         if self.usage is not None:
             return self.usage
         cached = min(self.cached_tokens, self.prompt_tokens)
@@ -56,25 +56,25 @@ class Segment:
 
     @property
     def kv_mode(self) -> KvMode:
-        """How the cache came about: as prepared, if the engine did find something there."""
+        """How the KV cache was filled: as prepared, if the engine found something there."""
         if not self.cached_tokens:
             return "recompute"
         return self.prepared or "prefix_cache"
 
     @property
     def ttft_s(self) -> float | None:
-        """From opening the segment to its first token."""
+        """Time from opening the segment to its first token."""
         return None if self.first_token_at_s is None else self.first_token_at_s - self.opened_at_s
 
     @property
     def stall_s(self) -> float | None:
-        """From the last token kept of the segment before to the first of this one; None for the first segment."""
+        """Time from the last kept token before the segment to its first token; None for the first segment."""
         if self.first_token_at_s is None or self.reason == "plan":
             return None
         return self.first_token_at_s - self.stalled_since_s
 
     def moved(self, tokens: list[Token], later_s: float) -> "Segment":
-        """A copy with these tokens, its times on a clock that is `later_s` ahead."""
+        """A copy with these tokens, and with times on a clock that is `later_s` ahead."""
         first, last = self.first_token_at_s, self.last_token_at_s
         return replace(
             self,

@@ -1,10 +1,10 @@
 """One answer, across every model that writes a part of it. No clock and no I/O: the conductor drives it.
 
-Invariants, at any time:
+Always true:
 
-* what the client has is the concatenation of the settled tokens' text, cut at a stop string;
+* the client has the text of the settled tokens, cut at a stop string;
 * only tokens that are not settled can be taken back, and only from the last segment;
-* the answer is the concatenation of the segments' tokens.
+* the answer is the text of all segments' tokens, in order.
 """
 
 from collections.abc import Sequence
@@ -32,10 +32,11 @@ from ghostrouter.types import (
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What became certain: text for the client, and the tokens it was read from, with the segment they belong to.
+    """A part of the answer that has become certain: text for the client, and the tokens it was read from.
 
-    `start` is the index of the first of them within the segment; what the segment had from there on is gone. `finish`
-    is why the answer is whole with it, None while it is not. A session can be made again of its growths.
+    `start` is the index of the first of these tokens within `segment`. It replaces everything the segment had from
+    there on. `finish` is set if the answer is complete with this growth. The growths alone are enough to restore a
+    session.
     """
 
     segment: Segment
@@ -51,7 +52,7 @@ class Session:
     def __init__(self, session_id: str, ask: Ask, plan: Plan, now_s: float) -> None:
         self.id = session_id
         self.ask = ask
-        self.redacted: dict[str, int] = {}  # how many texts of which kind were taken out of its prompts
+        self.redacted: dict[str, int] = {}  # how many texts were redacted in its prompts, by kind
         self.plan = plan
         self.opened_at_s = now_s
         self.segments: list[Segment] = []
@@ -63,7 +64,7 @@ class Session:
     def restore(
         cls, session_id: str, ask: Ask, plan: Plan, opened_at_s: float, growths: Sequence[Growth], later_s: float
     ) -> "Session":
-        """A stream as its growths have left it; the clock of this process is `later_s` ahead of its writer's."""
+        """Restore a session from its growths. The clock of this process is `later_s` ahead of the writer's."""
         session = cls(session_id, ask, plan, opened_at_s + later_s)
         for growth in growths:
             session.absorb(growth, later_s)
@@ -71,7 +72,7 @@ class Session:
         return session
 
     def absorb(self, growth: Growth, later_s: float) -> None:
-        """Take in a growth that another process has made; its clock is `later_s` behind."""
+        """Add a growth that another process has made. Its clock is `later_s` behind."""
         known: list[Token] = []
         if self.segments and self.current.key == growth.segment.key:
             known = self.segments.pop().tokens
@@ -82,19 +83,19 @@ class Session:
         self.finish = growth.finish
 
     def take_up(self) -> None:
-        """Make ready to go on behind the growths that were absorbed."""
+        """Get ready to write after the growths that were added."""
         for segment in self.segments:
             segment.settled = len(segment.tokens) if self.ask.streaming else 0
         self._scanner = StopScanner(self.ask.sampling.stop)
         self._scanner.push("".join(s.text for s in self.segments))
 
     def growth(self, start: int, tokens: Sequence[Token], text: str) -> Growth:
-        """What became certain just now, of the current segment."""
+        """A growth of the current segment."""
         return Growth(self.current, start, tuple(tokens), text, self.finish)
 
     @property
     def is_whole(self) -> bool:
-        """Whether the answer has come to its end."""
+        """Whether the answer is complete."""
         return self.finish is not None
 
     @property
@@ -103,22 +104,22 @@ class Session:
 
     @property
     def spent_tokens(self) -> int:
-        """How much of the client's limit the answer has used, as far as that is known."""
+        """How many tokens of the client's limit the answer has used, as far as that is known."""
         return answer_tokens(t for s in self.segments for t in s.tokens)
 
     @property
     def handoffs(self) -> int:
-        """How often another engine took over, for whatever reason."""
+        """How often another engine took over, for any reason."""
         return max(0, len(self.segments) - 1)
 
     @property
     def router_s(self) -> float | None:
-        """From its arrival to the first call of a model; None before that."""
+        """Time from the request's arrival to the first call of a model; None before that call."""
         return self.segments[0].opened_at_s - self.opened_at_s if self.segments else None
 
     @property
     def inference_s(self) -> float | None:
-        """From the first call of a model to the last token there is; None before the first."""
+        """Time from the first call of a model to the last token so far; None before the first token."""
         written = [s.last_token_at_s for s in self.segments if s.last_token_at_s is not None]
         return max(written) - self.segments[0].opened_at_s if written else None
 
@@ -127,11 +128,11 @@ class Session:
         return self.segments[-1]
 
     def open(self, model: str, prompt: Prompt, now_s: float) -> SegmentRequest:
-        """Begin with the first model of the plan."""
+        """Start the first segment, with the first model of the plan."""
         return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt, 0)
 
     def accept(self, frame: Frame, now_s: float) -> Growth:
-        """Take in a frame of the current segment. One of a segment that is closed already is ignored."""
+        """Add a frame of the current segment. Frames of closed segments are ignored."""
         segment = self.current
         if frame.key != segment.key or self.finish:
             return self.growth(len(segment.tokens), (), "")
@@ -160,7 +161,7 @@ class Session:
         return self.growth(start, taken, certain)
 
     def _end(self, end: SegmentEnd) -> str:
-        """Close the current segment; text that waited for a stop string is certain if the answer is done."""
+        """End the current segment. If the answer is complete, return the text that was held for a stop string."""
         self.current.end = end
         self.current.tokens += end.held
         if end.reason == "handoff" or end.reason == "hand_back":
@@ -169,7 +170,7 @@ class Session:
         return self._scanner.flush()
 
     def seam_request(self, target: str, onset: int | None) -> SeamRequest:
-        """Ask how the answer can go on with `target`, giving up the current segment from `onset` on."""
+        """A request for the seam to `target`. The tokens of the current segment from `onset` on are to be removed."""
         verdict = self.current.end.verdict if self.current.end else None
         scripted = self.current.end is not None and verdict is None
         return SeamRequest(
@@ -186,7 +187,7 @@ class Session:
         )
 
     def settle(self, keep: int) -> Growth:
-        """Keep `keep` tokens of the current segment, for good, and drop the rest of it."""
+        """Settle the first `keep` tokens of the current segment, and drop the rest."""
         segment = self.current
         start = min(segment.settled, keep)
         fresh = tuple(segment.tokens[start:keep])
@@ -206,7 +207,7 @@ class Session:
     def resume(
         self, seam: Seam, reason: OpenReason, detail: str, now_s: float, prepared: KvMode | None = None
     ) -> SegmentRequest:
-        """Go on behind a seam that `settle` has cut; `prepared` says what was done for the target's cache."""
+        """Start the next segment after the seam. `prepared` is how the target's KV cache was prepared."""
         before = self.current
         stalled_since = before.stalled_since_s if before.last_token_at_s is None else before.last_token_at_s
         segment = Segment(self._next_key(), seam.target, reason, now_s, stalled_since)
@@ -216,12 +217,12 @@ class Session:
         return self._request(segment, seam.cloud or seam.prompt_ids, seam.kept_tokens)
 
     def withdraw(self) -> None:
-        """The current segment is none of the answer: the one before, which it was to take the place of, has begun."""
+        """Remove the current segment. The one before it, which it was to replace, has started to write after all."""
         lost = self.segments.pop()
         self.current.lost = lost
 
     def _next_key(self) -> SegmentKey:
-        """A number is used once, also that of a segment which was withdrawn."""
+        """The key of the next segment. A number is never used twice, not even that of a withdrawn segment."""
         used = (s.key.segment for segment in self.segments for s in (segment, segment.lost) if s)
         return SegmentKey(self.id, max(used, default=-1) + 1)
 

@@ -1,13 +1,13 @@
-"""Stop strings, found wherever they straddle tokens, frames and seams."""
+"""Finds stop strings, also across tokens, frames and seams."""
 
 from collections.abc import Sequence
 
 
 class StopScanner:
-    """Passes text through until a stop string appears in it.
+    """Passes text through until it contains a stop string.
 
-    Only an end of the text that could still become a stop string is held. Of several stop strings the one
-    that is complete first wins, so the cut does not depend on how the text was cut into pieces.
+    Only text at the end that could become a stop string is held. Of several stop strings the first complete one wins.
+    So the cut does not depend on how the text was divided into pieces.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
@@ -16,7 +16,7 @@ class StopScanner:
         self.stopped = False
 
     def push(self, text: str) -> str:
-        """The text that is certain to come before any stop string."""
+        """Add text. Return the text that is certainly before any stop string."""
         if self.stopped:
             return ""
         if not self._stops:
@@ -32,12 +32,12 @@ class StopScanner:
         return text[: len(text) - held]
 
     def flush(self) -> str:
-        """What was held, when no more text comes."""
+        """Return the held text at the end of the answer."""
         rest, self._held = self._held, ""
         return rest
 
     @staticmethod
     def _overlap(text: str, stop: str) -> int:
-        """The length of the longest end of `text` that begins `stop`."""
+        """The length of the longest end of `text` that is the start of `stop`."""
         longest = min(len(text), len(stop) - 1)
         return next((n for n in range(longest, 0, -1) if stop.startswith(text[-n:])), 0)
