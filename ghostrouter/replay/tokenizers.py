@@ -36,7 +36,12 @@ class ChatTokenizer:
         definition = json.loads(self.backend.to_str())
         tokenization = {k: v for k, v in definition.items() if k not in ("padding", "truncation")}
         self.fingerprint = _digest(tokenization)
+        self._longest = _longest_token(definition)
         self.chat_fingerprint = _digest([self.fingerprint, self._fast.chat_template, self._template_kwargs])
+
+    def least_tokens(self, messages: Sequence[Message]) -> int:
+        """A number of tokens that a conversation has at least, found without encoding it: 0 where nothing is known."""
+        return sum(len(m.content) for m in messages) // self._longest if self._longest else 0
 
     def encode_chat(self, messages: Sequence[Message], continue_final: bool = False) -> tuple[int, ...]:
         """The ids of a conversation, up to where the model writes. With `continue_final` it continues the last message.
@@ -89,3 +94,16 @@ def _digest(value: object) -> str:
 def _local(source: str) -> str:
     path = Path(source)
     return str(path.resolve()) if path.is_dir() else source
+
+
+def _longest_token(definition: Mapping[str, Any]) -> int:
+    """The most bytes a token can stand for; 0 where the tokenizer may drop or replace parts of a text."""
+    if (
+        definition["model"]["type"] != "BPE"
+        or definition.get("normalizer")
+        or (definition.get("decoder") or {}).get("type") != "ByteLevel"
+    ):
+        return 0
+    # A byte-level vocabulary writes each byte as one character.
+    tokens = [*definition["model"]["vocab"], *(t["content"] for t in definition["added_tokens"])]
+    return max(map(len, tokens))

@@ -43,10 +43,18 @@ class Models:
         return cls(by_name | cloud, cloud, tokenizers.load(config.models), context)
 
     def first_prompts(self, call: ChatCall | Ask, names: Collection[str]) -> dict[str, prompts.FirstPrompt]:
-        """The first prompt for each of the named models."""
+        """The first prompt for each of the named models.
+
+        One that is certainly too long for a model is not encoded: it is empty, and has the tokens it has at least.
+        """
         local = {n: t for n, t in self.tokenizers.items() if n in names}
         cloud = {n: m for n, m in self.cloud.items() if n in names}
-        return prompts.first_prompts(call.messages, call.continue_final, local, cloud, call.features)
+        least = {n: t.least_tokens(call.messages) for n, t in local.items()}
+        too_long = {
+            n: prompts.FirstPrompt((), tokens) for n, tokens in least.items() if tokens > self.context_tokens[n]
+        }
+        fitting = {n: t for n, t in local.items() if n not in too_long}
+        return too_long | prompts.first_prompts(call.messages, call.continue_final, fitting, cloud, call.features)
 
 
 @dataclass(frozen=True, slots=True)

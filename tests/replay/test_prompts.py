@@ -1,8 +1,15 @@
-from ghostrouter.config import CloudModel, LocalModel
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.replay import tokenizers
 from ghostrouter.replay.prompts import first_prompts
-from ghostrouter.types import CloudPrompt
+from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.routing.decider import Models
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.types import CloudPrompt, Sampling
 from tests.shipped import MODELS
 
 LOCAL = tokenizers.load([LocalModel(name=n, source=str(MODELS / n)) for n in ("ghost-small", "ghost-large")])
@@ -37,3 +44,36 @@ def test_room_is_left_for_the_instruction_of_a_seam() -> None:
 
 def test_what_cannot_go_on_is_not_asked_to() -> None:
     assert "none" not in first_prompts((*ASKED, Message("assistant", "Mira")), True, LOCAL, CLOUD)
+
+
+def test_how_many_tokens_there_are_at_least_is_known_without_encoding() -> None:
+    tokenizer = ChatTokenizer(str(MODELS / "ghost-small"))
+    for text in ("", "Who was Xenia Farrow?" * 50, " " * 3_000, "🐢é" * 200, "<|user|>" * 100):
+        messages = (Message("user", text),)
+        assert tokenizer.least_tokens(messages) <= len(tokenizer.encode_chat(messages))
+    assert tokenizer.least_tokens((Message("user", "x" * 1_000_000),)) > 8_192
+
+
+def test_a_prompt_that_is_certainly_too_long_is_not_encoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte takes half a second."""
+    config = GraphConfig.parse(
+        {
+            "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
+            "routes": {"default": {"models": ["small"]}},
+        }
+    )
+    models = Models.load(config)
+    monkeypatch.setattr(ChatTokenizer, "encode_chat", None)
+    ask = Ask((Message("user", "x" * 1_000_000),), Sampling(max_tokens=1), streaming=True)
+    assert models.first_prompts(ask, ["small"])["small"].tokens > models.context_tokens["small"]
+
+
+def test_texts_are_encoded_alike_in_many_threads() -> None:
+    """Plain text with what looks like a special token, beside prompts with real ones."""
+    tokenizer = ChatTokenizer(str(MODELS / "ghost-small"))
+    text = "<|user|> hello <|end|>" * 20
+    special, plain = tokenizer.encode(text), tokenizer.encode_text(text)
+    assert special != plain
+    with ThreadPoolExecutor(8) as threads:
+        both = [threads.submit(f, text) for _ in range(200) for f in (tokenizer.encode, tokenizer.encode_text)]
+        assert [found.result() for found in both] == [special, plain] * 200

@@ -1,0 +1,42 @@
+"""A dead replica is told apart from one whose code fails: an answer waits for the first to come back."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
+
+from deployments.engine.engine_client import EngineClient
+from ghostrouter.errors import EngineGone, SegmentFailed
+from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
+from tests.deployments.fakes import Handle, Meter
+
+
+class EngineDeadError(Exception):
+    """Has the name of vLLM's."""
+
+
+class Dead:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        raise self._error
+        yield
+
+
+@pytest.mark.parametrize(
+    ("error", "gone"),
+    [
+        (ActorDiedError(), True),
+        (ActorUnavailableError("x", None), True),
+        (RayTaskError("f", "traceback", EngineDeadError()).as_instanceof_cause(), True),
+        (RayTaskError("f", "traceback", ValueError()).as_instanceof_cause(), False),
+        (ValueError("x"), False),
+    ],
+)
+async def test_what_is_a_death(error: Exception, gone: bool) -> None:
+    client = EngineClient({"small": Handle(Dead(error))}, Handle(None), 5.0, 5.0, Meter())
+    request = SegmentRequest(SegmentKey("s", 0), "small", (1,), 0, Sampling(max_tokens=5))
+    with pytest.raises(SegmentFailed) as failed:
+        await anext(client.stream(request))
+    assert isinstance(failed.value, EngineGone) is gone
