@@ -203,7 +203,8 @@ def _assess(name: str, candidates: Mapping[str, Candidate], worth: Worth, inelig
     refused = ""
     if found.room_tokens <= 0:
         refused = (
-            f"the prompt has {found.prompt_tokens} tokens, it takes at most {found.context_tokens}, answer included"
+            f"the prompt has at least {found.prompt_tokens} tokens, "
+            f"it takes at most {found.context_tokens}, answer included"
         )
     return Assessment(name, refused, tuple((term, score(option, worth)) for term, score in SCORERS.items()))
 
@@ -215,6 +216,6 @@ def _refuse(assessments: tuple[Assessment, ...], candidates: Mapping[str, Candid
         raise InvalidRequest(f"No model of {reason} can answer this: {reasons}.")
     longest = max(present, key=lambda n: candidates[n].context_tokens)
     raise PromptTooLong(
-        f"The prompt has {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
+        f"The prompt has at least {candidates[longest].prompt_tokens} tokens and {longest} takes at most "
         f"{candidates[longest].context_tokens}, answer included. Shorten the messages."
     )

@@ -18,10 +18,12 @@ class EngineDeadError(Exception):
 class Dead:
     def __init__(self, error: Exception) -> None:
         self._error = error
+        self._frames: tuple[Frame, ...] = ()
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        for frame in self._frames:
+            yield frame
         raise self._error
-        yield
 
 
 @pytest.mark.parametrize(
