@@ -162,7 +162,7 @@ _JWT = r"\beyJ[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{6,}+"
 _WEBHOOK = r"https://(?:hooks\.slack\.com/services|discord(?:app)?\.com/api/webhooks)/"
 _OFFICE = r"https://[a-z0-9-]{1,40}\.webhook\.office\.com/webhookb2/"
 _BEARER = r"\b(?i:bearer|basic)[ \t]{1,4}"
-_TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{33})"
+_TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{32,33})"
 _AWS_PAIR = r"\b(?:AKIA|ASIA)[A-Z2-7]{16}[ ,;:|/\x22\x27\t]{1,5}[A-Za-z0-9+/]{40}"
 _TWILIO = r"\b[0-9a-f]{32}"
 # Keys of Azure's services are known by what stands in their midst.

@@ -168,6 +168,7 @@ NAMED: tuple[tuple[str, str], ...] = (
     ("aadhaar|aadhar|आधार", r"\d{4}[ -]?\d{4}[ -]?\d{4}"),
     ("pan card|pan number", r"[A-Z]{5}\d{4}[A-Z]"),
     ("steuer-id|steuerid|steueridentifikationsnummer|steuer-identifikationsnummer|identifikationsnummer", r"\d{2} ?\d{3} ?\d{3} ?\d{3}"),
+    ("steuernummer|steuer-nr", r"\d{2,3}/\d{3}/\d{4,5}|\d{10,13}"),
     ("rvnr|sozialversicherungsnummer|rentenversicherungsnummer|sv-nummer|sv-nr|svnr", r"\d{2} ?\d{6} ?[A-Z] ?\d{3}"),
     ("sozialversicherungsnummer|svnr|sv-nr|sv-nummer", r"\d{4}[ -]?\d{6}"),
     ("ahv|avs|oasi", r"756\.?\d{4}\.?\d{4}\.?\d{2}"),

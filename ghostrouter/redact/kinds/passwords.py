@@ -3,7 +3,7 @@
 import re
 
 from ghostrouter.redact.kinds.credentials import digit_count, is_blank
-from ghostrouter.redact.shape import Accept, Shape, any_word, group
+from ghostrouter.redact.shape import Accept, Shape, any_word, group, in_word
 
 # Names of passwords, in the languages of those who write them.
 _PASSWORDS = (
@@ -116,7 +116,7 @@ _OTHER_KEY = re.compile(
     re.IGNORECASE,
 )
 _RANDOM_FORM = re.compile(rb"[0-9a-f]{32,}|[A-Za-z0-9_+/=-]{20,}", re.IGNORECASE)
-_LONG = 32
+_LONG, _MANY_DIGITS = 32, 6
 
 
 def _is_random(value: bytes) -> bool:
@@ -135,6 +135,17 @@ def _random_value(match: "re.Match[bytes]") -> tuple[int, int] | None:
         return None
     name = match.start() + (text[match.start() + 1 : match.start() + 4] == b"Key")
     return None if _OTHER_KEY.search(text, max(0, name - 16), name) else (begin, begin + len(value))
+
+
+def _spaced_key(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Accept a value that is drawn at random, or has many digits, right behind the name of a key."""
+    begin, value = match.start("value"), match["value"].rstrip(_CLOSING)
+    many = digit_count(value) >= _MANY_DIGITS and not _NAME_PATH.fullmatch(value) and not is_blank(value)
+    return (begin, begin + len(value)) if _LETTER.search(value) and (many or _is_random(value)) else None
+
+
+def _code(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    return None if in_word(match.string, match.end()) else match.span(match.lastindex or 0)
 
 
 def _quoted(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -176,6 +187,8 @@ _QUOTED = (
 # Short names, which mean other things, too: `_pass`, `pw`, `_key`, `appKey`, ` PAT`.
 _SHORT_NAME = r"[_.-](?i:pass|pw|psw|auth)|\b(?i:pw)"
 _SHORT_KEY = r"(?:\b|_)(?i:key|pat|salt|auth)|[a-z]Key"
+# A code of a card, of a login.
+_CODE = r"\b(?:(?i:cvv2?|cvc2?)(?i: code)?(?:[:=]| is) ?(\d{3,4})|(?i:pin|otp)(?i: code)?(?:[:=]| is) ?(\d{4,8}))"
 _HEADER = r"(?i:authorization)" + _QUOTE + r"[ \t]{0,4}[:=,][ \t]{0,4}" + _QUOTE + r"(?:[A-Za-z-]{1,24}[ \t]{1,4}){0,2}"
 
 # In a sentence, a list of variables or a statement, further from its name.
@@ -293,6 +306,8 @@ SHAPES = (
     _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _KEY_BYTE, 12)),
     _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_KEY_BYTE, least=20)),
     _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", rf"{_HEADER}{_KEY_BYTE}{{20}}")),
+    Shape("API_KEY", rf"(?i:{_STRONG_KEYS}|token) (?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _spaced_key, _REST, opening=rf"(?i:{_STRONG_KEYS}|token) {_KEY_BYTE}{{20}}"),
+    Shape("PASSWORD", _CODE, _code),
     Shape("API_KEY", _QUOTED, _quoted, opening=rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)} ({_SPOKEN_VALUE}{{8,128}}+)", _behind_name, opening=rf"{any_word(_PASSWORDS)} {_SPOKEN_VALUE}{{8}}"),
     _sentence("PASSWORD", any_word(_PASSWORDS), 7, _in_sentence, 6),
