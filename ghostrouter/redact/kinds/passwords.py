@@ -214,10 +214,13 @@ def _in_sentence(match: "re.Match[bytes]") -> tuple[int, int] | None:
 
 def _is_secret(value: bytes) -> bool:
     """Whether a value has letters and digits, and a sign, both cases or eight characters."""
-    if len(value) < 6 or not _DIGIT.search(value) or not _LETTER.search(value) or b"(" in value:
+    if len(value) < 6 or not digit_count(value) or b"(" in value:
         return False
-    plain = not _SIGN.search(value) and (value.islower() or value.isupper()) and len(value) < _LEAST_PLAIN
-    return not plain and not any(p.match(value) for p in (_VARIABLE, _NO_SECRET)) and not _NAME_PATH.fullmatch(value)
+    if len(value) < _LEAST_PLAIN and (value.islower() or value.isupper()) and not _SIGN.search(value):
+        return False
+    if not _LETTER.search(value) or _NAME_PATH.fullmatch(value):
+        return False
+    return not _VARIABLE.match(value) and not _NO_SECRET.match(value)
 
 
 _MIXED_CASE = re.compile(rb"(?=[^a-z]*[a-z])(?=[^A-Z]*[A-Z])[^0-9]*[0-9]")
