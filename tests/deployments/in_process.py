@@ -116,7 +116,7 @@ class Service:
     One made `after` another finds what that one has put into the event store, and nothing else.
     """
 
-    def __init__(self, beside: "Service | None" = None, after: "Service | None" = None, **journal: float) -> None:
+    def __init__(self, beside: "Service | None" = None, after: "Service | None" = None, **journal: Any) -> None:
         config = GraphConfig.parse(
             {
                 "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
