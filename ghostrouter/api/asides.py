@@ -1,4 +1,4 @@
-"""What an answer of chat completions holds besides its text: tool calls and reasoning, in pieces and whole."""
+"""Tool calls and reasoning in chat completions: in pieces for a stream, whole for an answer in one piece."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +7,7 @@ from ghostrouter.types import ReasoningPart, Token, ToolCallPart
 
 
 def delta(tokens: Iterable[Token]) -> dict[str, Any]:
-    """The fields of a chunk's delta; none if the tokens carry text only."""
+    """The fields of a chunk's delta; empty if the tokens have only text."""
     told: dict[str, Any] = {}
     if thought := _reasoning(tokens := list(tokens)):
         told["reasoning_content"] = thought
@@ -33,7 +33,7 @@ def _reasoning(tokens: Iterable[Token]) -> str:
 
 
 def _calls(tokens: Iterable[Token]) -> list[ToolCallPart]:
-    """One part for each call, of all pieces that there are of it."""
+    """One part for each tool call, with all its pieces joined."""
     calls: dict[int, ToolCallPart] = {}
     for token in tokens:
         part = token.aside
@@ -46,7 +46,7 @@ def _calls(tokens: Iterable[Token]) -> list[ToolCallPart]:
 
 
 def _piece(call: ToolCallPart) -> dict[str, Any]:
-    """A piece of a call: its id and type come with its beginning only."""
+    """A piece of a tool call. Only its first piece has id and type."""
     function: dict[str, Any] = {"arguments": call.arguments}
     if not call.id:
         return {"index": call.number, "function": function}

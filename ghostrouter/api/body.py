@@ -1,4 +1,4 @@
-"""What the request bodies of both APIs share: strictness, the fields of sampling, and refusals in words."""
+"""What the request bodies of all APIs share: strict types, the fields for sampling, and errors that name the field."""
 
 import json
 import math
@@ -17,9 +17,10 @@ MOST_TOKENS = 2**53
 
 
 class Body(BaseModel):
-    """A JSON object whose fields are all known and of the very type.
+    """A JSON object. Unknown fields are refused, and every value must have exactly its type.
 
-    With any constraint, `str_min_length=0` for one, pydantic refuses half of a surrogate pair; nothing could encode it.
+    Strings have a constraint, even if it excludes nothing (`str_min_length=0`): only then pydantic refuses half of a
+    surrogate pair, which cannot be encoded.
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0)
@@ -42,7 +43,7 @@ class _Handoff(Body):
 
 
 class Ghost(Body):
-    """Our own field: what the caller wants of the routing, and who may be given the call.
+    """GhostRouter's own field: what the client wants of the routing, and who may get its prompt.
 
     `handoffs` scripts changes of model, for experiments.
     """
@@ -72,7 +73,7 @@ class Ghost(Body):
 
 
 class SampledBody(Body):
-    """A request for an answer: the fields that mean the same wherever they are sent."""
+    """The fields that mean the same in every API."""
 
     model: str
     stream: bool = False
@@ -89,16 +90,16 @@ class SampledBody(Body):
     ghost: Ghost = Field(default_factory=Ghost)
 
 
-# How pydantic marks which type of several a problem is with: no part of the field's name.
+# Pydantic adds these to a field's path if the field may have several types. They are not part of its name.
 _BRANCH = re.compile(r"(constrained-)?str|list\[.*")
 _BodyT = TypeVar("_BodyT", bound=Body)
 
 
 def decoded(raw: bytes | bytearray) -> Any:
-    """A body as JSON.
+    """Parse a body as JSON.
 
     Raises:
-        InvalidRequest: it is none.
+        InvalidRequest: the body is not valid JSON.
     """
     try:
         return json.loads(raw, parse_constant=_no_number, parse_float=_finite)
@@ -117,14 +118,14 @@ def _finite(number: str) -> float:
 
 
 def _no_number(constant: str) -> NoReturn:
-    """Python reads NaN and Infinity; JSON has none."""
+    """Refuse NaN and Infinity: Python reads them, but JSON has none."""
     raise ValueError(f"{constant} is no number")
 
 
 def parse(
     kind: type[_BodyT], body: Any, ignored: Collection[str], unsupported: Mapping[str, tuple[Any, ...]]
 ) -> _BodyT:
-    """Read a body without its `ignored` fields; `unsupported` ones may only have one of the values given.
+    """Read a body. `ignored` fields are skipped; an `unsupported` field may have only the listed values.
 
     Raises:
         InvalidRequest: the message names the field.

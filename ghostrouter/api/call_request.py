@@ -96,7 +96,7 @@ class _Options(Body):
     max_variants: int = Field(default=5, ge=1, le=5)
 
 
-# Fields that may be sent and change nothing, so that clients of the published package go on working.
+# Fields that are accepted and change nothing. Clients of the published package send them.
 _WITHOUT_EFFECT = {
     "caller.key_id": "the API key says who calls",
     "caller.fingerprint_ref": "the API key says who calls",
@@ -130,11 +130,11 @@ class _Call(Body):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A valid call: the chat call it stands for, and what only this API knows.
+    """A valid call: its chat call, and the fields that only this API has.
 
-    `request_hash` follows from everything that was sent but `created_at` and `signature`: two calls with the same one
-    are the same call. `unredacted`: the caller has switched redaction off, and has acknowledged what that means.
-    `ignored` tells which fields were sent and change nothing. `payload_hash` follows from everything that was sent.
+    Two calls with the same `request_hash` are the same call; it covers all fields except `created_at` and `signature`.
+    `payload_hash` covers all fields. `unredacted`: the caller has switched redaction off, and has acknowledged the
+    consequences. `ignored` names the fields that were sent but change nothing.
     """
 
     chat: ChatCall
@@ -156,8 +156,8 @@ def from_wire(body: Any) -> Call:
     """Read a request body. A call without an id gets one.
 
     Raises:
-        InvalidRequest: it is no valid call; the message names the field.
-        CallNotPermitted: redaction is to be off, and acknowledgements are missing.
+        InvalidRequest: the body is not a valid call; the message names the field.
+        CallNotPermitted: the call switches redaction off, but an acknowledgement is missing.
     """
     parsed = parse(_Call, body, (), {})
     options, target = parsed.options, parsed.target
@@ -187,7 +187,7 @@ def from_wire(body: Any) -> Call:
 
 
 def _ignored(body: Mapping[str, Any]) -> Iterator[str]:
-    """The fields of a valid body that change nothing, with the reason. A null is no field."""
+    """The fields of a valid body that change nothing, each with the reason. A field that is null does not count."""
     for path, why in _WITHOUT_EFFECT.items():
         section, _, name = path.rpartition(".")
         if ((body.get(section) or {}) if section else body).get(name) is not None:
@@ -203,15 +203,15 @@ def _ignored(body: Mapping[str, Any]) -> Iterator[str]:
 
 
 def digest(body: Any) -> str:
-    """A digest of JSON, or of text, that does not depend on the order of keys."""
+    """A digest of JSON or text. The order of keys does not matter."""
     told = body if isinstance(body, str) else json.dumps(body, sort_keys=True, separators=(",", ":"))
     return f"sha256:{hashlib.sha256(told.encode(errors='surrogatepass')).hexdigest()}"
 
 
 def _chat(parsed: _Call) -> ChatCall:
-    """Context and prompt are one message of the user: chat templates often take no second one in a row.
+    """The chat call. Context and prompt are one user message, because many chat templates refuse two in a row.
 
-    Whom it may be given to is said in the words of the chat API.
+    The rules about who may get the prompt are translated into those of the chat API.
     """
     params, target, intent = parsed.params, parsed.target, parsed.intent.name
     ghost = Ghost(
@@ -222,7 +222,7 @@ def _chat(parsed: _Call) -> ChatCall:
     )
     sampled = SampledBody(
         model=parsed.target.alias,
-        # No probability mass at all leaves the likeliest token: that is what temperature 0 means.
+        # A `top_p` of 0 leaves only the likeliest token. Temperature 0 means the same.
         temperature=0 if params.top_p == 0 else params.temperature,
         top_p=params.top_p or None,
         seed=params.seed,

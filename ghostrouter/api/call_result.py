@@ -1,4 +1,4 @@
-"""What /call and /result answer: the result of a call at any time."""
+"""The bodies that /call and /result answer with: the result of a call at any time."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ Body = dict[str, Any]
 TIMED_OUT = "The answer was not whole when its time was over (`options.timeouts.hard_ms`)."
 CANCELLED = "The job was cancelled on request."
 
-# A call that has failed in one of these ways may be sent again.
+# After one of these failures the call may be sent again.
 RETRYABLE: frozenset[CallCode] = frozenset({"adapter_error", "timeout"})
-# Why a segment was left, in the words of the published package. Any other reason counts as a success.
+# The outcome of an attempt in the words of the published package, by why the next segment began. Others are a success.
 _LEFT = {"failure": "error", "shed": "rate_limited"}
-# An answer that ends so is no success.
+# An answer with one of these finish reasons is not a success.
 _REFUSED = ("refusal", "content_filter")
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every result of a call repeats. `id` is the job's and the session's; `created_s` is a Unix time.
+    """The part that every result of a call repeats. `id` is the id of job and session; `created_s` is a Unix time.
 
-    `sent_at` is what the client says of when it sent the call. `ignored` and `payload_hash` are as in `Call`.
+    `sent_at` is the client's own time of sending. `ignored` and `payload_hash` are as in `Call`.
     """
 
     id: str
@@ -75,13 +75,13 @@ def head(call: Call, job_id: str, created_s: float) -> Head:
 
 
 def begun(head: Head, status: Literal["queued", "running"]) -> Body:
-    """The result of a call that is not over yet: it says where to ask for it."""
+    """The result of a running call. It says where to ask for the final result."""
     trace = _trace(head, {}, {}, "queued")
     return _result(head, status, job_id=head.id, provenance=_provenance(head, trace=trace))
 
 
 def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
-    """The result of a call that is over. `adapters` tells what each model is driven by."""
+    """The result of a call that is over. `adapters` names the adapter of each model."""
     told = end.told
     if told.get("finish_reason") in _REFUSED and end.code is None:
         end = replace(end, code="refused", message="The model refused to answer.")
@@ -109,7 +109,7 @@ def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
 
 
 def failure(error: BaseException) -> tuple[CallCode, str]:
-    """Code and message of an error that a job has failed with."""
+    """Code and message for the error of a job that has failed."""
     if isinstance(error, SessionCancelled):
         return errors.told(error).call_code, CANCELLED
     return errors.told(error).call_code, errors.message(error)
@@ -146,7 +146,7 @@ def _result(head: Head, status: str, **fields: Any) -> Body:
 
 
 def _normalization(head: Head) -> Body:
-    """What of the call was ignored."""
+    """The parts of the call that were ignored."""
     applied = bool(head.ignored)
     original = head.payload_hash if applied else None
     return {
@@ -158,14 +158,14 @@ def _normalization(head: Head) -> Body:
 
 
 def _redaction(head: Head, told: Mapping[str, Any]) -> Body:
-    """What was taken out of the prompts, by kind."""
+    """What was redacted in the prompts, by kind."""
     taken = sorted(told.get("taken_out", {}).items())
     items = [{"kind": kind.lower(), "count": count, "note": None} for kind, count in taken]
     return {"performed": bool(items), "items": items, "user_notice": None, "override_used": head.unredacted}
 
 
 def _provenance(head: Head, trace: Body, ghost: Body | None = None, **fields: Any) -> Body:
-    """Where the answer comes from. Published clients know no field for the trace, so it is in `raw`."""
+    """Where the answer comes from. The trace is in `raw`, because published clients know no other field for it."""
     sent = {"created_at": head.sent_at} if head.sent_at else {}
     raw = {"trace": trace, "session": head.id, **sent, **({"ghost": ghost} if ghost else {})}
     return {
@@ -192,7 +192,7 @@ def _outcome(end: Ended, truncated: bool) -> str:
 
 
 def _trace(head: Head, told: Mapping[str, Any], adapters: Mapping[str, str], outcome: str) -> Body:
-    """The execution trace. Every segment is an attempt; the next segment's reason tells how it ended."""
+    """The execution trace. Every segment is an attempt. Its outcome is the reason of the next segment."""
     segments = told.get("segments", [])
     last = {"success": "success", "partial": "success", "refused": "refused"}.get(outcome, "error")
     attempts = []

@@ -1,4 +1,4 @@
-"""The words of the call API, for those who only send calls."""
+"""The words of the call API. Code that only sends calls needs no more than these."""
 
 from typing import Literal
 

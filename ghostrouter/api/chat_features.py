@@ -1,4 +1,4 @@
-"""What a chat request may ask for that only some models of the cloud can do: tools, pictures, a JSON schema."""
+"""The features of a chat request that only some cloud models have: tools, pictures, a JSON schema."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -13,12 +13,12 @@ _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 _URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]
 
 
-# Deeper ones do not get through every process and protocol on the way.
+# Some processes and protocols on the way cannot pass deeper schemas on.
 _MOST_LEVELS = 100
 
 
 def _passable(schema: dict[str, Any]) -> dict[str, Any]:
-    """A JSON schema that can be sent on as it is."""
+    """A JSON schema that every protocol can pass on."""
     levels: list[Any] = [schema]
     for _ in range(_MOST_LEVELS):
         nested = [v for x in levels for v in (x.values() if isinstance(x, dict) else x)]

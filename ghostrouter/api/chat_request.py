@@ -17,12 +17,12 @@ from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
 # No vocabulary has more.
 _TOKEN_ID = re.compile("[0-9]{1,9}")
-# Accepted and without effect here: they describe the caller or OpenAI's own storage.
+# Accepted without effect: these describe the caller or OpenAI's own storage.
 _IGNORED = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "verbosity",
 )  # fmt: skip
-# Valid in OpenAI's API, not implemented here: refused unless they are at their default.
+# Valid in OpenAI's API, but not implemented here. Other values than the default are refused.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
     "functions": ([],),
@@ -87,7 +87,7 @@ class _ChatCompletion(SampledBody):
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """A valid request. What it leaves open is None."""
+    """A valid request. A field is None if the request leaves it open."""
 
     model: str
     messages: tuple[Message, ...]
@@ -113,7 +113,7 @@ class ChatCall:
 
     @property
     def needs(self) -> Needs:
-        """What the call asks of a model."""
+        """The abilities that a model needs for the call."""
         return Needs(
             features=self.features,
             terms=self.terms,
@@ -135,7 +135,7 @@ def from_wire(body: Any) -> ChatCall:
     """Read a request body.
 
     Raises:
-        InvalidRequest: it is no valid chat completion request; the message names the field.
+        InvalidRequest: the body is not a valid chat completion request; the message names the field.
     """
     parsed = parse(_ChatCompletion, body, _IGNORED, _UNSUPPORTED)
     if parsed.continue_final_message and parsed.messages[-1].role != "assistant":
@@ -161,10 +161,10 @@ def to_call(
     continue_final: bool = False,
     features: Features = NO_FEATURES,
 ) -> ChatCall:
-    """The call that a parsed body of either API amounts to.
+    """Turn a parsed body of any API into a call.
 
     Raises:
-        InvalidRequest: `logit_bias` holds something else than biases of token ids.
+        InvalidRequest: a bias in `logit_bias` is out of range, or its key is not a token id.
     """
     stop = (parsed.stop,) if isinstance(parsed.stop, str) else tuple(parsed.stop or ())
     return ChatCall(

@@ -1,4 +1,4 @@
-"""POST /v1/chat/completions: what goes back, whole and in chunks."""
+"""POST /v1/chat/completions: the response, in one piece and in chunks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ID_PREFIX = "chatcmpl-"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every chunk of an answer repeats, and what the client wants to have in them. `created_s` is a Unix time."""
+    """The part that all chunks of an answer share, and the options of the client. `created_s` is a Unix time."""
 
     id: str
     model: str
@@ -23,7 +23,7 @@ class Head:
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
-    """Every token once, whichever model wrote it."""
+    """The tokens of the whole answer. Each counts once, whichever model wrote it."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
@@ -41,7 +41,7 @@ def told_usage(told: Usage) -> dict[str, Any]:
 
 
 def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
-    """Log-probabilities in OpenAI's shape, with one field more: `entropy_nats`, where that is exact."""
+    """Log-probabilities in OpenAI's shape, and one more field: `entropy_nats`, if the exact entropy is known."""
     said = [t for t in tokens if t.aside is None]
     content = [
         e | ({"entropy_nats": t.entropy_nats} if t.is_exact else {}) for e, t in zip(entries(said), said, strict=True)
@@ -50,7 +50,7 @@ def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
 
 
 def entries(tokens: Sequence[Token]) -> list[dict[str, Any]]:
-    """OpenAI's entries of tokens, and nothing else."""
+    """OpenAI's entries for tokens, without fields of our own."""
     return [
         {**_one(t.text, t.logprob), "top_logprobs": [_one(text, logprob) for text, logprob in t.alternatives]}
         for t in tokens
@@ -71,7 +71,7 @@ def completion(
     ghost: dict[str, Any],
     besides: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """A whole answer; `besides` are the fields of its message that hold no text of it."""
+    """A whole answer. `besides` are the fields of its message that are not text: tool calls and reasoning."""
     message = {"role": "assistant", "content": text or (None if besides else ""), "refusal": None, **besides}
     choice = {"index": 0, "message": message, "logprobs": logprobs_body, "finish_reason": finish_reason}
     return {
@@ -91,7 +91,7 @@ def chunk(
     finish_reason: str | None = None,
     logprobs_body: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A chunk that carries a part of the answer. Where usage is asked for every chunk has the field, as at OpenAI."""
+    """A chunk with a part of the answer. If usage is asked for, every chunk has the field, as at OpenAI."""
     choice = {"index": 0, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
     told: dict[str, Any] = {**_chunk_head(head), "choices": [choice]}
     return {**told, "usage": None} if head.include_usage else told
@@ -100,8 +100,8 @@ def chunk(
 def ending(head: Head, finish_reason: str, usage_body: dict[str, Any], ghost: dict[str, Any]) -> list[dict[str, Any]]:
     """The last chunks: the finish reason, then the usage if `stream_options.include_usage` asks for it.
 
-    The `ghost` object (who wrote what) rides on the last of them. Only the chunk with the usage has no choices, as at
-    OpenAI: clients that read `chunk.choices[0]` never see an empty list they did not ask for.
+    The last of them has the `ghost` object (who wrote what). As at OpenAI, only the chunk with the usage has no
+    choices. So clients that read `chunk.choices[0]` never see an empty list unless they asked for usage.
     """
     last = chunk(head, {}, finish_reason)
     if not head.include_usage:

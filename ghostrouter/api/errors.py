@@ -40,9 +40,9 @@ CallCode = Literal["validation_error", "permission_denied", "adapter_error", "ti
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How an error is told: HTTP status, code in OpenAI's shape, code in the call API's shape.
+    """How an error is sent: HTTP status, code in OpenAI's shape, code in the call API's shape.
 
-    `call_status` is the status in the call API if it is another one there.
+    `call_status` is the status in the call API, if that differs.
     """
 
     status: int
@@ -62,7 +62,7 @@ _TOLD: dict[type[GhostRouterError], Told] = {
     NotPermitted: Told(403, "permission_denied", "permission_denied"),
     CallNotPermitted: Told(403, "permission_denied", "permission_denied"),
     TooManyRequests: Told(429, "rate_limit_exceeded", "permission_denied"),
-    # In the call API the model is a field of the body, so an unknown one is a body that does not validate.
+    # In the call API the model is a field of the body. So an unknown model makes the body invalid.
     UnknownModel: Told(404, "model_not_found", "validation_error", call_status=400),
     TraceNotFound: Told(404, "trace_not_found", "validation_error"),
     JobNotFound: Told(404, "job_not_found", "validation_error"),
@@ -82,7 +82,7 @@ _UNEXPECTED = Told(500, None, "unknown")
 _UNEXPECTED_MESSAGE = "The server failed to answer this request. It has been logged."
 # OpenAI's `type` follows from the status.
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
-# A result of the call API that says `failed` is sent with the status of the error that its code stands for.
+# The HTTP status of a failed result of the call API, by its code.
 _FAILED: dict[CallCode, type[GhostRouterError]] = {
     "timeout": DeadlineExceeded,
     "adapter_error": NothingCanAnswer,
@@ -91,18 +91,18 @@ _FAILED: dict[CallCode, type[GhostRouterError]] = {
 
 
 def told(error: BaseException) -> Told:
-    """The row of the table for an error. An error that nobody expected is a 500."""
+    """The row of the table for an error. An unexpected error is a 500."""
     rows = (_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD)
     return next(rows, _UNEXPECTED)
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether the table knows an error. The others are faults of the server, and have to be logged."""
+    """Whether the table knows an error. Any other error is a fault of the server and must be logged."""
     return told(error) is not _UNEXPECTED
 
 
 def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
-    """HTTP status and body for an error, in OpenAI's shape. The text of an unexpected error is not told."""
+    """HTTP status and body for an error, in OpenAI's shape. The text of an unexpected error is not sent."""
     row = told(error)
     shape = body(message(error), row.status, row.code)
     if isinstance(error, BudgetExceeded):
@@ -121,7 +121,7 @@ def to_call_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 
 def result_status(status: str, code: CallCode | None) -> int:
-    """The HTTP status of a result of the call API: 202 while the job runs, and of a failed one its error's."""
+    """The HTTP status of a result of the call API: 202 while the job runs; for a failed job, that of its error."""
     if status != "failed":
         return 200 if status == "complete" else 202
     kind = _FAILED.get(code) if code else None
@@ -129,19 +129,19 @@ def result_status(status: str, code: CallCode | None) -> int:
 
 
 def ready_status(is_ready: bool) -> int:
-    """The HTTP status of a question for the service's health."""
+    """The HTTP status of a health check."""
     return 200 if is_ready else 503
 
 
 def headers(error: BaseException) -> dict[str, str]:
-    """The headers of an error: when to try again, in whole seconds, and how to send a key."""
+    """The headers of an error: in how many whole seconds to try again, and how to send a key."""
     after_s = getattr(error, "retry_after_s", None)
     after = {} if after_s is None else {"retry-after": str(max(1, math.ceil(after_s)))}
     return after | ({"www-authenticate": "Bearer"} if isinstance(error, Unauthorized) else {})
 
 
 def message(error: BaseException) -> str:
-    """What a client is told of an error. Of an unexpected error that is only that it happened."""
+    """The message for a client. For an unexpected error it says only that an error happened."""
     return str(error) if is_expected(error) else _UNEXPECTED_MESSAGE
 
 

@@ -1,4 +1,4 @@
-"""POST /v1/feedback: what a caller thinks of an answer."""
+"""POST /v1/feedback: how a caller rates an answer."""
 
 from dataclasses import dataclass
 from typing import Any, Self
@@ -22,7 +22,8 @@ class _Feedback(Body):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A valid rating from -1 (bad) to 1 (good), a label, or both, in `body`; of the answer with the id `session`."""
+    """Valid feedback on the answer with the id `session`. `body`: a rating from -1 (bad) to 1 (good), a label, or both.
+    """
 
     session: str
     body: dict[str, Any]
@@ -32,7 +33,7 @@ def from_wire(body: Any) -> Feedback:
     """Read a request body.
 
     Raises:
-        InvalidRequest: it is no valid feedback; the message names the field.
+        InvalidRequest: the body is not valid feedback; the message names the field.
     """
     parsed = parse(_Feedback, body, (), {})
     return Feedback(parsed.session, {"rating": parsed.rating, "label": parsed.label})

@@ -1,4 +1,4 @@
-"""The same request sent again finds its answer: the session's id follows from the caller, the key and the body."""
+"""A request that is sent again finds its answer: the session's id follows from the caller, the key and the body."""
 
 import hashlib
 import json
@@ -14,10 +14,10 @@ _MOST_CHARACTERS = 255
 
 @dataclass(frozen=True, slots=True)
 class Repeatable:
-    """How a request is known again.
+    """How a repeated request is recognised.
 
-    `suffix` ends the id of its session. `request_hash` is a digest of the body. `is_asked_for`: the client wants its
-    answer to be found again, also one in one piece.
+    `suffix` is the end of its session's id. `request_hash` is a digest of the body. `is_asked_for`: the client wants
+    its answer to be found again, even if it is not streamed.
     """
 
     suffix: str
@@ -26,10 +26,10 @@ class Repeatable:
 
 
 def repeatable(headers: Mapping[str, str], owner: str, body: Any) -> Repeatable:
-    """How a request with this JSON body is known again.
+    """How a request with this JSON body is recognised if it is sent again.
 
-    `Idempotency-Key` belongs to one body: another body with it is an error. `x-request-id` is often chosen by a proxy:
-    with another body it names another request. Without either no two requests are the same.
+    With the same `Idempotency-Key` and another body, the request is refused. With the same `x-request-id` and another
+    body, it is a new request, because proxies often choose that header. Without either header every request is new.
 
     Raises:
         InvalidRequest: the key is too long.

@@ -7,10 +7,10 @@ _MOST_DIGITS = 15
 
 
 def whole_number(name: str, text: str, least: int, most: int) -> int:
-    """The number that a parameter holds.
+    """Read the number in a parameter. The time that takes does not depend on the length of the text.
 
     Raises:
-        InvalidRequest: it holds none, or one that is out of range. However long it is, no time is spent on it.
+        InvalidRequest: the text is not a whole number, or the number is out of range.
     """
     if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and least <= int(text) <= most:
         return int(text)

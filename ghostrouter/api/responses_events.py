@@ -33,7 +33,7 @@ _NOTHING = Passage("")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended; `error` says why it failed."""
+    """How an answer ended. `error` says why it failed."""
 
     status: Ended
     usage: dict[str, Any] | None = None
@@ -43,10 +43,10 @@ class Ending:
 
 @dataclass(slots=True)
 class Stream:
-    """The events of one answer: `begin`, `write` for every delta from the first on, `end`.
+    """The events of one answer: call `begin`, then `write` for every delta from the first on, then `end`.
 
-    Each returns the events that are due, without those up to the number `starting_after`. The answer must be one that
-    takes no delta back, as a session does that was asked to stream.
+    Each returns the events that are due, except those up to the number `starting_after`. The answer must never take a
+    delta back. A session whose client asked to stream never does.
     """
 
     head: Head
@@ -66,7 +66,7 @@ class Stream:
         )
 
     def write(self, delta: Written) -> list[Event]:
-        """The event of a delta, if it is one to tell."""
+        """The event of a delta; none if the delta is not sent (`is_told`)."""
         if not is_told(delta, self.head.logprobs):
             return []
         self._text.append(delta.text)
@@ -90,10 +90,10 @@ class Stream:
         )
 
     def error(self, body: dict[str, Any]) -> Event:
-        """The stream breaks off, after `begin`, although the answer may go on.
+        """The event for an error after `begin`. The stream stops, but the answer may continue.
 
-        `body` is the error as `errors.to_wire` gives it. The event bears the last number that the client has seen, not
-        one of its own: whoever resumes from there misses nothing.
+        `body` is the error as `errors.to_wire` gives it. The event has the number of the last event that the client has
+        seen, so a client that resumes from there misses nothing.
         """
         told = {k: body["error"][k] for k in ("code", "message", "param")}
         seen = max(self._next - 1, self.starting_after or 0)
@@ -103,7 +103,7 @@ class Stream:
         return {"type": kind, "item_id": message_id(self.head), "output_index": 0, "content_index": 0, **fields}
 
     def _due(self, *events: Event) -> list[Event]:
-        """Number the events, and leave out those the client has."""
+        """Number the events, and drop those that the client has."""
         first, self._next = self._next, self._next + len(events)
         numbered = [{**event, "sequence_number": number} for number, event in enumerate(events, first)]
         return [e for e in numbered if self.starting_after is None or e["sequence_number"] > self.starting_after]
@@ -119,7 +119,7 @@ def events(head: Head, deltas: Iterable[Written], ending: Ending, starting_after
 
 
 def _without_bytes(logprobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Log-probabilities as text events have them: those of the content part have bytes, too."""
+    """Log-probabilities as text events have them: without bytes. Those of the content part have bytes too."""
     return [
         {
             "token": one["token"],

@@ -1,4 +1,4 @@
-"""The Response object of /v1/responses: what an answer is at any time, from queued to its end."""
+"""The Response object of /v1/responses: the state of an answer at any time, from queued to its end."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,9 +19,9 @@ FINISHED: dict[FinishReason, Ended] = {"stop": "completed", "length": "incomplet
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What every Response object of an answer repeats. `created_s` is a Unix time.
+    """The part that every Response object of an answer repeats. `created_s` is a Unix time.
 
-    `echo` holds the fields of the request that go back as they came. `logprobs` says that the client wants them.
+    `echo` holds the fields of the request that are returned unchanged. `logprobs`: the client wants log-probabilities.
     """
 
     id: str
@@ -94,7 +94,7 @@ def message_id(head: Head) -> str:
 
 
 def message(head: Head, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
-    """The only output item. Of an answer that was broken off, for whatever reason, it is incomplete."""
+    """The only output item. Its status is `incomplete` if the answer was broken off, for any reason."""
     state = status if status in ("in_progress", "completed") else "incomplete"
     return {"id": message_id(head), "type": "message", "status": state, "role": "assistant", "content": content}
 

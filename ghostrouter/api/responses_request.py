@@ -11,7 +11,7 @@ from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.conversation import Message
 from ghostrouter.errors import InvalidRequest
 
-# Accepted and without effect here: they describe the caller, OpenAI's caches, or tools nobody can give.
+# Accepted without effect: these describe the caller, OpenAI's caches, or tools that do not exist here.
 _IGNORED = (
     "service_tier",
     "safety_identifier",
@@ -20,7 +20,7 @@ _IGNORED = (
     "prompt_cache_options",
     "max_tool_calls",
 )
-# Valid in OpenAI's API, not implemented here: refused unless they are at their default.
+# Valid in OpenAI's API, but not implemented here. Other values than the default are refused.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "tools": ([],),
     "previous_response_id": (),
@@ -34,7 +34,7 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 
 
 class _Part(Body):
-    """Text. Parts of earlier answers may be sent back as they came, with all their fields."""
+    """A text part. A part of an earlier answer may be sent back unchanged, with all its fields."""
 
     type: Literal["input_text", "output_text"]
     text: str
@@ -74,7 +74,7 @@ class _StreamOptions(Body):
 
 
 def _as_items(value: Any) -> Any:
-    """A string is what the user says."""
+    """Turn a string into a message of the user."""
     return [{"role": "user", "content": value}] if isinstance(value, str) else value
 
 
@@ -105,7 +105,7 @@ class _Response(SampledBody):
 
 @dataclass(frozen=True, slots=True)
 class ResponsesCall:
-    """A valid request: what it asks for as a chat call, and what only this API knows."""
+    """A valid request: its chat call, and the fields that only this API has."""
 
     call: ChatCall
     instructions: str | None
@@ -121,7 +121,7 @@ def from_wire(body: Any) -> ResponsesCall:
     """Read a request body.
 
     Raises:
-        InvalidRequest: it is no valid request for a response; the message names the field.
+        InvalidRequest: the body is not a valid request for a response; the message names the field.
     """
     parsed = parse(_Response, body, _IGNORED, _UNSUPPORTED)
     if parsed.background and not parsed.store:

@@ -1,4 +1,4 @@
-"""POST /v1/route: what is asked."""
+"""POST /v1/route: the request body."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from ghostrouter.policy.plan import AUTO
 
 
 def chat_body(body: Any) -> Any:
-    """The chat request that a preview is for: `{"query": ...}`, perhaps with a `model`, or a whole body.
+    """The chat request to preview: a whole body, or `{"query": ...}` with or without a `model`.
 
     Raises:
-        InvalidRequest: `query` is no text, or stands beside `messages`.
+        InvalidRequest: `query` is not text, or the body has `messages` too.
     """
     if not isinstance(body, dict) or "query" not in body:
         return {"model": AUTO, **body} if isinstance(body, dict) else body

@@ -1,4 +1,4 @@
-"""Server-sent events: how one looks on the wire, and where a client that comes back left off."""
+"""Server-sent events: their format, and the id from which a client resumes."""
 
 import json
 import re
@@ -9,31 +9,31 @@ from ghostrouter.errors import InvalidRequest
 DONE = "data: [DONE]\n\n"
 
 _ID = re.compile(r"([A-Za-z0-9_-]{1,128}):([0-9]{1,15})")
-# JSON allows them in strings; clients that split lines as Python's `str.splitlines` does would cut an event there.
+# JSON allows these characters in strings, but clients that split lines with `str.splitlines` would cut an event there.
 _LINE_ENDS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}
 
 
 def dumps(body: Any) -> str:
-    """JSON on one line, as compact as it gets."""
+    """Compact JSON on one line."""
     return json.dumps(body, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
 
 
 def event(body: Any, *, name: str | None = None, id: str | None = None) -> str:
-    """An event that carries `body` as JSON; `name` goes into its field `event`."""
+    """An event with `body` as JSON data. `name` goes into the field `event`."""
     fields = {"id": id, "event": name, "data": dumps(body)}
     return "".join(f"{field}: {value}\n" for field, value in fields.items() if value is not None) + "\n"
 
 
 def format_id(session: str, number: int) -> str:
-    """Names the event `number` of a session, counted from 0."""
+    """The id of the event `number` of a session, counted from 0."""
     return f"{session}:{number}"
 
 
 def parse_id(last_event_id: str) -> tuple[str, int]:
-    """Session and number of the event that a `Last-Event-ID` header names.
+    """The session and event number in a `Last-Event-ID` header.
 
     Raises:
-        InvalidRequest: no event of ours ever had that id.
+        InvalidRequest: it is not an event id of this API.
     """
     found = _ID.fullmatch(last_event_id)
     if found is None:

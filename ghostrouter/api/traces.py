@@ -10,12 +10,12 @@ _LIMIT, _MOST = 20, 1000
 
 
 def limit(asked: str | None) -> int:
-    """How many to list. Raises InvalidRequest for what is no number, and for too many."""
+    """How many traces to list. Raises InvalidRequest if it is not a number, or too large."""
     if asked is None:
         return _LIMIT
     return whole_number("limit", asked, 1, _MOST)
 
 
 def listed(events: Iterable[Event]) -> dict[str, Any]:
-    """The list. `ended_at` is a Unix time."""
+    """The body of the list. `ended_at` is a Unix time."""
     return {"object": "list", "data": [{**event.body, "ended_at": event.at_s} for event in events]}

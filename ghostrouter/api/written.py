@@ -1,4 +1,4 @@
-"""A part of an answer, or all of it, as the wire formats see it."""
+"""A part of an answer, or the whole, as the wire formats see it."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from ghostrouter.types import Token
 
 
 class Written(Protocol):
-    """Text for the client and the tokens it was read from: a growth, or a whole answer."""
+    """Text for the client, and the tokens it was read from: a growth, or a whole answer."""
 
     @property
     def text(self) -> str: ...
@@ -15,15 +15,16 @@ class Written(Protocol):
 
 
 class Passage(NamedTuple):
-    """Text and the tokens it was read from, wherever they are from."""
+    """Text, and the tokens it was read from, from any source."""
 
     text: str
     tokens: tuple[Token, ...] = ()
 
 
 def is_told(written: Written, logprobs: bool) -> bool:
-    """Whether a growth becomes an event, and so takes a number: it has text, or log-probabilities that were asked for.
+    """Whether a growth is sent as an event with a number: it has text, or log-probabilities that were asked for.
 
-    Tokens without text (half a character, what may be a stop string) are told only for their log-probabilities.
+    Tokens without text (half a character, or the possible start of a stop string) are sent only for their
+    log-probabilities.
     """
     return bool(written.text) or (logprobs and bool(written.tokens))
