@@ -24,7 +24,7 @@ class Body(BaseModel):
     """
 
     model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0)
-    # Hints and copies of ours or of a client's, which change nothing: they may be there.
+    # Unknown fields that are accepted nevertheless. They change nothing.
     IGNORED: ClassVar[frozenset[str]] = frozenset()
 
     @model_validator(mode="before")

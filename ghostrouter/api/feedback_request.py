@@ -22,8 +22,7 @@ class _Feedback(Body):
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """Valid feedback on the answer with the id `session`. `body`: a rating from -1 (bad) to 1 (good), a label, or both.
-    """
+    """Valid feedback on the answer with the id `session`. `body`: a rating from -1 (bad) to 1 (good), or a label."""
 
     session: str
     body: dict[str, Any]

@@ -78,7 +78,7 @@ def response(
 
 
 def usage(told: Usage) -> dict[str, Any]:
-    """What an answer used: as its provider says, or every token once, whichever model wrote it."""
+    """The usage of an answer: as its provider says, or counted here. A token counts once, whichever model wrote it."""
     return {
         "input_tokens": told.prompt_tokens,
         "input_tokens_details": {"cached_tokens": told.cached_tokens, "cache_write_tokens": told.cache_write_tokens},
