@@ -1,4 +1,4 @@
-"""POST /call: the request body, as the published package of the same name takes it."""
+"""POST /call: the request body, in the format of the published package of the same name."""
 
 import hashlib
 import json

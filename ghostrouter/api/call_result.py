@@ -46,7 +46,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a call ended. `told` is the session's trace. `code` and `message` say why it failed, if it did."""
+    """How a call ended. `told` is the session's trace. `code` and `message` are set if the call failed."""
 
     text: str
     told: Mapping[str, Any]

@@ -32,7 +32,7 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 
 
 class _Message(Body):
-    """A turn. Answers of ours may be sent back as they came, and so may what SDKs make of them."""
+    """A turn. Our own answers may be sent back as they came, or as client libraries have changed them."""
 
     IGNORED = frozenset(
         "annotations audio cache_control parsed provider_specific_fields reasoning reasoning_content reasoning_details "

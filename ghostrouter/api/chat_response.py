@@ -32,7 +32,7 @@ def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
 
 
 def told_usage(told: Usage) -> dict[str, Any]:
-    """What a provider says of an answer that it wrote alone, or what was counted where it does not say."""
+    """The provider's usage for an answer that it wrote alone, or else the count made here."""
     return {
         **usage(told.prompt_tokens, told.completion_tokens),
         "prompt_tokens_details": {"cached_tokens": told.cached_tokens},

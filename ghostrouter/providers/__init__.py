@@ -1,1 +1,1 @@
-"""Models behind somebody else's API: what is sent, and what is read from what comes back. No I/O."""
+"""Models of cloud providers: how requests are written and how the streamed events are read. No I/O."""

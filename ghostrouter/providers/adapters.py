@@ -1,4 +1,4 @@
-"""The protocols, by the name that a row gives them."""
+"""The protocols, by the name that a provider's row uses."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,7 +13,7 @@ from ghostrouter.types import CloudPrompt, Sampling
 
 
 class Adapter(Protocol):
-    """What a protocol's module has. Pure: requests out, events in. `HEADERS` go with every request."""
+    """The functions of a protocol's module. Pure: they write requests and read events. Each request has `HEADERS`."""
 
     HEADERS: Mapping[str, str]
 

@@ -21,23 +21,23 @@ from ghostrouter.providers.sse import Event
 from ghostrouter.types import CloudPrompt, Sampling
 
 HEADERS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
-# It wants a limit in any case. This is what the smallest of its models can write.
+# Anthropic requires a limit. This is the output limit of its smallest model.
 _MOST_TOKENS = 8192
 _CALL_IDS = "[a-zA-Z0-9_-]+"
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
 
 def path(model: CloudModel) -> str:
-    """Where a model is asked, behind the base URL."""
+    """The path of a model, after the base URL."""
     return "/v1/messages"
 
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
-    """The body of the request. Only one of temperature and top_p is in it: newer models refuse both together."""
+    """The body of the request. It has temperature or top_p but not both: newer models refuse both together."""
     messages = prepared(prompt, model.call_ids or _CALL_IDS)
     system = "\n\n".join(m.content for m in messages if m.role == "system" and m.content.strip())
     turns = list(_turns([m for m in messages if m.role != "system"]))
-    if not turns:  # nothing but instructions: it wants a turn of the user
+    if not turns:  # only instructions: the protocol requires a turn of the user
         turns, system = [{"role": "user", "content": [{"type": "text", "text": system or "-"}]}], ""
     body: dict[str, Any] = {
         "model": model.model,
@@ -57,19 +57,19 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
 
 
 def _room(model: CloudModel, sampling: Sampling) -> int:
-    """A limit where nobody asked for one: as much as the model can write, and fits behind the prompt."""
+    """The token limit if the client sets none: as much as the model can write and as fits after the prompt."""
     return max(1, min(model.max_output_tokens or _MOST_TOKENS, sampling.max_tokens))
 
 
 def _turns(turns: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """Turns that say something. Answers of tools belong to the user's turn, and come first in it."""
+    """The turns that are not empty. Results of tools are in the user's turn, and come first in it."""
     said = [(m, blocks) for m in turns if (blocks := list(_blocks(m)))]
     for role, group in groupby(said, key=lambda s: "assistant" if s[0].role == "assistant" else "user"):
         yield {"role": role, "content": [block for _, blocks in group for block in blocks]}
 
 
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
-    """The content of a message; texts without a word are refused, so they are left out."""
+    """The content of a message without empty texts, which are refused."""
     if message.role == "tool":
         result = {"type": "tool_result", "tool_use_id": message.tool_call_id}
         content = list(map(_part, filter(_is_something, message.parts))) if message.parts else message.content
@@ -121,10 +121,10 @@ def _tools(features: Features) -> dict[str, Any]:
 
 
 def read_event(event: Event, model: CloudModel) -> Chunk:
-    """What an event brings; nothing, if it carries no part of the answer.
+    """Read an event. The chunk is empty if the event has no part of the answer.
 
     Raises:
-        SegmentFailed: it is an error, or no event of this protocol, or the model ended in a way that is no answer.
+        SegmentFailed: the event is an error or malformed, or the model stopped before the answer was complete.
         ProviderBusy: the provider is overloaded.
         ProviderRefused: the model refuses to answer.
     """
@@ -141,7 +141,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
 
 
 def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
-    if kind == "message":  # an answer that comes whole
+    if kind == "message":  # a complete answer in one piece
         return _whole(body)
     if kind == "message_start":
         return Chunk(usage=_usage((body.get("message") or {}).get("usage")))
@@ -169,7 +169,7 @@ def _whole(body: Mapping[str, Any]) -> Chunk:
 
 
 def _block(at: int | None, block: Mapping[str, Any]) -> Chunk:
-    """How a block begins; some send all of it with its beginning."""
+    """The start of a block. Some providers send the whole block with it."""
     if block["type"] == "tool_use":
         whole = arguments(block["input"]) if block.get("input") else ""
         return Chunk(calls=(CallPiece(at, text(block.get("id")), text(block["name"]), whole),))
@@ -191,7 +191,7 @@ def _delta(at: int | None, delta: Mapping[str, Any]) -> Chunk:
 
 
 def _usage(usage: Any) -> TokenUsage | None:
-    """What was used, if it can be read: an answer is not lost over its bill."""
+    """The usage, if it can be read. An unreadable usage must not fail the answer."""
     if not isinstance(usage, Mapping):
         return None
     try:

@@ -1,11 +1,11 @@
 """A circuit breaker for one model of one provider. Pure: times are passed in, on one clock.
 
-closed     every call goes through; what became of the calls of the last `window_s` is remembered. When enough of them
-           are there and the share of bad ones is too high, it opens. A provider that asks to be left alone opens it at
-           once, for as long as it asks.
-open       no call goes through until its time is over.
-half open  one call goes through, the probe. If it is well, the breaker closes and forgets; if it is bad, it opens
-           again; if it says nothing for `probe_s`, or nothing follows from it, the next call is the probe.
+closed     Every call goes through. The outcomes of the last `window_s` are remembered. The breaker opens if there are
+           enough calls and the share of bad ones is too high. It opens at once if the provider asks for a pause, for as
+           long as it asks.
+open       No call goes through until the time is over.
+half open  One call goes through, the probe. If it is good, the breaker closes and forgets. If it is bad, the breaker
+           opens again. If it has no result within `probe_s`, or proves nothing, the next call is the probe.
 """
 
 from collections import deque
@@ -15,13 +15,13 @@ from typing import Literal
 from ghostrouter.config import Breakers
 
 State = Literal["closed", "open", "half_open"]
-# `neither` is a call of which nothing follows: the client left, the model refused, the request was wrong.
+# `neither`: the call proves nothing. The client left, the model refused, or the request was wrong.
 Outcome = Literal["good", "bad", "neither"]
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """Whether a call may go to the provider; if not, when to ask again. A probe has its number."""
+    """Whether a call may go to the provider; if not, when to ask again. A probe has a number."""
 
     admitted: bool
     retry_after_s: float = 0.0
@@ -30,7 +30,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a breaker stands, for people."""
+    """The state of a breaker, for people to read."""
 
     state: State
     calls: int
@@ -40,7 +40,7 @@ class Standing:
 
 
 class Breaker:
-    """See above. `opened` counts how often it has opened."""
+    """A circuit breaker, as described above. `opened` counts how often it has opened."""
 
     def __init__(self, settings: Breakers) -> None:
         self._settings = settings
@@ -52,13 +52,13 @@ class Breaker:
         self.opened = 0
 
     def state(self, now_s: float) -> State:
-        """What it is now."""
+        """The state at this time."""
         if self._open_until_s is None:
             return "closed"
         return "open" if now_s < self._open_until_s else "half_open"
 
     def admit(self, now_s: float) -> Admission:
-        """Whether a call may go now. Every call that may has to be reported."""
+        """Whether a call may go now. The outcome of every admitted call must be reported."""
         if self._open_until_s is None:
             return Admission(admitted=True)
         if now_s < self._open_until_s:
@@ -70,7 +70,7 @@ class Breaker:
         return Admission(admitted=True, probe=self._probe)
 
     def report(self, admission: Admission, outcome: Outcome, now_s: float, retry_after_s: float | None = None) -> None:
-        """Say what became of an admitted call; `retry_after_s` if the provider asks to be left alone for so long."""
+        """Report the outcome of an admitted call. `retry_after_s`: the provider asks for a pause of that length."""
         if self._open_until_s is not None:
             self._report_probe(admission, outcome, now_s, retry_after_s)
         elif retry_after_s is not None:
@@ -79,13 +79,13 @@ class Breaker:
             self._count(outcome == "bad", now_s)
 
     def standing(self, now_s: float) -> Standing:
-        """How it stands."""
+        """The standing at this time."""
         self._forget(now_s)
         left_s = max(0.0, (self._open_until_s or now_s) - now_s)
         return Standing(self.state(now_s), len(self._calls), self._bad, left_s, self.opened)
 
     def _report_probe(self, admission: Admission, outcome: Outcome, now_s: float, retry_after_s: float | None) -> None:
-        """Only the present probe counts: calls from before it opened say nothing of now."""
+        """Report a probe. Calls from before the breaker opened prove nothing now, so only the current probe counts."""
         if admission.probe != self._probe or self._probe_until_s is None:
             return
         self._probe_until_s = None
@@ -114,7 +114,7 @@ class Breaker:
 
 
 class BreakerBoard:
-    """The breakers of all models, by name; one that was never asked for is closed."""
+    """The breakers of all models, by name. The breaker of a model that was never called is closed."""
 
     def __init__(self, settings: Breakers) -> None:
         self._settings = settings
@@ -127,14 +127,14 @@ class BreakerBoard:
     def report(
         self, model: str, admission: Admission, outcome: Outcome, now_s: float, retry_after_s: float | None = None
     ) -> bool:
-        """Say what became of an admitted call; whether the model's breaker changed its state."""
+        """Report the outcome of an admitted call. Returns whether the model's breaker changed its state."""
         breaker = self._of(model)
         before = breaker.state(now_s), breaker.opened
         breaker.report(admission, outcome, now_s, retry_after_s)
         return before != (breaker.state(now_s), breaker.opened)
 
     def standings(self, now_s: float) -> dict[str, Standing]:
-        """How all of them stand."""
+        """The standing of every breaker."""
         return {model: breaker.standing(now_s) for model, breaker in self._breakers.items()}
 
     def _of(self, model: str) -> Breaker:

@@ -1,4 +1,4 @@
-"""What one event of a provider's stream brings, whatever its protocol."""
+"""The content of one event of a provider's stream, for every protocol."""
 
 import json
 import math
@@ -12,10 +12,10 @@ from ghostrouter.types import FinishReason
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One token as the provider tells it; `logprob` is None and `top` empty where it tells only the text.
+    """One token as the provider sends it. `logprob` is None and `top` empty if it sends only the text.
 
-    `top` holds the likeliest tokens as (text, log-probability), the likeliest first. `entropy_nats` is exact; the only
-    provider that tells it is another GhostRouter.
+    `top` holds the likeliest tokens as (text, log-probability), the likeliest first. `entropy_nats` is exact. Only one
+    kind of provider sends it: another GhostRouter.
     """
 
     text: str
@@ -26,9 +26,9 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class CallPiece:
-    """A piece of a tool call as the provider tells it. `index` is None where it does not say which call it belongs to.
+    """A piece of a tool call as the provider sends it. `index` is None if the provider does not say which call it is.
 
-    `whole`: a call by itself, whatever came before.
+    `whole`: the piece is a complete call, whatever came before.
     """
 
     index: int | None
@@ -40,10 +40,10 @@ class CallPiece:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """What an event brings, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
+    """The content of an event, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
 
-    `usage` may be told in parts. `done`: nothing more will come. `leaves_open`: the provider says that the answer goes
-    on (a finish reason of null), and so it is one that tells when it ends.
+    `usage` may come in parts. `done`: nothing more will come. `leaves_open`: the finish reason is null. A provider that
+    sends null while the answer goes on also says when it ends.
     """
 
     tokens: tuple[Written, ...] = ()
@@ -56,10 +56,10 @@ class Chunk:
 
 
 def text(told: Any) -> str:
-    """A text as a provider tells it; it may begin or end with half of a surrogate pair (`surrogates`).
+    """Read a text. It may start or end with half of a surrogate pair (`surrogates`).
 
     Raises:
-        TypeError: it is none.
+        TypeError: it is not a text.
     """
     if not told:
         return ""
@@ -69,10 +69,10 @@ def text(told: Any) -> str:
 
 
 def arguments(told: Any) -> str:
-    """A call's arguments as JSON. Most providers write a text, some the object itself.
+    """Read a call's arguments as JSON text. Most providers send text, some send the object itself.
 
     Raises:
-        TypeError: they are neither.
+        TypeError: it is neither.
     """
     if isinstance(told, Mapping):
         return json.dumps(told, ensure_ascii=False)
@@ -80,17 +80,17 @@ def arguments(told: Any) -> str:
 
 
 def logprob(told: Any) -> float:
-    """A log-probability; one of nothing at all is as OpenAI writes it.
+    """Read a log-probability. Minus infinity becomes -9999, as at OpenAI.
 
     Raises:
-        ValueError: it is none.
-        TypeError: it is nothing like a number.
+        ValueError: it is not a log-probability.
+        TypeError: it is not a number.
     """
     return min(0.0, max(_NEVER, number(told)))
 
 
 def number(told: Any) -> float:
-    """A number; raises ValueError or TypeError where it is none."""
+    """Read a number. Raises ValueError or TypeError if it is not one."""
     read = float(told)
     if math.isnan(read):
         raise ValueError("not a number")
@@ -98,16 +98,16 @@ def number(told: Any) -> float:
 
 
 _NEVER = -9999.0
-# No call has more; a count above it is none.
+# No call has more tokens. A larger number is not a count.
 _MOST_TOKENS = 1_000_000_000
 
 
 def count(told: Any) -> int:
-    """A number of tokens as a provider tells it; none is negative.
+    """Read a number of tokens. It is never negative.
 
     Raises:
-        ValueError: it is no number of tokens.
-        TypeError: it is nothing like a number.
+        ValueError: it is not a number of tokens.
+        TypeError: it is not a number.
     """
     try:
         read = int(told or 0)
@@ -119,7 +119,7 @@ def count(told: Any) -> int:
 
 
 def index(told: Any) -> int | None:
-    """Which call of several; None where the provider does not say, or says it in no number."""
+    """Read the index of a tool call; None if there is none, or it is not a number."""
     try:
         return None if told is None or isinstance(told, bool) else int(told)
     except (ValueError, TypeError, OverflowError):
@@ -127,14 +127,14 @@ def index(told: Any) -> int | None:
 
 
 def used(prompt: int, completion: int, cached: int = 0, reasoning: int = 0, cache_write: int = 0) -> Usage:
-    """Usage with no part that is larger than its whole: what is wrong in it may not make a call cheaper than free."""
+    """The usage with no part larger than its whole. So wrong numbers of a provider never lead to a negative cost."""
     cached = min(cached, prompt)
     written = min(cache_write, prompt - cached)
     return Usage(prompt, completion, cached, min(reasoning, completion), cache_write_tokens=written)
 
 
 def merged(one: Usage | None, other: Usage | None) -> Usage | None:
-    """Usage told in parts, each of which may be told again and only grows."""
+    """Merge usage that comes in parts. A part may be repeated, and numbers only grow."""
     if one is None or other is None:
         return one or other
     return used(

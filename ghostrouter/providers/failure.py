@@ -1,6 +1,7 @@
-"""What went wrong, from what a provider says of it: is another try worth it, when, and what may be told.
+"""Turn a provider's error into an exception: may the call be tried again, when, and what may clients be told.
 
-A provider says it by an HTTP status, or by an event in a stream that began well. Both are read here, by the same rules.
+A provider reports an error with an HTTP status, or with an event in a stream that began well. The same rules hold for
+both.
 """
 
 import json
@@ -32,13 +33,13 @@ _TOO_LONG = frozenset(
         "request_too_large",
     }
 )
-# How providers say in words that a prompt is too long. The words are looked at, never told.
+# Messages of providers about a prompt that is too long. They are only searched, never passed on.
 _TOO_LONG_WORDS = re.compile(
     r"maximum context length|context (?:length|window|size)|(?:prompt|input) is too long|too many (?:input )?tokens"
     r"|input token count|reduce the length of the|tokens? \+ .{0,40}max_new_tokens",
     re.IGNORECASE,
 )
-# The status that an error event would have had, by the word that the provider has for it.
+# The HTTP status for an error event, by the provider's word for the error.
 _STATUS_OF: Mapping[str, int] = MappingProxyType(
     {
         "rate_limit_exceeded": 429,
@@ -66,9 +67,9 @@ _STATUS_OF: Mapping[str, int] = MappingProxyType(
 )
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 499})
 _REQUEST_AT_FAULT = frozenset({400, 413, 414, 422})
-# Whoever asks for more is believed no further.
+# The longest pause that a provider may ask for.
 _LONGEST_S = 7 * 86_400.0
-# What a stream of events, or a whole answer in JSON, may be called. Some say less than they send.
+# Content types of a stream of events or of an answer in JSON. Some providers send a less exact one.
 _EVENTS = (
     "text/event-stream",
     "application/x-ndjson",
@@ -83,7 +84,7 @@ _EVENTS = (
 
 
 def of_status(status: int, headers: Mapping[str, str], body: bytes) -> SegmentFailed:
-    """The failure that an answer with a status other than 2xx is. Its body is never quoted: it may quote the prompt."""
+    """Turn a response with an error status into an exception. Its body is never quoted: it may hold the prompt."""
     error = _error_of(body)
     kind = error_kind(error) if error is not None else ""
     told = f"HTTP {status}" + (f" ({kind})" if kind else "")
@@ -91,7 +92,7 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes) -> SegmentFa
 
 
 def of_event(error: Any) -> SegmentFailed:
-    """The failure that an error event is, in a stream that began with 200."""
+    """Turn an error event, in a stream that began with status 200, into an exception."""
     kind = error_kind(error)
     status = next((s for k in _kinds(error) if (s := _STATUS_OF.get(k) or _numeric(k))), 500)
     status = 400 if _TOO_LONG.intersection(_kinds(error)) else status
@@ -129,14 +130,14 @@ def _is_too_long(kinds: set[str], error: Any) -> bool:
 
 
 def of_encoding(encoding: str) -> SegmentFailed | None:
-    """The failure that a compressed answer is: a few bytes of it could become any number. None if it is not."""
+    """The exception for a compressed response, which could grow to any size; None if it is not compressed."""
     if encoding.strip().lower() in ("", "identity"):
         return None
     return ProviderRejected("it compresses its answer, which it was asked not to do; check the base URL")
 
 
 def of_content_type(content_type: str) -> SegmentFailed | None:
-    """The failure that an answer is which is neither a stream of events nor JSON; None if it may be one."""
+    """The exception for a response that is neither events nor JSON; None if it may be one of them."""
     kind = media_type(content_type)
     if kind in _EVENTS:
         return None
@@ -149,9 +150,9 @@ def media_type(content_type: str) -> str:
 
 
 def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """For how long the provider wants to be left alone, None where it does not say.
+    """How long the provider asks to wait; None if it does not say.
 
-    A date counts from the answer's own `date`: no clock of ours is in it.
+    A date is compared with the response's own `date`, not with our clock.
     """
     for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         said = headers.get(name, "").strip()
@@ -168,7 +169,7 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
 
 
 def _error_of(body: bytes) -> Any:
-    """What an error body says: `{"error": ...}`, a list with one of those, or (Mistral, FastAPI) the body itself."""
+    """The error in a body: `{"error": ...}`, a list with one such object, or (Mistral, FastAPI) the body itself."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):
@@ -180,24 +181,24 @@ def _error_of(body: bytes) -> Any:
 
 
 def _kinds(error: Any) -> Iterator[str]:
-    """All words of the provider's for what went wrong: Azure has a more exact one inside."""
+    """All words that the provider uses for the error. Azure has a more exact one in an inner object."""
     if isinstance(error, Mapping):
         yield from (str(error[k]) for k in ("code", "status", "type") if error.get(k))
         yield from _kinds(error.get("innererror"))
 
 
 def _numeric(kind: str) -> int | None:
-    """An HTTP status that is given as a code."""
+    """The HTTP status in a numeric code."""
     return int(kind) if re.fullmatch("[45][0-9][0-9]", kind) else None
 
 
 def error_kind(error: Any) -> str:
-    """The provider's own word for what went wrong, never its message: that may quote the prompt."""
+    """The provider's own word for the error, never its message: the message may quote the prompt."""
     if isinstance(error, Mapping):
         return next((safe(error[k]) for k in ("code", "status", "type") if error.get(k)), "unknown")
     return "unknown"
 
 
 def safe(reason: object) -> str:
-    """A word of the provider's that can be told, if it is one."""
+    """A provider's word if it is safe to pass on."""
     return str(reason) if _SAFE_REASON.fullmatch(str(reason)) else "unknown"

@@ -1,4 +1,4 @@
-"""Why a model stopped, from the words that providers have for it."""
+"""Finish reasons: from each provider's word to ours."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -7,7 +7,8 @@ from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.providers.failure import safe
 from ghostrouter.types import FinishReason
 
-# In lower case. What is not here, nor below, is taken for the usual end: the provider says that the model has stopped.
+# In lower case. A reason in none of these tables counts as the usual end, because the provider says that the model has
+# stopped.
 _FINISH: Mapping[str, FinishReason] = MappingProxyType(
     {
         "stop": "stop",
@@ -27,7 +28,7 @@ _REFUSALS = frozenset(
     "content_filter content_filtered safety recitation refusal blocklist prohibited_content spii image_safety language "
     "sensitive guardrail_intervened".split()
 )
-# The model did not stop, it was stopped: by an error, a lost connection, an overloaded server.
+# The answer was broken off: by an error, a lost connection or an overloaded server.
 _FAILURES = frozenset(
     "abort aborted cancelled canceled error failed insufficient_system_resource malformed_function_call "
     "malformed_response missing_thought_signature network_error no_image other overloaded repetition timeout "
@@ -37,7 +38,7 @@ _NOT_YET = frozenset({"", "null", "none", "finish_reason_unspecified"})
 
 
 def finish_reason(told: object) -> FinishReason | None:
-    """The reason in our words; None while the answer goes on: some send an empty one, or "null", in every event.
+    """Our finish reason; None while the answer goes on. Some providers send an empty one, or "null", in every event.
 
     Raises:
         ProviderRefused: the model, or a filter of its provider, refuses to answer.

@@ -23,13 +23,13 @@ from ghostrouter.types import CloudPrompt, Sampling
 
 HEADERS: Mapping[str, str] = {}
 _MODES = {"auto": "AUTO", "none": "NONE", "required": "ANY"}
-# Models that think refuse their own calls without the signature that came with them. It is not kept; this stands in for
-# it: https://ai.google.dev/gemini-api/docs/thought-signatures
+# Models that reason sign their tool calls, and refuse a conversation with an unsigned one. We do not keep signatures.
+# This text is documented to replace them: https://ai.google.dev/gemini-api/docs/thought-signatures
 _UNSIGNED = b64encode(b"skip_thought_signature_validator").decode()
 
 
 def path(model: CloudModel) -> str:
-    """Where a model is asked, behind the base URL."""
+    """The path of a model, after the base URL."""
     return f"/models/{model.model}:streamGenerateContent?alt=sse"
 
 
@@ -43,7 +43,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     if model.temperature and sampling.wants("top_p"):
         settings["topP"] = sampling.top_p
     if model.seed_field and sampling.wants("seed"):
-        settings[model.seed_field] = sampling.seed % 2**31  # it takes an int32
+        settings[model.seed_field] = sampling.seed % 2**31  # the protocol allows an int32
     if sampling.presence_penalty:
         settings["presencePenalty"] = sampling.presence_penalty
     if sampling.frequency_penalty:
@@ -57,7 +57,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     messages = prepared(prompt, model.call_ids)
     system = "\n\n".join(m.content for m in messages if m.role == "system" and m.content.strip())
     turns = list(_turns([m for m in messages if m.role != "system"], model.reasons))
-    if not turns:  # nothing but instructions: it wants a turn of the user
+    if not turns:  # only instructions: the protocol requires a turn of the user
         turns, system = [{"role": "user", "parts": [{"text": system or "-"}]}], ""
     body: dict[str, Any] = {"contents": turns, "generationConfig": settings}
     if system:
@@ -66,7 +66,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
 
 
 def _turns(turns: Sequence[Message], thinks: bool) -> Iterator[dict[str, Any]]:
-    """Turns that say something. An answer of a tool names the tool: ids are unique by now (`history`)."""
+    """The turns that are not empty. The result of a tool names the tool; call ids are unique already (`history`)."""
     names = {c.id: c.name for m in turns for c in m.tool_calls}
     said = [(m, parts) for m in turns if (parts := list(_parts(m, names, thinks)))]
     for role, group in groupby(said, key=lambda s: "model" if s[0].role == "assistant" else "user"):
@@ -109,10 +109,10 @@ def _tools(features: Features) -> dict[str, Any]:
 
 
 def read_event(event: Event, model: CloudModel) -> Chunk:
-    """What an event brings; nothing, if it carries no part of the answer.
+    """Read an event. The chunk is empty if the event has no part of the answer.
 
     Raises:
-        SegmentFailed: it is an error, or no event of this protocol, or the model ended in a way that is no answer.
+        SegmentFailed: the event is an error or malformed, or the model stopped before the answer was complete.
         ProviderRefused: the model, or a filter, refuses to answer.
     """
     try:
@@ -138,14 +138,14 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
 
 
 def _calls(parts: Sequence[Mapping[str, Any]]) -> Iterator[CallPiece]:
-    """Calls come whole, each by itself."""
+    """The tool calls. Each comes in one piece."""
     for part in parts:
         if call := part.get("functionCall"):
             yield CallPiece(None, text(call.get("id")), text(call["name"]), arguments(call.get("args")), whole=True)
 
 
 def _usage(usage: Any) -> Usage | None:
-    """What was used, if it can be read: an answer is not lost over its bill."""
+    """The usage, if it can be read. An unreadable usage must not fail the answer."""
     if not isinstance(usage, Mapping) or not usage:
         return None
     try:

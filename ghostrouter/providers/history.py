@@ -1,4 +1,4 @@
-"""The conversation as it is sent: without turns that say nothing, and with call ids that mean one call each."""
+"""The conversation as it is sent: without empty turns, and with a unique id for each tool call."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from ghostrouter.types import CloudPrompt
 def prepared(prompt: CloudPrompt, call_ids: str | None = None) -> tuple[Message, ...]:
     """The messages of a prompt, ready to be written in any protocol.
 
-    `call_ids` is a pattern that a provider's ids of tool calls have to match; None: any id is taken.
+    `call_ids` is the provider's pattern for ids of tool calls; None: any id is allowed.
     """
     *before, last = unspaced(prompt)
     spoken = [m for m in before if not _is_silent(m)]
@@ -21,10 +21,10 @@ def prepared(prompt: CloudPrompt, call_ids: str | None = None) -> tuple[Message,
 
 
 def unspaced(prompt: CloudPrompt) -> tuple[Message, ...]:
-    """The messages, what is to be continued without the white space at its end.
+    """The messages. The text that is to be continued loses the white space at its end.
 
-    Most tokenizers put a space before a word, into the same token: behind a space that stands alone a model goes on
-    with what it has hardly ever seen there, and Anthropic refuses it. What it writes is trimmed accordingly.
+    In most tokenizers a token starts with the space before its word. After a space that stands alone a model has to
+    continue in a way that it has hardly ever seen, and Anthropic refuses it. The same space is trimmed from the answer.
     """
     *before, last = prompt.messages
     kept = last.content.rstrip()
@@ -34,15 +34,15 @@ def unspaced(prompt: CloudPrompt) -> tuple[Message, ...]:
 
 
 def _is_silent(message: Message) -> bool:
-    """An answer that was empty: some providers refuse a conversation with one."""
+    """Whether a message is an empty answer: some providers refuse a conversation with one."""
     return message.role == "assistant" and not (message.content.strip() or message.parts or message.tool_calls)
 
 
 def _with_unique_ids(messages: Sequence[Message], fits: re.Pattern[str]) -> list[Message]:
-    """The messages with ids that name one call of one turn: a result belongs to the nearest call before it.
+    """The messages with unique ids of tool calls. A result belongs to the nearest call before it.
 
-    Ids that recur in a conversation (call_0 in every turn), or that the provider does not take, get another name. It
-    follows from what came before, so that it is the same when the conversation goes on.
+    An id is replaced if it recurs in the conversation (call_0 in every turn), or if the provider does not allow it. The
+    new id depends only on what came before, so it stays the same when the conversation goes on.
     """
     taken: set[str] = set()
     open_calls: dict[str, list[str]] = {}
@@ -68,7 +68,7 @@ def _with_unique_ids(messages: Sequence[Message], fits: re.Pattern[str]) -> list
 
 
 def _made(id: str, taken: set[str], fits: re.Pattern[str]) -> str:
-    """Another id for a call, of one of the forms that providers take."""
+    """A new id for a call, in a form that providers allow."""
     for turn in range(len(taken) + 1):
         digest = hashlib.sha256(f"{turn}:{id}".encode(errors="surrogatepass")).hexdigest()
         for made in (f"call_{digest[:24]}", digest[:9]):

@@ -1,4 +1,4 @@
-"""A request for chat completions, as OpenAI takes it and others do.
+"""A request for chat completions, in the form of OpenAI and of compatible providers.
 
 https://platform.openai.com/docs/api-reference/chat
 """
@@ -20,16 +20,16 @@ HEADERS: Mapping[str, str] = {}
 
 
 def path(model: CloudModel) -> str:
-    """Where a model is asked, behind the base URL."""
+    """The path of a model, after the base URL."""
     return PATH
 
 
 def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[str, Any]:
     """The body of the request.
 
-    What nobody asked for is not in it (a seed, a limit, a temperature): some providers refuse what others ignore. Stop
-    strings are not in it either: the session looks for them over all of its segments. A model that may repeat itself
-    gets the tokens for that on top.
+    It has only what was asked for, because some providers refuse fields (a seed, a limit, a temperature) that others
+    ignore. Stop strings are left out: the session looks for them in all of its segments. The limit has room for an
+    echo, if the model may repeat the kept text.
     """
     goes_on = prompt.continuation == "prefix"
     body: dict[str, Any] = {
@@ -41,7 +41,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         body[model.max_tokens_field] = most
     if model.stream_usage == "asked":
         body["stream_options"] = {"include_usage": True}
-    if model.stream_usage == "always":  # then it is known of calls that are cut off, too
+    if model.stream_usage == "always":  # then we also know the usage of calls that are cut off
         body["stream_options"] = {"include_usage": True, "continuous_usage_stats": True}
     if model.temperature:
         body |= {name: getattr(sampling, name) for name in ("temperature", "top_p") if sampling.wants(name)}
@@ -59,8 +59,10 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
 
 
 def most_tokens(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> int | None:
-    """How many tokens the model may write: what was asked for, an echo, and no more than it can. None: nobody asked,
-    and the provider knows best how much room there is."""
+    """How many tokens the model may write: the client's limit plus room for an echo, but at most the model's own limit.
+
+    None: the client sets no limit. The provider knows best how much room there is.
+    """
     if not sampling.wants("max_tokens"):
         return None
     wanted = sampling.max_tokens + (model.echo_window_tokens if prompt.kept else 0)
@@ -112,7 +114,7 @@ def _features(features: Features) -> dict[str, Any]:
 
 
 def _messages(messages: Sequence[Message], model: CloudModel) -> Iterator[dict[str, Any]]:
-    """The turns. Where a tool's answer may only be text, its pictures follow as a turn of the user."""
+    """The turns. If the result of a tool may only be text, its pictures follow in a turn of the user."""
     pictures: list[Image] = []
     for message in messages:
         if message.role != "tool" and pictures:

@@ -1,8 +1,8 @@
-"""Chat completions as OpenAI streams them, and as others stream what they call the same.
+"""Reads chat completions as OpenAI and compatible providers stream them.
 
 https://platform.openai.com/docs/api-reference/chat-streaming
 
-What no answer depends on (usage, log-probabilities, fields nobody asked for) never makes an event malformed.
+Fields that no answer depends on (usage, log-probabilities, fields nobody asked for) never make an event malformed.
 """
 
 import json
@@ -19,15 +19,15 @@ from ghostrouter.providers.finish import finish_reason
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import replaced
 
-# Where reasoning comes, besides the field that a provider's row names.
+# The fields for reasoning, besides the one that a provider's row names.
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 
 
 def read_event(event: Event, model: CloudModel) -> Chunk:
-    """What an event brings; nothing, if it carries no part of the answer.
+    """Read an event. The chunk is empty if the event has no part of the answer.
 
     Raises:
-        SegmentFailed: it is an error, or no event of this protocol, or the model ended in a way that is no answer.
+        SegmentFailed: the event is an error or malformed, or the model stopped before the answer was complete.
         ProviderRefused: the model, or a filter, refuses to answer.
     """
     try:
@@ -41,7 +41,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         choice = _choice(body.get("choices"))
         if choice is None:
             return Chunk(usage=usage)
-        # An answer that comes whole has a message; so has nothing that comes in pieces.
+        # Only a complete answer in one piece has a message.
         delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
         if delta.get("refusal"):
             raise ProviderRefused("the model refuses to answer")
@@ -56,7 +56,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
 
 
 def _error(body: Any, name: str) -> Any:
-    """The error that an event is: as a rule in `error`, here and there the event itself."""
+    """The error in an event: usually in `error`; sometimes the event itself is the error."""
     error = body.get("error")
     if error:
         return error
@@ -65,12 +65,12 @@ def _error(body: Any, name: str) -> Any:
 
 
 def _choice(choices: Any) -> dict[str, Any] | None:
-    """The first choice: others nobody asked for, and they would be written into the first."""
+    """The first choice. Nobody asked for more than one, and others must not be mixed into its text."""
     return next((c for c in choices or () if c is not None and not index(c.get("index"))), None)
 
 
 def _content(content: Any) -> tuple[str, str]:
-    """Text, and reasoning where both come in parts (Mistral's reasoning models)."""
+    """The text, and the reasoning if both come in parts (Mistral's reasoning models)."""
     if isinstance(content, Mapping):
         content = [content]
     if not isinstance(content, list):
@@ -88,14 +88,14 @@ def _thinking(told: Any) -> str:
 
 
 def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
-    """A piece of reasoning; what is no text there is left out."""
+    """A piece of reasoning. Parts that are not text are left out."""
     for name in (own_field, *_REASONING_FIELDS):
         told = delta.get(name) if name else None
         if isinstance(told, str) and told:
             return told
         if isinstance(told, Mapping) and isinstance(told.get("content"), str):
             return str(told["content"])
-    details = delta.get("reasoning_details")  # OpenRouter's, where there is no plain text beside it
+    details = delta.get("reasoning_details")  # OpenRouter's field, used if there is no plain text
     if not isinstance(details, list):
         return ""
     told = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
@@ -112,12 +112,12 @@ def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
             told = at
         name, said = text(function.get("name")), arguments(function.get("arguments"))
         yield CallPiece(told, text(call.get("id")), name, said)
-    if called := delta.get("function_call"):  # before there were tools
+    if called := delta.get("function_call"):  # the form before tools existed
         yield CallPiece(0, "", text(called.get("name")), arguments(called.get("arguments")))
 
 
 def _usage(body: Mapping[str, Any]) -> Usage | None:
-    """What was used, if it can be read: an answer is not lost over its bill."""
+    """The usage, if it can be read. An unreadable usage must not fail the answer."""
     told = body.get("usage") or _within(body.get("x_groq"), "usage")
     if not isinstance(told, Mapping):
         return None
@@ -131,7 +131,7 @@ def _read_usage(usage: Mapping[str, Any]) -> Usage:
     prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
     details, parts = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = _within(details, "cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
-    # Some leave reasoning out of the completion and count it in the total only.
+    # Some providers count reasoning only in the total.
     completion = max(completion, count(usage.get("total_tokens")) - prompt)
     written = count(_within(details, "cache_write_tokens"))
     return used(prompt, completion, count(cached), count(_within(parts, "reasoning_tokens")), written)
@@ -142,10 +142,10 @@ def _within(told: Any, name: str) -> Any:
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
-    """The content token by token, if log-probabilities come with it, and in one piece if not.
+    """The content as tokens with log-probabilities if there are any, else in one piece.
 
-    What a token's entry says of its text need not be what it adds to the answer: half a character, for one. Then the
-    last token gets all of the content.
+    The text in a token's entry may differ from what the token adds to the answer, for example half a character. Then
+    the last token gets the whole content.
     """
     if not entries:
         return (Written(content),) if content else ()
@@ -155,7 +155,7 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
 
 
 def _entries(logprobs: Any) -> tuple[Written, ...]:
-    """The tokens with their log-probabilities; none, if one of them cannot be read."""
+    """The tokens with their log-probabilities; none if one of them cannot be read."""
     try:
         return tuple(_entry(e) for e in _within(logprobs, "content") or ())
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -1,4 +1,4 @@
-"""One segment that a cloud model writes: events in, tokens out, why it ended and what it used."""
+"""Reads one segment of a cloud model: events in, tokens out, then finish reason and usage."""
 
 import hashlib
 from collections.abc import Iterable, Iterator
@@ -35,7 +35,7 @@ _UNKNOWN_RANK = 0
 
 
 class CloudSegment:
-    """Reads the events of one segment in order, then is closed. Times are on the caller's clock.
+    """Reads the events of one segment in order, until it is closed. Times are on the caller's clock.
 
     `finish` is set once the provider has said why the answer ends. More may follow: the usage, and from some providers
     text. `over`: nothing more will come.
@@ -58,9 +58,9 @@ class CloudSegment:
         self._echo = EchoTrimmer(prompt.kept, model.echo_window_tokens)
         self._steps = StepTracker(prompt.kept)
         self._surface: SurfaceTracker | None = None
-        if model.calibration and not model.logprobs:  # then it is judged by its text
+        if model.calibration and not model.logprobs:  # without log-probabilities the token is judged by its text
             self._surface = SurfaceTracker("\n".join(m.content for m in prompt.messages), prompt.kept)
-        # The white space that the kept text ends with is not sent; the model writes it anew.
+        # White space at the end of the kept text is not sent, so the model writes it again.
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
         self._text, self._thought = SurrogateJoiner(), SurrogateJoiner()
         self._calls = CallAssembler(lambda number: _call_id(key, number))
@@ -74,12 +74,12 @@ class CloudSegment:
 
     @property
     def tells_more(self) -> bool:
-        """Whether the provider has still to say what was used."""
+        """Whether the provider has still to send the usage."""
         return self._model.stream_usage != "none" and not (self._usage and self._usage.completion_tokens)
 
     @property
     def usage(self) -> Usage:
-        """What it used: as the provider says, or else as counted here."""
+        """The usage: from the provider, or else counted here."""
         if self._usage and self._usage.completion_tokens >= (self.finish is not None and self._sent > 0):
             return self._usage
         asked = estimate_tokens(self._prompt.messages)
@@ -87,10 +87,10 @@ class CloudSegment:
         return Usage(known or asked, self._written, estimated=True)
 
     def push(self, event: Event, now_s: float) -> list[Token]:
-        """The tokens that an event makes certain.
+        """Add an event. Return the tokens that are certain now.
 
         Raises:
-            SegmentFailed: the event is malformed or an error, or the stream is over before the answer is.
+            SegmentFailed: the event is malformed or an error, or the stream ended before the answer.
         """
         if self.over:
             return []
@@ -100,14 +100,14 @@ class CloudSegment:
         self.finish = self.finish or chunk.finish
         tokens = self._within_limit(self._tokens(chunk, now_s))
         if chunk.done and not self.finish:
-            if self._leaves_open or not self._sent:  # of one that never tells when an answer ends the text has to do
+            if self._leaves_open or not self._sent:  # this provider never says when an answer ends
                 raise SegmentFailed("the provider ended the stream without a finish reason")
             self.finish = "stop"
         self.over = self.over or chunk.done
         return tokens
 
     def close(self, now_s: float) -> list[Token]:
-        """The tokens that were held; nothing more comes, and the answer has a `finish`."""
+        """Return the held tokens. The answer has a `finish`, and nothing more comes."""
         rest = [Written(text)] if (text := self._text.flush()) else []
         told: list[Aside] = [ReasoningPart(text)] if (text := self._thought.flush()) else []
         told += self._calls.close(cut=self.finish == "length")
@@ -128,12 +128,12 @@ class CloudSegment:
         return [self._aside(a, now_s) for a in told] + self._pushed(fresh, now_s)
 
     def _pushed(self, written: Iterable[Written], now_s: float) -> list[Token]:
-        """The tokens that are no echo of what was kept."""
+        """The tokens without an echo of the kept text."""
         fresh = self._unspaced(written) if self._skips_space else written
         return self._echo.push([self._token(w, t) for w, t in self._timed(fresh, now_s)])
 
     def _unspaced(self, written: Iterable[Written]) -> Iterator[Written]:
-        """Without the white space that the kept text ends with already."""
+        """The tokens without the white space that the kept text already ends with."""
         for token in written:
             text = token.text.lstrip() if self._skips_space else token.text
             self._skips_space = self._skips_space and not text
@@ -141,13 +141,13 @@ class CloudSegment:
                 yield replace(token, text=text)
 
     def _timed(self, written: Iterable[Written], now_s: float) -> Iterator[tuple[Written, float]]:
-        """Tokens with the time since the one before; those of one event come together."""
+        """The tokens with the time since the one before. Tokens of one event arrive together."""
         for token in written:
             yield token, now_s - self._last_s
             self._last_s = now_s
 
     def _aside(self, aside: Aside, now_s: float) -> Token:
-        """What is no text: reasoning, or a piece of a tool call."""
+        """What is not text: reasoning, or a piece of a tool call."""
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         text = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
         self._written += estimate_text_tokens(text)
@@ -177,7 +177,7 @@ class CloudSegment:
         )
 
     def _within_limit(self, tokens: list[Token]) -> list[Token]:
-        """No more tokens than there is room for, where that is counted here."""
+        """The tokens up to the limit, if they are counted here."""
         if self._most is not None:
             room = self._most - self._sent
             if len(tokens) > room or (len(tokens) == room and self.finish is None):
@@ -196,11 +196,11 @@ def _most(model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_e
 
 
 def _call_id(key: SegmentKey, number: int) -> str:
-    """An id for a tool call that no other call has, of this answer or of another; it follows from where it stands."""
+    """An id for a tool call. It is unique among all answers, and depends only on the call's place."""
     named = f"{key.session}/{key.segment}/{number}"
     return f"call_{hashlib.sha256(named.encode()).hexdigest()[:24]}"
 
 
 def _plain(text: str, elapsed_s: float) -> Token:
-    """A token of which only the text is known."""
+    """A token with only its text known."""
     return Token(NO_ID, text, _UNKNOWN_LOGPROB, _UNKNOWN_RANK, 0.0, 0.0, 0.0, 0.0, elapsed_s, 0, False)

@@ -1,4 +1,4 @@
-"""Server-sent events, as far as streams of completions use them (WHATWG HTML, 9.2)."""
+"""Reads server-sent events, as far as streams of completions use them (WHATWG HTML, 9.2)."""
 
 import codecs
 import re
@@ -10,22 +10,22 @@ MOST_EVENT_BYTES = 4_000_000
 
 
 class EventTooLong(ValueError):
-    """An event, or a line, does not end."""
+    """An event or a line is too long."""
 
 
 class Event(NamedTuple):
-    """What an event carries, and its type where the stream names one (`event: error`)."""
+    """An event: its data, and its type if the stream names one (`event: error`)."""
 
     data: str
     name: str = ""
 
 
 class SseParser:
-    """Bytes in, whole events out; events without data (keep-alives) are left out.
+    """Bytes in, complete events out. Events without data (keep-alives) are left out.
 
-    Lines end where the standard says and nowhere else: JSON may carry U+2028 and its like unescaped. A byte order mark
-    before the first line is skipped. With `bare` a line that begins with a brace or a bracket is an event by itself:
-    so are lines of JSON (NDJSON) written.
+    Lines end only where the standard says, because JSON may contain unescaped U+2028 and similar characters. A byte
+    order mark before the first line is skipped. With `bare` a line that starts with a brace or a bracket is an event by
+    itself, as in newline-delimited JSON (NDJSON).
     """
 
     def __init__(self, most_bytes: int = MOST_EVENT_BYTES, bare: bool = False) -> None:
@@ -38,24 +38,24 @@ class SseParser:
         self._at_start = True
 
     def push(self, part: bytes) -> list[Event]:
-        """The events that `part` completes.
+        """Add bytes. Return the events that are complete now.
 
         Raises:
             UnicodeDecodeError: an event is not UTF-8.
-            EventTooLong: one has too many bytes already.
+            EventTooLong: an event or a line has too many bytes.
         """
         self._rest += part
         if len(self._rest) > self._most_bytes:
             raise EventTooLong
         if b"\n" not in part and b"\r" not in part and not self._rest.endswith(b"\r", 0, -len(part) or None):
-            return []  # a long line in many parts is looked through once
+            return []  # a long line in many parts is searched only once
         *lines, self._rest = (bytearray(x) for x in _LINE_END.split(self._rest))
         return [event for event in map(self._line, lines) if event is not None]
 
     def close(self) -> Event | None:
-        """What the stream has ended in: an event without the empty line that ends one, None if there is no such event.
+        """End the stream. Return its last event if the empty line after it is missing; None if there is no such event.
 
-        It may be cut off; whether it is whole only its reader can tell.
+        That event may be cut off. Only its reader can tell whether it is complete.
         """
         if self._rest:
             rest, self._rest = self._rest, bytearray()
@@ -65,7 +65,7 @@ class SseParser:
         return self._event()
 
     def _line(self, line: bytearray) -> Event | None:
-        """Take in a line; the event, if it completes one."""
+        """Add a line. Return the event that it completes, if any."""
         if self._at_start:
             self._at_start = False
             line = line.removeprefix(codecs.BOM_UTF8)

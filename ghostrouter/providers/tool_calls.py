@@ -1,7 +1,7 @@
-"""Tool calls out of the pieces that providers send, whichever way they cut and label them.
+"""Joins tool calls from the pieces that providers send, however they cut and label them.
 
-What reaches the client is the same for all: calls numbered from 0 in the order in which they begin, each with an id of
-its own and its name once, and arguments that are a JSON object.
+The client always gets the same form: calls numbered from 0 in the order in which they start, each with a unique id, its
+name once, and arguments that are a JSON object.
 """
 
 import json
@@ -14,15 +14,15 @@ from ghostrouter.providers.surrogates import SurrogateJoiner, replaced
 from ghostrouter.types import ToolCallPart
 
 _MARKS = re.compile(r'[{}\[\]"\\]')
-# A call with no arguments, as providers write it before or instead of a real value.
+# Empty arguments, as providers send them before or instead of a real value.
 _NOTHING = ("", "{}")
 
 
 @dataclass(slots=True)
 class _Call:
-    """A call as far as it is known. `told_id` is the provider's, `id` the one that the client gets.
+    """What is known of a call so far. `told_id` is the provider's id, `id` is the one for the client.
 
-    `read` are the arguments as they came, `waiting` those that wait for the call's name.
+    `read` are the arguments as they came. `waiting` are those that wait for the call's name.
     """
 
     number: int
@@ -40,17 +40,17 @@ class _Call:
 
     @property
     def is_open(self) -> bool:
-        """Whether arguments have begun and not ended."""
+        """Whether the arguments have started and are not complete."""
         return bool(self.read) and not self.end.reached
 
     def repeats(self, piece: str) -> bool:
-        """Whether a piece begins with all the arguments that there are."""
+        """Whether a piece repeats all the arguments so far."""
         long_enough = len(piece) >= self.read_chars > 1
         return long_enough and self.read[0][0] == "{" and piece.startswith("".join(self.read))
 
 
 class CallAssembler:
-    """The tool calls of one answer. `make_id` makes the id of a call, from its number, that the provider gives none."""
+    """Joins the tool calls of one answer. If a call has no id, `make_id` makes one from the call's number."""
 
     def __init__(self, make_id: Callable[[int], str]) -> None:
         self._make_id = make_id
@@ -62,13 +62,13 @@ class CallAssembler:
         return any(call.name for call in self._calls)
 
     def push(self, piece: CallPiece) -> list[ToolCallPart]:
-        """What a piece adds to the answer."""
+        """Add a piece. Return what it adds to the answer."""
         call = self._find(piece) or self._open(piece)
         call.name = _joined_name(call, replaced(piece.name))
         return self._arguments(call, piece.arguments if call.read else _decoded(piece.arguments))
 
     def close(self, cut: bool) -> list[ToolCallPart]:
-        """What was held, when nothing more comes. `cut`: the answer ended at a limit, perhaps within its last call."""
+        """End the answer. Return what was held. `cut`: a limit ended the answer, perhaps inside the last call."""
         told = []
         for call in self._calls:
             rest = call.joiner.flush()
@@ -80,7 +80,7 @@ class CallAssembler:
         return told
 
     def _arguments(self, call: _Call, piece: str) -> list[ToolCallPart]:
-        """Arguments that are new: providers repeat them, or begin with an empty object that is not the last word."""
+        """The new part of the arguments. Some providers repeat them, or send an empty object first."""
         if not piece or call.end.reached:
             return []
         call.mentioned = True
@@ -108,7 +108,7 @@ class CallAssembler:
         return call
 
     def _find(self, piece: CallPiece) -> _Call | None:
-        """The call that a piece goes on with; None: it begins another one."""
+        """The call that a piece continues; None if it starts a new one."""
         if piece.whole or not self._calls:
             return None
         named = next((c for c in reversed(self._calls) if piece.id and c.told_id == piece.id), None)
@@ -129,9 +129,9 @@ def _part(call: _Call, arguments: str) -> ToolCallPart:
 
 
 def _is_another(call: _Call, piece: CallPiece) -> bool:
-    """Whether a piece that bears a call's index begins another one.
+    """Whether a piece with the index of a known call starts a new one.
 
-    A piece without a name never does, whatever its id; nor does one with the same id.
+    It does not if it has no name, or if it has the same id.
     """
     if not piece.name or (piece.id and piece.id == call.told_id):
         return False
@@ -144,14 +144,14 @@ def _is_another(call: _Call, piece: CallPiece) -> bool:
 
 
 def _joined_name(call: _Call, piece: str) -> str:
-    """A name comes whole, or in pieces before any arguments; often it is repeated."""
+    """Join a name. It comes in one piece, or in pieces before any arguments; many providers repeat it."""
     if not piece or call.begun or piece == call.name:
         return call.name
     return piece if piece.startswith(call.name) else call.name + piece
 
 
 def _decoded(arguments: str) -> str:
-    """Arguments that are JSON within JSON, as some write them, once decoded."""
+    """Decode arguments once if they are JSON inside JSON, as some providers write them."""
     if not arguments.startswith('"'):
         return arguments
     try:
@@ -162,7 +162,7 @@ def _decoded(arguments: str) -> str:
 
 
 class _ObjectEnd:
-    """Finds the end of a JSON object that comes in pieces, looking at each character once."""
+    """Finds the end of a JSON object that comes in pieces. Each character is read once."""
 
     def __init__(self) -> None:
         self._depth = 0
