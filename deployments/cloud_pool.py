@@ -1,4 +1,4 @@
-"""Models behind somebody else's API, yielding the same frames as local replicas."""
+"""Cloud models. They yield the same frames as local replicas."""
 
 import ssl
 import time
@@ -38,7 +38,7 @@ class CloudSettings:
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """How tokens are judged. Models that have one of the `calibrations` are; `telemetry` are the shards."""
+    """How tokens are judged: only models in `calibrations` are judged. `telemetry` are the shards."""
 
     telemetry: Sequence[DeploymentHandle] = ()
     settings: config.Telemetry = field(default_factory=config.Telemetry)
@@ -81,7 +81,7 @@ class CloudPool:
         self._breakers: Breakers = (
             SharedBreakers(replay, breakers, self._emit) if replay else BreakerSet(breakers, self._emit, self._clock)
         )
-        tls = ssl.create_default_context()  # takes longer to make than all the rest of a client
+        tls = ssl.create_default_context()  # making this takes longer than the rest of a client
         providers = {_provider(m): m for m in models}
         self._clients: dict[object, httpx.AsyncClient] = {
             p: make_client(m, sessions, tls, runtime.transport) for p, m in providers.items()
@@ -89,7 +89,7 @@ class CloudPool:
         self._writers: dict[str, tuple[SegmentWriter, TelemetryClient]] = {}
 
     async def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         for _, telemetry_client in self._writers.values():
             telemetry_client.stop()
         for client in self._clients.values():

@@ -48,21 +48,21 @@ class Quotas:
         """Answer, if the process is alive."""
 
     async def ping_ledger(self) -> None:
-        """Answer, if the ledger's database does and nothing waits for it."""
+        """Answer if the ledger's database answers and no transaction waits."""
         if self._ledger:
             await self._in_thread(self._ledger.ping)
 
     async def enter(self, caller: Caller, call: str) -> Admission:
-        """Whether a call may go by its key's limits. It counts as running until it leaves."""
+        """Count a call against its key's limits, and tell whether it may start. It counts as running until `leave`."""
         per_minute, at_once = caller.requests_per_minute, caller.concurrent_requests
         return self._turnstile.enter(caller.name, call, per_minute, at_once, self._clock())
 
     async def leave(self, caller: Caller, call: str) -> None:
-        """A call is over."""
+        """A call has ended."""
         self._turnstile.leave(caller.name, call)
 
     async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> Granted:
-        """Set a call's worst case aside, in nano-dollars."""
+        """Reserve the worst case of a call, in nano-dollars."""
         now_s = self._clock()
         found = lines(self._limits, names, now_s, self._zone)
         if self._ledger is None or not found:
@@ -70,12 +70,12 @@ class Quotas:
         return Granted(await self._in_thread(self._ledger.reserve, id, found, amount, now_s, self._lease_s))
 
     async def renew(self, id: str, spent: int) -> None:
-        """A call is still under way and has cost `spent` so far."""
+        """A call still runs and has cost `spent` so far."""
         if self._ledger:
             await self._in_thread(self._ledger.renew, id, spent, self._clock(), self._lease_s)
 
     async def settle(self, id: str, spent: int) -> None:
-        """A call is over and has cost `spent`."""
+        """A call has ended and has cost `spent`."""
         if self._ledger:
             await self._in_thread(self._ledger.settle, id, spent, self._clock())
 

@@ -1,4 +1,4 @@
-"""The replay engine: a shard of the sessions that can be gone on with, and the breakers that all replicas share."""
+"""One shard of the replay deployment: keeps sessions that can be resumed. The first shard has the circuit breakers."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,8 @@ _REPORT_EVERY_S = 5.0
 class Replay:
     """Keeps the sessions that hash to this shard.
 
-    A refusal is returned, by all that look for a session: what a deployment raises is logged as its failure.
+    Methods that look for a session return a refusal and do not raise it, because Serve logs what a deployment raises as
+    its failure.
     """
 
     def __init__(
@@ -47,33 +48,33 @@ class Replay:
         return answers
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
-        """A session from its opening on."""
+        """Read a session from its opening on."""
         return await self._store.read(session, owner)
 
     async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
-        """A session without its first `after` growths, as soon as there is more."""
+        """Read a session without its first `after` growths, as soon as there is more."""
         return await self._store.follow(session, owner, after, wait_s)
 
     async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
-        """Read a session, and become its writer if nobody is."""
+        """Read a session. The reader becomes its writer if it has none."""
         return await self._store.claim(session, owner, writer)
 
     async def cancel(self, session: str, owner: str) -> Kept | Refusal:
-        """Make the writer of a session stop."""
+        """Stop the writer of a session."""
         return await self._store.cancel(session, owner)
 
     async def admit(self, model: str) -> Admission:
-        """Whether a cloud model may be called now; the caller reports what becomes of the call."""
+        """Whether a cloud model may be called now. The caller must report the outcome of the call."""
         return await self._breakers.admit(model)
 
     async def report(
         self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None
     ) -> None:
-        """Take in what became of a call of a cloud model."""
+        """Record the outcome of a call of a cloud model."""
         self._breakers.report(model, admission, outcome, retry_after_s)
 
     async def breakers(self) -> dict[str, dict[str, Any]]:
-        """How the breaker of each cloud model stands that was called."""
+        """The state of the circuit breaker of each cloud model that was called."""
         return {model: asdict(s) for model, s in self._breakers.board.standings(time.monotonic()).items()}
 
     def _report(self, now_s: float) -> None:

@@ -23,11 +23,11 @@ _RETRY_EVERY_S = 1.0
 
 
 class Unanswered(Exception):
-    """The other side is too slow, is dead, or has failed."""
+    """The other deployment is too slow, is dead, or has failed."""
 
 
 async def answer(response: DeploymentResponse, timeout_s: float) -> Any:
-    """What a call returns.
+    """The result of a call.
 
     Raises:
         Unanswered: it takes too long, or the other side is dead or fails.
@@ -45,7 +45,7 @@ async def answer(response: DeploymentResponse, timeout_s: float) -> Any:
 
 
 async def in_time(response: DeploymentResponse, timeout_s: float) -> Any | None:
-    """What a call returns; None if it takes too long, or if the other side is dead or fails."""
+    """The result of a call; None if it takes too long, or if the other side is dead or fails."""
     try:
         return await answer(response, timeout_s)
     except Unanswered:
@@ -55,11 +55,11 @@ async def in_time(response: DeploymentResponse, timeout_s: float) -> Any | None:
 class DeploymentClient:
     """Calls one deployment, and remembers when it is down.
 
-    When a call takes longer than its time-out, the method `probe` is called. If that is not answered within a second
-    either, the deployment counts as down: calls that are under way and new ones fail at once. The probe is repeated in
-    the background; when it is answered, the deployment is up again.
+    If a call takes longer than its time-out, the method `probe` is called. If the probe gets no answer within a second
+    either, the deployment counts as down: running calls and new ones fail at once. The probe is repeated in the
+    background until it is answered; then the deployment counts as up again.
 
-    A call that fails fast starts no probe: it costs its caller no time.
+    A call that fails fast starts no probe, because it costs its caller no time.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class DeploymentClient:
         self.is_down = False
 
     async def ask(self, method: str, *args: Any, timeout_s: float | None = None) -> Any:
-        """What a method returns.
+        """Call a method and return its result.
 
         Raises:
             Unanswered: the deployment is down, takes too long or fails.
@@ -92,12 +92,12 @@ class DeploymentClient:
             await asyncio.wait([call])
         finally:
             call.cancel()
-        if call.cancelled():  # the deployment was found to be down meanwhile
+        if call.cancelled():  # a probe found the deployment down meanwhile
             raise Unanswered("down")
         return call.result()
 
     async def ask_or_none(self, method: str, *args: Any, timeout_s: float | None = None) -> Any | None:
-        """What a method returns; None if the deployment is down, takes too long or fails."""
+        """Call a method and return its result; None if the deployment is down, takes too long or fails."""
         try:
             return await self.ask(method, *args, timeout_s=timeout_s)
         except Unanswered:
@@ -106,9 +106,9 @@ class DeploymentClient:
     async def ask_until_heard(
         self, method: str, arguments: Callable[[], tuple[Any, ...]], tries: int | None = None
     ) -> Any | None:
-        """What a method returns, however long that takes. The arguments are made anew for each try.
+        """Call a method until it answers, with new arguments for each try, and return its result.
 
-        None: it has not answered in `tries` tries. The time for which the deployment is down counts as one.
+        None: there was no answer in `tries` tries. The whole time for which the deployment is down counts as one try.
         """
         for _ in itertools.count() if tries is None else range(tries):
             try:

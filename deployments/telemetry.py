@@ -1,7 +1,7 @@
-"""One shard of telemetry: hands out calibrations, takes in the signals of all replicas, watches for drift.
+"""One shard of telemetry: hands out calibrations, collects the signals of all replicas, and detects drift.
 
-Replicas judge their tokens themselves (`deployments/engine/segment_judge.py`). Nothing here is on a token's way, so a
-shard that is slow or dead costs figures and no answer.
+Replicas judge their tokens themselves (`deployments/engine/segment_judge.py`). No token waits for this deployment. If a
+shard is slow or dead, metrics are lost but no answer is.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ log = logging.getLogger("ray.serve")
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The calibration that is in force for a model; None: the model is not judged."""
+    """The calibration that is in force for a model; None: the model's tokens are not judged."""
 
     calibration: Calibration | None
 
@@ -40,7 +40,7 @@ class Telemetry:
         self._emit = emit or RayMetrics()
 
     async def follow(self, model: str, known: str) -> Followed | None:
-        """The model's calibration, as soon as its digest is not `known`; None after FOLLOW_S without a change."""
+        """The model's calibration, as soon as its digest is not `known`; None if FOLLOW_S passes without a change."""
         try:
             async with asyncio.timeout(FOLLOW_S):
                 while digest(self._calibrations.get(model)) == known:
@@ -50,7 +50,7 @@ class Telemetry:
         return Followed(self._calibrations.get(model))
 
     async def observe(self, batch: SignalBatch) -> None:
-        """Take in what a replica reports: metrics and drift."""
+        """Record what a replica reports: metrics and drift."""
         for segment in batch.segments:
             if segment.risk is not None:
                 self._emit(metrics.RISK, segment.risk, model=batch.model)
@@ -77,8 +77,10 @@ class Telemetry:
             )
 
     async def reconfigure(self, user_config: dict[str, Any]) -> None:
-        """Take other calibration files live: {"calibrations": {model: path}}. Segments that begin afterwards are judged
-        by them; those under way stay with what they began with."""
+        """Load other calibration files while serving: {"calibrations": {model: path}}.
+
+        They judge the segments that start afterwards. Running segments keep the calibration they started with.
+        """
         files = user_config.get("calibrations", {})
         if files:
             self._calibrations = {m: Calibration.load(Path(f)) for m, f in files.items()}
@@ -88,5 +90,5 @@ class Telemetry:
 
 
 def digest(calibration: Calibration | None) -> str:
-    """Tells one calibration from another, and from none."""
+    """A text that identifies a calibration; empty for none."""
     return calibration.digest if calibration else ""

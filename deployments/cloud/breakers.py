@@ -24,7 +24,7 @@ class Breakers(Protocol):
     """Decides whether a cloud model may be called."""
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go. The outcome of every call that may go has to be reported."""
+        """Whether a call may start. The outcome of every admitted call must be reported."""
         ...
 
     def report(self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None) -> None:
@@ -46,7 +46,7 @@ class BreakerSet:
         self._clock = clock
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go. The outcome of every call that may go has to be reported."""
+        """Whether a call may start. The outcome of every admitted call must be reported."""
         return self.board.admit(model, self._clock())
 
     def report(self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None) -> None:
@@ -66,7 +66,7 @@ class SharedBreakers:
         self._own = BreakerSet(settings)
 
     async def admit(self, model: str) -> Admission:
-        """Whether a call may go. The outcome of every call that may go has to be reported."""
+        """Whether a call may start. The outcome of every admitted call must be reported."""
         admission: Admission | None = await self._replay.ask_or_none("admit", model)
         return await self._own.admit(model) if admission is None else admission
 

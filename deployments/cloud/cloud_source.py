@@ -24,10 +24,10 @@ from ghostrouter.providers.segment import CloudSegment
 from ghostrouter.providers.sse import MOST_EVENT_BYTES, Event, EventTooLong, SseParser
 from ghostrouter.types import SegmentRequest, Token
 
-# What is left of a response when the answer has its finish reason: what it used, and its end. Text may follow, too.
+# How long to wait for the rest of a response after the finish reason: the usage, the end, and perhaps more text.
 _USAGE_S = 2.0
 _END_S = 0.25
-# And behind the end: only when the response is read to it is the connection free.
+# How long to wait for the response's last bytes. Only a response that is read completely frees its connection.
 _DRAIN_S = 0.05
 _MOST_ERROR_BYTES = 65_536
 _ERROR_S = 2.0
@@ -60,7 +60,7 @@ class CloudSource:
         self._clock = clock
 
     async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
-        """What the model writes, as it arrives. Closing the iterator closes the connection.
+        """The tokens of the model, as they arrive. Closing the iterator closes the connection.
 
         Raises:
             SegmentFailed: the provider failed before the answer's end, or its breaker is open. The reason names neither
@@ -97,7 +97,7 @@ class CloudSource:
         self._emit(metrics.CLOUD_TOKENS, used.completion_tokens, model=self._model.name, kind="completion")
 
     def _outcome(self, call: "_Call") -> tuple[Outcome, float | None]:
-        """What a call says about its provider, and for how long the provider asks to be left alone."""
+        """The outcome of a call for the breaker, and for how long the provider asks us to wait."""
         if isinstance(call.error, ProviderBusy):
             return "bad", call.error.retry_after_s
         if isinstance(call.error, ProviderRefused | ProviderRejected):
@@ -149,7 +149,7 @@ class _Call:
             tokens: list[Token] = []
             while not segment.over and (events := await self._next(parts)) is not None:
                 tokens, broken = self._read(events)
-                if broken and segment.finish:  # a whole answer is one, whatever comes behind it
+                if broken and segment.finish:  # one event is a complete answer; what follows does not matter
                     break
                 if tokens and not segment.over:
                     yield self._arrival(tokens)
@@ -164,7 +164,7 @@ class _Call:
             yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
 
     async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:
-        """The events that come next; None where nothing comes any more, or nothing that an ended answer waits for."""
+        """The next events; None if there are no more, or if a finished answer need not wait for more."""
         ended = self.segment.finish is not None
         patience_s = (_USAGE_S if self.segment.tells_more else _END_S) if ended else None
         try:
@@ -218,7 +218,7 @@ class _Call:
 
 
 def _of(name: str, failure: SegmentFailed) -> SegmentFailed:
-    """A failure that names the model."""
+    """The failure, with the model's name in it."""
     return type(failure)(*(f"{name}: {failure}", *failure.args[1:]))
 
 
@@ -263,7 +263,7 @@ async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     if response.is_success:
         return compressed or failure.of_content_type(response.headers.get("content-type", ""))
     body = b""
-    if compressed:  # the status has to do
+    if compressed:  # no body can be read, so only the status counts
         return failure.of_status(response.status_code, response.headers, body)
     with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(_ERROR_S):

@@ -11,12 +11,12 @@ from ghostrouter.types import SegmentRequest
 
 
 class AffinityRouter(RequestRouter):
-    """The preferred replica first, the one to avoid last, and of the others the shorter queue of two."""
+    """Puts the preferred replica first and the one to avoid last. Of the others it compares the queues of two."""
 
     async def choose_replicas(
         self, candidate_replicas: list[RunningReplica], pending_request: PendingRequest | None = None
     ) -> list[list[RunningReplica]]:
-        """Ranks of replicas. Serve takes the replica with the shortest queue of the first rank that has room."""
+        """Ranks of replicas. Serve takes the replica with the shortest queue in the first rank that has room."""
         request = pending_request.args[0] if pending_request and pending_request.args else None
         prefer, avoid = "", ""
         if isinstance(request, SegmentRequest):

@@ -1,4 +1,4 @@
-"""The ingress' client of all engines: requests in, frames or SegmentFailed out."""
+"""The ingress' client of all engines: sends requests, yields frames, raises SegmentFailed."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -57,11 +57,11 @@ class EngineClient:
                     raise SegmentDrained(f"{replica} is being taken down")
                 patience_s = self._stall_s
         except TimeoutError:
-            failed = SegmentFailed if replica else EngineGone  # Serve holds a request until there is a replica for it
+            failed = SegmentFailed if replica else EngineGone  # Serve queues a request until a replica has room
             raise failed(f"{request.model} was silent for {patience_s:g} s") from None
         except (RequestError, SegmentDrained):
             raise
-        except SegmentFailed as error:  # the message of Ray's copy is a whole traceback
+        except SegmentFailed as error:  # Ray's copy of the error has a whole traceback as its message
             raise getattr(error, "cause", error) from None
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each has its own type
             failed = EngineGone if _is_death(error) else SegmentFailed
@@ -70,12 +70,12 @@ class EngineClient:
             response.cancel()
 
     async def status(self) -> dict[str, EngineStatus | None]:
-        """What one replica of each local model says of itself; None where no replica answers."""
+        """The status of one replica of each local model; None if no replica answers."""
         calls = (client.ask_or_none("status") for client in self._status.values())
         return dict(zip(self._status, await asyncio.gather(*calls), strict=True))
 
 
 def _is_death(error: Exception) -> bool:
-    """Whether the replica is dead, or its engine: not a failure of its code."""
+    """Whether the error means that the replica or its engine is dead, and is not a fault in the code."""
     is_of_ray = isinstance(error, RayError) and not isinstance(error, RayTaskError)
     return is_of_ray or "EngineDeadError" in type(error).__name__

@@ -121,7 +121,7 @@ async def are_exact(client: Any) -> bool:
     else:
         try:
             reasons = await client.collective_rpc("report_entropies")
-        except Exception as error:  # whatever it is, tokens come without
+        except Exception as error:  # after any error tokens have no exact entropy
             reasons = [str(error)]
     if reason := next((r for r in reasons if r), None):
         log.warning("engine.bounded_entropies model=%s reason=%r", client.model_config.model, reason)

@@ -1,4 +1,4 @@
-"""Why vLLM stopped, as GhostRouter tells it: the answer is whole, or the segment has failed."""
+"""Finish reasons of vLLM: either the answer is complete, or the segment has failed."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,15 +15,15 @@ BROKEN: Final[Mapping[str, str]] = {
 
 
 def is_whole(told: str | None) -> bool:
-    """Whether nothing is wrong with an answer that stopped so, or goes on."""
+    """Whether the answer is complete or still running, and has not failed."""
     return told is None or told in WHOLE
 
 
 def finish_reason(told: str | None, model: str) -> FinishReason | None:
-    """The finish reason of an answer that is whole; None while it goes on.
+    """The finish reason of a complete answer; None while the answer is running.
 
     Raises:
-        SegmentFailed: the engine stopped before the answer was whole, or for a reason that nobody knows.
+        SegmentFailed: the engine stopped before the answer was complete, or for an unknown reason.
     """
     if told is None:
         return None

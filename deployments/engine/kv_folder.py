@@ -1,7 +1,7 @@
 """KV mode `transfer` without special hardware: replicas exchange KV blocks through a shared folder.
 
 vLLM's ExampleConnector stores and looks up every prompt. This connector does so only for requests that ask for it. It
-hides prompts that are half stored, and removes what nobody has asked for during a minute. In engine_kwargs:
+hides prompts that are only partly stored, and deletes what no request has loaded within a minute. In engine_kwargs:
 
     kv_transfer_config:
       kv_connector: FolderConnector
@@ -36,35 +36,35 @@ def transfer_params(*, publish: bool, load: bool) -> dict[str, Any]:
 
 
 class FolderConnector(ExampleConnector):
-    """Stores the KV blocks of a prompt when asked to publish them, loads them when asked to."""
+    """Stores the KV blocks of a prompt if the request says publish, and loads them if it says load."""
 
     def __init__(self, vllm_config: VllmConfig, *args: Any, **kwargs: Any) -> None:
         super().__init__(vllm_config, *args, **kwargs)
-        # Models may share the folder, but never blocks: those of the same token ids differ.
+        # Models may share the folder but not blocks: the same token ids give other blocks in another model.
         model = hashlib.sha256(str(vllm_config.model_config.model).encode()).hexdigest()[:16]
         self._storage_path = str(Path(vllm_config.kv_transfer_config.kv_connector_extra_config[_PATH]) / model)
         self._saving = False
         self._unfinished: dict[str, str] = {}
 
     def get_num_new_matched_tokens(self, request: Any, num_computed_tokens: int) -> tuple[int | None, bool]:
-        """How many more tokens the folder has than were computed here."""
+        """How many tokens the folder has in addition to those computed here."""
         if not (request.kv_transfer_params or {}).get(LOAD):
             return 0, False
         if (len(request.prompt_token_ids) - 1) % self._block_size == 0:
-            return 0, False  # ExampleConnector would look for one length and load another
+            return 0, False  # else ExampleConnector looks for one length and loads another
         tokens, later = super().get_num_new_matched_tokens(request, num_computed_tokens)
         return max(0, tokens or 0), later
 
     def _found_match_for_prompt(self, prompt_token_ids: list[int], mm_hashes: list[str]) -> bool:
         found: bool = super()._found_match_for_prompt(prompt_token_ids, mm_hashes)
-        if found:  # it is about to be loaded: keep it from being swept
+        if found:  # a new time stamp: a folder that is about to be loaded must not be deleted
             tokens = align_to_block_size(len(prompt_token_ids) - 1, self._block_size)
             with suppress(FileNotFoundError):
                 os.utime(self._generate_foldername_debug(torch.tensor(prompt_token_ids)[:tokens], mm_hashes))
         return found
 
     def build_connector_meta(self, scheduler_output: SchedulerOutput) -> Any:
-        """What the worker has to store and to load in this step."""
+        """What the worker must store and load in this step."""
         wanted = [
             r
             for r in scheduler_output.scheduled_new_reqs
@@ -73,7 +73,7 @@ class FolderConnector(ExampleConnector):
         return super().build_connector_meta(replace(scheduler_output, scheduled_new_reqs=wanted))
 
     def save_kv_layer(self, *args: Any, **kwargs: Any) -> None:
-        """Store a layer in a folder that nobody reads yet."""
+        """Store a layer in a folder that no other replica reads yet."""
         self._saving = True
         try:
             super().save_kv_layer(*args, **kwargs)
@@ -81,7 +81,7 @@ class FolderConnector(ExampleConnector):
             self._saving = False
 
     def wait_for_save(self) -> None:
-        """All layers are stored: publish them, unless somebody else was faster."""
+        """All layers are stored: publish the folder, unless another replica was faster."""
         for folder, final in self._unfinished.items():
             try:
                 os.rename(folder, final)

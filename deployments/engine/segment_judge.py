@@ -1,4 +1,4 @@
-"""Judges the tokens of all running segments of a replica before they may leave."""
+"""Judges the tokens of all running segments of a replica before they are sent."""
 
 import asyncio
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from ghostrouter.types import Limits, SegmentKey, Token, Verdict
 class RunningSegment:
     """One running segment. `wake` is set when tokens have been judged.
 
-    Of a model without calibration there is no `monitor`, and its tokens pass.
+    A model without calibration has no `monitor`, and its tokens pass unjudged.
     """
 
     key: SegmentKey
@@ -29,17 +29,17 @@ class RunningSegment:
 
     @property
     def verdict(self) -> Verdict | None:
-        """Why the segment ends; None while it goes on."""
+        """The verdict that ends the segment; None while there is none."""
         return self.judged.verdict if self.judged else None
 
     @property
     def held_from(self) -> int | None:
-        """The first token that may still be given up; None: none may."""
+        """The first token that may still be taken back; None: none may."""
         return self.monitor.held_from(self.judged) if self.monitor and self.judged else None
 
     @property
     def raised(self) -> bool:
-        """Whether risk is raised, so that a target may be prepared."""
+        """Whether risk is raised. Then a target may be prepared."""
         return self.judged is not None and self.judged.trouble.onset is not None
 
     def take(self) -> list[Token]:
@@ -48,16 +48,17 @@ class RunningSegment:
         return fresh
 
     def pass_on(self, tokens: list[Token]) -> None:
-        """These tokens have been judged."""
+        """Pass judged tokens on."""
         self._fresh += tokens
         self.position += len(tokens)
         self.wake.set()
 
 
 class SegmentJudge:
-    """One per replica and model. What one turn of the event loop brings is judged in one evaluation.
+    """One per replica and model. All tokens of one turn of the event loop are judged in one evaluation.
 
-    An engine's step reaches all its segments in one turn, so this is one evaluation a step, however many are running.
+    A step of the engine reaches all its segments in one turn. So there is one evaluation per step, however many
+    segments are running.
     """
 
     def __init__(self, telemetry_client: TelemetryClient) -> None:
@@ -65,12 +66,12 @@ class SegmentJudge:
         self._dirty: list[RunningSegment] = []
 
     def open(self, key: SegmentKey, limits: Limits, wake: asyncio.Event) -> RunningSegment:
-        """A segment that begins. It is judged by the calibration that is in force now, to its end."""
+        """Start to judge a segment. It uses the calibration that is in force now, to its end."""
         monitor = self._telemetry_client.monitor(key)
         return RunningSegment(key, wake, monitor, monitor.open(key, limits) if monitor else None)
 
     def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
-        """The next tokens of a segment; what comes behind a verdict is left waiting."""
+        """Submit the next tokens of a segment. Tokens after a verdict stay unjudged."""
         if not tokens:
             return
         if not self._dirty:

@@ -1,7 +1,7 @@
-"""Writes one segment: a source's tokens in, frames out, judged and held back in between.
+"""Writes one segment: tokens of a source in, frames out. Between them tokens are judged and held back.
 
-Which tokens leave, which are held and where the segment ends depends on the tokens alone. How they were grouped when
-they came, how long anything took and what else is running decides only how large the frames are.
+The tokens alone decide which of them are sent, which are held and where the segment ends. Grouping, timing and other
+load decide only how large the frames are.
 """
 
 import asyncio
@@ -20,9 +20,10 @@ from ghostrouter.types import EndReason, FinishReason, Frame, SegmentEnd, Segmen
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What a source has written since its last report; the last one says why it stopped.
+    """What a source has written since its last report. The last report says why the source stopped.
 
-    `cached_tokens` are the prompt tokens it did not have to compute. `usage` comes with the last, where it is known.
+    `cached_tokens` are the prompt tokens that the source did not have to compute. `usage` is in the last report, if
+    known.
     """
 
     tokens: Sequence[Token]
@@ -32,13 +33,13 @@ class Arrival:
 
 
 class Source(Protocol):
-    """What writes tokens. Closing the iterator aborts it."""
+    """A source of tokens. Closing the iterator aborts it."""
 
     def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]: ...
 
 
 class _Inbox:
-    """What the source has told, besides its tokens."""
+    """What the source has reported, besides its tokens."""
 
     def __init__(self) -> None:
         self.wake = asyncio.Event()
@@ -48,7 +49,7 @@ class _Inbox:
         self.usage: Usage | None = None
 
     async def wait(self, at_most_s: float | None) -> None:
-        """Wait until something has come, or until the time is over."""
+        """Wait until there is something new, or until the time is over."""
         try:
             async with asyncio.timeout(at_most_s):
                 await self.wake.wait()
@@ -58,7 +59,7 @@ class _Inbox:
 
 
 class SegmentWriter:
-    """Turns engine output into frames. One per replica; every segment has its own call of `write`."""
+    """Turns a source's tokens into frames. One per replica; each segment has its own call of `write`."""
 
     def __init__(
         self,
@@ -78,12 +79,12 @@ class SegmentWriter:
         self._running = 0
 
     async def write(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        """Frames of a segment: the first token at once, later ones as they gather, the last with the end.
+        """Frames of a segment: the first token at once, later tokens in groups, the end with the last frame.
 
-        All segments of the replica share its `frames_per_s`: the more are running, the larger their frames.
+        All segments of the replica share `frames_per_s`: the more segments are running, the larger are their frames.
 
-        Closing the iterator aborts the engine. What the engine raises is raised here, after the tokens that came before
-        it; tokens that were held then are gone, whoever goes on writes them again.
+        Closing the iterator aborts the source. An error of the source is raised here, after the tokens before it.
+        Tokens that were held at that moment are lost; the next engine writes them again.
         """
         inbox, hold = _Inbox(), HoldBack(self._limits.hold_tokens)
         segment = self._judge.open(request.key, request.limits, inbox.wake)
@@ -122,7 +123,7 @@ class SegmentWriter:
     def _take(
         self, request: SegmentRequest, segment: RunningSegment, inbox: _Inbox, hold: HoldBack
     ) -> SegmentEnd | None:
-        """Take in what was judged since the last time; the segment's end, if it has come."""
+        """Add the tokens judged since the last call. Return the segment's end if there is one."""
         hold.admit(segment.take())
         verdict = segment.verdict
         if verdict is None:
@@ -130,7 +131,7 @@ class SegmentWriter:
             return self._finish(request, segment, inbox, hold)
         hold.judge(verdict.position - 1, segment.held_from)
         onset = verdict.onset
-        if onset is not None and onset < hold.left:  # that much has left: `hold_tokens` were held
+        if onset is not None and onset < hold.left:  # these tokens are already sent: only `hold_tokens` can be held
             self._emit(metrics.LATE_VERDICTS, 1, model=request.model)
             verdict = replace(verdict, onset=hold.left)
         held, dropped = hold.end(verdict.position)
@@ -139,7 +140,7 @@ class SegmentWriter:
 
     @staticmethod
     def _finish(request: SegmentRequest, segment: RunningSegment, inbox: _Inbox, hold: HoldBack) -> SegmentEnd | None:
-        """The source is done: with the answer, or with what the script gave it to write."""
+        """The source has finished: with the answer, or at the scripted end."""
         if inbox.finish is None or segment.waiting:
             return None
         hold.let_go()
@@ -149,7 +150,7 @@ class SegmentWriter:
         return SegmentEnd(inbox.finish, usage=inbox.usage)
 
     async def _pump(self, request: SegmentRequest, segment: RunningSegment, inbox: _Inbox) -> None:
-        """Read the source until it is done, fails or is aborted; its tokens go to be judged."""
+        """Read the source until it finishes, fails or is aborted. Submit its tokens to be judged."""
         try:
             async with aclosing(self._source.arrivals(request)) as arrivals:
                 async for arrival in arrivals:
@@ -158,7 +159,7 @@ class SegmentWriter:
                     self._judge.submit(segment, arrival.tokens)
                     if not arrival.tokens:
                         inbox.wake.set()
-        except Exception as error:  # handed to the consumer, which raises it
+        except Exception as error:  # passed to the consumer, which raises it
             inbox.error = error
             inbox.wake.set()
 

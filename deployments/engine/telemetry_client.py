@@ -1,6 +1,6 @@
-"""The replica's side of telemetry: follows the calibration in force, reports signals in bulk.
+"""The replica's side of telemetry: follows the calibration in force, and reports signals in batches.
 
-Neither is on a token's way. While a shard is down, segments are judged by the calibration it last handed out.
+No token waits for either. While a shard is down, segments use the calibration that it last handed out.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _NOTHING_KNOWN = "nothing"
 
 @dataclass(frozen=True, slots=True)
 class TelemetryPort:
-    """One shard of telemetry, as it is called."""
+    """The methods of one shard of telemetry."""
 
     observe: Callable[[SignalBatch], Awaitable[None]]
     follow: Callable[[str, str], Awaitable[Followed | None]]
@@ -40,7 +40,7 @@ class TelemetryPort:
 
 @dataclass(slots=True)
 class _Unreported:
-    """What a segment has written since the last report; `judged` is None for a model that is not judged."""
+    """The tokens of a segment since the last report. `judged` is None if the model is not judged."""
 
     start: int
     judged: Judged | None
@@ -80,13 +80,13 @@ class _Shard:
         self.monitor = Monitor(calibration) if calibration else None
 
     async def follow(self) -> None:
-        """Keep to the calibration that the shard hands out."""
+        """Follow the calibration that the shard hands out."""
         known = _NOTHING_KNOWN
         while True:
             try:
                 async with asyncio.timeout(FOLLOW_S + self._settings.timeout_s):
                     followed = await self._port.follow(self._model, known)
-            except Exception:  # a dead, slow or broken shard must not stop an answer
+            except Exception:  # a shard that is dead, slow or broken must not stop an answer
                 self._failed()
                 await asyncio.sleep(_RETRY_S)
                 continue
@@ -96,7 +96,7 @@ class _Shard:
             self.heard.set()
 
     async def run(self) -> None:
-        """Report what has gathered, one batch at a time."""
+        """Report what was collected, one batch at a time."""
         while True:
             await self._dirty.wait()
             await asyncio.sleep(self._settings.flush_interval_s)
@@ -147,7 +147,7 @@ class TelemetryClient:
         self._heard = asyncio.create_task(self._hear())
 
     async def ready(self) -> None:
-        """Wait until every shard has said which calibration is in force; once, and not for long, should one be down."""
+        """Wait until every shard has handed out a calibration; not for long, since a shard may be down."""
         await asyncio.shield(self._heard)
 
     async def _hear(self) -> None:
@@ -157,7 +157,7 @@ class TelemetryClient:
                     await shard.heard.wait()
 
     def monitor(self, key: SegmentKey) -> Monitor | None:
-        """What a segment that begins now is judged by, to its end; None: its model is not judged."""
+        """The monitor for a segment that starts now; None: its model is not judged."""
         return self._shard(key).monitor if self._shards else self._alone
 
     def report(self, key: SegmentKey, start: int, values: Floats, judged: Judged | None) -> None:

@@ -16,8 +16,8 @@ from ghostrouter.types import FinishReason, SegmentRequest, Token
 class Sampled:
     """One token as an engine reports it. `top_*` are the likeliest tokens in descending order.
 
-    `entropy_nats` is exact; None where the engine does not tell. `step_index` counts the tokens of one step of the
-    engine, of which speculative decoding makes several; `proposed_drafts` are the drafts that the step has looked at.
+    `entropy_nats` is exact; None if the engine does not report it. `step_index` is the token's place in its step: with
+    speculative decoding a step has several tokens. `proposed_drafts` are the drafts that the step has verified.
     """
 
     id: int
@@ -60,7 +60,7 @@ class TokenSource:
         self._clock = clock
 
     async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
-        """What the engine writes, as it arrives."""
+        """The tokens of the engine, as they arrive."""
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
         last_s = self._clock()

@@ -41,7 +41,7 @@ class VllmSteps:
         if self._most_drafts and not _is_greedy(request.sampling):
             raise SegmentFailed(f"{request.model} decodes speculatively, and can write only greedy answers")
         params = self._params(request)
-        # A random part, because a writer that died may have left a request for the same segment behind.
+        # A random part, because a writer that has died may have left a request for the same segment.
         request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
         if request.cold:
@@ -49,7 +49,7 @@ class VllmSteps:
         async for output in self._client.generate(prompt, params, request_id):
             told = output.outputs[0].finish_reason
             if not is_whole(told):
-                yield self._step(output, None)  # the tokens that came before the failure
+                yield self._step(output, None)  # the tokens before the failure
             yield self._step(output, finish_reason(told, request.model))
 
     def _params(self, request: SegmentRequest) -> SamplingParams:
@@ -83,7 +83,7 @@ class VllmSteps:
     def _step(self, output: RequestOutput, finish: FinishReason | None) -> EngineStep:
         completion = output.outputs[0]
         tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
-        if self._most_drafts and not self._exact:  # the engine tells only how many tokens a step made
+        if self._most_drafts and not self._exact:  # the engine reports only how many tokens a step made
             tokens = [replace(t, step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
         return EngineStep(tokens, finish, cached_tokens=output.num_cached_tokens or 0)
 

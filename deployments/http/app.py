@@ -100,7 +100,7 @@ class _Api:
     async def feedback(self, request: Request) -> Response:
         asked = feedback_request.from_wire(await self._json(request))
         owner = requester(request).owner
-        await self._backend.events.trace(asked.session, owner)  # raises if the session is not the caller's
+        await self._backend.events.trace(asked.session, owner)  # raises if the session belongs to another caller
         event = Event.feedback(asked.session, owner, time.time(), asked.body)
         self._backend.events.post(event)
         return JSONResponse({"id": event.id, "object": "feedback", **asked.body, "session": asked.session})

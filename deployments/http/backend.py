@@ -1,4 +1,4 @@
-"""The ingress, as the HTTP side sees it."""
+"""The ingress as the HTTP side sees it."""
 
 from typing import Protocol
 
@@ -11,11 +11,11 @@ from deployments.store.event_client import EventClient
 
 
 class Backend(Protocol):
-    """Everything that a handler of HTTP requests may use."""
+    """Everything that HTTP handlers may use."""
 
     @property
     def planner(self) -> Planner:
-        """Decides about calls and opens sessions."""
+        """Decides about calls, and opens sessions."""
         ...
 
     @property
@@ -40,7 +40,7 @@ class Backend(Protocol):
 
     @property
     def health(self) -> Health:
-        """How the service is."""
+        """The health of the service."""
         ...
 
     @property

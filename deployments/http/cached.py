@@ -1,4 +1,4 @@
-"""An answer that many ask for and that is expensive to get."""
+"""Caches one result that many ask for and that is expensive to get."""
 
 import asyncio
 import time
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class Cached(Generic[T]):
-    """Calls `ask` at most once in `keep_s`, for all who want its answer. One call is under way at a time."""
+    """Calls `ask` at most once in `keep_s`, for all callers. One call runs at a time."""
 
     def __init__(
         self, ask: Callable[[], Awaitable[T]], keep_s: float, clock: Callable[[], float] = time.monotonic
@@ -21,11 +21,11 @@ class Cached(Generic[T]):
         self._expires_s = 0.0
 
     async def get(self) -> T:
-        """The answer. It is at most `keep_s` old. Raises what `ask` raises; errors are not kept."""
+        """The result. It is at most `keep_s` old. Raises what `ask` raises; errors are not kept."""
         asking = self._asking
         if asking is None or (asking.done() and (self._failed(asking) or self._clock() >= self._expires_s)):
             asking = self._asking = asyncio.create_task(self._answer())
-        return await asyncio.shield(asking)  # the others go on waiting when one leaves
+        return await asyncio.shield(asking)  # a caller that leaves must not cancel the call of the others
 
     async def _answer(self) -> T:
         answer = await self._ask()

@@ -1,4 +1,4 @@
-"""The call API over HTTP: /call, /result, /jobs and /health, in the shapes of the published package."""
+"""The call API over HTTP: /call, /result, /jobs and /health, in the format of the published package."""
 
 from dataclasses import replace
 
@@ -60,7 +60,7 @@ class CallApi:
 
 
 def _redacted_as_asked(sender: Requester, call: call_request.Call) -> Requester:
-    """The requester, with redaction switched off if the call says so and the key may."""
+    """The requester. Redaction is off if the call asks for that and the key allows it."""
     if not call.unredacted:
         return sender
     said = call_request.ACKNOWLEDGEMENTS

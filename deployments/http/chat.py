@@ -23,7 +23,7 @@ log = logging.getLogger("ray.serve")
 
 
 async def answer(backend: Backend, call: ChatCall, requester: Requester, again: Repeatable) -> Response:
-    """The answer to a call, in the form it asks for. A call that was sent before gets the answer that there is."""
+    """The answer to a call, in the form it asks for. A repeated call gets the existing answer."""
     id_ = f"{chat_response.ID_PREFIX}{again.suffix}"
     head = chat_response.Head(id_, call.model, int(time.time()), call.include_usage, call.logprobs)
     kept = call.stream or again.is_asked_for
@@ -104,7 +104,7 @@ async def _events(backend: Backend, session_handle: SessionHandle, last_event: i
 
 
 def _failed(session_handle: SessionHandle, error: Exception) -> Iterator[str]:
-    """The end of a stream that fails after it has begun: the error, with the `ghost` object beside it."""
+    """The end of a stream that fails after its start: the error, with the `ghost` object beside it."""
     if not isinstance(error, GhostRouterError):
         log.error("session.failed session=%s", session_handle.session.id, exc_info=error)
     yield sse.event({**errors.to_wire(error)[1], "ghost": summary(session_handle.session)})

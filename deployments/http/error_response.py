@@ -1,4 +1,4 @@
-"""The response to an error, in the shape that the clients of its path expect."""
+"""The response to an error, in the format that clients of its path expect."""
 
 import logging
 
@@ -13,7 +13,7 @@ _CALL_API = frozenset({"call", "result", "jobs", "health"})
 
 
 def error_response(error: BaseException, path: str, more_headers: dict[str, str] | None = None) -> JSONResponse:
-    """The response. An error that nobody expected is logged."""
+    """The response. An unexpected error is logged."""
     if not errors.is_expected(error):
         log.error("request.failed path=%s", path, exc_info=error)
     is_call_api = path.split("/")[1:2] and path.split("/")[1] in _CALL_API

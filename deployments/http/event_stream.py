@@ -7,19 +7,19 @@ from contextlib import aclosing, suppress
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-# A proxy that gathers what it passes on would turn a stream into one late piece.
+# A proxy that buffers responses would turn a stream into one late piece.
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 
 class EventStream(StreamingResponse):
-    """Sends what a generator yields, and closes it at once when the client leaves.
+    """Sends the events of a generator, and closes it at once when the client leaves.
 
-    What is known before the first event is an HTTP status: if the generator raises by then, the error is raised here,
-    and whoever handles errors answers. After `headers_after_s` without an event the headers (200) go out anyway, so
-    that client and proxies see life; an error after that becomes the events that `failed` makes of it.
+    An error before the first event is raised here, so that it becomes an HTTP status. After `headers_after_s` without
+    an event the headers (200) are sent anyway, so that client and proxies know that the server is alive. An error after
+    that is sent as the events that `failed` makes of it.
 
-    `release` is called in any case: of a client that leaves early the generator may never have begun. Starlette alone
-    leaves closing to the garbage collector if the client goes while an event is on its way to it.
+    `release` is always called. It is needed when the client leaves before the generator has started. Starlette alone
+    would leave the closing to the garbage collector if the client leaves while an event is being sent.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class EventStream(StreamingResponse):
             try:
                 await asyncio.wait([first], timeout=self._headers_after_s)
                 if first.done():
-                    first.result()  # raises what the generator has raised
+                    first.result()  # raises the generator's error
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await self._send_all(first, send)
             finally:
@@ -61,7 +61,7 @@ class EventStream(StreamingResponse):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_all(self, first: "asyncio.Future[str | None]", send: Send) -> None:
-        """The events, the one that is under way first."""
+        """Send the events. The first one may be waited for already."""
         try:
             event = await first
             while event is not None:

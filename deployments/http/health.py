@@ -1,4 +1,4 @@
-"""How the service is: for load balancers, which have no key, and for people, who have one."""
+"""The health of the service: for load balancers, which have no key, and for people, who have one."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +42,7 @@ class Health:
         self._job_counts: Cached[dict[JobStatus, int]] = Cached(lambda: events.counts(), _KEEP_S)
 
     async def is_ready(self) -> bool:
-        """Whether an answer could be given: a model of the default route is ready, or in the cloud."""
+        """Whether the service can answer: a model of the default route is ready, or is a cloud model."""
         names = self._planner.default_models()
         if any(name in self._cloud for name in names):
             return True
@@ -50,12 +50,12 @@ class Health:
         return any(status.get(name) for name in names)
 
     async def models(self) -> dict[str, Any]:
-        """Which local models are ready, and how many requests one replica of each works on now: asked anew."""
+        """Which local models are ready, and how many requests a replica of each runs. Always asks the engines."""
         status = await self._engines_now.get()
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:
-        """The breakers of the cloud models that have been called. No provider is asked: that would cost money."""
+        """The circuit breakers of the cloud models that were called. Providers are not asked: that would cost money."""
         return await self._breakers.get()
 
     async def brief(self, jobs: Jobs) -> dict[str, Any]:

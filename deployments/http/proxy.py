@@ -1,7 +1,7 @@
-"""In Serve's HTTP proxy: a request whose ingress replica dies before it answers gets a 503, and is told to come again.
+"""Runs in Serve's HTTP proxy. If an ingress replica dies before it answers, the client gets a 503 with a Retry-After.
 
 Serve calls `middlewares` (RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH) when it starts a proxy. Without this the proxy
-sends nothing for such a request, and its HTTP server makes a 500 of that.
+sends nothing for such a request, and its HTTP server answers with a 500.
 """
 
 import json
@@ -16,12 +16,12 @@ _MESSAGE = f"The server that had this request is gone. Try again in {RETRY_AFTER
 
 
 def middlewares() -> list[Middleware]:
-    """What is put around the proxy."""
+    """The middlewares of the proxy."""
     return [Middleware(AnsweredAlways)]
 
 
 class AnsweredAlways:
-    """Answers 503 where nothing was answered."""
+    """Answers 503 if the application sends no answer."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

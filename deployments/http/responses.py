@@ -27,7 +27,7 @@ log = logging.getLogger("ray.serve")
 
 
 async def create(backend: Backend, asked: ResponsesCall, requester: Requester, again: Repeatable) -> Response:
-    """The answer to a call, in the form it asks for. A call that was sent before gets the answer that there is."""
+    """The answer to a call, in the form it asks for. A repeated call gets the existing answer."""
     id_ = f"{responses_object.ID_PREFIX}{again.suffix}"
     head = responses_object.head(asked, id_, int(time.time()))
     try:
@@ -72,7 +72,7 @@ def _checked(response_id: str) -> str:
 
 
 class _Written:
-    """The events of an answer while it is written for this client."""
+    """The events after the number `starting_after`, of an answer that another request writes or has written."""
 
     def __init__(self, backend: Backend, session_handle: SessionHandle) -> None:
         self._backend = backend
@@ -81,7 +81,7 @@ class _Written:
         self._began = False
 
     async def events(self) -> AsyncGenerator[str, None]:
-        """The first events wait for the first growth: until then a failure is an HTTP status."""
+        """The events. The first ones wait for the first growth; a failure before it is an HTTP status."""
         outcome = "complete"
         try:
             async with aclosing(self._backend.runner.run(self._session_handle)) as growths:
@@ -94,7 +94,7 @@ class _Written:
             yield _sse(self._stream.head, event)
 
     def failed(self, error: Exception) -> Iterator[str]:
-        """The end of a stream that fails after its headers are out."""
+        """The end of a stream that fails after its headers were sent."""
         if not isinstance(error, GhostRouterError):
             log.error("session.failed session=%s", self._session_handle.session.id, exc_info=error)
         begin = self._begin()
@@ -114,7 +114,7 @@ class _Written:
 def _follows(
     backend: Backend, head: responses_object.Head, owner: str, starting_after: int | None, headers: dict[str, str]
 ) -> EventStream:
-    """The events of an answer that is written elsewhere, or was, after the number `starting_after`."""
+    """The events after the number `starting_after`, of an answer that another request writes or has written."""
     stream = Stream(head, starting_after)
 
     async def events() -> AsyncGenerator[str, None]:
@@ -126,7 +126,7 @@ def _follows(
                 for event in told:
                     yield _sse(head, event)
 
-    def failed(error: Exception) -> Iterator[str]:  # the journal has lost it
+    def failed(error: Exception) -> Iterator[str]:  # the journal has lost the session
         if not isinstance(error, GhostRouterError):
             log.error("session.failed session=%s", head.id, exc_info=error)
         yield _sse(head, stream.error(errors.to_wire(error)[1]))
@@ -144,7 +144,7 @@ def _ending_of(record: Record) -> Ending:
 
 
 def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) -> Ending:
-    """How an answer ended, from its trace."""
+    """The ending of an answer, from its trace."""
     cached = next((s["cached_tokens"] for s in told.get("segments", ())), 0)
     counted = Usage(prompt_tokens, told.get("completion_tokens", 0), cached)
     usage = responses_object.usage(Usage(**told["usage"]) if told.get("usage") else counted)

@@ -29,10 +29,10 @@ class _OpenSession:
 
 
 class Ticket:
-    """Keeps a session open. When the last ticket is given back, so is what is reserved for the session.
+    """Keeps a session open. When the last ticket is given back, the reservation of the session is released.
 
-    Whoever may still run the session has a ticket. There may be two for a while: a client has come back before its
-    first connection was found to be gone.
+    Each connection that may still run the session has a ticket. There may be two for a while: a client has come back
+    before the server noticed that its first connection is gone.
     """
 
     def __init__(self, close: Callable[[], None]) -> None:
@@ -40,17 +40,16 @@ class Ticket:
         self._is_given_back = False
 
     def give_back(self) -> None:
-        """The session is not run with this ticket any more. Calling it again does nothing."""
+        """The session no longer runs with this ticket. Calling it again does nothing."""
         if not self._is_given_back:
             self._is_given_back = True
             self._close()
 
 
 class BudgetedEngines:
-    """Reserves the worst case of a segment, and settles what the segment has cost.
+    """Reserves the worst case of a segment, and settles its real cost.
 
-    Segments of sessions that are not open here are paid by nobody in particular: only budgets of models and providers
-    apply.
+    Segments of sessions that are not open here have no caller to bill. Only the budgets of models and providers apply.
     """
 
     def __init__(
@@ -74,7 +73,7 @@ class BudgetedEngines:
         return self.open(session, behalf, reservation if is_reserved else "")
 
     def open(self, session: str, behalf: Behalf, reservation: str = "") -> Ticket:
-        """Open a session, or get another ticket for one that is open."""
+        """Open a session, or get one more ticket for an open one."""
         if session not in self._sessions:
             self._sessions[session] = _OpenSession(behalf, reservation)
             self._engines.open(session, behalf.discretion)
@@ -119,7 +118,7 @@ class BudgetedEngines:
                 self._quotas.settle(reservation, bill.nano)
 
     async def _reserved(self, session: str, request: SegmentRequest) -> str:
-        """The id of a segment's reservation; an empty one if no budget limits the segment."""
+        """The id of a segment's reservation; empty if no budget limits the segment."""
         open_session = self._sessions.get(session) or _OpenSession(Behalf())
         if reservation := open_session.reservation:
             open_session.reservation = ""
@@ -151,13 +150,13 @@ class BudgetedEngines:
         }
 
     def _worst(self, model: str, prompt: Prompt, sampling: Sampling) -> int:
-        """What a segment costs at most, in nano-dollars."""
+        """The highest possible cost of a segment, in nano-dollars."""
         asked = self._models[model]
         return nano(worst_usd(asked, prompt, longest_answer(asked, sampling)))
 
 
 class _Bill:
-    """What a segment has cost so far: by the provider's `usage` if there is one, else by the tokens counted here."""
+    """The cost of a segment so far: by the provider's `usage` if there is one, else by the tokens counted here."""
 
     def __init__(self, model: LocalModel | CloudModel, request: SegmentRequest) -> None:
         self._price = model.price
@@ -175,12 +174,12 @@ class _Bill:
             self.usage = frame.end.usage
 
     def hang_up(self) -> None:
-        """Nobody waits for the segment any more. Its prompt, at least, may have been read."""
+        """The client no longer waits for the segment. At least its prompt may have been read."""
         self._begun = True
 
     @property
     def nano(self) -> int:
-        """Nano-dollars. A segment without any frame costs nothing."""
+        """The cost in nano-dollars. A segment without any frame costs nothing."""
         if self.usage is None and not self._begun:
             return 0
         counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))

@@ -34,12 +34,12 @@ class Conductor:
         self._segment_starter = SegmentStarter(ports, rules, experience.switching, runtime)
 
     async def run(self, session: Session, prompt: Prompt) -> AsyncGenerator[Growth, None]:
-        """Write the answer: yields what becomes certain, returns when the session has finished.
+        """Write the answer. Yields growths; returns when the session has finished.
 
-        A restored session goes on where it stood. A finished one yields nothing.
+        A restored session continues where it stopped. A finished one yields nothing.
 
         Raises:
-            NothingCanAnswer: every engine that could have gone on has failed.
+            NothingCanAnswer: every engine that could have continued has failed.
             AnswerRefused: every model that was asked refuses to answer.
             DeadlineExceeded: the answer took too long.
         """
@@ -98,7 +98,7 @@ class Conductor:
     async def _segment(
         self, session: Session, request: SegmentRequest, models: Sequence[str], warming: Warming
     ) -> AsyncGenerator[Growth, None]:
-        """What the frames of one segment make certain, up to the frame that carries the segment's end."""
+        """The growths of one segment, until a frame carries the segment's end."""
         async with self._before_deadline(session):
             request, frames = await self._segment_starter.start(session, request, models)
         segment = session.current

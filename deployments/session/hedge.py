@@ -1,4 +1,4 @@
-"""Hedging: when a first frame is late, a second model is asked as well, and the first one to write goes on."""
+"""Hedging: if the first frame is late, a second model is asked too. The first one to write continues."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -11,7 +11,7 @@ Ask = Callable[[], Awaitable[AsyncGenerator[Frame, None] | None]]
 
 
 class Frames:
-    """The frames of a segment: first those in `read`, which have been read ahead, then the rest."""
+    """The frames of a segment: first those that were read ahead (`read`), then the rest."""
 
     def __init__(self, rest: AsyncGenerator[Frame, None], *read: Frame) -> None:
         self._rest = rest
@@ -30,7 +30,7 @@ class Frames:
 
 @dataclass(frozen=True, slots=True)
 class Sooner:
-    """The winner's frames, including its first. `is_other`: the second model won. `failure`: how the loser failed."""
+    """The winner's frames, including its first one. `is_other`: the second model won. `failure`: the loser's error."""
 
     frames: Frames
     is_other: bool
@@ -68,7 +68,7 @@ class _Entrant:
 async def sooner(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) -> Sooner:
     """The stream that yields a frame first: `frames`, or the one that `ask` opens.
 
-    `ask` is called if `frames` has yielded nothing after `after_s`; it may return None. If one stream fails, the other
+    `ask` is called if `frames` has yielded nothing after `after_s`. It may return None. If one stream fails, the other
     one wins. The loser is closed.
 
     Raises:

@@ -41,7 +41,7 @@ class Jobs:
     """Runs the calls of the call API in the background. `clock` gives Unix time.
 
     While a job runs, the journal keeps it, and any ingress can take it over. When it is over, the event store keeps its
-    result. Without the event store calls are still answered, from the journal, which keeps them for less time.
+    result. While the event store is down, calls are still answered, from the journal, which keeps them for less time.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Jobs:
         except BaseException:  # the client has left
             session_handle.release()
             raise
-        if job.job_id != head.id:  # the same call has come in twice at the same time
+        if job.job_id != head.id:  # the same call arrived twice at the same time
             session_handle.release()
             with suppress(GhostRouterError):
                 await self._kept_sessions.cancel(head.id, owner)
@@ -104,7 +104,7 @@ class Jobs:
 
         def over(task: asyncio.Task[Body]) -> None:
             self._tasks.pop(job.job_id, None)
-            session_handle.release()  # a task that is cancelled at once has never run
+            session_handle.release()  # a task that is cancelled at once never runs its own clean-up
 
         task = self._tasks[job.job_id] = asyncio.create_task(self._write(session_handle, job, hard_s))
         task.add_done_callback(over)
@@ -135,7 +135,7 @@ class Jobs:
         if isinstance(job, Job) and job.is_over:
             return job.result
         task = self._tasks.get(job_id)
-        if task and isinstance(job, Job):  # the store knows that it is the caller's
+        if task and isinstance(job, Job):  # the store has checked that the job is the caller's
             task.cancel()
             await asyncio.wait([task])
         record = await self._journalled(self._kept_sessions.cancel, job_id, owner)
@@ -190,7 +190,7 @@ class Jobs:
         except Exception as error:
             if time_limit.expired():
                 code, message, outcome, retryable = "timeout", call_result.TIMED_OUT, "cancelled", True
-                with suppress(GhostRouterError):  # no other ingress shall go on with it
+                with suppress(GhostRouterError):  # no other ingress may continue it
                     await self._kept_sessions.cancel(job.job_id, job.owner)
             else:
                 (code, message), outcome = call_result.failure(error), "failed"

@@ -1,4 +1,4 @@
-"""The sessions in the store, as an ingress sees them: to read, to follow, to go on with, to cancel."""
+"""The kept sessions, as an ingress uses them: read, follow, resume, cancel."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ from ghostrouter.sessions.record import Kept, Record, Refusal
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Prompt
 
-# A follower asks again after so long, so that one who has gone is not waited for.
+# A follower asks again after this time, so that the store does not wait for followers that have left.
 _FOLLOW_S = 10.0
 _TRIES, _RETRY_S = 5, 1.0
 
@@ -26,11 +26,11 @@ log = logging.getLogger("ray.serve")
 
 
 class KeptSessions:
-    """Any ingress can take up any session that nobody writes: all that is known of one is in the store.
+    """Any ingress can resume any session without a writer: the store has everything that is needed.
 
-    `first_prompt` tells what a model is asked first; `run` writes an answer. Only a lapsed lease is taken over, by one
-    claim; an answer that is merely silent is waited for. Every method raises SessionNotFound or SessionExpired where
-    the store does not have the session for its owner.
+    `first_prompt` makes a model's first prompt; `run` writes an answer. Only a lapsed lease is taken over, with one
+    claim. A writer that is only silent keeps its session. Every method raises SessionNotFound or SessionExpired if the
+    store does not have the session for its owner.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class KeptSessions:
         self._jobs: set[asyncio.Task[None]] = set()
 
     async def resume(self, session_id: str, owner: str) -> SessionHandle:
-        """Go on with a session from where the store has it; or follow it, as long as it is written elsewhere."""
+        """Resume a session from what the store has of it; or follow it, while another ingress writes it."""
         store, writer = self._journal.store(session_id), secrets.token_hex(4)
         kept = found(await store.claim(session_id, owner, writer))
         known = await asyncio.to_thread(Record.of, kept)
@@ -58,16 +58,16 @@ class KeptSessions:
         return handle
 
     def start(self, handle: SessionHandle) -> None:
-        """Write an answer that nobody reads along: it goes into the store."""
+        """Write an answer that no client reads now. It goes into the store."""
         task = asyncio.create_task(self._finish(handle))
         self._jobs.add(task)
         task.add_done_callback(self._jobs.discard)
 
     async def found_again(self, session_id: str, owner: str, request_hash: str) -> SessionHandle:
-        """The session of a request that has come in before.
+        """The session of a request that has arrived before.
 
         Raises:
-            KeyReused: that was another request.
+            KeyReused: the key belongs to another request.
         """
         handle = await self.resume(session_id, owner)
         if handle.opening.request_hash != request_hash:
@@ -75,14 +75,14 @@ class KeptSessions:
         return handle
 
     async def read(self, session_id: str, owner: str) -> Record:
-        """What the store has of a session. One that nobody writes, although it is not over, is gone on with."""
+        """Read a session. If it has no writer and is not over, this ingress continues it."""
         kept = found(await self._journal.store(session_id).read(session_id, owner))
         if kept.may_be_claimed:
             await self._adopt(session_id, owner)
         return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
-        """A session that is written elsewhere: its growths as they come, and its record when it is over."""
+        """Follow a session that another ingress writes: its growths as they come, then its record when it is over."""
         store, reader = self._journal.store(session_id), encoding.GrowthReader()
         kept = found(await store.read(session_id, owner))
         opening, number = encoding.opening(kept.opening), 0
@@ -101,18 +101,18 @@ class KeptSessions:
             kept = await self._next(session_id, owner, number)
 
     async def cancel(self, session_id: str, owner: str) -> Record:
-        """Stop a session; one that is over stays as it is."""
+        """Stop a session. One that is over does not change."""
         kept = found(await self._journal.store(session_id).cancel(session_id, owner))
         return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
 
     async def _adopt(self, session_id: str, owner: str) -> None:
-        """Write a session that nobody writes, unless somebody else has begun to."""
+        """Write a session that has no writer, unless another ingress claims it first."""
         handle = await self.resume(session_id, owner)
         if handle.log:
             self.start(handle)
 
     async def _take_up(self, handle: SessionHandle, kept: Kept) -> None:
-        """Become the writer of a session that was claimed."""
+        """Write a session that was claimed."""
         opening, past = handle.opening, handle.past
         handle.prompt = await asyncio.to_thread(self._first_prompt, opening.ask, opening.plan.models[0])
         handle.log = SessionLog(self._journal, opening, handle.session, kept.epoch, past)
@@ -120,9 +120,10 @@ class KeptSessions:
     async def _follow_up(
         self, handle: SessionHandle, reader: encoding.GrowthReader, later_s: float
     ) -> AsyncGenerator[tuple[int, Growth], None]:
-        """What another writer makes of a session, as long as it has the lease. Then the session is claimed.
+        """The growths of another writer, while it has the lease. If the lease lapses, the session is claimed.
 
-        At the end the handle has a log if the session is to be written here, and a failure if it has failed.
+        At the end the handle has a log if this ingress is to write the session, and a failure if the session has
+        failed.
         """
         session, owner, number = handle.session, handle.opening.owner, len(handle.past)
         while True:
@@ -147,8 +148,10 @@ class KeptSessions:
                 return
 
     async def _next(self, session_id: str, owner: str, number: int) -> Kept:
-        """A session from its growth `number` on, as soon as there is one. A store that has just lost its memory gets it
-        again when the writer renews its lease."""
+        """Read a session from its growth `number` on, as soon as there is one.
+
+        A store that has just lost its memory gets the session again when the writer renews its lease.
+        """
         for _ in range(_TRIES):
             kept = await self._journal.store(session_id).follow(session_id, owner, number, _FOLLOW_S)
             if not isinstance(kept, SessionNotFound):
@@ -175,7 +178,7 @@ def discreet(known: Record) -> Record:
 
 
 def found(answer: Kept | Refusal) -> Kept:
-    """What the store has; raises the refusal that it answers with instead."""
+    """The store's answer. A refusal is raised."""
     if not isinstance(answer, Kept):
         raise answer
     return answer

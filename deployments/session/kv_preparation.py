@@ -21,7 +21,7 @@ class Warming:
         self._task: asyncio.Task[str] | None = None
 
     def follow(self, session: Session, target: str | None) -> None:
-        """Start to prepare `target` unless that is under way; None: give up."""
+        """Prepare `target`, unless that has started already. None: stop preparing."""
         if target is None:
             self.cancel()
         elif self._task is None:
@@ -29,12 +29,12 @@ class Warming:
             self._task = asyncio.create_task(self._prefill(session, target))
 
     def replica(self, target: str) -> str:
-        """The replica of `target` that holds the prefix by now; an empty name if none does."""
+        """The replica of `target` that holds the prefix by now; an empty name if there is none."""
         done = self._task is not None and self._task.done() and self._target == target
         return self._task.result() if self._task and done else ""
 
     def cancel(self) -> None:
-        """Give up: a prefill that is under way is aborted in its engine."""
+        """Stop preparing. A running prefill is aborted in its engine."""
         if self._task is not None and not self._task.done():
             self._task.cancel()
             self._task = None
@@ -56,7 +56,7 @@ async def publish(engines: Engines, session: Session, seam: Seam) -> bool:
 
 
 async def _one_token(engines: Engines, session: Session, seam: Seam, purpose: str, **fields: Any) -> str:
-    """Let an engine write one token that nobody reads. Returns its replica; an empty name if it failed."""
+    """Let an engine write one token that is not used. Returns its replica; an empty name if it failed."""
     request = SegmentRequest(
         key=SegmentKey(f"{session.id}/{purpose}", session.current.key.segment),
         model=seam.target,

@@ -1,4 +1,4 @@
-"""Which model writes the next segment, and why. Pure: no I/O and no clock."""
+"""Decides which model writes the next segment, and why. Pure: no I/O and no clock."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class NextSegment:
 
 
 def after_end(session: Session, failed: Collection[str]) -> NextSegment:
-    """The next segment after one that a verdict or the script has ended."""
+    """The next segment after a verdict or the script has ended one."""
     current = session.current
     verdict = current.end.verdict if current.end else None
     if verdict is None:
@@ -49,13 +49,13 @@ def after_end(session: Session, failed: Collection[str]) -> NextSegment:
 
 
 def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recovery | None) -> NextSegment:
-    """The next segment after one whose engine has failed.
+    """The next segment after an engine has failed.
 
     Raises:
-        PromptTooLong: the provider says so, and no token has been written: that is the client's to mend.
-        InvalidRequest: nobody can begin, and the last provider found fault with the request itself.
-        AnswerRefused: nobody can go on, and the last model refused to answer.
-        NothingCanAnswer: nobody can go on.
+        PromptTooLong: the provider says so, and no token is written. Only the client can shorten its prompt.
+        InvalidRequest: no model can start, and the last provider found a fault in the request itself.
+        AnswerRefused: no model can continue, and the last one refused to answer.
+        NothingCanAnswer: no model can continue.
     """
     failure = failed.last
     if isinstance(failure, ContextExceeded) and not session.kept_tokens:
@@ -73,9 +73,9 @@ def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recove
 
 
 def after_refusal(session: Session, failed: Collection[str], refused: NextSegment, refusal: SeamRefused) -> NextSegment:
-    """The next segment when no seam to `refused` is possible.
+    """The next segment if no seam to `refused` is possible.
 
-    The current model goes on if it has not failed, else the next model of the plan.
+    The current model continues if it has not failed, else the next model of the plan does.
     """
     current = session.current.model
     if refused.reason not in ("failure", "shed") and current not in failed:

@@ -48,7 +48,7 @@ _LONG_CHARACTERS = 2_000
 
 
 class Planner:
-    """Decides by the configuration in force, and by what all ingresses have observed of the models (`observations`)."""
+    """Decides by the configuration in force, and by what all ingresses have measured of the models (`observations`)."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class Planner:
         return preview.to_wire(await self._decide(call, requester))
 
     def begin(self, session: Session) -> None:
-        """Count a session that starts to run."""
+        """Count a session that starts."""
         self._stats.begin(session.plan.models[0])
 
     def end(self, session: Session, failed: bool, now_s: float) -> None:
@@ -220,7 +220,7 @@ class Planner:
 
 
 async def _beside(call: ChatCall, function: Callable[..., _T], *args: Any) -> _T:
-    """What a function returns. For a long prompt it runs in a thread."""
+    """The result of a function. For a long prompt it runs in a thread."""
     if sum(len(m.content) for m in call.messages) < _LONG_CHARACTERS:
         return function(*args)
     return await asyncio.to_thread(function, *args)

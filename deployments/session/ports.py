@@ -1,4 +1,4 @@
-"""What the conductor drives, as it sees it."""
+"""The parts that the conductor drives, as protocols."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Seams(Protocol):
     """Plans seams."""
 
     async def plan(self, request: SeamRequest) -> Seam:
-        """How the answer goes on. Raises SeamRefused when the target cannot go on with it."""
+        """Plan how the answer continues. Raises SeamRefused if the target cannot continue it."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Both of them."""
+    """Engines and seams."""
 
     engines: Engines
     seams: Seams

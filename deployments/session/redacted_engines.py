@@ -1,4 +1,4 @@
-"""Engines whose cloud prompts are redacted, and whose answers get back what was taken out."""
+"""Redacts the prompts for cloud models, and restores private text in their answers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
@@ -30,11 +30,11 @@ class RedactedEngines:
         self._open[session] = discretion, Vault()
 
     def close(self, session: str) -> None:
-        """Forget a session and what was taken out of it."""
+        """Forget a session and its private text."""
         self._open.pop(session, None)
 
     def counts(self, session: str) -> dict[str, int]:
-        """How many texts of which kind were taken out of a session's prompts."""
+        """How many texts were redacted in a session's prompts, by kind."""
         return self._open[session][1].counts() if session in self._open else {}
 
     async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
@@ -46,7 +46,7 @@ class RedactedEngines:
                 async for frame in frames:
                     yield frame
             return
-        # In a thread: a long prompt takes a tenth of a second, and other answers go on meanwhile.
+        # In a thread: a long prompt takes a tenth of a second, and other answers must not wait.
         redacted = await asyncio.to_thread(_redacted, prompt, vault, discretion.addresses)
         json_text = prompt.features.schema is not None or prompt.features.json_object
         restorer = AnswerRestorer(vault, json_text)

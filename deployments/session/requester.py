@@ -1,4 +1,4 @@
-"""Who sends a request: passed from the access middleware to everything that decides about the request."""
+"""The sender of a request: passed from the access middleware to everything that decides about the request."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,6 @@ class Requester:
 
     @property
     def behalf(self) -> Behalf:
-        """What a session keeps of its requester."""
+        """The part of the requester that a session keeps."""
         caller = self.caller
         return Behalf(caller.name, caller.team, self.discretion, caller.project, caller.organisation)

@@ -1,4 +1,4 @@
-"""Seams, where the tokenizers are: in this process, but in a thread. A long prompt takes tenths of a second."""
+"""Plans seams in this process, in a thread: a long prompt takes tenths of a second."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,5 +16,5 @@ class SeamPlanner:
         self._cloud = cloud
 
     async def plan(self, request: SeamRequest) -> Seam:
-        """How the answer goes on with another model."""
+        """Plan how another model continues the answer."""
         return await asyncio.to_thread(plan_seam, request, self._tokenizers, self._cloud)

@@ -14,12 +14,12 @@ from ghostrouter.types import Prompt
 
 @dataclass(slots=True)
 class SessionHandle:
-    """A session that is to be written, or to be resumed: then `past` holds the growths that exist already.
+    """A session that is to be written, or to be resumed. Then `past` holds the existing growths.
 
-    `failure` is the error that has ended the session, if one has. `log` writes to the journal; None: the journal does
-    not keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the money of a new
-    session set aside. `elsewhere` are the growths of a session that another ingress writes: once they are read, the
-    handle has a `log` if the session is to be written here from then on.
+    `failure` is the error that has ended the session, if any. `log` writes to the journal; None: the journal does not
+    keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the reservation of a
+    new session. `elsewhere` are the growths of a session that another ingress writes. After they are read, the handle
+    has a `log` if this ingress is to write the rest.
     """
 
     session: Session
@@ -33,13 +33,13 @@ class SessionHandle:
     elsewhere: AsyncGenerator[tuple[int, Growth], None] | None = None
 
     def release(self) -> None:
-        """The session will not be run with this handle (any more). Calling it again does nothing."""
+        """The session does not run with this handle any more. Calling it again does nothing."""
         if self.ticket:
             self.ticket.give_back()
 
     @property
     def headers(self) -> dict[str, str]:
-        """What is known before the first token. What becomes of it later is in the final event and the trace."""
+        """The headers that are known before the first token. Later changes are in the final event and the trace."""
         plan = self.session.plan
         label = plan.classification
         named = {"x-ghost-task": header_text(label.task), "x-ghost-layer": label.layer} if label else {}
@@ -53,6 +53,6 @@ class SessionHandle:
 
     @property
     def headers_when_written(self) -> dict[str, str]:
-        """The headers of an answer in one piece: they also tell how long the models took."""
+        """The headers of an answer in one piece. They also say how long the models took."""
         took_s = self.session.inference_s
         return self.headers if took_s is None else self.headers | {"x-ghost-inference-ms": f"{1e3 * took_s:.1f}"}

@@ -38,7 +38,7 @@ class SessionRunner:
         self._emit = emit
 
     async def run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
-        """The numbered growths of an answer as they may leave: first the past ones, then those that are written.
+        """The numbered growths of an answer, redacted: first the past ones, then the new ones.
 
         Raises:
             SessionMoved: another ingress has taken the session over.
@@ -64,7 +64,7 @@ class SessionRunner:
             session_handle.release()
 
     async def _run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
-        """The same growths before redaction; the session is recorded when it is over."""
+        """The growths before redaction. The session is recorded when it is over."""
         session = session_handle.session
         for numbered in enumerate(session_handle.past):
             yield numbered
@@ -105,7 +105,7 @@ class SessionRunner:
     def _record(
         self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool
     ) -> Posted | None:
-        """Tell metrics, planner, journal and event store how a session has ended."""
+        """Report the end of a session to metrics, planner, journal and event store."""
         session, now_s = session_handle.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
         self._emit(metrics.SESSIONS, 1, outcome=outcome)
@@ -117,6 +117,6 @@ class SessionRunner:
         record = trace.trace(session, outcome, now_s)
         if session_handle.log:
             session_handle.log.end(outcome, record, error)
-        if moved:  # the ingress that has taken over records it
+        if moved:  # the ingress that has taken it over records it
             return None
         return self._events.post(Event.trace(session_handle.opening.owner, time.time(), record))

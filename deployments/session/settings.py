@@ -1,4 +1,4 @@
-"""What the conductor is made with, in four groups: what it drives (`ports.py`), rules, experience, runtime."""
+"""The conductor's settings, in four groups: what it drives (`ports.py`), rules, experience, runtime."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,7 +57,7 @@ class AnswerRules:
 
 @dataclass(frozen=True, slots=True)
 class Experience:
-    """When a switch pays, and which KV mode is fastest: the latter is learned from all sessions."""
+    """When a switch pays, and which KV mode is fastest. The latter is learned from all sessions."""
 
     switching: Switching
     kv_modes: KvModes

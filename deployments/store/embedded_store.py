@@ -9,7 +9,7 @@ from ghostrouter.sessions.record import Kept, Refusal
 
 
 class EmbeddedStore:
-    """A `SessionStore`. `clock` gives monotonic seconds; followers wait here and not by asking again."""
+    """A `SessionStore`. `clock` gives monotonic seconds. Followers wait for new entries and do not poll."""
 
     def __init__(self, store: MemoryStore, clock: Callable[[], float]) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class EmbeddedStore:
         return self._store.size
 
     async def write(self, entries: Sequence[Entry]) -> list[Answer]:
-        """Take in entries."""
+        """Write entries."""
         now_s, store = self._clock(), self._store
         answers = [store.write(entry, now_s) for entry in entries]
         if self._followers:
@@ -31,11 +31,11 @@ class EmbeddedStore:
         return answers
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
-        """A session from its opening on."""
+        """Read a session from its opening on."""
         return self._store.read(session, owner, None, self._clock())
 
     async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
-        """A session without its first `after` growths, as soon as there is more."""
+        """Read a session without its first `after` growths, as soon as there is more."""
         until_s = self._clock() + wait_s
         while True:
             now_s = self._clock()
@@ -45,11 +45,11 @@ class EmbeddedStore:
             await self._news(session, min(until_s - now_s, kept.lease_left_s))
 
     async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
-        """Read a session, and become its writer if nobody is."""
+        """Read a session. The reader becomes its writer if it has none."""
         return self._store.claim(session, owner, writer, self._clock())
 
     async def cancel(self, session: str, owner: str) -> Kept | Refusal:
-        """Make the writer of a session stop."""
+        """Stop the writer of a session."""
         kept = self._store.cancel(session, owner, self._clock())
         self._wake(session)
         return kept

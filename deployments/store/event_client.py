@@ -1,4 +1,4 @@
-"""The ingress' client of the event store: rows go to it in batches, questions are answered or refused in words."""
+"""The ingress' client of the event store: sends rows in batches and asks questions. If the store is down it says so."""
 
 import asyncio
 import time
@@ -39,10 +39,10 @@ class EventClient:
         self._observations = observations
         self._waiting: deque[tuple[Row, Posted]] = deque()
         self._flushing: asyncio.Task[None] | None = None
-        self._is_behind = False  # a row was not written within `patience_s`, and none has been written since
+        self._is_behind = False  # a row was not written within `patience_s`, and no row has been written since
 
     def post(self, row: Row) -> Posted:
-        """Write a row soon. The future is done when the row can be read, or has been given up."""
+        """Write a row soon. The future is done when the row can be read, or is given up."""
         if len(self._waiting) == _MAX_WAITING:
             self._waiting.popleft()[1].set_result(None)
             self._emit(metrics.EVENTS_LOST, 1)
@@ -53,7 +53,7 @@ class EventClient:
         return posted
 
     async def settled(self, posted: Posted | None = None) -> None:
-        """Wait at most `patience_s` until a row can be read; without one, until all can that are posted by now.
+        """Wait until a row can be read, at most `patience_s`. Without a row: until all rows posted so far can be read.
 
         Rows that are posted later are not waited for. While the store is behind, nothing is waited for.
         """
@@ -81,12 +81,12 @@ class EventClient:
         return found
 
     async def open_job(self, job: Job) -> Job:
-        """The job for a call: the one that exists already, else this one."""
+        """The job of a call: the existing one, else this one."""
         found: Job = await self._ask("open_job", job)
         return found
 
     async def end_job(self, job: Job, status: JobStatus, result: dict[str, Any]) -> Job:
-        """Store how a job ended. If that is stored already, it counts. If the store is down, it is told later."""
+        """Store the end of a job. An end that is stored already counts. If the store is down, the end is sent later."""
         try:
             found: Job = await self._ask("end_job", job, status, result)
         except StoreFailed:
@@ -123,7 +123,7 @@ class EventClient:
         return found
 
     async def _flush(self) -> None:
-        """Write batches until nothing waits. A batch that gets no answer is sent again, with what came meanwhile."""
+        """Write batches until no row waits. A batch without an answer is sent again, with the rows that came since."""
         while self._waiting:
             batch: list[tuple[Row, Posted]] = []
 
@@ -137,7 +137,7 @@ class EventClient:
             if self._observations and update:
                 self._observations.apply(update, time.monotonic())
             for _, posted in batch:
-                if not posted.done():  # else it has been given up meanwhile
+                if not posted.done():  # else it was given up meanwhile
                     posted.set_result(None)
             while self._waiting and self._waiting[0][1].done():
                 self._waiting.popleft()

@@ -15,7 +15,7 @@ from ghostrouter.events.store import Store
 log = logging.getLogger("ray.serve")
 
 _BATCH = 500
-# The newest rows that wait in the file can be read from memory. The file has room for more.
+# As many of the newest rows in the file can be read from memory. The file has room for more.
 _FRESH_KEPT = 10_000
 
 
@@ -74,7 +74,7 @@ class EventWriter:
             self._report(len(rows), stored, taken, time.monotonic() - began_s)
 
     def _write(self, rows: Sequence[Row], now_s: float) -> tuple[bool, int]:
-        """Write rows. Returns whether the database can be written, and how many rows it (else the file) has taken."""
+        """Write rows. Returns whether the database works, and how many rows it (or else the file) has accepted."""
         if not self._down or now_s >= self._retry_at_s:
             try:
                 for waiting in self._spool.batches(_BATCH):
@@ -93,7 +93,7 @@ class EventWriter:
             return False, 0
 
     def _store_what_can_be(self, rows: Sequence[Row]) -> int:
-        """Write rows to the database, without those that it will never take. Returns how many it has taken."""
+        """Write rows to the database, except those that it will never accept. Returns how many it has accepted."""
         try:
             self._store.write(rows)
         except RowsRefused as error:

@@ -1,4 +1,4 @@
-"""The ingress' side of the session store: what a session writes, and its lease."""
+"""The ingress' side of the session store: writes sessions and renews their leases."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ from ghostrouter.sessions import encoding
 from ghostrouter.sessions.entries import Answer, Ending, Entry, Epoch, Kind, Opening, Outcome
 from ghostrouter.sessions.session import Growth, Session
 
-# An answer whose client has not read on for so long can be claimed: the connection may be gone without a word.
+# If the client reads nothing for this time, the lease is not renewed: the connection may be lost.
 _UNREAD_S = 20.0
 
 
@@ -30,7 +30,7 @@ class JournalClient:
         self._renewing: asyncio.Task[None] | None = None
 
     def lane(self, session: str) -> JournalLane:
-        """The way to the shard of a session."""
+        """The lane to the shard of a session."""
         return self._lanes[shard_of(session, len(self._lanes))]
 
     def store(self, session: str) -> SessionStore:
@@ -38,13 +38,13 @@ class JournalClient:
         return self._shards[shard_of(session, len(self._shards))]
 
     def add(self, log: "SessionLog") -> None:
-        """A session begins to be written."""
+        """Register a session that is being written."""
         self._logs.add(log)
         if self._renewing is None or self._renewing.done():
             self._renewing = asyncio.create_task(self._renew())
 
     def remove(self, log: "SessionLog") -> None:
-        """It is not written any more."""
+        """Remove a session that is not written any more."""
         self._logs.discard(log)
 
     async def _renew(self) -> None:
@@ -62,10 +62,10 @@ def shard_of(session: str, shards: int) -> int:
 
 
 class SessionLog:
-    """What one writer tells the store of a session.
+    """Writes the entries of one session to the store.
 
-    The tokens and the prompt are the session's own. The log only knows where each growth ended, so that a store that
-    has lost the session gets the same growths again.
+    Tokens and prompt stay in the session itself. The log remembers only where each growth ended. If the store has lost
+    the session, it gets the same growths again.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class SessionLog:
             raise SessionExists(f"`{self._opening.session}` is there already")
 
     async def until_stopped(self, growths: AsyncGenerator[Growth, None]) -> AsyncGenerator[Growth, None]:
-        """Growths in the making, as long as this writer may write; that may end while the engine is silent.
+        """The growths of an answer, while this writer may write. That can end while the engine is silent.
 
         Raises:
             SessionMoved: another ingress writes the session now.
@@ -120,7 +120,7 @@ class SessionLog:
             self._journal.remove(self)
 
     async def grow(self, growth: Growth) -> int:
-        """Write a growth before it is delivered; returns its number.
+        """Write a growth before it is delivered. Returns its number.
 
         Raises:
             SessionMoved: another ingress writes the session now.
@@ -138,18 +138,18 @@ class SessionLog:
         return number
 
     def end(self, outcome: Outcome, trace: dict[str, Any], error: str) -> None:
-        """Write how the session ended, without waiting."""
+        """Write the ending, without waiting."""
         if not self._given_up:
             self._ending = Ending(outcome, trace, error)
             self._ended = self._post_ending(self._ending)
 
     async def ended(self) -> None:
-        """Wait until the end is written, so that whoever has seen the end can read it."""
+        """Wait until the ending is written. A client that has seen the end can then read it."""
         if self._ended and await self._ended == "missing":
             await self._write_again()
 
     def renew(self, now_s: float, every_s: float) -> None:
-        """Renew the lease, unless that was done by an entry, or the client does not take what there is."""
+        """Renew the lease, unless an entry has just done so or the client does not read."""
         unread = self._handed_out_at_s is not None and now_s - self._handed_out_at_s > _UNREAD_S
         if unread or self._given_up or self._lane.is_down or now_s - self._written_at_s < every_s:
             return
@@ -171,7 +171,7 @@ class SessionLog:
             self._waiting = None
 
     def _hear(self, answer: Answer | None, post: int) -> None:
-        """Heed an answer that nobody waits for any more, to the entry with the number `post`."""
+        """React to an answer of the store that no caller waits for any more. `post` is the number of its entry."""
         if answer == "missing":
             if post > self._written_again_at:
                 self._write_again()
@@ -184,7 +184,7 @@ class SessionLog:
             self._stop(SessionMoved(f"{name} is written by another ingress now"))
         elif answer == "cancelled":
             self._stop(SessionCancelled(f"{name} was cancelled"))
-        elif answer == "expired":  # there is no room for it: it goes on, but it cannot be resumed
+        elif answer == "expired":  # the store has no room: the answer goes on, but cannot be resumed
             self._given_up = True
 
     def _stop(self, why: GhostRouterError) -> None:
@@ -205,7 +205,7 @@ class SessionLog:
         return self._post("ending", len(self._marks), encoding.ending_bytes(ending), ending.outcome)
 
     def _write_again(self) -> "asyncio.Future[Answer | None]":
-        """Everything once more; what the store has of it changes nothing there."""
+        """Write all entries again. Those that the store has change nothing there."""
         written = self._post("again", 0, encoding.opening_bytes(self._opening))
         self._writer = encoding.GrowthWriter()
         before: tuple[int, int, int] = (-1, 0, 0)

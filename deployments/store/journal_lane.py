@@ -1,4 +1,4 @@
-"""The way to one shard of the session store: entries go in batches, one batch under way at a time."""
+"""The lane to one shard of the session store: entries go in batches, one batch at a time."""
 
 import asyncio
 import logging
@@ -18,7 +18,7 @@ _RETRY_S = 0.2
 _BATCH = 2_000
 _BATCH_BYTES = 8_000_000
 _WAITING_BYTES = 64_000_000
-_ENTRY_BYTES = 300  # besides its payload
+_ENTRY_BYTES = 300  # without its payload
 
 Heard = Callable[[Answer], None]
 
@@ -30,11 +30,13 @@ class _Posted(NamedTuple):
 
 
 class JournalLane:
-    """Entries wait while a batch is under way. If that takes longer than `patience_s`, the shard counts as down: from
-    then on nobody waits, until it answers again. So an outage is waited for once.
+    """Sends entries to a shard. They wait while a batch is being sent.
 
-    Entries are kept meanwhile, and sent again to a shard that failed: twice is no harm. If they are too many, they are
-    dropped: the store will miss them, and their sessions write everything again.
+    If a batch takes longer than `patience_s`, the shard counts as down. Then no writer waits until it answers again, so
+    an outage delays an answer only once.
+
+    Entries are kept meanwhile, and sent again to a shard that failed; writing an entry twice does no harm. Entries that
+    are too many are dropped. Then the store misses some, and their sessions write everything again.
     """
 
     def __init__(self, store: SessionStore, shard: str, patience_s: float, emit: metrics.Emit) -> None:
@@ -49,8 +51,11 @@ class JournalLane:
         self.is_down = False
 
     def post(self, entry: Entry, heard: Heard) -> "asyncio.Future[Answer | None]":
-        """Write an entry after those before it. The future has the answer, or None once the shard counts as down; then
-        `heard` gets the answer when it comes."""
+        """Write an entry after those before it.
+
+        The future has the store's answer, or None once the shard counts as down. Then `heard` gets the answer when it
+        comes.
+        """
         answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
         if self.is_down:
             answer.set_result(None)
@@ -82,13 +87,13 @@ class JournalLane:
                 self._emit(metrics.JOURNAL_UP, 1.0, shard=self._shard)
             sent, self._sent = self._sent, ()
             for posted, answer in zip(sent, answers, strict=True):
-                if posted.answer.done():  # given up, or whoever waited has gone
+                if posted.answer.done():  # given up, or its waiter has left
                     posted.heard(answer)
                 else:
                     posted.answer.set_result(answer)
 
     async def _write(self, entries: Sequence[Entry]) -> Sequence[Answer] | None:
-        """What the shard answers; None: it is dead, or far too slow."""
+        """The shard's answer; None: it is dead, or much too slow."""
         try:
             async with asyncio.timeout(_WRITE_TIMEOUT_S):
                 return await self._store.write(entries)
@@ -106,7 +111,7 @@ class JournalLane:
         return batch
 
     def _give_up(self) -> None:
-        """Let everybody go on who waits."""
+        """Let all waiters go on."""
         if not self.is_down:
             self.is_down = True
             self._emit(metrics.JOURNAL_UP, 0.0, shard=self._shard)

@@ -21,8 +21,8 @@ _TRIES = 30
 class QuotaClient:
     """Asks `Quotas`. While it is down, calls are let in, but nothing that costs money is started.
 
-    The limits of keys and the ledger are watched apart: a database that hangs does not take the limits along.
-    `limits` are those of the budgets. `quotas` is None where there are neither keys nor budgets.
+    The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
+    those of the budgets. `quotas` is None if there are neither keys nor budgets.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class QuotaClient:
         self._ledger = ledger if limits else None
 
     async def enter(self, caller: Caller, call: str) -> Admission:
-        """Whether a call may go by its key's limits. A key without limits needs no question."""
+        """Whether a call may start by its key's limits. A key without limits needs no request to `Quotas`."""
         if self._keys is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
             return Admission("")
         try:
@@ -49,12 +49,12 @@ class QuotaClient:
         return found or Admission("")
 
     def leave(self, caller: Caller, call: str) -> None:
-        """A call is over. Not waited for."""
+        """A call has ended. Does not wait."""
         if self._keys and caller.concurrent_requests is not None:
             self._keys.tell("leave", caller, call)
 
     async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> bool:
-        """Set a call's worst case aside. Returns False if no budget limits it; else it has to be settled.
+        """Reserve the worst case of a call. Returns False if no budget limits the call; else it must be settled.
 
         Raises:
             BudgetExceeded: some budget has no room for it.
@@ -64,7 +64,7 @@ class QuotaClient:
             return False
         try:
             found: Granted | None = await self._ledger.ask_or_none("reserve", id, names, amount)
-        except asyncio.CancelledError:  # the client has left; the amount may be set aside already
+        except asyncio.CancelledError:  # the client has left; the amount may be reserved already
             self.settle(id, 0)
             raise
         if found is None:
@@ -76,14 +76,14 @@ class QuotaClient:
         return True
 
     def renew(self, id: str, spent: int) -> None:
-        """A call is still under way. Not waited for."""
+        """A call still runs. Does not wait."""
         if self._ledger:
             self._ledger.tell("renew", id, spent)
 
     def settle(self, id: str, spent: int) -> None:
-        """A call is over. Not waited for, but repeated until it is heard.
+        """A call has ended. Does not wait, but repeats the message until it is received.
 
-        A reservation that is never settled expires with its lease; then what `renew` last told is what it has cost.
+        A reservation that is never settled expires with its lease. Then the last amount of `renew` counts as its cost.
         """
         if self._ledger:
             self._ledger.tell_until_heard("settle", id, spent, tries=_TRIES)
@@ -96,7 +96,7 @@ class QuotaClient:
 
 
 def exceeded(short: Shortage) -> BudgetExceeded:
-    """The error, with its numbers."""
+    """The error with its numbers."""
     scope, name, window = _split(short)
     ends = datetime.fromtimestamp(short.line.ends_s, UTC).isoformat().replace("+00:00", "Z")
     numbers: dict[str, float | str] = {
@@ -118,7 +118,7 @@ def exceeded(short: Shortage) -> BudgetExceeded:
 
 
 def _split(short: Shortage) -> tuple[str, str, str]:
-    """Scope, name and window of an account. A model's name may have slashes in it."""
+    """The scope, name and window of an account. A model's name may contain slashes."""
     scope, _, rest = short.line.account.partition("/")
     name, window, _ = rest.rsplit("/", 2)
     return scope, name, window

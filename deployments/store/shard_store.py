@@ -17,27 +17,27 @@ class ShardStore:
         )
 
     async def write(self, entries: Sequence[Entry]) -> Sequence[Answer]:
-        """Take in entries."""
+        """Write entries."""
         # As columns: they take a third of the time to pickle.
         answers: Sequence[Answer] = await self._write.remote(list(zip(*entries, strict=True)))
         return answers
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
-        """A session from its opening on."""
+        """Read a session from its opening on."""
         kept: Kept | Refusal = await self._read.remote(session, owner)
         return kept
 
     async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
-        """A session without its first `after` growths, as soon as there is more."""
+        """Read a session without its first `after` growths, as soon as there is more."""
         kept: Kept | Refusal = await self._follow.remote(session, owner, after, wait_s)
         return kept
 
     async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
-        """Read a session, and become its writer if nobody is."""
+        """Read a session. The reader becomes its writer if it has none."""
         kept: Kept | Refusal = await self._claim.remote(session, owner, writer)
         return kept
 
     async def cancel(self, session: str, owner: str) -> Kept | Refusal:
-        """Make the writer of a session stop."""
+        """Stop the writer of a session."""
         kept: Kept | Refusal = await self._cancel.remote(session, owner)
         return kept

@@ -1,8 +1,7 @@
 """The session store's rules as Lua scripts: a Valkey or Redis server runs each of them as one atomic step.
 
-They say what `ghostrouter/sessions/memory_store.py` says; one test suite holds for both. A session is a hash and a
-stream. Growth number i has the id (i+1)-0 in the stream; other entries only wake those who wait. The server's clock
-counts.
+The rules are those of `ghostrouter/sessions/memory_store.py`; one test suite checks both. A session is a hash and a
+stream. Growth number i has the id (i+1)-0 in the stream; other entries only wake followers. The server's clock counts.
 """
 
 # Of `read`, by position.

@@ -1,4 +1,4 @@
-"""The session store in a Valkey or Redis server: what is kept there outlives all processes of GhostRouter."""
+"""The session store in a Valkey or Redis server. Sessions there outlive all processes of GhostRouter."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from ghostrouter.sessions.entries import Answer, Entry, Epoch, Outcome
 from ghostrouter.sessions.record import Kept, Refusal
 
 _CONNECT_TIMEOUT_S = 2.0
-# How long the server knows that a session was there which it does not keep any more, besides `keep_s`.
+# For this time after `keep_s` the server still knows that it had the session.
 _REMEMBERED_S = 86_400.0
 _DIGITS = 10
 
@@ -35,7 +35,7 @@ class ValkeyStore:
         self._times = (self._lease_ms, self._keep_ms, self._keep_ms + _ms(_REMEMBERED_S))
 
     async def write(self, entries: Sequence[Entry]) -> list[Answer]:
-        """Take in entries."""
+        """Write entries."""
         keys = [_key(entry.session) for entry in entries]
         fields: list[Any] = list(self._times)
         for entry in entries:
@@ -44,11 +44,11 @@ class ValkeyStore:
         return [cast(Answer, answer.decode()) for answer in answers]
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
-        """A session from its opening on."""
+        """Read a session from its opening on."""
         return _kept(session, await self._read(keys=[_key(session)], args=[owner, -1]))
 
     async def follow(self, session: str, owner: str, after: int, wait_s: float) -> Kept | Refusal:
-        """A session without its first `after` growths, as soon as there is more."""
+        """Read a session without its first `after` growths, as soon as there is more."""
         until_s = time.monotonic() + wait_s
         while True:
             found = await self._read(keys=[_key(session)], args=[owner, after])
@@ -61,26 +61,26 @@ class ValkeyStore:
             await self._client.xread({f"{_key(session)}:growths": last_id}, block=block_ms)
 
     async def claim(self, session: str, owner: str, writer: str) -> Kept | Refusal:
-        """Read a session, and become its writer if nobody is."""
+        """Read a session. The reader becomes its writer if it has none."""
         args = [owner, writer, self._lease_ms, self._keep_ms]
         return _kept(session, await self._claim(keys=[_key(session)], args=args))
 
     async def cancel(self, session: str, owner: str) -> Kept | Refusal:
-        """Make the writer of a session stop."""
+        """Stop the writer of a session."""
         return _kept(session, await self._cancel(keys=[_key(session)], args=[owner]))
 
     async def close(self) -> None:
-        """End the connections."""
+        """Close the connections."""
         await self._client.aclose()
 
 
 def _key(session: str) -> str:
-    """In braces: all keys of a session are on one server of a cluster."""
+    """A key of a session. Its hash tag (the braces) puts all keys of a session on one server of a cluster."""
     return f"ghost:{{{session}}}"
 
 
 def _epoch_name(epoch: Epoch) -> str:
-    """Epochs compare as their names do."""
+    """The name of an epoch. Names sort as their epochs do."""
     return f"{epoch.number:0{_DIGITS}d}-{epoch.writer}"
 
 
