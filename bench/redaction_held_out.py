@@ -1,8 +1,8 @@
-"""Texts the redactor's patterns were not written for, read from `redaction_held_out.yaml`.
+"""Texts that the redactor's patterns were not written for, read from `redaction_held_out.yaml`.
 
-The samples were written before the guard's code was looked at. What is private stands between ⟦ and ⟧. What stands
-between ‹ and › is random and made anew for each seed: `‹hex 32›` is thirty-two hexadecimal digits, so that no text
-that looks like a real key is kept in this repository. Numbers (IBAN, cards, national ids) are invented and valid.
+The samples were written before their author had read the redactor's code. Private text stands between ⟦ and ⟧. Text
+between ‹ and › is random and made anew for each seed: `‹hex 32›` is thirty-two hexadecimal digits. So this repository
+has no text that looks like a real key. Numbers (IBAN, cards, national ids) are invented and valid.
 """
 
 import base64
@@ -39,7 +39,7 @@ _RANDOM = re.compile(r"‹(\w+)(?: (\d+))?(?: (\d+))?›")
 
 
 def held_out(seed: int) -> Iterator[Sample]:
-    """Every sample of the file, its random parts made from the seed and its place alone."""
+    """Every sample of the file. Its random parts depend on the seed and its place alone."""
     for kind, texts in yaml.safe_load(FILE.read_text()).items():
         for place, marked in enumerate(texts):
             rng = random.Random(f"{seed} {kind} {place}")

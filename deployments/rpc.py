@@ -127,8 +127,8 @@ class DeploymentClient:
         """Call a method until it has returned, at most `tries` times, without waiting for it."""
         self._in_background(self.ask_until_heard(method, lambda: args, tries))
 
-    async def told(self) -> None:
-        """Wait until everything that was told has been heard, or given up."""
+    async def until_all_sent(self) -> None:
+        """Wait until all messages of `tell` and `tell_until_heard` are received or given up."""
         while self._background:
             await asyncio.gather(*self._background)
 

@@ -20,7 +20,7 @@ class Backend(Protocol):
 
     @property
     def runner(self) -> SessionRunner:
-        """Runs opened sessions."""
+        """Runs sessions that are ready."""
         ...
 
     @property

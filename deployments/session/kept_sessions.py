@@ -79,7 +79,7 @@ class KeptSessions:
         kept = found(await self._journal.store(session_id).read(session_id, owner))
         if kept.may_be_claimed:
             await self._adopt(session_id, owner)
-        return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
+        return await asyncio.to_thread(lambda: redacted_record(Record.of(kept)))
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
         """Follow a session that another ingress writes: its growths as they come, then its record when it is over."""
@@ -103,7 +103,7 @@ class KeptSessions:
     async def cancel(self, session_id: str, owner: str) -> Record:
         """Stop a session. One that is over does not change."""
         kept = found(await self._journal.store(session_id).cancel(session_id, owner))
-        return await asyncio.to_thread(lambda: discreet(Record.of(kept)))
+        return await asyncio.to_thread(lambda: redacted_record(Record.of(kept)))
 
     async def _adopt(self, session_id: str, owner: str) -> None:
         """Write a session that has no writer, unless another ingress claims it first."""
@@ -167,8 +167,8 @@ class KeptSessions:
             log.info("job.ended session=%s error=%s", handle.session.id, type(error).__name__)
 
 
-def discreet(known: Record) -> Record:
-    """A record from its first growth on, as it may leave."""
+def redacted_record(known: Record) -> Record:
+    """A record with its growths redacted, from the first one on."""
     answer = AnswerRedactor.of(known.opening.ask)
     if answer is None:
         return known

@@ -60,7 +60,7 @@ class SegmentStarter:
         return rivals[0] if won.is_other else request, won.frames
 
     def _keep_winner(self, session: Session, late: Segment, won: Sooner | None) -> None:
-        """Bill the segment that lost. The rival's segment is the current one; it is withdrawn if it lost."""
+        """Bill the segment that lost. The rival's segment is the current one, so it is withdrawn if the rival lost."""
         rival = session.current
         lost, first = (late, rival) if won and won.is_other else (rival, late)
         self._runtime.emit(metrics.HEDGES, 1, model=late.model, other=rival.model, first=first.model)

@@ -1,4 +1,4 @@
-"""An opened session, as the HTTP side gets it to write the answer from."""
+"""A session ready to be written or followed by the HTTP side."""
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field

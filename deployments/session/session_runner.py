@@ -1,4 +1,4 @@
-"""Runs an opened session: the conductor writes it, the journal keeps it, the event store gets its trace."""
+"""Runs a session: the conductor writes it, the journal keeps it, the event store gets its trace."""
 
 import time
 from collections.abc import AsyncGenerator

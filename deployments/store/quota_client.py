@@ -88,11 +88,11 @@ class QuotaClient:
         if self._ledger:
             self._ledger.tell_until_heard("settle", id, spent, tries=_TRIES)
 
-    async def told(self) -> None:
-        """Wait until everything that was told has been heard, or given up."""
+    async def until_all_sent(self) -> None:
+        """Wait until all messages are received or given up."""
         for client in (self._keys, self._ledger):
             if client:
-                await client.told()
+                await client.until_all_sent()
 
 
 def exceeded(short: Shortage) -> BudgetExceeded:

@@ -39,7 +39,7 @@ CallCode = Literal["validation_error", "permission_denied", "adapter_error", "ti
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ErrorForm:
     """How an error is sent: HTTP status, code in OpenAI's shape, code in the call API's shape.
 
     `call_status` is the status in the call API, if that differs.
@@ -51,34 +51,34 @@ class Told:
     call_status: int | None = None
 
 
-_TOLD: dict[type[GhostRouterError], Told] = {
-    InvalidRequest: Told(400, None, "validation_error"),
-    BodyTooLarge: Told(413, "body_too_large", "validation_error"),
-    PromptTooLong: Told(400, "context_length_exceeded", "validation_error"),
-    TaskUnclear: Told(409, "task_unclear", "validation_error"),
-    AnswerRefused: Told(400, "content_filter", "refused"),
-    Unauthorized: Told(401, "invalid_api_key", "permission_denied"),
-    BudgetExceeded: Told(402, "budget_exceeded", "permission_denied"),
-    NotPermitted: Told(403, "permission_denied", "permission_denied"),
-    CallNotPermitted: Told(403, "permission_denied", "permission_denied"),
-    TooManyRequests: Told(429, "rate_limit_exceeded", "permission_denied"),
+_FORMS: dict[type[GhostRouterError], ErrorForm] = {
+    InvalidRequest: ErrorForm(400, None, "validation_error"),
+    BodyTooLarge: ErrorForm(413, "body_too_large", "validation_error"),
+    PromptTooLong: ErrorForm(400, "context_length_exceeded", "validation_error"),
+    TaskUnclear: ErrorForm(409, "task_unclear", "validation_error"),
+    AnswerRefused: ErrorForm(400, "content_filter", "refused"),
+    Unauthorized: ErrorForm(401, "invalid_api_key", "permission_denied"),
+    BudgetExceeded: ErrorForm(402, "budget_exceeded", "permission_denied"),
+    NotPermitted: ErrorForm(403, "permission_denied", "permission_denied"),
+    CallNotPermitted: ErrorForm(403, "permission_denied", "permission_denied"),
+    TooManyRequests: ErrorForm(429, "rate_limit_exceeded", "permission_denied"),
     # In the call API the model is a field of the body. So an unknown model makes the body invalid.
-    UnknownModel: Told(404, "model_not_found", "validation_error", call_status=400),
-    TraceNotFound: Told(404, "trace_not_found", "validation_error"),
-    JobNotFound: Told(404, "job_not_found", "validation_error"),
-    SessionNotFound: Told(404, "session_not_found", "validation_error"),
-    SessionExpired: Told(410, "session_expired", "validation_error"),
-    SessionCancelled: Told(409, "session_cancelled", "unknown"),
-    SessionMoved: Told(409, "session_moved", "unknown"),
-    SessionExists: Told(409, "session_exists", "validation_error"),
-    KeyReused: Told(422, "idempotency_key_reused", "validation_error"),
-    CallConflict: Told(409, "call_conflict", "validation_error"),
-    BudgetUnknown: Told(503, "budget_unknown", "unknown"),
-    NothingCanAnswer: Told(503, "nothing_can_answer", "adapter_error"),
-    StoreFailed: Told(503, "store_failed", "unknown"),
-    DeadlineExceeded: Told(504, "deadline_exceeded", "timeout"),
+    UnknownModel: ErrorForm(404, "model_not_found", "validation_error", call_status=400),
+    TraceNotFound: ErrorForm(404, "trace_not_found", "validation_error"),
+    JobNotFound: ErrorForm(404, "job_not_found", "validation_error"),
+    SessionNotFound: ErrorForm(404, "session_not_found", "validation_error"),
+    SessionExpired: ErrorForm(410, "session_expired", "validation_error"),
+    SessionCancelled: ErrorForm(409, "session_cancelled", "unknown"),
+    SessionMoved: ErrorForm(409, "session_moved", "unknown"),
+    SessionExists: ErrorForm(409, "session_exists", "validation_error"),
+    KeyReused: ErrorForm(422, "idempotency_key_reused", "validation_error"),
+    CallConflict: ErrorForm(409, "call_conflict", "validation_error"),
+    BudgetUnknown: ErrorForm(503, "budget_unknown", "unknown"),
+    NothingCanAnswer: ErrorForm(503, "nothing_can_answer", "adapter_error"),
+    StoreFailed: ErrorForm(503, "store_failed", "unknown"),
+    DeadlineExceeded: ErrorForm(504, "deadline_exceeded", "timeout"),
 }
-_UNEXPECTED = Told(500, None, "unknown")
+_UNEXPECTED = ErrorForm(500, None, "unknown")
 _UNEXPECTED_MESSAGE = "The server failed to answer this request. It has been logged."
 # OpenAI's `type` follows from the status.
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
@@ -90,20 +90,20 @@ _FAILED: dict[CallCode, type[GhostRouterError]] = {
 }
 
 
-def told(error: BaseException) -> Told:
-    """The row of the table for an error. An unexpected error is a 500."""
-    rows = (_TOLD[kind] for kind in type(error).__mro__ if kind in _TOLD)
+def form_of(error: BaseException) -> ErrorForm:
+    """The form of an error, from the table. An unexpected error is a 500."""
+    rows = (_FORMS[kind] for kind in type(error).__mro__ if kind in _FORMS)
     return next(rows, _UNEXPECTED)
 
 
 def is_expected(error: BaseException) -> bool:
     """Whether the table knows an error. Any other error is a fault of the server and must be logged."""
-    return told(error) is not _UNEXPECTED
+    return form_of(error) is not _UNEXPECTED
 
 
 def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for an error, in OpenAI's shape. The text of an unexpected error is not sent."""
-    row = told(error)
+    row = form_of(error)
     shape = body(message(error), row.status, row.code)
     if isinstance(error, BudgetExceeded):
         shape["error"]["budget"] = error.numbers
@@ -114,7 +114,7 @@ def to_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
 
 def to_call_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     """HTTP status and body for an error, in the shape of the call API."""
-    row = told(error)
+    row = form_of(error)
     details = error.numbers if isinstance(error, BudgetExceeded) else getattr(error, "details", None)
     shape = {"code": row.call_code, "message": message(error), "details": details}
     return row.call_status or row.status, {"errors": [shape]}
@@ -125,7 +125,7 @@ def result_status(status: str, code: CallCode | None) -> int:
     if status != "failed":
         return 200 if status == "complete" else 202
     kind = _FAILED.get(code) if code else None
-    return (_TOLD[kind] if kind else _UNEXPECTED).status
+    return (_FORMS[kind] if kind else _UNEXPECTED).status
 
 
 def ready_status(is_ready: bool) -> int:

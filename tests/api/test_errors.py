@@ -35,7 +35,7 @@ def test_of_an_unexpected_error_only_its_happening_is_told() -> None:
 
 
 def test_an_error_of_no_row_has_its_parents() -> None:
-    assert errors.told(tree.RowsRefused("x")) == errors.told(tree.StoreFailed("x"))
+    assert errors.form_of(tree.RowsRefused("x")) == errors.form_of(tree.StoreFailed("x"))
 
 
 @pytest.mark.parametrize(

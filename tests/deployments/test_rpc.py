@@ -107,13 +107,13 @@ async def test_what_is_told_until_heard_arrives_when_the_deployment_is_back(watc
     await asyncio.sleep(2 * QUICK_S)
     assert watched.deployment.asked["double"] == asked
     watched.deployment.up.set()
-    await watched.client.told()
+    await watched.client.until_all_sent()
     assert watched.deployment.asked["double"] == asked + 1
 
 
 async def test_telling_is_given_up_after_its_tries(watched: Watched) -> None:
     watched.client.tell_until_heard("broken", tries=3)
-    await watched.client.told()
+    await watched.client.until_all_sent()
     assert watched.deployment.asked["broken"] == 3
 
 

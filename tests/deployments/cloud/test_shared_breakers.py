@@ -71,7 +71,7 @@ async def ask(one: CloudPool) -> str:
         return "".join([t.text async for frame in one.generate(request("far", PROMPT)) for t in frame.tokens])
     finally:
         breakers: Any = one._breakers
-        await breakers._replay.told()
+        await breakers._replay.until_all_sent()
 
 
 async def test_what_one_has_found_out_holds_for_all(upstream: Upstream, pools: list[CloudPool]) -> None:
