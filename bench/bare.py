@@ -1,4 +1,4 @@
-"""One vLLM engine without Ray and HTTP, driven as a replica drives it."""
+"""One vLLM engine without Ray and HTTP. It is driven as a replica drives it."""
 
 import time
 from collections.abc import AsyncIterator
@@ -43,13 +43,13 @@ class Bare:
         self._source = TokenSource(steps, self._tokenizer.backend, self.vocab_size, time.monotonic)
 
     def prompt(self, text: str) -> tuple[int, ...]:
-        """A question as the model is asked it."""
+        """A question in the form in which the model gets it."""
         return self._tokenizer.encode_chat((Message("user", text),))
 
     async def write(
         self, prompt: tuple[int, ...], most: int, kept: tuple[int, ...] = (), **sampling: float
     ) -> list[Token]:
-        """The tokens that answer a prompt, those after `kept`."""
+        """The tokens of an answer after `kept`."""
         request = SegmentRequest(
             key=SegmentKey(f"bare-{next(_numbers)}", 0),
             model="bare",

@@ -30,7 +30,7 @@ SETTINGS = Breakers(min_calls=5, open_s=1.0)
 
 
 class Moody(Provider):
-    """Fails while it is `down`; a call that it answers takes half a second to begin. `calls` counts what arrives."""
+    """Fails while it is `down`. Other answers start after half a second. `calls` counts the calls that arrive."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -62,7 +62,7 @@ def work(url: str, calls: int, seed: int) -> None:
 
 
 def call(ledger: Ledger, id_: str, amount: int, rng: random.Random) -> None:
-    """What becomes of a call that may go."""
+    """One call that the budgets admit."""
     fate, spent = rng.random(), 0
     if fate < 0.02:
         return  # never heard of again

@@ -33,7 +33,7 @@ ROUNDS = int(os.environ.get("ROUNDS", "5"))
 
 
 def timed(act: Callable[[], Any]) -> tuple[Any, float, float]:
-    """The result, seconds on the clock, and seconds of this thread's own work: on a busy machine they differ."""
+    """The result, seconds on the clock, and seconds of this thread's own work. On a busy machine the two differ."""
     began_s, worked_s = time.perf_counter(), time.thread_time()
     return act(), time.perf_counter() - began_s, time.thread_time() - worked_s
 
@@ -56,8 +56,7 @@ def read(path: Path) -> list[tuple[str, str]]:
 
 
 def by_rules(prompts: list[str]) -> dict[str, float]:
-    """How long layer 1 takes for prompts that it sees for the first time (automata grow with what is new, so every
-    round begins with new ones), and for those it has just seen."""
+    """Times of layer 1 for new and for repeated prompts. A round has new automata: they grow with new text."""
     new_s: list[float] = []
     work_s: list[float] = []
     again_s: list[float] = []
@@ -127,7 +126,7 @@ def measure() -> dict[str, Any]:
 
 
 def _layer(name: str, said: list[str | None], right: list[str]) -> dict[str, float]:
-    """How often a layer is right where it speaks, and how often it speaks."""
+    """How often a layer gives a label, and how often that is right."""
     spoken = [(s, r) for s, r in zip(said, right, strict=True) if s is not None]
     return {
         f"accuracy_{name}": float(np.mean([s == r for s, r in spoken])) if spoken else 0.0,

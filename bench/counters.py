@@ -14,10 +14,10 @@ _SETTLED_S = 25.0
 
 
 async def totals(*wanted: Metric) -> dict[str, float]:
-    """The sum of each counter over all processes and labels; one that has never counted is 0.
+    """The sum of each counter over all processes and labels; 0 for one that has never counted.
 
     Raises:
-        RuntimeError: the service exports no tokens, so that a 0 would mean nothing.
+        RuntimeError: the service exports no token counter, so that a 0 would mean nothing.
     """
     await asyncio.sleep(_SETTLED_S)
     found: dict[str, float] = {}

@@ -1,9 +1,9 @@
-"""Is a stream cut when a deployment is scaled down, or when everything is deployed again, while answers are written?
+"""Is a stream cut when a deployment is scaled down or everything is deployed again while answers are written?
 
     make bench NAME=drain [SEED=1] [STREAMS=24] [TOKENS=1500]
 
 Each stream is first written undisturbed. Then STREAMS of them run while Serve removes one of two replicas of each
-model, and again while Serve gets another configuration, which replaces every replica of every deployment.
+model. Then they run again while Serve gets another configuration, which replaces every replica of every deployment.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ BEGUN_S = 3.0
 
 
 async def put(change: Callable[[dict[str, Any]], None]) -> None:
-    """Give Serve the bench's configuration with something changed."""
+    """Give Serve the bench's configuration with some changes."""
     wanted = yaml.safe_load((ROOT / CONFIG).read_text())
     change(wanted["applications"][0])
     async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=60) as ray:
@@ -34,13 +34,13 @@ async def put(change: Callable[[dict[str, Any]], None]) -> None:
 
 
 async def scale_down() -> None:
-    """One replica of each model."""
+    """Scale each model down to one replica."""
     fewer = [{"name": f"LocalEngine:{model}", "num_replicas": 1} for model in MODELS]
     await put(lambda app: app.update(deployments=fewer))
 
 
 async def redeploy() -> None:
-    """Everything anew: a changed argument reaches all deployments."""
+    """Deploy everything again: a changed argument reaches all deployments."""
 
     def change(app: dict[str, Any]) -> None:
         app["args"]["sessions"]["traces_kept"] = 900
@@ -51,7 +51,7 @@ async def redeploy() -> None:
 
 
 async def during(url: str, bodies: list[dict[str, Any]], act: Callable[[], Awaitable[None]]) -> list[Stream]:
-    """All streams, with `act` in their midst."""
+    """Run all streams, and call `act` in the middle of them."""
     writing = asyncio.create_task(read_all(url, bodies))
     await asyncio.sleep(BEGUN_S)
     await act()
@@ -59,7 +59,7 @@ async def during(url: str, bodies: list[dict[str, Any]], act: Callable[[], Await
 
 
 def figures(name: str, calm: list[Stream], moved: list[Stream]) -> dict[str, Any]:
-    """What became of the streams."""
+    """The figures of the streams."""
     losses = [compare(a, b) for a, b in zip(calm, moved, strict=True)]
     reasons = [s["reason"] for m in moved for s in m.ghost.get("segments", ())]
     return {

@@ -48,7 +48,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class Run(NamedTuple):
-    """What a round of answers took, in seconds, and the tokens of the first."""
+    """The time of a round of answers in seconds, and the tokens of its first answer."""
 
     wall_s: float
     cpu_s: float
@@ -65,7 +65,7 @@ def cpu_s(pids: Sequence[int]) -> float:
 
 
 def family() -> list[int]:
-    """This process and all below it."""
+    """This process and all its descendants."""
     parents = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended meanwhile
@@ -77,7 +77,7 @@ def family() -> list[int]:
 
 
 async def run(bare: Bare, prompts: Sequence[tuple[int, ...]], pids: Sequence[int]) -> Run:
-    """Answer the prompts side by side."""
+    """Answer the prompts at the same time."""
     began_s, began_cpu_s = time.perf_counter(), cpu_s(pids)
     answers = await asyncio.gather(*(bare.write(p, TOKENS, min_tokens=TOKENS) for p in prompts))
     return Run(time.perf_counter() - began_s, cpu_s(pids) - began_cpu_s, answers[0])
@@ -94,7 +94,7 @@ def _named(name: str, values: Sequence[float]) -> dict[str, float]:
 
 @torch.inference_mode()
 def errors(model: Any, prompt: tuple[int, ...], tokens: Sequence[Token]) -> list[float]:
-    """How far the tokens' entropies are from those of transformers' logits, in nats."""
+    """The differences between the tokens' entropies and those of transformers' logits, in nats."""
     ids = [t.id for t in tokens]
     logits = model(torch.tensor([[*prompt, *ids]])).logits[0, len(prompt) - 1 : -1].double()
     entropies = torch.special.entr(logits.softmax(-1)).sum(-1).tolist()
@@ -102,7 +102,7 @@ def errors(model: Any, prompt: tuple[int, ...], tokens: Sequence[Token]) -> list
 
 
 async def measure() -> dict[str, Any]:
-    """All pairs, and the figures."""
+    """Run all pairs, and compute the figures."""
     model = LocalModel.model_validate({"name": MODEL, "source": str(FOLDER / MODEL), "engine_kwargs": ENGINE})
     reference = AutoModelForCausalLM.from_pretrained(model.source, dtype=torch.float32)
     rng = random.Random(SEED)

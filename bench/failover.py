@@ -2,8 +2,8 @@
 
     make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5] [ALL_KILLED=40]
 
-Each stream is first written undisturbed, then STREAMS of them at a time while replicas, engine cores and an ingress
-are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections:
+Each stream is first written undisturbed. Then STREAMS of them run at a time while replicas, engine cores and ingresses
+are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections;
 those clients come back with `Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of
 the undisturbed one.
 """
@@ -48,7 +48,7 @@ CONFIG, URL = "bench/failover.yaml", "http://127.0.0.1:8100"
 
 @dataclass(slots=True)
 class Stream:
-    """One answer as its client has it, over all its connections."""
+    """One answer as its client gets it, over all its connections."""
 
     body: dict[str, Any]
     tokens: list[str] = field(default_factory=list)
@@ -63,13 +63,13 @@ class Stream:
 
     @property
     def hit(self) -> bool:
-        """Whether a death was felt: by its engine, or by its connection."""
+        """Whether the stream was hit: its engine or its connection died."""
         return self.connections > 1 or any(
             s["reason"] in ("failure", "resumed") for s in self.ghost.get("segments", ())
         )
 
     async def read(self, http: httpx.AsyncClient) -> None:
-        """Read to the end, coming back whenever the connection breaks."""
+        """Read to the end. Come back whenever the connection breaks."""
         deadline = time.monotonic() + GIVE_UP_S
         while not self.complete and time.monotonic() < deadline:
             self.connections += 1
@@ -109,7 +109,7 @@ class Stream:
 
 
 def asked(streams: int = STREAMS, tokens: int = TOKENS) -> Iterator[dict[str, Any]]:
-    """Requests: both models, greedy and sampled, long enough to be hit."""
+    """The requests: both models, greedy and sampled, long enough to be hit."""
     rng = random.Random(SEED)
     for i, question in enumerate(questions.sample("test", SEED, streams)):
         yield {
@@ -125,7 +125,7 @@ def asked(streams: int = STREAMS, tokens: int = TOKENS) -> Iterator[dict[str, An
 
 
 async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | None" = None) -> list[Stream]:
-    """All streams at once; with `trouble`, something dies every few seconds meanwhile."""
+    """Read all streams at once. With `trouble`, a process dies every few seconds meanwhile."""
     streams = [Stream(body) for body in bodies]
     killing = asyncio.create_task(trouble.make()) if trouble else None
     await _read(url, streams)
@@ -143,10 +143,10 @@ async def _read(url: str, streams: Sequence[Stream]) -> None:
 
 
 class Trouble:
-    """Kills processes of the service, at random among all kinds of which two run, those first that died least.
+    """Kills random processes of the service, of kinds that run twice. Kinds that have died least come first.
 
-    There is always one replica left that can go on. Serve says what runs. The engine core holds the worker too
-    (`deployments.engine.single_process`).
+    One replica that can continue always survives. Serve says which replicas run. The engine core contains the worker
+    too (`deployments.engine.single_process`).
     """
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class Trouble:
         self.killed: list[str] = []
 
     async def make(self) -> None:
-        """One death at most every EVERY_S seconds."""
+        """Kill at most one process every EVERY_S seconds."""
         async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
             while True:
                 await asyncio.sleep(EVERY_S)
@@ -217,7 +217,7 @@ def parent(pid: int) -> int:
 
 
 async def orphans(url: str) -> int:
-    """Requests that engines still work on when all clients have gone."""
+    """The requests that engines still run after all clients have left."""
     async with httpx.AsyncClient(base_url=url, timeout=30) as http:
         deadline, running_now = time.monotonic() + 60, -1
         while running_now and time.monotonic() < deadline:
@@ -228,7 +228,7 @@ async def orphans(url: str) -> int:
 
 
 def compare(calm: Stream, troubled: Stream) -> tuple[int, int]:
-    """Tokens of the calm answer that the troubled one lacks, and tokens that it has too many."""
+    """The tokens of the undisturbed answer that the disturbed one lacks, and its extra tokens."""
     difference = len(calm.tokens) - len(troubled.tokens)
     return max(0, difference), max(0, -difference)
 
@@ -272,7 +272,7 @@ async def measure(url: str) -> dict[str, Any]:
 
 
 async def all_killed(valkey_url: str) -> dict[str, Any]:
-    """What comes back to clients when no process of the service has survived."""
+    """Kill all processes of the service at once. What do the clients get when they come back?"""
     wanted = yaml.safe_load((ROOT / CONFIG).read_text())
     wanted["applications"][0]["args"]["journal"] = {"url": valkey_url}
     with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config:

@@ -52,7 +52,7 @@ def no_metrics(metric: Metric, value: float, **labels: str) -> None:
 
 
 class InProcess:
-    """Stands where a deployment handle would: calls an engine in this process."""
+    """Takes the place of a deployment handle: calls an engine in this process."""
 
     deployment_name = "CloudPool"
 
@@ -67,7 +67,7 @@ class InProcess:
 
 
 class Response:
-    """Stands where the response of a streaming call would."""
+    """Takes the place of the response of a streaming call."""
 
     def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
         self._frames = frames
@@ -91,7 +91,7 @@ class Seams:
 
 
 class Lane:
-    """Asks models of one pool, with everything in between but Ray. `plan` holds models by name, the first begins."""
+    """Asks the models of one pool, through everything but Ray. `plan` holds models by name; the first one starts."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Lane:
     async def ask(
         self, streaming: bool = True, said: str = "Tell me about clocks.", **sampling: Any
     ) -> tuple[Session, str]:
-        """The session, and what a client that reads along was sent. A session that failed has no `finish`."""
+        """The session, and what was sent to a streaming client. A session that failed has no `finish`."""
         asked = (Message("user", said),)
         ask = Ask(asked, Sampling(**{"max_tokens": 100} | sampling), streaming)
         session = Session("s", ask, Plan(tuple(self._models), ""), time.monotonic())
@@ -139,7 +139,7 @@ def row(url: str, fault: str, **fields: Any) -> CloudModel:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """What became of an answer."""
+    """The damage to an answer."""
 
     completed: bool
     lost_tokens: int
@@ -147,7 +147,7 @@ class Damage:
 
 
 def damage(session: Session, sent: str) -> Damage:
-    """Compares what was sent with what the provider would have written undisturbed."""
+    """Compares what was sent with what the provider writes undisturbed."""
     wanted, got = Counter(ANSWER.split()), Counter(sent.split())
     return Damage(session.finish == "stop" and sent == ANSWER, (wanted - got).total(), (got - wanted).total())
 

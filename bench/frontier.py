@@ -58,7 +58,7 @@ RANDOM_RUN_TOKENS = 12
 
 
 class Outcome(NamedTuple):
-    """What came of all questions at one setting."""
+    """The outcome of all questions at one setting."""
 
     written: Written
     point: Point
@@ -67,7 +67,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(trial: Trial, answers: Sequence[Answer]) -> Outcome:
-    """Of answers that were written through the graph. Tokens that a rollback dropped count as written."""
+    """The outcome of answers written by the service. Tokens that a rollback dropped count as written."""
     tokens = {trial.small: np.zeros(len(answers)), trial.large: np.zeros(len(answers))}
     dropped = 0
     for i, answer in enumerate(answers):
@@ -95,7 +95,7 @@ def alone(asked: Sequence[Asked], answers: Sequence[Answer]) -> Alone:
 
 
 def entropies(answer: Answer) -> list[float]:
-    """The entropy of each token, in nats, as told; else an upper bound from the log-probabilities the API gives."""
+    """The entropy of each token in nats, if the API sends it; else an upper bound from its log-probabilities."""
     return [
         float(entry["entropy_nats"])
         if "entropy_nats" in entry
@@ -105,8 +105,10 @@ def entropies(answer: Answer) -> list[float]:
 
 
 def query_scores(asked: Sequence[Asked], small_right: Floats) -> Floats:
-    """How likely small is wrong by the question alone: logistic regression on embeddings, cross-validated. Where small
-    is hardly ever wrong, or right, there is nothing to learn: all questions are alike."""
+    """The probability that small is wrong, from the question alone: cross-validated logistic regression on embeddings.
+
+    If small is almost never wrong, or almost never right, there is nothing to learn: all questions get the same score.
+    """
     wrong = small_right == 0
     folds = int(min(5, wrong.sum(), (~wrong).sum()))
     if folds < 2:
@@ -118,7 +120,7 @@ def query_scores(asked: Sequence[Asked], small_right: Floats) -> Floats:
 
 
 def random_script(rng: random.Random, tokens: int, share: float, small: str, large: str) -> list[dict[str, Any]]:
-    """Runs of large at random places that make up a share of an answer of so many tokens."""
+    """A script of runs of large at random places. They make up a share of an answer with this number of tokens."""
     gap = RANDOM_RUN_TOKENS * (1 - share) / share
     script: list[dict[str, Any]] = []
     at = rng.uniform(1, 2 * gap)
@@ -131,7 +133,7 @@ def random_script(rng: random.Random, tokens: int, share: float, small: str, lar
 
 
 def calibrations(trial: Trial) -> tuple[dict[str, Calibration], dict[str, dict[str, Calibration]]]:
-    """Ours by model; and by policy what is in their place: the rivals, and ours with something else or without it."""
+    """Our calibrations by model, and those that replace them, by policy: other detectors, and ours with one change."""
 
     def fitted(detector: str | None = None) -> Calibration:
         told = f"{len(trial.traces)} traces"
@@ -151,7 +153,7 @@ def calibrations(trial: Trial) -> tuple[dict[str, Calibration], dict[str, dict[s
 
 
 async def scripted(client: Client, trial: Trial, tokens: Floats, share: float) -> list[Answer]:
-    """Switching at random places, whatever the tokens look like."""
+    """Switching at random places, whatever the tokens are."""
     rng = random.Random(SEED)
     scripts = [random_script(rng, int(n), share, trial.small, trial.large) for n in tokens]
     preferences = [{"switch": "failure_only", "handoffs": script} for script in scripts]
@@ -164,7 +166,7 @@ async def scripted(client: Client, trial: Trial, tokens: Floats, share: float) -
 
 
 class Asker:
-    """Asks all questions at several worths, judged by other calibrations."""
+    """Asks all questions at several worths, with other calibrations."""
 
     def __init__(self, client: Client, trial: Trial, folder: Path) -> None:
         self._client = client
@@ -174,7 +176,7 @@ class Asker:
     async def curve(
         self, name: str, worths_tokens: Sequence[int], judges: Mapping[str, Calibration]
     ) -> dict[int, Outcome]:
-        """What comes of it, by worth in tokens."""
+        """The outcomes by worth in tokens."""
         files = {model: str(self._folder / f"{name}.{model}.json") for model in judges}
         for model, calibration in judges.items():
             calibration.save(Path(files[model]))
@@ -213,7 +215,7 @@ async def measure(trial: Trial, url: str) -> dict[str, Any]:
 
 
 async def measure_ours(trial: Trial, url: str, seed: int) -> dict[str, Any]:
-    """What ours recovers of the gap, and nothing of the others."""
+    """The share of the gap that ours recovers, without the other policies."""
     prompts = [q.prompt for q in trial.asked]
     async with Client(url, CONCURRENCY) as client:
         small = alone(trial.asked, await client.ask_all(prompts, model=trial.small, temperature=0))
@@ -245,7 +247,7 @@ def summarise(
     random_runs: Sequence[Outcome],
     found: Mapping[str, Mapping[int, Outcome]],
 ) -> dict[str, Any]:
-    """The figures, flat, and the curves; draws them too."""
+    """The figures as one flat mapping, and the curves. Draws the curves too."""
     asked = trial.asked
     of_token = [entropies(a) for a in written]
     curves: dict[str, Curve] = {
@@ -276,7 +278,7 @@ def summarise(
 
 
 def lead(curves: Mapping[str, Curve], ours_at_few: Curve, small: Alone, large: Alone) -> dict[str, float]:
-    """By how much the area of ours is ahead of each policy, with intervals."""
+    """The lead of our area over that of each policy, with intervals."""
     everything, low, high = np.arange(len(small.right)), float(small.right.mean()), float(large.right.mean())
     found = {"area_ghost_at_ablation_worths": area(ours_at_few(everything), low, high)}
     for name, curve in curves.items():
@@ -289,7 +291,7 @@ def lead(curves: Mapping[str, Curve], ours_at_few: Curve, small: Alone, large: A
 
 
 def draw(name: str, points: dict[str, list[Point]], small: float, large: float) -> None:
-    """docs/NAME.svg and docs/NAME.png."""
+    """Draw docs/NAME.svg and docs/NAME.png."""
     matplotlib.use("agg")
     figure, axes = pyplot.subplots(figsize=(7, 4.5))
     for policy, found in sorted(points.items(), key=lambda item: item[0] == "ghost"):

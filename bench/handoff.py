@@ -49,7 +49,7 @@ async def prefill_ms(client: Client, question: questions.Question, answer: Answe
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value below which `share` of the values lie; 0 where there is none."""
+    """The value below which `share` of the values lie; 0 if there are no values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
@@ -57,7 +57,7 @@ def percentile(values: list[float], share: float) -> float:
 def summarise(
     seed: int, asked: list[questions.Question], answers: dict[str, list[Answer]], prefills: list[float]
 ) -> dict[str, Any]:
-    """The figures, flat."""
+    """The figures as one flat mapping."""
     right = {p: [questions.is_correct(q, a.text) for q, a in zip(asked, answers[p], strict=True)] for p in POLICIES}
     accuracy = {p: statistics.fmean(r) for p, r in right.items()}
     segments = [s for a in answers["ghost"] for s in a.ghost["segments"]]
@@ -90,7 +90,7 @@ def summarise(
 
 
 async def measure(url: str, seed: int) -> dict[str, Any]:
-    """The figures of the questions that a seed draws."""
+    """The figures for the questions of one seed."""
     asked = questions.sample("test", seed, N)
     async with Client(url, CONCURRENCY) as client:
         answers = await ask_all(client, asked)

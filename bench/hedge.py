@@ -2,9 +2,9 @@
 
     make bench NAME=hedge [N=300] [SEED=1]
 
-A provider over HTTP (`Tardy`) begins most answers after about 0.1 s, one in twenty after 3 s. Another model of it is
-slower, and late as often. Each question is asked with and without hedging (`AFTER_S`), in turn, with the same delays
-for the same model.
+A provider over HTTP (`Tardy`) starts most answers after about 0.1 s, and one in twenty after 3 s. It has a second
+model, which is slower and late as often. Each question is asked with and without hedging (`AFTER_S`), in turn, with the
+same delays for the same model.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ SPREAD = 0.4  # of the logarithm of a delay
 
 
 class Tardy(Provider):
-    """Begins an answer after a time that hangs on the model and the question. `calls` counts what arrives."""
+    """Starts an answer after a delay that depends on model and question. `calls` counts the calls that arrive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +56,7 @@ class Tardy(Provider):
 
 
 class Taken:
-    """What answers of one way took."""
+    """The times and calls of the answers with, or without, hedging."""
 
     def __init__(self) -> None:
         self.first_s: list[float] = []

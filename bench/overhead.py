@@ -2,9 +2,9 @@
 
     make bench NAME=overhead [N=320] [CONNECTIONS=32]
 
-Both stream a short answer of the same upstream, which answers at once, over the same number of connections, each in a
-process of its own, in turns: A B A B A B. CPU is the calling process' own (user and system), warm-up and imports left
-out; the upstream runs in a third process.
+Both stream a short answer from the same upstream, which answers at once, over the same number of connections. Each runs
+in its own process, in turns: A B A B A B. CPU is that of the calling process (user and system), without warm-up and
+imports. The upstream runs in a third process.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Software to compare with. Each has its own environment among the temporary files, which is made once and kept."""
+"""Other software to compare with. Each has its own environment among the temporary files, made once and kept."""
 
 import shutil
 import subprocess

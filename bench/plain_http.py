@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class PlainClient:
-    """Posts JSON over kept connections; as many are open as requests are under way."""
+    """Posts JSON over kept connections: one for each request that runs at the same time."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         parts = urlsplit(url)
@@ -43,7 +43,7 @@ class PlainClient:
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
-    """Status and body, which is as long as it says."""
+    """The status and the body, whose length is in the headers."""
     try:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         status, length = int(head.split(" ", 2)[1]), head.partition("content-length:")[2].split("\r\n")[0]

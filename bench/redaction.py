@@ -67,7 +67,7 @@ ADDRESSES = tuple(
 
 
 def vary(text: str, rng: random.Random) -> str:
-    """With other digits, and with other small letters behind a digit, a sign or a space that stand alone."""
+    """The text with other digits, and with other single small letters after a digit, a sign or a space."""
     text = re.sub("[1-9]", lambda _: rng.choice("123456789"), text)
     return re.sub(r"(?<![A-Za-z])[a-z](?![A-Z])", lambda _: rng.choice(string.ascii_lowercase), text)
 
@@ -120,8 +120,9 @@ def ordinary(samples: list[Sample]) -> str:
 
 @dataclass(slots=True)
 class Measured:
-    """What was found of some samples, by kind; `right` and `wrong` are placeholders, `leaks` cuts that change
-    something.
+    """What was found in some samples, by kind.
+
+    `right` and `wrong` count placeholders. `leaks` counts cuts that change the output.
     """
 
     found: Counter[str] = field(default_factory=Counter)
@@ -140,7 +141,7 @@ class Measured:
 
 
 def measured(samples: list[Sample], addresses: bool = False) -> Measured:
-    """Every sample whole, and cut at every place; with `addresses` all samples with that option."""
+    """Every sample, whole and cut at every place. `addresses`: with that option for all samples."""
     m = Measured()
     for sample in samples:
         scan = scanner(addresses or "address" in sample.kind)
@@ -217,7 +218,7 @@ def main() -> None:
 
 
 def _shows(private: str, out: str) -> bool:
-    """Whether the better part of something private can be read."""
+    """Whether most of a private text can be read."""
     out = _PLACEHOLDER.sub("", out)
     return private in out or (len(private) >= 6 and any(private[i : i + 6] in out for i in range(len(private) - 5)))
 

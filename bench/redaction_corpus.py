@@ -1,7 +1,7 @@
-"""A labelled corpus of private and harmless texts from a seeded generator. No data of real people is in it.
+"""A labelled corpus of private and harmless texts from a seeded generator. It has no data of real people.
 
-A sample is a text in which `{{...}}` marks what must not leave. Numbers with check digits are computed here, by code of
-its own, not by the checks under test.
+A sample is a text in which `{{...}}` marks what is private. Numbers with check digits are computed here, by separate
+code, not by the code under test.
 """
 
 import base64
@@ -18,7 +18,7 @@ URLSAFE = ALNUM + "-_"
 
 @dataclass(frozen=True)
 class Sample:
-    """`spans` are the (begin, end) in `text` that are private; none in a harmless text."""
+    """A sample. `spans` are the private (begin, end) in `text`; a harmless text has none."""
 
     kind: str
     text: str
@@ -434,7 +434,7 @@ Das Passwort: bitte nicht weitergeben
 
 
 def corpus(seed: int) -> Iterator[Sample]:
-    """All samples: each private kind in many carriers, and the harmless."""
+    """All samples: each private kind in many carriers, and the harmless texts."""
     maker = Maker(seed)
     kinds: dict[str, tuple[Callable[[], str], int]] = {
         "jwt": (maker.jwt, 16), "pem": (maker.pem, 16), "email": (maker.email, 64), "phone": (maker.phone, 80), "iban": (maker.iban, 48), "card": (maker.card, 48),

@@ -1,4 +1,4 @@
-"""The same bench over several draws of questions, in one service: SEED=1 SEEDS=5 draws with 1, 2, 3, 4 and 5."""
+"""Runs a bench with several draws of questions, in one service: SEED=1 SEEDS=5 draws with 1, 2, 3, 4 and 5."""
 
 import os
 import statistics
@@ -10,9 +10,9 @@ SEEDS = range(SEED, SEED + int(os.environ.get("SEEDS", "1")))
 
 
 def summarised(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """One run as it is. Of several the median of each figure, `<figure>_range` from the least to the most, and `runs`.
+    """One run unchanged. For several runs: the median of each figure, its range (`<figure>_range`), and `runs`.
 
-    What is no figure (such as the answers that were wrong) is in `runs` only.
+    What is not a figure (such as the wrong answers) is in `runs` only.
     """
     if len(runs) == 1:
         return runs[0]

