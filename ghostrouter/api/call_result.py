@@ -111,8 +111,8 @@ def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
 def failure(error: BaseException) -> tuple[CallCode, str]:
     """Code and message for the error of a job that has failed."""
     if isinstance(error, SessionCancelled):
-        return errors.told(error).call_code, CANCELLED
-    return errors.told(error).call_code, errors.message(error)
+        return errors.form_of(error).call_code, CANCELLED
+    return errors.form_of(error).call_code, errors.message(error)
 
 
 def job_line(job_id: str, call_id: str, status: JobStatus, created_s: float) -> Body:
