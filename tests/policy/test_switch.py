@@ -20,7 +20,7 @@ def test_neighbours(current: str, stronger: str | None, cheaper: str | None) -> 
     ("current", "handoffs", "off", "back"),
     [("small", 0, True, False), ("mid", 2, True, True), ("mid", 3, True, False), ("mid", 4, False, False)],
 )
-def test_what_verdicts_may_do(current: str, handoffs: int, off: bool, back: bool) -> None:
+def test_when_verdicts_may_hand_off_and_hand_back(current: str, handoffs: int, off: bool, back: bool) -> None:
     assert switch.may_hand_off(MODELS, current, handoffs, RULES) is off
     assert switch.may_hand_back(MODELS, current, handoffs, RULES) is back
 

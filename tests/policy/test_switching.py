@@ -46,7 +46,7 @@ def session(worth: Worth | None = None, model: str = "small", **wanted: Any) -> 
     return s
 
 
-def test_where_nothing_is_to_be_weighed_the_calibrations_decide() -> None:
+def test_calibrations_decide_if_there_is_nothing_to_weigh() -> None:
     for s, known in ((session(), {"small": SMALL, "large": LARGE}), (session(Worth(0.01)), {})):
         switching = Switching(known)
         # There is no cheaper model than the first, and no stronger one than the last.
@@ -68,7 +68,7 @@ def test_the_dearer_quality_the_lower_the_risk_that_is_taken() -> None:
     assert 0 < high < low < 1
 
 
-def test_where_quality_is_worth_nothing_no_risk_is() -> None:
+def test_no_handoff_if_quality_is_worth_nothing() -> None:
     switching = Switching({"small": SMALL, "large": LARGE})
     assert switching.limits(session(Worth(0.0)), MODELS, "small", RULES) == Limits()
 
@@ -89,9 +89,7 @@ def test_a_wait_counts_where_seconds_have_a_worth() -> None:
 
 
 @pytest.mark.parametrize(("share", "recall", "back"), [(0.01, 0.9, True), (0.9, 0.9, False), (0.9, 1.0, True)])
-def test_the_answer_goes_back_where_the_cheap_model_is_likely_to_do_well(
-    share: float, recall: float, back: bool
-) -> None:
+def test_hand_back_needs_a_cheap_model_that_is_likely_to_do_well(share: float, recall: float, back: bool) -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(share), recall=recall), "large": LARGE})
     limits = switching.limits(session(Worth(0.003), "large"), MODELS, "large", RULES)
     assert limits.may_hand_back is back
@@ -105,9 +103,7 @@ def handed_off(index: int, kept: int) -> Segment:
 
 
 @pytest.mark.parametrize(("written", "back"), [((30,), True), ((3,), False), ((30, 40), True), ((12, 3, 3), False)])
-def test_where_the_cheap_model_does_not_get_far_in_this_answer_it_is_left_alone(
-    written: tuple[int, ...], back: bool
-) -> None:
+def test_no_hand_back_after_short_runs_of_the_cheap_model(written: tuple[int, ...], back: bool) -> None:
     switching = Switching({"small": replace(SMALL, remainder=Often(0.5), recall=1.0), "large": LARGE})
     s = session(Worth(0.01))
     s.segments = [handed_off(i, count) for i, count in enumerate(written)]

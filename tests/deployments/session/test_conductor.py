@@ -99,14 +99,14 @@ async def test_a_verdict_hands_the_answer_to_the_stronger_model() -> None:
     assert run.engines.closed == 2
 
 
-async def test_and_back_again() -> None:
+async def test_a_hand_back_returns_to_the_first_model() -> None:
     small = once(hands_off("a", "X"), writes("c"))
     run = Run({"small": small, "large": hands_off("b", "Y", "hand_back")})
     assert await run.text() == "abc"
     assert [r for _, r, _ in run.written] == ["plan", "handoff", "hand_back"]
 
 
-async def test_what_verdicts_may_do_is_told_to_the_engine() -> None:
+async def test_each_request_says_which_verdicts_are_allowed() -> None:
     small = once(hands_off("a", ""), writes("c"))
     run = Run({"small": small, "large": hands_off("b", "", "hand_back")}, max_handoffs=2)
     await run.text()
