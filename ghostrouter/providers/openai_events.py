@@ -144,14 +144,28 @@ def _within(told: Any, name: str) -> Any:
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
     """The content as tokens with log-probabilities if there are any, else in one piece.
 
-    The text in a token's entry may differ from what the token adds to the answer, for example half a character. Then
-    the last token gets the whole content.
+    A token's entry need not have the text that the token adds to the content: the end-of-text token adds nothing, half
+    a character adds nothing until the other half comes. Each token gets what it adds, however the provider groups
+    tokens into events.
     """
     if not entries:
         return (Written(content),) if content else ()
-    if "".join(e.text for e in entries) == content:
-        return entries
-    return (*(replace(e, text="") for e in entries[:-1]), replace(entries[-1], text=content))
+    texts, at, run = [""] * len(entries), 0, 0  # `run`: the first token of those not placed yet
+    for i, entry in enumerate(entries):
+        # A token that is not placed adds a character at most.
+        begin = content.find(entry.text, at, at + i - run + len(entry.text)) if entry.text else -1
+        if begin >= 0:
+            if begin > at:
+                texts[_last_half(entries, run, i)] = content[at:begin]
+            texts[i], at, run = entry.text, begin + len(entry.text), i + 1
+    if at < len(content):
+        texts[_last_half(entries, run, len(entries))] += content[at:]
+    return tuple(replace(entry, text=text) for entry, text in zip(entries, texts, strict=True))
+
+
+def _last_half(entries: tuple[Written, ...], start: int, end: int) -> int:
+    """The last token of a range that is a part of a character; the last token if none is."""
+    return next((i for i in range(end - 1, start - 1, -1) if "\ufffd" in entries[i].text), end - 1)
 
 
 def _entries(logprobs: Any) -> tuple[Written, ...]:
