@@ -55,6 +55,13 @@ def test_a_handoff_drops_the_held_tokens_behind_the_onset() -> None:
     assert s.segments[1].rollback_tokens == len("5 is 6")
 
 
+def test_what_came_behind_a_verdict_costs_and_is_no_part_of_the_answer() -> None:
+    s = session()
+    end = SegmentEnd("handoff", held=tokens("X"), dropped_tokens=5)
+    s.accept(Frame(s.current.key, 0, tokens("ab"), end), 1.0)
+    assert (s.current.text, s.current.used.completion_tokens) == ("abX", 8)
+
+
 def test_held_tokens_before_the_onset_are_delivered() -> None:
     s = session()
     feed(s, "ab", SegmentEnd("handoff", held=tokens("cdX")))
