@@ -78,7 +78,7 @@ def _print(rows: list[dict[str, Any]], console: Console) -> None:
         console.print(_table(known, longest) if known else "whatever its server has", "", sep="\n")
     letters = ", ".join(f"{letter} {word}" for letter, word in _ABLE.values())
     console.print(f"US dollars per million tokens; ? is not known. {letters}.", highlight=False)
-    console.print("How answers are gone on with, sources and notes: --json.", highlight=False)
+    console.print("How models continue answers, sources and notes: --json.", highlight=False)
 
 
 def _table(rows: list[dict[str, Any]], longest: int) -> Table:

@@ -83,7 +83,7 @@ def running(ray: httpx.Client) -> list[dict[str, Any]]:
     found = [a["deployed_app_config"] for a in told["applications"].values() if a.get("deployed_app_config")]
     found.sort(key=lambda a: a["import_path"] != "graph:build")
     if not found or found[0]["import_path"] != "graph:build":
-        raise ConfigError("no service of ours runs there")
+        raise ConfigError("no GhostRouter service runs there")
     return found
 
 

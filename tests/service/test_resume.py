@@ -1,4 +1,4 @@
-"""Streams that are gone on with after the connection was lost."""
+"""Streams that resume after the connection was lost."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Chat completions over HTTP: events with ids, and streams that are gone on with."""
+"""Chat completions over HTTP: events with ids, and streams that resume."""
 
 import asyncio
 from typing import Any
