@@ -50,7 +50,7 @@ def test_everything_else_that_runs_stays_as_it_was_deployed() -> None:
     ]
 
 
-def test_where_nothing_of_ours_runs_that_is_told() -> None:
+def test_says_if_no_ghostrouter_service_runs_there() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"applications": {}}))
     with (
         httpx.Client(base_url="http://ray", transport=transport) as ray,
