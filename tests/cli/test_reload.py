@@ -54,6 +54,6 @@ def test_says_if_no_ghostrouter_service_runs_there() -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json={"applications": {}}))
     with (
         httpx.Client(base_url="http://ray", transport=transport) as ray,
-        pytest.raises(ConfigError, match="no service"),
+        pytest.raises(ConfigError, match="no GhostRouter service"),
     ):
         reload.running(ray)
