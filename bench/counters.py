@@ -21,7 +21,8 @@ async def totals(*wanted: Metric) -> dict[str, float]:
     """
     await asyncio.sleep(_SETTLED_S)
     found: dict[str, float] = {}
-    async with httpx.AsyncClient(timeout=60) as http:
+    # A busy machine's exporter may refuse a connection once.
+    async with httpx.AsyncClient(timeout=60, transport=httpx.AsyncHTTPTransport(retries=5)) as http:
         targets = (await http.get(f"{DASHBOARD}/api/prometheus/sd", headers=authorization())).raise_for_status().json()
         for target in {t for group in targets for t in group["targets"]}:
             page = (await http.get(f"http://{target}/metrics")).raise_for_status().text
