@@ -11,7 +11,7 @@ from ray.serve.config import RequestRouterConfig
 from ray.serve.handle import DeploymentHandle
 
 from deployments.classifier import Classifier
-from deployments.cloud.discover_models import with_discovered
+from deployments.cloud.own_servers import with_discovered
 from deployments.cloud_pool import CloudPool, CloudSettings, Judging
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.bootstrap import Rows, interval
+from ghostrouter.confidence_intervals import Rows, interval
 
 RESAMPLES = 1000
 

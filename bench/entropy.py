@@ -27,7 +27,7 @@ from transformers import AutoModelForCausalLM
 from bench.bare import Bare, started
 from bench.service import write
 from deployments.engine.exact_entropy import are_exact
-from ghostrouter.bootstrap import interval
+from ghostrouter.confidence_intervals import interval
 from ghostrouter.config import LocalModel
 from ghostrouter.types import Token
 from models import questions

@@ -30,7 +30,7 @@ from ghostrouter.events.metrics import Metric
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Switching
+from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 from ghostrouter.sessions.ask import Ask

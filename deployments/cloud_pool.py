@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import httpx
 from ray.serve.handle import DeploymentHandle
 
-from deployments.cloud.breakers import Breakers, BreakerSet, SharedBreakers
 from deployments.cloud.cloud_source import CloudSource, make_client
+from deployments.cloud.shared_breakers import Breakers, BreakerSet, SharedBreakers
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort

@@ -38,7 +38,7 @@ from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
 from ghostrouter.policy.kv_mode import KvModes
-from ghostrouter.policy.switching import Known, Switching
+from ghostrouter.policy.verdict_limits import Known, Switching
 from ghostrouter.redact.scan import scanner
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.ask import Ask

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from deployments.cloud.breakers import BreakerSet
+from deployments.cloud.shared_breakers import BreakerSet
 from deployments.ray_metrics import RayMetrics
 from deployments.store.embedded_store import EmbeddedStore
 from ghostrouter import config

@@ -94,7 +94,7 @@ def _registries(path: Path) -> dict[str, Any]:
 
 
 def _models(config: "GraphConfig") -> dict[str, Any]:
-    from ghostrouter.policy.entries import entries
+    from ghostrouter.model_registry import entries
 
     return {entry.alias: entry for entry in entries(config)}
 

@@ -11,8 +11,8 @@ from urllib.request import getproxies
 
 import httpx
 
-from deployments.cloud.breakers import Breakers
 from deployments.cloud.connections import Connections
+from deployments.cloud.shared_breakers import Breakers
 from deployments.engine.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
 from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed

@@ -7,12 +7,13 @@ from typing import Protocol
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from deployments.http.body import bounded
 from deployments.http.error_response import error_response
-from deployments.http.requests import with_requester
+from deployments.http.requester_in_scope import with_requester
 from deployments.session.requester import Requester
 from ghostrouter.access.keys import Caller, Door, digest, presented
 from ghostrouter.access.limits import Admission
-from ghostrouter.errors import BodyTooLarge, RequestError, TooManyRequests, Unauthorized
+from ghostrouter.errors import RequestError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
 
 # Load balancers have no key. They get short answers.
@@ -28,7 +29,7 @@ class Quotas(Protocol):
 
 
 class AccessMiddleware:
-    """Answers 401, 403 and 429 itself. What it lets through has a requester (`http/requests.py`).
+    """Answers 401, 403 and 429 itself. What it lets through has a requester (`http/requester_in_scope.py`).
 
     `redaction` is what is configured.
     """
@@ -58,8 +59,8 @@ class AccessMiddleware:
         elif scope["method"] == "POST":
             await self._counted(requester.caller, scope, receive, send)
         else:
-            bounded = _bounded(receive, requester.caller.max_body_bytes)
-            await self._app(scope, bounded, _with_headers(send, Admission(""), uuid.uuid4().hex))
+            body = bounded(receive, requester.caller.max_body_bytes)
+            await self._app(scope, body, _with_headers(send, Admission(""), uuid.uuid4().hex))
 
     def _requester(self, headers: Headers) -> Requester:
         key = presented(headers)
@@ -74,7 +75,7 @@ class AccessMiddleware:
             await _refuse(_too_many(caller, admission), admission, scope, receive, send)
             return
         try:
-            await self._app(scope, _bounded(receive, caller.max_body_bytes), _with_headers(send, admission, call))
+            await self._app(scope, bounded(receive, caller.max_body_bytes), _with_headers(send, admission, call))
         finally:
             self._quotas.leave(caller, call)
 
@@ -90,23 +91,6 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
 async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
     headers = {**admission.headers(), "x-request-id": uuid.uuid4().hex}
     await error_response(error, scope["path"], headers)(scope, receive, send)
-
-
-def _bounded(receive: Receive, max_bytes: int | None) -> Receive:
-    """Receives the body. Raises BodyTooLarge when it is longer than the key allows."""
-    if max_bytes is None:
-        return receive
-    left = max_bytes
-
-    async def bounded() -> Message:
-        nonlocal left
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if left < 0:
-            raise BodyTooLarge(f"The body has more than the {max_bytes} bytes that this key allows. Send less.")
-        return message
-
-    return bounded
 
 
 def _with_headers(send: Send, admission: Admission, call: str) -> Callable[[Message], Awaitable[None]]:

@@ -14,10 +14,10 @@ from starlette.routing import Route
 
 from deployments.http import chat, responses
 from deployments.http.backend import Backend
+from deployments.http.body import DecodedBody, json_body
 from deployments.http.calls import CallApi
-from deployments.http.decoded_body import DecodedBody
 from deployments.http.error_response import error_response
-from deployments.http.requests import json_body, requester
+from deployments.http.requester_in_scope import requester
 from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
 from ghostrouter.api.idempotency import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel

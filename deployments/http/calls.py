@@ -7,7 +7,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from deployments.http.backend import Backend
-from deployments.http.requests import json_body, known_requester, requester
+from deployments.http.body import json_body
+from deployments.http.requester_in_scope import known_requester, requester
 from deployments.session.requester import Requester
 from ghostrouter.api import call_request, call_result, errors, traces
 from ghostrouter.errors import InvalidRequest

@@ -8,11 +8,11 @@ from dataclasses import replace
 from deployments.session.ports import Engines
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import SegmentFailed
+from ghostrouter.redact.answer_restorer import AnswerRestorer
 from ghostrouter.redact.policy import Discretion
 from ghostrouter.redact.prompt import PromptRedactor
 from ghostrouter.redact.vault import Vault
 from ghostrouter.sessions.answer_redactor import AnswerRedactor
-from ghostrouter.sessions.answer_restorer import AnswerRestorer
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import CloudPrompt, Frame, SegmentRequest
 

@@ -9,7 +9,7 @@ from deployments.session.settings import AnswerRules, Runtime
 from ghostrouter.errors import SeamRefused
 from ghostrouter.events import metrics
 from ghostrouter.policy import preferences, retry, switch
-from ghostrouter.policy.switching import Switching
+from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Frame, SegmentRequest

@@ -11,8 +11,8 @@ from ghostrouter.money import Price
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Switching
 from ghostrouter.policy.value import cost_usd
+from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from ghostrouter.bootstrap import Interval, Rows, interval
+from ghostrouter.confidence_intervals import Interval, Rows, interval
 from ghostrouter.detect import training
 from ghostrouter.detect.contenders import half_way_nats
 from ghostrouter.detect.cusum import Cusum

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.bootstrap import Interval, Weights, interval, weighted
+from ghostrouter.confidence_intervals import Interval, Weights, interval, weighted
 from ghostrouter.detect import training
 from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
 from ghostrouter.detect.hazard import Weights as HazardWeights

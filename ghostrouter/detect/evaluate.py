@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from ghostrouter.bootstrap import interval, weighted
+from ghostrouter.confidence_intervals import interval, weighted
 from ghostrouter.detect import training
 from ghostrouter.detect.choose import LEARNED
 from ghostrouter.detect.contenders import Contender, contenders

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.bootstrap import Weights
+from ghostrouter.confidence_intervals import Weights
 
 RESAMPLES = 500
 

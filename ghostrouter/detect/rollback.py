@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.bootstrap import Interval, interval, weighted
+from ghostrouter.confidence_intervals import Interval, interval, weighted
 from ghostrouter.detect.onset import OnsetTracker
 from ghostrouter.detect.ranking import RESAMPLES
 from ghostrouter.signals.batch import COLUMNS

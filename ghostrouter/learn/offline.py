@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.bootstrap import interval
+from ghostrouter.confidence_intervals import interval
 from ghostrouter.learn.apgr import apgr, cpt
 from ghostrouter.learn.peers import PEERS, Peer
 from ghostrouter.learn.rows import Rows

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud import breakers
+from deployments.cloud import shared_breakers
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.replay import Replay
 from ghostrouter.config import Breakers, CloudModel, Journal, Sessions
@@ -39,7 +39,7 @@ class Upstream:
 
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(breakers, "_TIMEOUT_S", 600.0)
+    monkeypatch.setattr(shared_breakers, "_TIMEOUT_S", 600.0)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from ghostrouter.money import Price, Usage
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Switching
+from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import CloudPrompt, Frame, Plan, Sampling, SegmentEnd, SegmentRequest

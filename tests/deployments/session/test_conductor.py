@@ -13,7 +13,7 @@ from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, 
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Switching
+from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Action, EndReason, Frame, Plan, Sampling, SegmentEnd, SegmentRequest, Token, Verdict

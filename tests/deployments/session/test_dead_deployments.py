@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from deployments import rpc
-from deployments.cloud import breakers
-from deployments.cloud.breakers import SharedBreakers
+from deployments.cloud import shared_breakers
+from deployments.cloud.shared_breakers import SharedBreakers
 from deployments.store import event_client, quota_client
 from ghostrouter.config import Breakers
 from ghostrouter.events.records import Event
@@ -43,7 +43,7 @@ class Dead:
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (event_client, quota_client, breakers):
+    for module in (event_client, quota_client, shared_breakers):
         monkeypatch.setattr(module, "_TIMEOUT_S", TIMEOUT_S)
     monkeypatch.setattr(rpc, "_PROBE_TIMEOUT_S", TIMEOUT_S)
     monkeypatch.setattr(rpc, "_PROBE_EVERY_S", 0.01)

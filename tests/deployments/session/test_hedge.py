@@ -17,7 +17,7 @@ from ghostrouter.events.trace import summary
 from ghostrouter.money import Price
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Known, Switching
+from ghostrouter.policy.verdict_limits import Known, Switching
 from ghostrouter.replay.seam import Seam, SeamRequest
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.session import Session

@@ -1,4 +1,4 @@
-"""The configured models as registry entries, with the names of the call API's published package."""
+"""The model registry of `boot()`: the configured models, with the names of the call API's published package."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

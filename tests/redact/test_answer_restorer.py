@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ghostrouter.redact.answer_restorer import AnswerRestorer
 from ghostrouter.redact.vault import Vault
-from ghostrouter.sessions.answer_restorer import AnswerRestorer
 from ghostrouter.types import EndReason, Frame, ReasoningPart, SegmentEnd, SegmentKey, Token, ToolCallPart
 from tests.make import token
 

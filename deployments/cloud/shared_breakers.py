@@ -1,4 +1,4 @@
-"""Circuit breakers of the cloud models: whether a model may be called now.
+"""The breakers that all replicas of the cloud pool share: whether a cloud model may be called now.
 
 The replay deployment has one set of breakers (`BreakerSet`) for all replicas of the cloud pool, so that a half-open
 breaker lets exactly one call through. A replica asks it with `SharedBreakers`. While the replay deployment does not

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ghostrouter.bootstrap import Rows, interval, weighted
+from ghostrouter.confidence_intervals import Rows, interval, weighted
 
 
 def test_groups_are_drawn_whole() -> None:

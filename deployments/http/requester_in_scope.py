@@ -1,13 +1,10 @@
-"""What handlers read from a request: its body, and who sends it."""
-
-from typing import Any
+"""Who sends a request. The access middleware writes it into the ASGI scope, and handlers read it there."""
 
 from starlette.requests import Request
 from starlette.types import Scope
 
 from deployments.session.requester import Requester
-from ghostrouter.api.body import decoded
-from ghostrouter.errors import BodyTooLarge, Unauthorized
+from ghostrouter.errors import Unauthorized
 
 _KEY = "ghostrouter.requester"
 
@@ -29,13 +26,3 @@ def known_requester(request: Request) -> Requester | None:
     """Who sends a request; None: a stranger, on a path that is open to all."""
     found: Requester | None = request.scope.get("state", {}).get(_KEY)
     return found
-
-
-async def json_body(request: Request, max_bytes: int) -> Any:
-    """The body as JSON. Reading stops when it is too long."""
-    raw = bytearray()
-    async for part in request.stream():
-        raw += part
-        if len(raw) > max_bytes:
-            raise BodyTooLarge(f"The body has more than {max_bytes} bytes. Send less.")
-    return decoded(raw)

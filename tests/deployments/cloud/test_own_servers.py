@@ -4,7 +4,7 @@ from typing import Any
 import httpx
 import pytest
 
-from deployments.cloud.discover_models import with_discovered
+from deployments.cloud.own_servers import with_discovered
 from ghostrouter.config import GraphConfig
 
 LOCAL: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}

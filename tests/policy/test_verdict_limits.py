@@ -9,7 +9,7 @@ import pytest
 from ghostrouter.conversation import Message
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.switching import Known, Switching, steps
+from ghostrouter.policy.verdict_limits import Known, Switching, steps
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
