@@ -1,4 +1,4 @@
-"""Labels prompts: rules first, in microseconds; embeddings only when the rules abstain."""
+"""Labels prompts: rules first, in microseconds; embeddings only if the rules do not settle the task."""
 
 import asyncio
 import logging
@@ -10,11 +10,10 @@ import numpy as np
 from ray import serve
 
 from ghostrouter.classify.encoder import Encode, Layers, cached, sentence_encoder
-from ghostrouter.classify.layers import ABSTAINED, Label, LayeredClassifier
+from ghostrouter.classify.layers import Label, LayeredClassifier
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
-from ghostrouter.learn.views import view
 from ghostrouter.routing import live
 
 log = logging.getLogger("ray.serve")
@@ -65,7 +64,7 @@ class Classifier:
         path = config.router.learned.path
         learned = LearnedRouter.load(Path(path)) if path and self._encode else None
         if learned and self._encode:  # warm up: the first call imports and allocates
-            learned.probabilities(view(["hello"], self._encode(["hello"])))
+            learned.by_model("hello", self._encode(["hello"])[0])
         return LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples), learned
 
     async def read(self, prompt: str, image: bool, tools: bool) -> tuple[Label, dict[str, float]]:
@@ -74,19 +73,13 @@ class Classifier:
 
     async def label(self, prompt: str, image: bool = False, tools: bool = False) -> Label:
         """The task of a prompt, with the explanation."""
-        layers = self._layers
-        found = layers.by_rules(prompt, image, tools)
-        if self._encode is None or layers.settles(found):
-            return found or Label(ABSTAINED)
-        return layers.by_meaning(prompt, await self._vectors(prompt), found)
+        return await self._layers.label(prompt, image, tools, self._vectors)
 
     async def probabilities(self, prompt: str) -> dict[str, float]:
         """The learned router's probability of a good answer, by model. Empty without a learned router."""
         if self._learned is None:
             return {}
-        layers = await self._vectors(prompt)
-        found = self._learned.probabilities(view([prompt], layers[None]))[0]
-        return dict(zip(self._learned.models, map(float, found), strict=True))
+        return self._learned.by_model(prompt, await self._vectors(prompt))
 
     async def _vectors(self, prompt: str) -> Layers:
         """A prompt's vectors, (depths, dimensions)."""

@@ -19,7 +19,7 @@ from deployments.http.calls import CallApi
 from deployments.http.error_response import error_response
 from deployments.http.requester_in_scope import requester
 from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
-from ghostrouter.api.idempotency import repeatable
+from ghostrouter.api.session_ids import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 

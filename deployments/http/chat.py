@@ -14,7 +14,7 @@ from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import asides, chat_response, errors, sse
 from ghostrouter.api.chat_request import ChatCall
-from ghostrouter.api.idempotency import Repeatable
+from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import is_told
 from ghostrouter.errors import GhostRouterError, SessionExists, SessionNotFound
 from ghostrouter.events.trace import summary

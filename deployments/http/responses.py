@@ -13,7 +13,7 @@ from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import errors, responses_object, sse
-from ghostrouter.api.idempotency import Repeatable
+from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.responses_events import Ending, Stream
 from ghostrouter.api.responses_request import ResponsesCall
 from ghostrouter.api.written import Passage

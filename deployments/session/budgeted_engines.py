@@ -12,10 +12,9 @@ from ghostrouter.access.budget import Scope, nano
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.policy.value import cost_usd
-from ghostrouter.policy.worst_case import longest_answer, worst_usd
+from ghostrouter.policy.cost import cost_usd, longest_answer, worst_usd
 from ghostrouter.redact.policy import Behalf
-from ghostrouter.replay.continuation import written_tokens
+from ghostrouter.replay.continuation import generated_tokens
 from ghostrouter.types import Frame, Prompt, Sampling, SegmentRequest
 
 
@@ -151,8 +150,9 @@ class BudgetedEngines:
 
     def _worst(self, model: str, prompt: Prompt, sampling: Sampling) -> int:
         """The highest possible cost of a segment, in nano-dollars."""
-        asked = self._models[model]
-        return nano(worst_usd(asked, prompt, longest_answer(asked, sampling)))
+        known, limit = self._models[model], sampling.max_tokens
+        longest = longest_answer(known, limit, limit if sampling.wants("max_tokens") else None)
+        return nano(worst_usd(known, prompt, longest))
 
 
 class _Bill:
@@ -169,7 +169,7 @@ class _Bill:
     def add(self, frame: Frame) -> None:
         self._begun = True
         self._cached = max(self._cached, frame.cached_tokens)
-        self._tokens += sum(written_tokens(t) for t in (*frame.tokens, *(frame.end.held if frame.end else ())))
+        self._tokens += generated_tokens(frame)
         if frame.end and frame.end.usage:
             self.usage = frame.end.usage
 

@@ -160,20 +160,20 @@ class Planner:
     async def _decide(self, call: ChatCall, requester: Requester) -> CallDecision:
         """The decision for a call. Previews and calls decide alike."""
         began_s, decider = time.monotonic(), self._decider
-        label, learned = await self._classify(call, decider)
+        label, learned = await self._classify(call, requester, decider)
         labelled_s = time.monotonic()
         state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s)
         # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
         decided = await _beside(call, decider.decide, call, label, learned, requester.caller, state, time.monotonic)
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
-    async def _classify(self, call: ChatCall, decider: Decider) -> tuple[Label, dict[str, float]]:
+    async def _classify(self, call: ChatCall, requester: Requester, decider: Decider) -> tuple[Label, dict[str, float]]:
         """The prompt's label, and the learned router's probabilities if there is one.
 
         If the rules settle the task, no other process is asked. If the classifier does not answer, the rules' label is
         taken.
         """
-        if not plan.needs_task(call.model):
+        if not decider.needs_task(call, requester.caller):
             return UNLABELLED, {}
         ruled, settled = await _beside(call, decider.by_rules, call)
         if settled and not decider.config.router.learned.path:

@@ -8,10 +8,10 @@ from random import Random
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel, Sessions
 from ghostrouter.events import metrics
 from ghostrouter.money import Price
+from ghostrouter.policy import cost
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
-from ghostrouter.policy.value import cost_usd
 from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.segment import Segment
 from ghostrouter.sessions.session import Session
@@ -50,9 +50,8 @@ class AnswerRules:
         return None if self.hard_timeout_s is None else session.opened_at_s + self.hard_timeout_s - now_s
 
     def bill(self, segment: Segment) -> None:
-        """Set what a segment has cost so far."""
-        price = self.prices.get(segment.model)
-        segment.cost_usd = None if price is None else cost_usd(price, segment.used)
+        """Set what a segment has cost so far (`ghostrouter.policy.cost`)."""
+        cost.bill(segment, self.prices)
 
 
 @dataclass(frozen=True, slots=True)

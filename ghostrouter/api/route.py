@@ -3,7 +3,7 @@
 from typing import Any
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.policy.plan import AUTO
+from ghostrouter.policy.presets import AUTO
 
 
 def chat_body(body: Any) -> Any:

@@ -1,6 +1,10 @@
-"""Both layers of the classifier, set up from a configuration, and the label that they give."""
+"""Both layers of the classifier, set up from a configuration, and the label that they give.
 
-from collections.abc import Mapping
+`LayeredClassifier.label` is how a prompt is labelled. The planner asks layer 1 itself, and the Classifier deployment
+only if `RuleLayer.settles` says no.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -61,8 +65,10 @@ class RuleLayer:
 
         It is not final for a task without a route, if routes have examples: then layer 2 chooses among the routes.
         """
-        if label is None or not self._has_encoder:
-            return not self._has_encoder
+        if not self._has_encoder:
+            return True
+        if label is None:
+            return False
         return self.is_routed(label.classification.task) or not self._own_examples
 
     def is_routed(self, task: str) -> bool:
@@ -85,6 +91,13 @@ class LayeredClassifier:
                 shipped_or(encode),
                 fixed=fixed is not None,
             )
+
+    async def label(self, prompt: str, image: bool, tools: bool, encode: Callable[[str], Awaitable[Layers]]) -> Label:
+        """The label of a prompt. `encode` is called only if layer 1 does not settle the task."""
+        ruled = self.by_rules(prompt, image, tools)
+        if self.settles(ruled):
+            return ruled or Label(ABSTAINED)
+        return self.by_meaning(prompt, await encode(prompt), ruled)
 
     def by_meaning(self, prompt: str, layers: Layers, ruled: Label | None = None) -> Label:
         """The label of layer 2 for a prompt whose vectors are `layers`, of shape (depths, dimensions).

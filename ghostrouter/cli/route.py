@@ -1,5 +1,6 @@
 """`ghostrouter route`: show routing decisions without a service, and check that they have not changed."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -38,10 +39,10 @@ def route(
         graphs = ServeFile.load(config, overrides).graphs
         decide = decider(graphs[0], model)
         if query is not None:
-            found = decide(query)
+            found = asyncio.run(decide(query))
             click.echo(json.dumps(found, ensure_ascii=False) if as_json else table(found))
             return
-        decisions = [{"query": q, **_short(decide(q))} for q in _queries(asked or Path())]
+        decisions = [{"query": q, **_short(asyncio.run(decide(q)))} for q in _queries(asked or Path())]
         known = _decisions(expect) if expect else None
     except (ConfigError, RequestError) as error:
         raise click.ClickException(str(error)) from error

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ghostrouter.classify.encoder import Layers
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.rows import Rows
-from ghostrouter.learn.views import Matrix, Scale, Views, kernel
+from ghostrouter.learn.views import Matrix, Scale, Views, kernel, view
 
 FORMAT = "ghostrouter-router-1"
 NOISE = 10.0
@@ -87,6 +88,11 @@ class LearnedRouter:
         predictions = _predictions(predicted, self.rates, nearest, len(self.models))
         logits = np.einsum("pmo,mo->pm", predictions, self.stack[:, :-1]) + self.stack[:, -1]
         return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
+
+    def by_model(self, prompt: str, layers: Layers) -> dict[str, float]:
+        """The probability of a good answer by model. `layers` are the prompt's vectors, (depths, dimensions)."""
+        found = self.probabilities(view([prompt], layers[None]))[0]
+        return dict(zip(self.models, map(float, found), strict=True))
 
     def save(self, path: Path) -> None:
         """Write a safetensors file. It holds numbers and names, and nothing that could be executed."""

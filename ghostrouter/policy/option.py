@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from ghostrouter.money import Price
-from ghostrouter.policy.value import Expectation, price_usd
+from ghostrouter.policy.cost import price_usd
+from ghostrouter.policy.value import Expectation
 
 EXPECTED_ANSWER_TOKENS = 256
 _FREE = Price()

@@ -40,4 +40,5 @@ def caller_rules(
         routes |= override.routes
         tiers = {t: rows for t, rows in tiers.items() if t not in override.routes} | override.tiers
         worth |= override.presets
-    return CallerRules(replace(table, routes=routes, tiers=tiers), worth, tuple(o.models for o in fitting))
+    table = replace(table, routes=routes, tiers=tiers, presets=tuple(worth))
+    return CallerRules(table, worth, tuple(o.models for o in fitting))

@@ -10,26 +10,24 @@ from types import MappingProxyType
 from ghostrouter.config.routing import Exploration, Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.money import Worth
-from ghostrouter.policy import tiers
+from ghostrouter.policy import presets, tiers
 from ghostrouter.policy.option import Candidate, Option
 from ghostrouter.policy.scorers import SCORERS
 from ghostrouter.types import Classification, Plan
 
-__all__ = ["AUTO", "Assessment", "Candidate", "Decision", "PlanRequest", "Table", "decide", "names", "task_of"]
+__all__ = ["Assessment", "Candidate", "Decision", "PlanRequest", "Table", "decide", "models_for", "task_of"]
 
-AUTO = "ghost/auto"
-_PREFIX = "ghost/"
 _WORTH = Worth(quality_usd=0.01, second_usd=0.0)
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NO_EXPLORATION = Exploration()
-_PRESETS = ("auto", "economy", "balanced", "quality")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """What the operator has set: routes and tiers by task, and what an answer is worth.
 
-    `promoted` holds the number of rows (or models) by which a task is promoted now.
+    `promoted` holds the number of rows (or models) by which a task is promoted now. `presets` holds the names of the
+    configured presets.
     """
 
     routes: Mapping[str, tuple[str, ...]]
@@ -37,6 +35,17 @@ class Table:
     worth: Worth = _WORTH
     promoted: Mapping[str, int] = field(default_factory=dict)
     exploration: Exploration = _NO_EXPLORATION
+    presets: tuple[str, ...] = ()
+
+    def names_preset(self, model: str) -> bool:
+        """Whether `model` names a preset. Then the prompt must be classified."""
+        known = presets.names(self.presets, self.routes)
+        return model.startswith(presets.PREFIX) and model.removeprefix(presets.PREFIX) in known
+
+    def names(self) -> list[str]:
+        """The names that a client may put into `model`, besides those of models."""
+        known = presets.names(self.presets, self.routes)
+        return [presets.PREFIX + n for n in (*known, *(t for t in self.routes if t not in (*known, "default")))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +87,13 @@ class Decision:
     assessments: tuple[Assessment, ...]
 
 
-def names(routes: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The names that a client may put into `model`, besides those of models."""
-    return [_PREFIX + p for p in _PRESETS] + [_PREFIX + t for t in routes if t not in (*_PRESETS, "default")]
-
-
-def needs_task(model: str) -> bool:
-    """Whether the prompt must be classified for this request."""
-    return model.removeprefix(_PREFIX) in _PRESETS and model.startswith(_PREFIX)
-
-
-def task_of(asked: PlanRequest, routes: Mapping[str, tuple[str, ...]]) -> str | None:
+def task_of(asked: PlanRequest, table: Table) -> str | None:
     """The route of a request; None if it names a model."""
-    name = asked.model.removeprefix(_PREFIX) if asked.model.startswith(_PREFIX) else None
-    if name in _PRESETS:
+    if table.names_preset(asked.model):
         label = asked.classification
-        return label.task if label and label.task in routes else "default"
-    return name if name in routes else None
+        return label.task if label and label.task in table.routes else "default"
+    name = asked.model.removeprefix(presets.PREFIX) if asked.model.startswith(presets.PREFIX) else None
+    return name if name in table.routes else None
 
 
 def decide(
@@ -121,22 +120,23 @@ def decide(
     if asked.one_tokenizer:
         able = [n for n in able if candidates[n].tokenizer == candidates[able[0]].tokenizer]
     scores = {c.name: c.score for c in assessments}
-    if task_of(asked, table.routes) and all(candidates[n].quality is not None for n in able):
+    if task_of(asked, table) and all(candidates[n].quality is not None for n in able):
         first = max(able, key=lambda n: (n not in skipped, scores[n], -able.index(n)))
         able = [first, *(n for n in able if n != first)]
         reason += ", the most valuable first"
-    if asked.model == "ghost/quality":
+    order = presets.order(asked.model)
+    if order == "strongest":
         able = able[::-1]
-    elif asked.model == "ghost/economy":
+    elif order == "cheapest":
         able.sort(key=lambda n: (n in skipped, Option(n, candidates[n]).expected.price_usd))
-    if asked.safer and needs_task(asked.model):
-        if asked.model != "ghost/quality" and not reason.startswith("tier"):
+    if asked.safer and table.names_preset(asked.model):
+        if order != "strongest" and not reason.startswith("tier"):
             able = [able[-1], *able[:-1]]
         reason += (
             f", safer: confidence of the task {asked.classification.confidence if asked.classification else 0.0:.2f}"
         )
     propensity = 1.0
-    if needs_task(asked.model):
+    if table.names_preset(asked.model):
         able, propensity, explored = _explore(able, candidates, asked, table.exploration)
         reason += explored
     why = tuple((n, ineligible[n]) for n in names if n in ineligible)
@@ -163,11 +163,11 @@ def models_for(asked: PlanRequest, models: Collection[str], table: Table) -> tup
     Raises:
         UnknownModel: there is no such model.
     """
-    task = task_of(asked, table.routes)
+    task = task_of(asked, table)
     if task is None:
         if asked.model in models:
             return (asked.model,), "requested by name"
-        known = ", ".join([AUTO, *models])
+        known = ", ".join([presets.AUTO, *models])
         raise UnknownModel(f"The model `{asked.model}` does not exist. Models: {known}.")
     label = asked.classification
     wanted = label.task if label and label.task in table.tiers else task
@@ -183,11 +183,11 @@ def models_for(asked: PlanRequest, models: Collection[str], table: Table) -> tup
 def promoted_by(asked: PlanRequest, table: Table) -> int:
     """How many models a promotion moves from the beginning of the route to its end; 0 for a task with tiers.
 
-    At least one model stays at the beginning. `ghost/quality` begins with the last model anyway.
+    At least one model stays at the beginning. A plan that begins with the strongest needs no promotion.
     """
-    task, label = task_of(asked, table.routes), asked.classification
+    task, label = task_of(asked, table), asked.classification
     wanted = label.task if label else task
-    if task is None or wanted is None or asked.model == "ghost/quality":
+    if task is None or wanted is None or presets.order(asked.model) == "strongest":
         return 0
     if table.tiers.get(wanted) or table.tiers.get(task):
         return 0

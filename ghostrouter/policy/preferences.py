@@ -1,15 +1,12 @@
-"""Apply the routing preferences of one request: to its plan, its switch rules and its worth."""
+"""Apply the routing preferences of one request to its plan and its switch rules. Its worth is in `presets.py`."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.money import Worth
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.terms import Preferences
 from ghostrouter.types import Plan
-
-BALANCED = "balanced"
 
 
 def restrict(plan: Plan, preferences: Preferences, worst_usd: Mapping[str, float]) -> Plan:
@@ -41,22 +38,3 @@ def rules(usual: SwitchRules, preferences: Preferences) -> SwitchRules:
     if preferences.max_handoffs is not None:
         max_handoffs = min(max_handoffs, preferences.max_handoffs)
     return replace(usual, max_handoffs=max_handoffs)
-
-
-def worth(preferences: Preferences, model: str, presets: Mapping[str, Worth]) -> Worth | None:
-    """What an answer is worth to the caller; None if there is no preset for it.
-
-    The preset is the one that the request names, in `ghost.preset` or as `ghost/NAME`; otherwise BALANCED.
-    `quality_usd` of the request replaces that of the preset.
-
-    Raises:
-        InvalidRequest: there is no such preset.
-    """
-    if preferences.preset is not None and preferences.preset not in presets:
-        raise InvalidRequest(
-            f"`ghost.preset`: there is no `{preferences.preset}`. Presets: {', '.join(presets) or 'none'}."
-        )
-    base = presets.get(preferences.preset or model.removeprefix("ghost/"), presets.get(BALANCED))
-    if preferences.quality_usd is None:
-        return base
-    return Worth(preferences.quality_usd, base.second_usd if base else 0.0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ghostrouter.money import Price, Worth
-from ghostrouter.policy.value import price_usd
+from ghostrouter.policy.cost import price_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from ghostrouter.money import Price, Worth
 from ghostrouter.policy import switch
-from ghostrouter.policy.value import price_usd
+from ghostrouter.policy.cost import most_usd
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Limits
 
@@ -62,22 +62,17 @@ class Switching:
         back = cheaper is not None and switch.may_hand_back(models, current, handoffs, rules)
         return Limits(off, at, back and self._is_worth_handing_back(session, current, cheaper or "", prefix_tokens))
 
-    def worst_usd(self, model: str, prompt_tokens: int, completion_tokens: int) -> float:
-        """What a call may cost at most."""
-        return price_usd(self._models[model].price, prompt_tokens, completion_tokens)
-
     def is_affordable(self, session: Session, target: str | None) -> bool:
         """Whether `target` could write all the rest, even if the current model takes the handoff at its last token."""
         budget_usd = session.ask.preferences.budget_usd
         if budget_usd is None or target is None:
             return True
-        spent = sum(self.worst_usd(s.model, s.prompt_tokens, s.generated_tokens) for s in session.segments)
+        prices = {name: known.price for name, known in self._models.items()}
+        spent_usd = sum(most_usd(prices[s.model], s.prompt_tokens, s.generated_tokens) for s in session.segments)
         left = session.ask.sampling.max_tokens - session.kept_tokens
-        dearest = max((session.current.model, target), key=lambda m: self._models[m].price.completion_usd_per_mtok)
-        return (
-            spent + self.worst_usd(target, session.current.prompt_tokens + left, 0) + self.worst_usd(dearest, 0, left)
-            <= budget_usd
-        )
+        read_usd = most_usd(prices[target], session.current.prompt_tokens + left, 0)
+        write_usd = max(most_usd(prices[m], 0, left) for m in (session.current.model, target))
+        return spent_usd + read_usd + write_usd <= budget_usd
 
     def _hand_off(
         self, current: str, target: str | None, worth: Worth | None, prefix_tokens: int

@@ -12,7 +12,7 @@ from ghostrouter.providers.chunk import Chunk, Written, merged
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import SurrogateJoiner
 from ghostrouter.providers.tool_calls import CallAssembler
-from ghostrouter.replay.continuation import estimate_text_tokens, estimate_tokens
+from ghostrouter.replay.continuation import estimate_prompt_tokens, estimate_text_tokens
 from ghostrouter.replay.echo import EchoTrimmer
 from ghostrouter.signals.entropy import EntropyBounds, bounds
 from ghostrouter.signals.steps import StepTracker
@@ -82,7 +82,7 @@ class CloudSegment:
         """The usage: from the provider, or else counted here."""
         if self._usage and self._usage.completion_tokens >= (self.finish is not None and self._sent > 0):
             return self._usage
-        asked = estimate_tokens(self._prompt.messages)
+        asked = estimate_prompt_tokens(self._prompt.messages)
         known = self._usage.prompt_tokens if self._usage else 0
         return Usage(known or asked, self._written, estimated=True)
 

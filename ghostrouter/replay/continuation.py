@@ -7,7 +7,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
-from ghostrouter.types import CloudPrompt, ReasoningPart, Token
+from ghostrouter.types import CloudPrompt, Frame, ReasoningPart, Token
 
 # In most tokenizers a token has four bytes of English or more, or one Chinese character (three bytes) or more.
 _BYTES_PER_TOKEN = 3
@@ -35,7 +35,7 @@ def cloud_prompt(
     asked, begun = (messages[:-1], messages[-1].content) if continue_final else (messages, "")
     kept = begun + written
     if not kept:
-        return CloudPrompt(asked, "restart", "", estimate_tokens(asked) + _feature_tokens(features), 0, features)
+        return CloudPrompt(asked, "restart", "", estimate_prompt_tokens(asked) + _feature_tokens(features), 0, features)
     if features.binds:
         raise SeamRefused(
             f"{'tools' if features.tools else 'guided_decoding'}: an answer that has begun stays where it is"
@@ -43,21 +43,21 @@ def cloud_prompt(
     if model.continues == "none":
         raise SeamRefused(f"{model.name} cannot go on with an answer that has begun")
     turns = (*asked, Message("assistant", kept))
-    count = estimate_tokens((*asked, Message("assistant", begun)) if begun else asked)
+    count = estimate_prompt_tokens((*asked, Message("assistant", begun)) if begun else asked)
     if model.continues != "instruct":
         return CloudPrompt(turns, "prefix", kept, count, 0, features)
     order = Message("user", instruction(_conversation(asked) or kept))
-    return CloudPrompt((*turns, order), "instruct", kept, count, estimate_tokens((order,)), features)
+    return CloudPrompt((*turns, order), "instruct", kept, count, estimate_prompt_tokens((order,)), features)
 
 
 def most_instruction_tokens(model: CloudModel, messages: Sequence[Message]) -> int:
     """How many tokens to reserve for an instruction that a seam may add."""
     if model.continues != "instruct":
         return 0
-    return estimate_tokens((Message("user", instruction(_conversation(messages))),))
+    return estimate_prompt_tokens((Message("user", instruction(_conversation(messages))),))
 
 
-def estimate_tokens(messages: Sequence[Message]) -> int:
+def estimate_prompt_tokens(messages: Sequence[Message]) -> int:
     """Estimate the tokens of messages for a model with an unknown tokenizer. The estimate is rather too high."""
     return sum(_TOKENS_PER_MESSAGE + estimate_text_tokens(m.content) + _other_tokens(m) for m in messages)
 
@@ -87,6 +87,13 @@ def written_tokens(token: Token) -> int:
     aside = token.aside
     beside = "" if aside is None else aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
     return estimate_text_tokens(token.text) + estimate_text_tokens(beside)
+
+
+def generated_tokens(frame: Frame) -> int:
+    """How many tokens of a frame have a price: those of the answer, those that are held, and those that are dropped."""
+    if frame.end is None:
+        return sum(map(written_tokens, frame.tokens))
+    return sum(map(written_tokens, (*frame.tokens, *frame.end.held))) + frame.end.dropped_tokens
 
 
 def answer_tokens(tokens: Iterable[Token]) -> int:

@@ -12,13 +12,12 @@ from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NotPermitted, TaskUnclear
 from ghostrouter.money import Worth
-from ghostrouter.policy import eligibility, overrides, plan, preferences
+from ghostrouter.policy import cost, eligibility, overrides, plan, preferences, presets
 from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.policy.option import EXPECTED_ANSWER_TOKENS
-from ghostrouter.policy.value import price_usd
 from ghostrouter.replay import prompts, tokenizers
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.types import Classification, Shadow
+from ghostrouter.types import Classification, Prompt, Shadow
 
 UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))
 _MAX_CHOICES = 4
@@ -97,7 +96,9 @@ class Decider:
         self._models = models
         self._rules = RuleLayer(config.routes, config.router, config.classify.encoder is not None)
         routes = {task: row.models for task, row in config.routes.items()}
-        self._table = plan.Table(routes, config.router.tiers, exploration=config.router.exploration)
+        self._table = plan.Table(
+            routes, config.router.tiers, exploration=config.router.exploration, presets=tuple(config.presets)
+        )
         self._rules_by_caller: dict[Caller, overrides.CallerRules] = {}
 
     @property
@@ -107,7 +108,7 @@ class Decider:
 
     def names(self) -> list[str]:
         """The names that a client may put into `model`."""
-        return [*plan.names(self.routes), *self._models.by_name]
+        return [*self._table.names(), *self._models.by_name]
 
     def rules_for(self, caller: Caller) -> overrides.CallerRules:
         """The rules for a caller, overrides applied."""
@@ -117,6 +118,10 @@ class Decider:
             found = overrides.caller_rules(caller, config.overrides, self._table, config.presets)
             self._rules_by_caller[caller] = found
         return found
+
+    def needs_task(self, call: ChatCall, caller: Caller = ANYONE) -> bool:
+        """Whether the prompt must be labelled before `decide`."""
+        return self.rules_for(caller).table.names_preset(call.model)
 
     def by_rules(self, call: ChatCall) -> tuple[Label | None, bool]:
         """The label by rules (layer 1), and whether it is final."""
@@ -142,10 +147,10 @@ class Decider:
         began_s, config, rules = clock(), self.config, self.rules_for(caller)
         if call.model in self._models.by_name and not (caller.may_use(call.model) and rules.may_use(call.model)):
             raise NotPermitted(f"This key may not use the model `{call.model}`.")
-        asked = self._asked(call, label)
-        worth = preferences.worth(call.preferences, call.model, rules.presets)
+        asked = self._asked(call, label, rules.table)
+        worth = presets.worth(call.preferences, call.model, rules.presets)
         table = replace(rules.table, worth=worth or rules.table.worth, promoted=state.promoted)
-        caller.check_task(plan.task_of(asked, table.routes) or call.model)
+        caller.check_task(plan.task_of(asked, table) or call.model)
         names, _ = plan.models_for(asked, self._models.by_name, table)
         why_not = {name: why for name in names if (why := self._why_not(name, call, caller, rules))}
         firsts = self._models.first_prompts(call, [n for n in names if n not in why_not])
@@ -153,7 +158,7 @@ class Decider:
         candidates = {n: self._candidate(n, f, learned.get(n) if counts else None, state) for n, f in firsts.items()}
         encoded_s = clock()
         decision = plan.decide(asked, candidates, table, why_not)
-        worst_usd = {name: self._worst_usd(call, name, c) for name, c in candidates.items()}
+        worst_usd = {name: self._worst_usd(call, name, firsts[name].prompt, c) for name, c in candidates.items()}
         chosen = preferences.restrict(decision.plan, call.preferences, worst_usd)
         if learned and not counts:
             guessed = {n: replace(c, quality=learned.get(n)) for n, c in candidates.items()}
@@ -162,10 +167,10 @@ class Decider:
         stages_s = {"encode": encoded_s - began_s, "plan": clock() - encoded_s}
         return CallDecision(firsts, candidates, replace(decision, plan=chosen), label, learned, worth, stages_s)
 
-    def _asked(self, call: ChatCall, label: Label) -> plan.PlanRequest:
+    def _asked(self, call: ChatCall, label: Label, table: plan.Table) -> plan.PlanRequest:
         text = last_user_text(call)
         tokens = estimate_tokens(text)
-        classified = plan.needs_task(call.model)
+        classified = table.names_preset(call.model)
         found, rules = label.classification, self.config.router.low_confidence
         unsure = classified and found.confidence < rules.below
         action = (rules.interactive if call.preferences.interactive else rules.api) if unsure else "ignore"
@@ -207,13 +212,10 @@ class Decider:
             failing=state.stats.of(name).failure_share(state.now_s),
         )
 
-    def _worst_usd(self, call: ChatCall, name: str, candidate: plan.Candidate) -> float:
-        """The highest possible cost of an answer by one model."""
+    def _worst_usd(self, call: ChatCall, name: str, prompt: Prompt, candidate: plan.Candidate) -> float:
+        """The highest possible cost of an answer by one model, as budgets reserve it."""
         model = self._models.by_name[name]
-        longest = max(0, min(call.max_tokens or candidate.room_tokens, candidate.room_tokens))
-        if call.max_tokens is None and isinstance(model, CloudModel):  # it is told no limit
-            longest = min(model.max_output_tokens or model.context_tokens, model.context_tokens)
-        return price_usd(model.price, candidate.prompt_tokens, longest)
+        return cost.worst_usd(model, prompt, cost.longest_answer(model, candidate.room_tokens, call.max_tokens))
 
 
 def last_user_text(call: ChatCall) -> str:

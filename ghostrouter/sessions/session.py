@@ -10,7 +10,7 @@ Always true:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ghostrouter.replay.continuation import answer_tokens, estimate_tokens, written_tokens
+from ghostrouter.replay.continuation import answer_tokens, estimate_prompt_tokens, generated_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.segment import OpenReason, Segment
@@ -138,9 +138,8 @@ class Session:
             return self.growth(len(segment.tokens), (), "")
         if frame.start == 0:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
-        segment.generated_tokens += sum(map(written_tokens, (*frame.tokens, *(frame.end.held if frame.end else ()))))
+        segment.generated_tokens += generated_tokens(frame)
         if frame.end is not None:
-            segment.generated_tokens += frame.end.dropped_tokens
             segment.usage = frame.end.usage
         if frame.tokens:
             segment.last_token_at_s = now_s
@@ -234,7 +233,9 @@ class Session:
         leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
         avoid = before.replica if before and leaves else ""
         segment.is_cloud = isinstance(prompt, CloudPrompt)
-        segment.prompt_tokens = estimate_tokens(prompt.messages) if isinstance(prompt, CloudPrompt) else len(prompt)
+        segment.prompt_tokens = (
+            estimate_prompt_tokens(prompt.messages) if isinstance(prompt, CloudPrompt) else len(prompt)
+        )
         prefer = next((s.replica for s in reversed(self.segments) if s.model == segment.model), "")
         self.segments.append(segment)
         return SegmentRequest(

@@ -8,7 +8,7 @@ from ghostrouter.catalog.discover import base_url, complete, key_variable, offer
 from ghostrouter.catalog.rows import Model, Provider, listings, model, providers
 from ghostrouter.config import CloudModel, GraphConfig
 from ghostrouter.errors import ConfigError
-from ghostrouter.policy.value import price_usd
+from ghostrouter.policy.cost import price_usd
 from ghostrouter.providers.adapters import ADAPTERS
 
 WANTED = (

@@ -6,7 +6,8 @@ import pytest
 from ghostrouter.config.routing import Tier
 from ghostrouter.errors import InvalidRequest, PromptTooLong, UnknownModel
 from ghostrouter.money import Price, Worth
-from ghostrouter.policy.plan import AUTO, Candidate, PlanRequest, Table, decide
+from ghostrouter.policy.plan import Candidate, PlanRequest, Table, decide
+from ghostrouter.policy.presets import AUTO
 from ghostrouter.policy.tiers import Hysteresis, Promotion, levels
 from ghostrouter.types import Classification
 

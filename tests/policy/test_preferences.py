@@ -3,7 +3,6 @@
 import pytest
 
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.money import Worth
 from ghostrouter.policy import preferences
 from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.terms import Preferences
@@ -12,7 +11,6 @@ from ghostrouter.types import Plan
 PLAN = Plan(("small", "mid", "large"), "route default")
 WORST = {"small": 0.001, "mid": 0.01, "large": 0.1}
 USUAL = SwitchRules(max_handoffs=12, hand_back=True)
-PRESETS = {"economy": Worth(0.001, 0.0), "balanced": Worth(0.01, 0.002)}
 
 
 @pytest.mark.parametrize(
@@ -58,23 +56,3 @@ def test_a_plan_without_models_is_refused(wanted: Preferences, words: str) -> No
 )
 def test_no_wish_exceeds_what_the_operator_allows(wanted: Preferences, most: int) -> None:
     assert preferences.rules(USUAL, wanted) == SwitchRules(most, hand_back=True)
-
-
-@pytest.mark.parametrize(
-    ("wanted", "expected"),
-    [
-        (Preferences(), PRESETS["balanced"]),
-        (Preferences(preset="economy"), PRESETS["economy"]),
-        (Preferences(quality_usd=5.0), Worth(5.0, 0.002)),
-        (Preferences(preset="economy", quality_usd=5.0), Worth(5.0, 0.0)),
-    ],
-)
-def test_what_an_answer_is_worth(wanted: Preferences, expected: Worth) -> None:
-    assert preferences.worth(wanted, "ghost/auto", PRESETS) == expected
-
-
-def test_without_presets_nothing_is_weighed() -> None:
-    assert preferences.worth(Preferences(), "ghost/auto", {}) is None
-    assert preferences.worth(Preferences(), "ghost/economy", PRESETS) == PRESETS["economy"]
-    with pytest.raises(InvalidRequest, match="there is no `gold`"):
-        preferences.worth(Preferences(preset="gold"), "ghost/auto", PRESETS)

@@ -120,6 +120,14 @@ def test_no_handoff_beyond_the_budget_of_the_request() -> None:
         assert switching.limits(s, MODELS, "small", RULES).may_hand_off is allowed
 
 
+def test_the_budget_of_a_request_counts_reasoning_and_cache_writes() -> None:
+    """A price that only budgets of operators counted: a handoff could cost more than `ghost.budget_usd`."""
+    dear = replace(LARGE, price=replace(LARGE.price, reasoning_usd_per_mtok=100.0))
+    s = session(Worth(0.01), budget_usd=0.002)
+    assert Switching({"small": SMALL, "large": LARGE}).is_affordable(s, "large")
+    assert not Switching({"small": SMALL, "large": dear}).is_affordable(s, "large")
+
+
 def test_steps_that_went_wrong_and_steps_that_did_not() -> None:
     s = session()
     written = tuple(t._replace(step_start=i % 2 == 1) for i, t in enumerate(tokens("abcdef")))

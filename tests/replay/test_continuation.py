@@ -5,7 +5,7 @@ import pytest
 from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import SeamRefused
-from ghostrouter.replay.continuation import cloud_prompt, estimate_tokens, most_instruction_tokens
+from ghostrouter.replay.continuation import cloud_prompt, estimate_prompt_tokens, most_instruction_tokens
 from ghostrouter.replay.language import detect, instruction
 
 ASKED = (Message("system", "Be brief."), Message("user", "Who was Mira Voss and where did she live?"))
@@ -20,7 +20,7 @@ def model(continues: str, **more: Any) -> CloudModel:
 def test_an_answer_that_has_not_begun_is_asked_for_plainly(continues: str) -> None:
     prompt = cloud_prompt(model(continues), ASKED, False, "")
     assert (prompt.messages, prompt.continuation, prompt.kept) == (ASKED, "restart", "")
-    assert prompt.prompt_tokens == estimate_tokens(ASKED)
+    assert prompt.prompt_tokens == estimate_prompt_tokens(ASKED)
 
 
 @pytest.mark.parametrize("continues", ["prefix", "assistant"])
@@ -34,8 +34,12 @@ def test_an_instruction_follows_and_its_tokens_are_counted() -> None:
     target = model("instruct")
     prompt = cloud_prompt(target, ASKED, False, "Mira was")
     assert [m.role for m in prompt.messages] == ["system", "user", "assistant", "user"]
-    assert prompt.instruction_tokens == estimate_tokens(prompt.messages[-1:]) == most_instruction_tokens(target, ASKED)
-    assert prompt.prompt_tokens == estimate_tokens(ASKED)
+    assert (
+        prompt.instruction_tokens
+        == estimate_prompt_tokens(prompt.messages[-1:])
+        == most_instruction_tokens(target, ASKED)
+    )
+    assert prompt.prompt_tokens == estimate_prompt_tokens(ASKED)
     assert most_instruction_tokens(model("prefix"), ASKED) == 0
 
 

@@ -11,7 +11,7 @@ from ghostrouter.api import chat_request
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import Label
 from ghostrouter.config import GraphConfig
-from ghostrouter.errors import NotPermitted, TaskUnclear
+from ghostrouter.errors import InvalidRequest, NotPermitted, TaskUnclear, UnknownModel
 from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.routing import preview
 from ghostrouter.routing.decider import CallDecision, Decider, Models, RuntimeState
@@ -157,3 +157,34 @@ def test_a_wrong_router_file_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="not a learned router"):
         live.changed(GraphConfig.parse(BASE), {"router": {"learned": {"path": str(tmp_path / "none")}}})
+
+
+def test_the_budget_of_a_request_is_guarded_like_an_operator_s_budget() -> None:
+    """The highest possible cost left out prices that only some tokens have, such as that of reasoning tokens."""
+    price = {"prompt_usd_per_mtok": 0.0, "completion_usd_per_mtok": 1.0}
+    for reasoning, refused in ((1.0, False), (100.0, True)):
+        rows = [{**m, "price": {**price, "reasoning_usd_per_mtok": reasoning}} for m in BASE["models"]]
+        config = GraphConfig.parse({**BASE, "models": rows})
+        made = Decider(config, Models.load(config))
+        limited = call(max_tokens=100, ghost={"budget_usd": 0.001})
+        if refused:
+            with pytest.raises(InvalidRequest, match=r"may cost up to 0\.01"):
+                made.decide(limited, SURE, {})
+        else:
+            assert made.decide(limited, SURE, {}).decision.plan.models
+
+
+def test_a_configured_preset_is_classified_and_weighed() -> None:
+    made = decider(presets={"gold": {"quality_usd": 3.0}})
+    assert made.needs_task(call(model="ghost/gold")) and "ghost/gold" in made.names()
+    decided = made.decide(call(model="ghost/gold"), SURE, {})
+    assert models(decided) == ("mid", "large")
+    assert decided.worth and decided.worth.quality_usd == 3.0
+
+
+def test_a_preset_of_an_override_is_a_name_for_its_callers_only() -> None:
+    made = decider(overrides=[{"scope": "team", "name": "t", "presets": {"gold": {"quality_usd": 3.0}}}])
+    assert made.needs_task(call(model="ghost/gold"), Caller("x", team="t"))
+    assert not made.needs_task(call(model="ghost/gold"))
+    with pytest.raises(UnknownModel):
+        made.decide(call(model="ghost/gold"), SURE, {})

@@ -100,7 +100,7 @@ async def test_a_thousand_prompts_are_decided_alike_in_preview_call_and_command(
         call = chat_request.from_wire(asked(prompt))
         previewed = await service.ingress.planner.preview(call, ME)
         opened = await service.ingress.planner.open(call, ME, Head(f"chatcmpl-{len(firsts)}", "m", 0), kept=False)
-        told = offline(prompt)
+        told = await offline(prompt)
         assert list(opened.session.plan.models) == previewed["plan"] == told["plan"], prompt
         for key in ("classification", "plan_reason", "propensity", "shadow_plan", "candidates", "learned"):
             assert json.loads(json.dumps(previewed[key])) == json.loads(json.dumps(told[key])), (prompt, key)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,16 @@ import httpx
 import pytest
 
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
+from deployments.session.budgeted_engines import BudgetedEngines
 from ghostrouter.access.budget import nano
-from ghostrouter.config import CloudModel, Sessions
+from ghostrouter.config import CloudModel, LocalModel, Sessions
+from ghostrouter.policy import cost
+from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.session import Session
+from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentKey, SegmentRequest
 from tests.deployments.fakes import Handle
 from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask
+from tests.make import tokens
 
 BUDGETS = {"limits": [{"scope": "provider", "name": "custom", "window": "day", "usd": 10.0}]}
 ONCE = {"cloud_attempts": 1, "retry_base_s": 0.0}
@@ -191,3 +197,42 @@ async def test_reasoning_that_is_dearer_than_the_answer_is_set_aside(tmp_path: P
     limits: Any = service.quotas
     limits._limits = [limit.__class__(limit.scope, limit.name, limit.window, 3_000_000) for limit in limits._limits]
     assert (await service.post(CHAT, ask(max_tokens=100))).status == 402  # 100 tokens of reasoning are 0.4 cents
+
+
+class _Settled:
+    """Quotas that note what is settled."""
+
+    lease_s = 60.0
+
+    def __init__(self) -> None:
+        self.nano: list[int] = []
+
+    async def reserve(self, reservation: str, names: Any, amount: int) -> bool:
+        return True
+
+    def settle(self, reservation: str, nano_usd: int) -> None:
+        self.nano.append(nano_usd)
+
+
+class _Dropping:
+    """An engine that has written three tokens more than the answer keeps."""
+
+    async def stream(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        yield Frame(request.key, 0, tokens("ab"), SegmentEnd("handoff", held=tokens("c"), dropped_tokens=3))
+
+
+async def test_the_book_counts_dropped_tokens_as_the_trace_does() -> None:
+    """The trace counted six tokens, the budgets three."""
+    model = LocalModel.model_validate({"name": "m", "source": "m", "price": {"completion_usd_per_mtok": 1.0}})
+    engines: Any = _Dropping()
+    quotas: Any = _Settled()
+    request = SegmentRequest(SegmentKey("s", 0), "m", (1, 2), 0, Sampling(max_tokens=9))
+    async for _ in BudgetedEngines(engines, {"m": model}, quotas).stream(request):
+        pass
+    session = Session("s", Ask((), Sampling(max_tokens=9), True), Plan(("m",), ""), 0.0)
+    session.open("m", (1, 2), 0.0)
+    session.accept(
+        Frame(SegmentKey("s", 0), 0, tokens("ab"), SegmentEnd("handoff", tokens("c"), dropped_tokens=3)), 0.0
+    )
+    cost.bill(session.current, {"m": model.price})
+    assert quotas.nano == [nano(session.current.cost_usd or 0.0)] == [6_000]

@@ -1,6 +1,6 @@
 import pytest
 
-from ghostrouter.api.idempotency import repeatable
+from ghostrouter.api.session_ids import repeatable
 from ghostrouter.errors import InvalidRequest
 
 BODY = {"model": "small", "messages": [{"role": "user", "content": "?"}]}

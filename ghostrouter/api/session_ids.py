@@ -1,4 +1,4 @@
-"""A request that is sent again finds its answer: the session's id follows from the caller, the key and the body."""
+"""The ids of sessions: new for every request, or the same if a request is sent again (`Idempotency-Key`)."""
 
 import hashlib
 import json
