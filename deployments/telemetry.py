@@ -18,7 +18,9 @@ from ghostrouter.signals.batch import COLUMNS, SignalBatch
 
 FOLLOW_S = 2.0
 """`follow` answers after so long even if nothing has changed."""
-_LOGPROB, _ENTROPY, _DRAFTS = (COLUMNS.index(n) for n in ("logprob", "entropy_nats", "draft_acceptance"))
+_LOGPROB, _ENTROPY, _ACCEPTED, _DRAFTS = (
+    COLUMNS.index(n) for n in ("logprob", "entropy_nats", "accepted_drafts", "draft_acceptance")
+)
 _UNKNOWN_LOGPROB = -9999.0
 log = logging.getLogger("ray.serve")
 
@@ -58,7 +60,9 @@ class Telemetry:
         known = batch.values[batch.values[:, _LOGPROB] > _UNKNOWN_LOGPROB]
         for entropy_nats in known[:, _ENTROPY].tolist():
             self._emit(metrics.ENTROPY, entropy_nats, model=batch.model)
-        for share in known[known[:, _DRAFTS] < 1, _DRAFTS].tolist():
+        # The average begins at 1. It means something only once drafts were proposed.
+        proposed = (known[:, _DRAFTS] < 1) | (known[:, _ACCEPTED] > 0)
+        for share in known[proposed, _DRAFTS].tolist():
             self._emit(metrics.DRAFT_ACCEPTANCE, share, model=batch.model)
         counted, alarms = sum(s.counted for s in batch.segments), sum(s.alarms for s in batch.segments)
         if drift := self._drifts.count(batch.model, counted, alarms):

@@ -10,6 +10,8 @@ KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
 # The fields of `Sampling` that a provider has values of its own for.
 SamplingField = Literal["max_tokens", "temperature", "top_p", "seed"]
+VerdictAction = Literal["handoff", "hand_back"]
+# What replicas report of a segment to telemetry: a verdict, or whether its risk is raised.
 Action = Literal["continue", "warm", "handoff", "hand_back"]
 
 
@@ -96,13 +98,12 @@ class Verdict:
     """What the signals say of a segment after its first `position` tokens.
 
     `onset` is the index (within the segment) of the first token to give up. For `handoff` it is where the trouble
-    began, or the token that alarmed; for `hand_back` the first token of the new step. With `warm` it is the first
-    token that may still be given up.
+    began, or the token that alarmed; for `hand_back` the first token of the new step.
     """
 
     key: SegmentKey
     position: int
-    action: Action
+    action: VerdictAction
     risk: float
     onset: int | None = None
 
@@ -134,8 +135,8 @@ class SegmentEnd:
     """Why an engine stopped writing.
 
     `held` are tokens up to the verdict's position that were never released: a seam may keep or drop them. After `stop`
-    and `length` there are none. `dropped_tokens` came behind that position before the engine had stopped: they cost
-    money and are no part of the answer. `usage` is told by models of the cloud.
+    and `length` there are none. `dropped_tokens` were written after that position, before the engine stopped: they cost
+    money and are not part of the answer. `usage` is what a provider reports.
     """
 
     reason: EndReason
@@ -168,7 +169,7 @@ class Sampling:
     """Sampling parameters. The fields have the meaning that they have in OpenAI's API.
 
     `max_tokens` and `min_tokens` apply to the whole answer. There is always a `seed`: if the client gives none, the
-    session draws one, so that a sampled answer continues behind a seam as it would have without it. `unasked` names the
+    planner draws one, so that a sampled answer continues after a seam as it would have without it. `unasked` names the
     fields that neither the client nor the configuration has set: engines need their values, providers do not get them.
     """
 
@@ -262,9 +263,7 @@ class Classification:
 
 @dataclass(frozen=True, slots=True)
 class Shadow:
-    """The plan that the learned router in shadow mode would have made, and its probability of a good answer per
-    model.
-    """
+    """The plan of a learned router in shadow mode, and its probability of a good answer by model."""
 
     models: tuple[str, ...]
     probabilities: tuple[tuple[str, float], ...]
@@ -289,5 +288,5 @@ class Plan:
 
     @property
     def by_strength(self) -> tuple[str, ...]:
-        """The models, the cheapest first."""
+        """The models from the weakest to the strongest. The order of a route means strength."""
         return tuple(m for m in self.ladder if m in self.models) or self.models

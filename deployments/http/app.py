@@ -18,6 +18,7 @@ from deployments.http.body import DecodedBody, json_body
 from deployments.http.calls import CallApi
 from deployments.http.error_response import error_response
 from deployments.http.requester_in_scope import requester
+from deployments.http.unexpected_errors import UnexpectedErrors
 from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
 from ghostrouter.api.session_ids import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel
@@ -25,8 +26,7 @@ from ghostrouter.events.records import Event
 
 
 def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins: Collection[str] = ()) -> Starlette:
-    """The application. `access` sees every request first, but for what browsers ask about `cors_origins`: pages of
-    these origins may call it."""
+    """The application. `access` checks every request except CORS preflights. Pages of `cors_origins` may call it."""
     api = _Api(backend, max_body_bytes)
     return Starlette(
         routes=[
@@ -44,17 +44,21 @@ def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins:
             Route("/healthz", api.healthz, methods=["GET"]),
             *CallApi(backend, max_body_bytes).routes(),
         ],
-        middleware=[*_cors(cors_origins), Middleware(DecodedBody, max_bytes=max_body_bytes), access],
+        middleware=[
+            *_cors(cors_origins),
+            Middleware(UnexpectedErrors),
+            Middleware(DecodedBody, max_bytes=max_body_bytes),
+            access,
+        ],
         exception_handlers={
             GhostRouterError: _on_error,
             HTTPException: _on_http_error,
-            Exception: _on_error,
         },
     )
 
 
 def _cors(origins: Collection[str]) -> list[Middleware]:
-    """What lets scripts of other origins in. A preflight brings no key, so it is answered before keys are looked at."""
+    """The CORS middleware. A preflight brings no key, so it is answered before keys are looked at."""
     if not origins:
         return []
     told = ("x-request-id", "x-ghost-model", "x-ghost-task", "x-ghost-layer", "x-ghost-router-ms", "retry-after")

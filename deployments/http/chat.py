@@ -18,6 +18,7 @@ from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import is_told
 from ghostrouter.errors import GhostRouterError, SessionExists, SessionNotFound
 from ghostrouter.events.trace import summary
+from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
 
@@ -106,6 +107,6 @@ async def _events(backend: Backend, session_handle: SessionHandle, last_event: i
 def _failed(session_handle: SessionHandle, error: Exception) -> Iterator[str]:
     """The end of a stream that fails after its start: the error, with the `ghost` object beside it."""
     if not isinstance(error, GhostRouterError):
-        log.error("session.failed session=%s", session_handle.session.id, exc_info=error)
+        log.error("session.failed session=%s error=%s", session_handle.session.id, without_message(error))
     yield sse.event({**errors.to_wire(error)[1], "ghost": summary(session_handle.session)})
     yield sse.DONE

@@ -13,15 +13,16 @@ from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import errors, responses_object, sse
-from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.responses_events import Ending, Stream
 from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import Passage
 from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionExists, SessionMoved, SessionNotFound
 from ghostrouter.events import trace
 from ghostrouter.money import Usage
 from ghostrouter.sessions.record import Record
 from ghostrouter.sessions.session import Growth
+from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
 
@@ -72,7 +73,7 @@ def _checked(response_id: str) -> str:
 
 
 class _Written:
-    """The events after the number `starting_after`, of an answer that another request writes or has written."""
+    """The events of an answer that this request writes."""
 
     def __init__(self, backend: Backend, session_handle: SessionHandle) -> None:
         self._backend = backend
@@ -96,7 +97,7 @@ class _Written:
     def failed(self, error: Exception) -> Iterator[str]:
         """The end of a stream that fails after its headers were sent."""
         if not isinstance(error, GhostRouterError):
-            log.error("session.failed session=%s", self._session_handle.session.id, exc_info=error)
+            log.error("session.failed session=%s error=%s", self._session_handle.session.id, without_message(error))
         begin = self._begin()
         if isinstance(error, SessionMoved):
             end = [self._stream.error(errors.to_wire(error)[1])]
@@ -128,7 +129,7 @@ def _follows(
 
     def failed(error: Exception) -> Iterator[str]:  # the journal has lost the session
         if not isinstance(error, GhostRouterError):
-            log.error("session.failed session=%s", head.id, exc_info=error)
+            log.error("session.failed session=%s error=%s", head.id, without_message(error))
         yield _sse(head, stream.error(errors.to_wire(error)[1]))
 
     return EventStream(events(), headers, backend.headers_after_s, failed)

@@ -22,6 +22,7 @@ from ghostrouter.errors import CallConflict, GhostRouterError, JobNotFound, Sess
 from ghostrouter.events import trace
 from ghostrouter.events.records import Job, JobStatus
 from ghostrouter.sessions.record import Record
+from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
 
@@ -187,7 +188,7 @@ class Jobs:
                     pass
         except SessionMoved:
             return call_result.begun(session_handle.opening.wire, "running")
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - it becomes the result of the call
             if time_limit.expired():
                 code, message, outcome, retryable = "timeout", call_result.TIMED_OUT, "cancelled", True
                 with suppress(GhostRouterError):  # no other ingress may continue it
@@ -196,7 +197,7 @@ class Jobs:
                 (code, message), outcome = call_result.failure(error), "failed"
                 retryable = code in call_result.RETRYABLE
                 if not isinstance(error, GhostRouterError):
-                    log.exception("job.failed job=%s", job.job_id)
+                    log.error("job.failed job=%s error=%s", job.job_id, without_message(error))  # noqa: TRY400
         told = trace.trace(session_handle.session, outcome, 0.0)
         end = Ended(session_handle.session.text, told, self._clock(), code, message, None, retryable)
         return await self._end(job, call_result.ended(session_handle.opening.wire, end, self.rules.adapters))

@@ -42,7 +42,7 @@ class KeptSessions:
         self._journal = journal
         self._first_prompt = first_prompt
         self._run = run
-        self._jobs: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
 
     async def resume(self, session_id: str, owner: str) -> SessionHandle:
         """Resume a session from what the store has of it; or follow it, while another ingress writes it."""
@@ -60,8 +60,8 @@ class KeptSessions:
     def start(self, handle: SessionHandle) -> None:
         """Write an answer that no client reads now. It goes into the store."""
         task = asyncio.create_task(self._finish(handle))
-        self._jobs.add(task)
-        task.add_done_callback(self._jobs.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def found_again(self, session_id: str, owner: str, request_hash: str) -> SessionHandle:
         """The session of a request that has arrived before.
@@ -164,7 +164,7 @@ class KeptSessions:
             async for _ in self._run(handle):
                 pass
         except GhostRouterError as error:
-            log.info("job.ended session=%s error=%s", handle.session.id, type(error).__name__)
+            log.info("background.ended session=%s error=%s", handle.session.id, type(error).__name__)
 
 
 def redacted_record(known: Record) -> Record:

@@ -48,7 +48,10 @@ _LONG_CHARACTERS = 2_000
 
 
 class Planner:
-    """Decides by the configuration in force, and by what all ingresses have measured of the models (`observations`)."""
+    """Turns a call into a session that can run: classifies, decides, reserves the budget, opens the journal entry.
+
+    It decides by the configuration in force and by what all ingresses have measured of the models (`observations`).
+    """
 
     def __init__(
         self,
@@ -164,7 +167,9 @@ class Planner:
         labelled_s = time.monotonic()
         state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s)
         # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
-        decided = await _beside(call, decider.decide, call, label, learned, requester.caller, state, time.monotonic)
+        decided = await _off_loop_if_long(
+            call, decider.decide, call, label, learned, requester.caller, state, time.monotonic
+        )
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
     async def _classify(self, call: ChatCall, requester: Requester, decider: Decider) -> tuple[Label, dict[str, float]]:
@@ -175,7 +180,7 @@ class Planner:
         """
         if not decider.needs_task(call, requester.caller):
             return UNLABELLED, {}
-        ruled, settled = await _beside(call, decider.by_rules, call)
+        ruled, settled = await _off_loop_if_long(call, decider.by_rules, call)
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
         flags = content_flags(call)
@@ -219,7 +224,7 @@ class Planner:
         )  # fmt: skip
 
 
-async def _beside(call: ChatCall, function: Callable[..., _T], *args: Any) -> _T:
+async def _off_loop_if_long(call: ChatCall, function: Callable[..., _T], *args: Any) -> _T:
     """The result of a function. For a long prompt it runs in a thread."""
     if sum(len(m.content) for m in call.messages) < _LONG_CHARACTERS:
         return function(*args)

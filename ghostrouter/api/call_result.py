@@ -1,7 +1,7 @@
 """The bodies that /call and /result answer with: the result of a call at any time."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -13,15 +13,13 @@ from ghostrouter.events.records import JobStatus
 
 Body = dict[str, Any]
 
-TIMED_OUT = "The answer was not whole when its time was over (`options.timeouts.hard_ms`)."
+TIMED_OUT = "The answer was not complete within `options.timeouts.hard_ms`."
 CANCELLED = "The job was cancelled on request."
 
 # After one of these failures the call may be sent again.
 RETRYABLE: frozenset[CallCode] = frozenset({"adapter_error", "timeout"})
 # The outcome of an attempt in the words of the published package, by why the next segment began. Others are a success.
 _LEFT = {"failure": "error", "shed": "rate_limited"}
-# An answer with one of these finish reasons is not a success.
-_REFUSED = ("refusal", "content_filter")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +81,6 @@ def begun(head: Head, status: Literal["queued", "running"]) -> Body:
 def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
     """The result of a call that is over. `adapters` names the adapter of each model."""
     told = end.told
-    if told.get("finish_reason") in _REFUSED and end.code is None:
-        end = replace(end, code="refused", message="The model refused to answer.")
     truncated = told.get("finish_reason") == "length"
     failed = end.code is not None
     segments = told.get("segments") or [{}]

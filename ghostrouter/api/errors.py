@@ -1,4 +1,4 @@
-"""Errors on the wire. The only place that chooses HTTP statuses.
+"""Errors on the wire. Every HTTP status that a handler sends is chosen here.
 
 One table gives every error class its HTTP status and its code in both shapes: OpenAI's, and that of the call API.
 """

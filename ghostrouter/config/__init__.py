@@ -1,4 +1,5 @@
-"""The typed configuration: the `args` in serve_config.yaml. No other part of the library reads configuration.
+"""The typed configuration: the `args` in serve_config.yaml. No other part of the library reads configuration, and
+only `environment.py` and `serve_file.py` read its environment. The command line reads its own variables.
 
 pydantic-settings is not used: its errors name neither the line nor the nearest key, and it cannot override a list entry
 by the name of the entry.

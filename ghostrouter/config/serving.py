@@ -41,7 +41,9 @@ class Sessions(Section):
         default=0.1, ge=0, description="assumed duration of a change of model, where a second has a worth"
     )
     max_failures: int = Field(
-        default=4, ge=0, description="failures of engines in one answer; with one more the answer fails"
+        default=4,
+        ge=0,
+        description="failed engines and refused seams in one answer; with one more the answer fails",
     )
     warm_from_s: float = Field(
         default=0.05,

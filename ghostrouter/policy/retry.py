@@ -34,12 +34,12 @@ class RetryRules:
 
 ONCE = RetryRules()
 _SHORTEST_WAIT_S, _LONGEST_WAIT_S = 0.125, 10.0
-_MOST_DEATHS = 50
+_MOST_WAITS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What has failed in one answer: `models` holds one name per failure, `last` is the newest failure.
+    """What has failed in one answer: `models` holds one name per failure and per refused seam, `last` is the newest.
 
     `left_s` is the time the answer has left; None: no limit.
     """
@@ -85,10 +85,10 @@ def _when_it_is_back(current: str, failed: Failed, rng: Random) -> Recovery | No
 
     The waits grow: a prompt that kills each engine it meets must not take the whole fleet down with it.
     """
-    deaths = len(failed.models)
-    if not isinstance(failed.last, EngineGone) or deaths > _MOST_DEATHS:
+    attempts = len(failed.models)
+    if not isinstance(failed.last, EngineGone) or attempts > _MOST_WAITS:
         return None
-    wait_s = min(_LONGEST_WAIT_S, _SHORTEST_WAIT_S * 2 ** min(deaths, 10)) * rng.uniform(0.5, 1.0)
+    wait_s = min(_LONGEST_WAIT_S, _SHORTEST_WAIT_S * 2 ** min(attempts, 10)) * rng.uniform(0.5, 1.0)
     return None if failed.left_s is not None and wait_s >= failed.left_s else Recovery(current, wait_s)
 
 

@@ -64,7 +64,7 @@ async def test_responses_are_found_too(fields: dict[str, Any]) -> None:
     first, again = [await service.post(RESPONSES, body, idempotency_key="k") for _ in range(2)]
     assert first.headers["x-request-id"] == again.headers["x-request-id"]
     assert again.status == 200
-    await asyncio.gather(*service.ingress.kept_sessions._jobs)
+    await asyncio.gather(*service.ingress.kept_sessions._background)
     assert service.writer.opened == 1
 
 

@@ -105,7 +105,7 @@ async def test_a_job_that_is_cancelled_stops() -> None:
     assert (cancelled["status"], output(cancelled)) == ("cancelled", ANSWER[:10])
     service.writer.go.set()
     assert output(await finished(service, job["id"])) == ANSWER[:10]
-    await asyncio.gather(*service.ingress.kept_sessions._jobs)
+    await asyncio.gather(*service.ingress.kept_sessions._background)
     assert service.writer.opened == service.writer.closed == 1
     assert output(await finished(service, job["id"])) == ANSWER[:10]
 
@@ -179,7 +179,7 @@ async def test_what_a_dead_ingress_has_left_is_taken_up_by_the_next() -> None:
     assert output(await finished(second, job["id"])) == ANSWER
     trace = (await second.get(f"/v1/traces/{job['id']}")).json
     assert [s["reason"] for s in trace["segments"]] == ["plan", "resumed"]
-    await asyncio.gather(*dead.ingress.kept_sessions._jobs, *first.ingress.kept_sessions._jobs)
+    await asyncio.gather(*dead.ingress.kept_sessions._background, *first.ingress.kept_sessions._background)
     assert dead.writer.opened == dead.writer.closed == 2
 
 
@@ -250,7 +250,7 @@ async def test_what_is_lost_while_it_is_followed_ends_with_an_error() -> None:
     assert [e.data["type"] for e in answer.events()][-1] == "error"
     assert answer.events()[-1].data["code"] == "session_expired"
     service.writer.go.set()
-    await asyncio.gather(*service.ingress.kept_sessions._jobs)
+    await asyncio.gather(*service.ingress.kept_sessions._background)
 
 
 @pytest.mark.parametrize("number", ["x", "-1", "1.5", "9" * 5000])

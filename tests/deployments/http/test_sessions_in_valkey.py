@@ -65,7 +65,7 @@ async def test_a_response_in_the_background_is_taken_up(start: Start) -> None:
     events = (await alive.get(f"{RESPONSES}/{job['id']}?stream=true")).events()
     assert "".join(e.data["delta"] for e in events if e.data["type"] == "response.output_text.delta") == ANSWER
     dead.writer.go.set()
-    await asyncio.gather(*dead.ingress.kept_sessions._jobs)
+    await asyncio.gather(*dead.ingress.kept_sessions._background)
 
 
 async def test_answers_go_on_while_the_server_is_down() -> None:

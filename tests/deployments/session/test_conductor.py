@@ -16,14 +16,24 @@ from ghostrouter.policy.switch import SwitchRules
 from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
 from ghostrouter.sessions.session import Session
-from ghostrouter.types import Action, EndReason, Frame, Plan, Sampling, SegmentEnd, SegmentRequest, Token, Verdict
+from ghostrouter.types import (
+    EndReason,
+    Frame,
+    Plan,
+    Sampling,
+    SegmentEnd,
+    SegmentRequest,
+    Token,
+    Verdict,
+    VerdictAction,
+)
 from tests.deployments.fakes import Clock, Engines, Meter, Script, Seams
 from tests.make import KEY, frames, tokens
 
 STOP = SegmentEnd("stop")
 
 
-def verdict(request: SegmentRequest, action: Action, onset: int, held: tuple[Token, ...] = ()) -> SegmentEnd:
+def verdict(request: SegmentRequest, action: VerdictAction, onset: int, held: tuple[Token, ...] = ()) -> SegmentEnd:
     reason: EndReason = "hand_back" if action == "hand_back" else "handoff"
     return SegmentEnd(reason, held, Verdict(request.key, onset, action, 0.97, onset))
 
@@ -32,7 +42,7 @@ def writes(text: str, end: SegmentEnd = STOP) -> Script:
     return lambda request: frames(request.key, text, end)
 
 
-def hands_off(text: str, held: str, action: Action = "handoff") -> Script:
+def hands_off(text: str, held: str, action: VerdictAction = "handoff") -> Script:
     return lambda r: frames(r.key, text, verdict(r, action, len(text), tokens(held)))
 
 
