@@ -3,8 +3,10 @@
 import json
 import re
 
+from ghostrouter.redact.scan import Checks, Scanner
 from ghostrouter.redact.shape import Shape
 from ghostrouter.redact.stream import Redactor
+from ghostrouter.redact.vault import Vault
 
 # An escape, two for a character beyond 16 bits, a quote, a control character.
 _TOKEN = re.compile(
@@ -30,9 +32,12 @@ class JsonRedactor(Redactor):
     placeholder that stands for a number is put in quotes.
     """
 
-    _unread = ""  # an escape that has begun
-    _unwritten = ""
-    _reads_string = _writes_string = False
+    def __init__(self, vault: Vault | None = None, scan: Scanner | None = None, checks: Checks | None = None) -> None:
+        super().__init__(vault, scan, checks)
+        self._placeholder = self._placeholder_of_escaped
+        self._unread = ""  # an escape that has begun
+        self._unwritten = ""
+        self._reads_string = self._writes_string = False
 
     def feed(self, text: str) -> str:
         """What may leave now."""
@@ -46,9 +51,9 @@ class JsonRedactor(Redactor):
         self._unwritten = ""
         return rest
 
-    def private(self, found: bytes) -> bytes:
-        """A private text without the escapes of JSON."""
-        return found.replace(b'\\"', b'"').replace(b"\\\\", b"\\") if b"\\" in found else found
+    def _placeholder_of_escaped(self, kind: str, found: bytes) -> bytes:
+        """The vault keeps a private text without the escapes of JSON."""
+        return self.vault.placeholder(kind, found.replace(b'\\"', b'"').replace(b"\\\\", b"\\"))
 
     def rest(self, shape: Shape) -> "re.Pattern[bytes]":
         """What belongs to a match and follows it: a private key ends where its string ends."""

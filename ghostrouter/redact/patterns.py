@@ -1,9 +1,9 @@
 """Patterns for RE2, and patterns made of others.
 
-A pattern of a `Shape` has literals, escapes, classes, groups, alternatives and quantifiers, nothing else. Made of it
-are: the pattern without captures (`plain`); one that matches every prefix of a match (`prefixes`), which tells in
-linear time whether a text could still grow into a match; and one for text in which bytes of a class are all the same
-(`classed`).
+A pattern of a `Shape` has literals, escapes, classes, groups, alternatives, quantifiers and lookaheads, nothing else.
+RE2 knows neither lookaheads nor atomic groups, so what is made for it matches more. Made of a pattern are: the pattern
+without captures (`plain`); one that matches every prefix of a match (`prefixes`), which tells in linear time whether a
+text could still grow into a match; and one for text in which bytes of a class are all the same (`classed`).
 """
 
 import re
@@ -19,7 +19,8 @@ _MEMORY_BYTES = 128 << 20  # for the automata of one matcher
 
 _ATOM = re.compile(r"\\x[0-9a-f]{2}|\\.|\[(?:\\x[0-9a-f]{2}|\\.|[^\]\\])+\]|[^\\\[\](){}|*+?]")
 _COUNT = re.compile(r"\{(\d+)(?:(,)(\d*))?\}|[*+?]")
-_OPEN = re.compile(r"\((?:\?i:|\?:|\?P<\w+>)?")
+_OPEN = re.compile(r"\((?:\?i:|\?[:>]|\?P<\w+>)?")
+_LOOKAHEAD = re.compile(r"\(\?[=!]")
 _WORD_EDGE = r"\b"
 _FLAG = "(?i:"
 _MANY = 100
@@ -149,6 +150,10 @@ def _choice(pattern: str, at: int, any_case: bool) -> tuple[_Choice, int]:
             items, at = [], at + 1
             continue
         what: str | _Choice
+        ahead = _LOOKAHEAD.match(pattern, at)
+        if ahead:
+            at = _choice(pattern, ahead.end(), False)[1] + 1
+            continue
         if pattern[at] == "(":
             opened = _OPEN.match(pattern, at)
             begin = opened.end() if opened else at

@@ -4,12 +4,11 @@ import functools
 import re
 import string
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from ghostrouter.redact import patterns
 from ghostrouter.redact.kinds import addresses, contact, credentials, numbers, passwords
 from ghostrouter.redact.patterns import ALL, ANYWHERE
-from ghostrouter.redact.shape import LONGEST, Accept, Shape, whole
+from ghostrouter.redact.shape import LONGEST, Accept, Shape
 
 # A private text: from where to where in a text, and its shape.
 Find = tuple[int, int, Shape]
@@ -22,6 +21,7 @@ _BETWEEN_GROUPS = b" ./()-"
 _INNER = 0xC0  # the bits that tell the later bytes of a character: 10......
 _ASCII = 0x7F
 _KEPT = 1024  # answers for each first byte
+_FEW = 2  # shapes
 _DIGIT_BYTES = frozenset(string.digits.encode())
 _CLASSES = tuple(some.encode() for some in (string.digits, string.ascii_lowercase, string.ascii_uppercase))
 _DIGITS_ALIKE, _CLASSES_ALIKE = (
@@ -84,18 +84,14 @@ class Scanner:
         return found, at
 
     def look(self, text: bytes, at: int, left: int, checks: Checks, found: list[Find]) -> tuple[int, bool]:
-        """Add what starts at `at` to `found`; of finds that overlap the one that reaches furthest.
-
-        Returns where to look on, and whether the find swallows what follows.
-        """
-        best: Find | None = None
-        apart: Find | None = None  # a second find, behind the best one
+        """Add what starts at `at` to `found`. Returns where to look on, and whether a find swallows what follows."""
         on = at + 1
+        finds: list[Find] = []
         for match_at, accept, shape in self._trials(text, at):
             match = match_at(text, at)
             if match is None:
                 continue
-            span = match.span() if accept is whole else accept(match)
+            span = accept(match)
             if span is None:
                 continue
             begin, end = span
@@ -104,28 +100,21 @@ class Scanner:
                     begin, end = _whole_characters(text, begin, end)
                 if shape.valid is not None and not checks.passes(shape.valid, text[begin:end], at):
                     continue
-            free = begin
             if begin < at:
                 free = max(left, found[-1][1]) if found else left
-            if end > on and not (begin < free and shape.core):  # part of it has left: the rest may start the next find
+                if begin < free:  # part of it has left: the rest may start the next find
+                    if free < at:
+                        finds.append((free, end, shape))
+                    continue
+            if end > on:
                 on = end
-            if begin < free:
-                begin = free if free < at else end
-            if begin >= end:
-                continue
-            if best is None or (begin < best[1] and end > best[1]):
-                best = begin, end, shape
-            elif begin >= best[1] and (apart is None or end > apart[1]):
-                apart = begin, end, shape
-            elif end <= best[0]:
-                best, apart = (begin, end, shape), best
-        if best is None:
+            if begin < end:
+                finds.append((begin, end, shape))
+        if not finds:
             return on, False
-        found.append(best)
-        if apart is not None and apart[0] >= best[1]:
-            found.append(apart)
-            best = apart
-        return on, bool(best[2].swallows) and _swallows(text, best)
+        found += finds if len(finds) == 1 else _furthest(finds)
+        last = found[-1]
+        return on, bool(last[2].swallows) and _swallows(text, last)
 
     def begun(self, text: bytes, at: int) -> int:
         """The first place, from `at` on, where a text starts that could become private with what follows; else the end.
@@ -151,6 +140,20 @@ def _awaited(shape: Shape) -> str:
     return rf"(?:{shape.pattern})[.,/-]?" if shape.kind in _SIGN_MAY_FOLLOW else shape.pattern
 
 
+def _furthest(finds: list[Find]) -> list[Find]:
+    """Of finds that overlap the one that reaches furthest, and a second one if that is behind it."""
+    best: Find = finds[0]
+    second: Find | None = None
+    for find in finds[1:]:
+        if find[0] < best[1] < find[1]:
+            best = find
+        elif find[0] >= best[1] and (second is None or find[1] > second[1]):
+            second = find
+        elif find[1] <= best[0]:
+            best, second = find, best
+    return [best, second] if second and second[0] >= best[1] else [best]
+
+
 def _swallows(text: bytes, find: Find) -> bool:
     """Whether what follows belongs to it, or may."""
     _, end, shape = find
@@ -173,46 +176,44 @@ class TrialTable:
 
     Private texts look alike where they start: `password=`, `+49 3`, sixteen digits. So the answer is kept by what the
     bytes look like: all digits are the same, and behind the first bytes so are all small and all capital letters. RE2
-    is asked only about what has not been seen yet.
+    is asked only about what has not been seen yet. If few shapes start with a byte, that byte tells enough.
     """
 
     def __init__(self, shapes: Sequence[Shape], firsts: Sequence[frozenset[int]]) -> None:
-        words = self._column([s for s, first in zip(shapes, firsts, strict=True) if first - _DIGIT_BYTES], 5, 16)
-        numbers = self._column([s for s, first in zip(shapes, firsts, strict=True) if first & _DIGIT_BYTES], 1, 20)
+        words = _Column([s for s, first in zip(shapes, firsts, strict=True) if first - _DIGIT_BYTES], 5, 16)
+        numbers = _Column([s for s, first in zip(shapes, firsts, strict=True) if first & _DIGIT_BYTES], 1, 20)
         self._columns = [numbers if byte in _DIGIT_BYTES else words for byte in range(256)]
-        self._known: list[dict[bytes, tuple[Trial, ...]]] = [{} for _ in range(256)]
+        self._rows: list[tuple[int, int, dict[bytes, list[Trial]]]] = []
+        for byte, column in enumerate(self._columns):
+            few = [_trial(s) for s, first in zip(shapes, firsts, strict=True) if byte in first]
+            self._rows.append((0, 0, {b"": few}) if len(few) <= _FEW else (column.exact, column.depth, {}))
 
-    def trials(self, text: bytes, at: int) -> tuple[Trial, ...]:
+    def trials(self, text: bytes, at: int) -> list[Trial]:
         """What to try at a place, in the order of the shapes; more may be named than match."""
-        first = text[at]
-        column = self._columns[first]
-        exact = at + column.exact
-        looks = text[at:exact].translate(_DIGITS_ALIKE) + text[exact : at + column.depth].translate(_CLASSES_ALIKE)
-        trials = self._known[first].get(looks)
-        return self._learn(first, looks) if trials is None else trials
-
-    def _learn(self, first: int, looks: bytes) -> tuple[Trial, ...]:
-        known, column = self._known[first], self._columns[first]
-        if len(known) >= _KEPT:
-            known.clear()
-        trials = tuple(column.trials[i] for i in sorted(column.which(bytes((first,)) + looks[1:])))
-        known[looks] = trials
+        exact, depth, known = self._rows[text[at]]
+        looks = text[at : at + exact].translate(_DIGITS_ALIKE) + text[at + exact : at + depth].translate(_CLASSES_ALIKE)
+        trials = known.get(looks)
+        if trials is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            trials = known[looks] = self._columns[text[at]].trials(text[at : at + 1] + looks[1:])
         return trials
 
-    @staticmethod
-    def _column(shapes: Sequence[Shape], exact: int, depth: int) -> "_Column":
-        which = patterns.which(patterns.classed(s.sought, _CLASSES, s.end) for s in shapes)
-        return _Column(exact, depth, [(s.matcher.match, s.accept, s) for s in shapes], which)
 
-
-@dataclass(frozen=True, slots=True)
 class _Column:
-    """For some first bytes: how many bytes tell exactly, and in all; what may be tried; RE2's answer."""
+    """Some of the shapes. Of a place, `exact` bytes are compared as they are, and by their class up to `depth`."""
 
-    exact: int
-    depth: int
-    trials: list[Trial]
-    which: Callable[[bytes], list[int]]
+    def __init__(self, shapes: Sequence[Shape], exact: int, depth: int) -> None:
+        self.exact, self.depth = exact, depth
+        self._trials = list(map(_trial, shapes))
+        self._which = patterns.which(patterns.classed(s.sought, _CLASSES, s.end) for s in shapes)
+
+    def trials(self, looks: bytes) -> list[Trial]:
+        return [self._trials[i] for i in sorted(self._which(looks))]
+
+
+def _trial(shape: Shape) -> Trial:
+    return shape.matcher.match, shape.accept, shape
 
 
 _SAMPLE = "Mail anna@example.com, call +49 30 901820, card 4111 1111 1111 1111, password: hunter2x, 192.0.2.7 "

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from operator import methodcaller
+from typing import Any
 
 # The part of a match to take out, as (begin, end). None: the match is not private. An empty part: nothing private
 # begins before it.
@@ -21,6 +23,7 @@ WORD_BYTES = frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqr
     range(0xC3, 0xD5)
 )
 _WORD = r"[A-Za-z0-9_\xc3-\xd4]"
+WORD_ENDS = rf"(?!{_WORD})"  # no word goes on here; for `re` only, RE2 has no lookaheads
 # Around a number that is no part of a word, a decimal or a range. Chinese or Japanese may stand right beside it.
 _ALONE = rf"(?<!{_WORD})(?<![+-])(?<![0-9][.,])", rf"(?!{_WORD}|[.,][0-9])"
 _ALONE_BEFORE, _ALONE_AFTER = (re.compile(edge.encode()) for edge in _ALONE)
@@ -75,19 +78,8 @@ def in_word(text: bytes, at: int) -> bool:
     return at < len(text) and text[at] in WORD_BYTES
 
 
-def whole(match: "re.Match[bytes]") -> tuple[int, int]:
-    """Accept all of a match."""
-    return match.span()
-
-
-def group(match: "re.Match[bytes]") -> tuple[int, int]:
-    """Accept what the first group matched."""
-    return match.span(1)
-
-
-def no_part_of_word(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """Accept a match that no word goes on with."""
-    return None if in_word(match.string, match.end()) else match.span()
+whole: Accept = re.Match.span  # all of a match
+group: Accept = methodcaller("span", 1)  # what the first group matched
 
 
 def stands_alone(text: bytes, begin: int, end: int) -> bool:
@@ -109,12 +101,27 @@ def utf8(text: str) -> str:
 
 
 def any_word(words: str) -> str:
-    """A pattern for any of the words between "|".
+    """A pattern for any of the words between "|", the longest that fits.
 
-    ASCII words match in any case, others also with a capital or in capitals.
+    ASCII letters match in any case. Words with other letters match as they are, with a capital, and in capitals. The
+    pattern is a tree that branches at each letter, so that `re` need not try every word.
     """
-    longest_first = sorted(set(words.split("|")), key=len, reverse=True)
-    forms = dict.fromkeys(
-        form for w in longest_first for form in ((w,) if w.isascii() else (w, w[:1].upper() + w[1:], w.upper()))
-    )
-    return f"(?i:{'|'.join(map(utf8, forms))})"
+    tree: dict[str, Any] = {}
+    for word in words.split("|"):
+        for form in (word,) if word.isascii() else (word, word[:1].upper() + word[1:], word.upper()):
+            branch = tree
+            for letter in map(_any_case, form):
+                branch = branch.setdefault(letter, {})
+            branch[""] = {}
+    return _tree(tree)
+
+
+def _any_case(letter: str) -> str:
+    return f"[{letter.lower()}{letter.upper()}]" if letter.isascii() and letter.isalpha() else utf8(letter)
+
+
+def _tree(branches: dict[str, Any]) -> str:
+    ways = [letter + _tree(rest) for letter, rest in branches.items() if letter]
+    if len(ways) == 1 and "" not in branches:
+        return ways[0]
+    return f"(?:{'|'.join(ways)}){'?' if '' in branches else ''}" if ways else ""

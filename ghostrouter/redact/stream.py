@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 
 from ghostrouter.redact.scan import Checks, Find, Scanner, scanner
 from ghostrouter.redact.shape import LONGEST, Shape
@@ -22,6 +23,7 @@ class Redactor:
 
     def __init__(self, vault: Vault | None = None, scan: Scanner | None = None, checks: Checks | None = None) -> None:
         self.vault = Vault() if vault is None else vault
+        self._placeholder: Callable[[str, bytes], bytes] = self.vault.placeholder
         self.counts: Counter[str] = Counter()
         self._scan = scan or scanner()
         self._checks = checks or Checks()
@@ -42,10 +44,6 @@ class Redactor:
     def close(self, text: str = "") -> str:
         """The rest, with the last part of the text."""
         return self._advance(text, closed=True)
-
-    def private(self, found: bytes) -> bytes:
-        """A private text as the vault keeps it."""
-        return found
 
     def rest(self, shape: Shape) -> "re.Pattern[bytes]":
         """What belongs to a match and follows it."""
@@ -78,9 +76,9 @@ class Redactor:
 
     def _take_out(self, found: list[Find], out: list[bytes]) -> None:
         """Write the text up to the end of the last find, with placeholders."""
-        text, at, placeholder = self._text, self._left, self.vault.placeholder
+        text, at, placeholder = self._text, self._left, self._placeholder
         for begin, end, shape in found:
-            out += text[at:begin], placeholder(shape.kind, self.private(text[begin:end]))
+            out += text[at:begin], placeholder(shape.kind, text[begin:end])
             at = end
         self.counts.update([shape.kind for _, _, shape in found])
         self._left = at

@@ -2,7 +2,7 @@
 
 import re
 
-from ghostrouter.redact.shape import CJK, WIDE, WIDE_BYTES, Shape, any_word, in_word, no_part_of_word, utf8, whole
+from ghostrouter.redact.shape import CJK, WIDE, WIDE_BYTES, WORD_ENDS, Shape, any_word, in_word, utf8, whole
 
 
 def _whole_words(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -148,7 +148,7 @@ SHAPES = (
     Shape("ADDRESS", rf"{_GERMAN} {_HOUSE}{_ZIP_TOWN}?", _whole_words, opening=rf"{_GERMAN} \d"),
     Shape("ADDRESS", rf"\b{_HOUSE}(?: ?(?:bis|ter))?,? {_ROMANCE} {_NAMED}{_ZIP_TOWN}?", _whole_words, opening=rf"\b\d{{1,4}}(?:[ -]?[a-zA-Z])?(?:[-/]\d{{1,4}})?(?: ?(?:bis|ter))?,? {_ROMANCE} "),
     Shape("ADDRESS", rf"(?:({_STREET})|{_MAYBE_STREET}) {_NAMED}{_HOUSE_SAID}{_HOUSE}{_DOOR}({_ZIP_TOWN})?", _romance, opening=rf"{_ROMANCE} (?:{_SMALL}[ ]?)*{_CAPITAL}"),
-    Shape("ADDRESS", rf"\xe3\x80\x92 ?\d{{3}}-\d{{4}} ?(?:(?:{CJK}){{2,30}}[0-9-]{{0,12}})?", no_part_of_word, opening=r"\xe3\x80\x92"),
+    Shape("ADDRESS", rf"\xe3\x80\x92 ?\d{{3}}-\d{{4}} ?(?:(?:{CJK}){{2,30}}[0-9-]{{0,12}}+)?+{WORD_ENDS}", whole, opening=r"\xe3\x80\x92"),
     Shape("ADDRESS", rf"(?:{CJK}){{2,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7", whole, opening=rf"(?:{CJK}){{1,24}}(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe9\x81\x93|\xe5\xb7\xb7) ?\d{{1,5}}\xe5\x8f\xb7"),
     Shape("ADDRESS", rf"{_OF_THE} {_CAPPED}(?:[ -]{_CAPPED}){{0,2}} {_HOUSE_NUMBER}{_LINE_OR_COMMA}{_ZIP} {_PLACE_NAME}", _whole_words, opening=rf"{_OF_THE} {_CAPPED}(?:[ -]{_CAPPED}){{0,2}} \d"),
     Shape("ADDRESS", rf"{_ACCENTED}(?: {_CAPPED})? {_BEHIND} (?:[Nn]o:? ?)?{_HOUSE_NUMBER}(?:{_LINE_OR_COMMA}{_ZIP} {_PLACE_NAME})?", _whole_words, opening=rf"(?:[A-Z]{_LETTER}*)?{WIDE}{_LETTER}+(?: {_CAPPED})? {_BEHIND} (?:[Nn]o:? ?)?\d"),

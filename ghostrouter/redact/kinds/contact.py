@@ -8,52 +8,50 @@ from functools import cache
 import phonenumbers
 from phonenumbers import PhoneMetadata
 
-from ghostrouter.redact.shape import CJK, WIDE, WIDE_BYTES, WORD_BYTES, Accept, Shape, any_word, digits_of, in_word
+from ghostrouter.redact.shape import (
+    CJK,
+    WIDE,
+    WIDE_BYTES,
+    WORD_BYTES,
+    WORD_ENDS,
+    Accept,
+    Shape,
+    any_word,
+    digits_of,
+    group,
+    in_word,
+)
 
 # --- mail
-_IMAGE_SCALE = re.compile(rb"@\d(?:\.\d)?x\.(?:png|jpe?g|gif|svg|webp)$", re.IGNORECASE)
-_AT = rf"@(?:[A-Za-z0-9{WIDE_BYTES}-]{{1,126}}\.){{1,6}}[A-Za-z{WIDE_BYTES}]{{2,48}}+(?:--?[a-z0-9]{{1,20}})?"
-_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(
-    (*range(0xC3, 0xD5), *range(0x80, 0xC0))
+_NO_IMAGE = r"(?!\d(?:\.\d)?x\.(?i:png|jpe?g|gif|svg|webp)(?![A-Za-z0-9.-]))"  # icon@2x.png
+# Atomic: if a word goes on behind the last label, `re` does not try fewer labels.
+_AT = (
+    rf"@{_NO_IMAGE}(?>(?:[A-Za-z0-9{WIDE_BYTES}-]{{1,126}}\.){{1,6}}[A-Za-z{WIDE_BYTES}]{{2,48}}+(?:--?[a-z0-9]{{1,20}})?)"
+    rf"{WORD_ENDS}(?![(\[])"
 )
-_MAIL_GOES_ON = WORD_BYTES | frozenset(b"([")
-_ZERO, _NINE, _COLON, _COMMA = b"09:,"
-_ESCAPED_ENDS = b"nrt"  # of lines and columns: \\n
+_ENCODED_AT = rf"%40(?>(?:[A-Za-z0-9-]{{1,63}}\.){{1,6}}[A-Za-z]{{2,24}}+){WORD_ENDS}"  # `to=anna%40example.org`
+_LATER_BYTES = bytes(range(0x80, 0xC0))  # of a character
+_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(range(0xC3, 0xD5)) + _LATER_BYTES
+_NO_START = b".%+'-" + _LATER_BYTES
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
 def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept an address of mail, from where the part before the @ begins."""
     text, (at, end) = match.string, match.span()
-    after = text[end] if end < len(text) else 0
-    if after in _MAIL_GOES_ON or (text[at + 1] <= _NINE and _IMAGE_SCALE.search(match[0])):
-        return None
     before = text[at - _LOCAL if at > _LOCAL else 0 : at]
-    begin = at - len(before) + len(before.rstrip(_LOCAL_BYTES))
-    if begin == at or (after == _COLON and text[begin:at] == b"git"):
+    rest = before.rstrip(_LOCAL_BYTES)
+    local = before[len(rest) :]
+    if rest[-1:] == b"\\" and local[:1] in (b"n", b"r", b"t"):  # the escape of a line's end or of a tab
+        local = local[1:]
+    local = local.lstrip(_NO_START)
+    if not local or (local == b"git" and text[end : end + 1] == b":"):
         return None
-    first = text[begin]
-    if first in _ESCAPED_ENDS and text[begin - 1 : begin] == b"\\":
-        begin += 1
-    while begin < at and (text[begin] < _ZERO or 0x80 <= text[begin] < 0xC0):  # signs, and what is left of a letter
-        begin += 1
-    return (begin, end) if begin < at else None
-
-
-# In an address of the web: `to=anna%40example.org`.
-_ENCODED_AT = r"%40(?:[A-Za-z0-9-]{1,63}\.){1,6}[A-Za-z]{2,24}+"
-_ENCODED_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+-").encode()
-
-
-def _encoded_email(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    """Accept an address of mail, from where the part before the %40 begins."""
-    text, (at, end) = match.string, match.span()
-    before = text[max(0, at - _LOCAL) : at]
-    local = len(before) - len(before.rstrip(_ENCODED_LOCAL_BYTES))
-    return (at - local, end) if local and not in_word(text, end) else None
+    return at - len(local), end
 
 
 # --- telephone
+_COLON, _COMMA = b":,"
 # Words before a number, in the languages of those who write them.
 _PHONES = (
     "contact number|contact no|phone number|phone no|mobile number|mobile no|telephone|phone|mobile|cell|cellphone|fax|telefax|telefon|telefonnummer|telefonnr|rufnummer|handy|handynummer"
@@ -163,10 +161,6 @@ def _behind_maybe(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return _behind_word(match) if formed else None
 
 
-def _mobile(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    return None if in_word(match.string, match.end()) else match.span(1)
-
-
 _NUMBER = r"(?P<number>\+?\(?\d(?:[ ()./-]{0,2}\d){6,14})"
 # Between a word and its number: signs, and words as in "my phone number in Dublin is".
 _BETWEEN = r"(?:[^\x00-\x200-9+(;,|]{0,16}+ ){0,5}[^\x00-\x200-9+(;,|]{0,3}"
@@ -265,11 +259,11 @@ _PREFIX = r"(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]|ff0[0-9a-f])"
 
 SHAPES = (
     Shape("EMAIL", rf"(?:[A-Za-z0-9._%+'-]|{WIDE}){{1,{_LOCAL}}}{_AT}", _email, core=_AT),
-    Shape("EMAIL", rf"[A-Za-z0-9._%+-]{{1,{_LOCAL}}}{_ENCODED_AT}", _encoded_email, core=_ENCODED_AT),
+    Shape("EMAIL", rf"[A-Za-z0-9._%+-]{{1,{_LOCAL}}}{_ENCODED_AT}", _email, core=_ENCODED_AT),
     Shape("PHONE", r"\+(\(?\d(?:\d|[ ./()-]\d|[ -]\(\d|\)[ -]\d){6,15})", _international),
     Shape("PHONE", r"\b00([1-9]\d(?:\d|[ .()/-]{1,2}\d){7,13})", _zeros),
     Shape("PHONE", _NATIONAL, _national),
-    Shape("PHONE", rf"{CJK}(?:\xef\xbc\x9a|[ :])?(1[3-9]\d{{9}})", _mobile),
+    Shape("PHONE", rf"{CJK}(?:\xef\xbc\x9a|[ :])?(1[3-9]\d{{9}}){WORD_ENDS}", group),
     _behind(_PHONES, _behind_word),
     _behind(_MAYBE_PHONES, _behind_maybe),
     Shape("IP_ADDRESS", rf"\b{_IPV4}", _ipv4),

@@ -3,7 +3,7 @@
 import re
 
 from ghostrouter.redact.kinds.credentials import digit_count, is_blank
-from ghostrouter.redact.shape import Accept, Shape, any_word, group, in_word
+from ghostrouter.redact.shape import WORD_ENDS, Accept, Shape, any_word, group
 
 # Names of passwords, in the languages of those who write them.
 _PASSWORDS = (
@@ -27,14 +27,14 @@ _KEYS = (
     "|credentials?|secret|token|sharedaccesskey|accountkey|sharedaccesssignature|sig|bearer|authtoken|apikey|x-functions-key"
 )
 # Between the name and its value.
-_QUOTE = r"(?:\\{0,3}[\x22\x27`])?"
+_QUOTE = r"(?:\\{0,3}[\x22\x27`])?+"
 # The name and the value are values of their own: of attributes, or of a list of variables.
 _VALUED = r"(?:,|\\{1,3}[rn]|[ \t\r\n])[ \t]{0,24}\\{0,3}[\x22\x27]?(?i:value)\\{0,3}[\x22\x27]?[ \t]{0,4}[:=]"
+_IS_SHORT = any_word("is|was|ist|lautet|es|est|é|è|je|jest|er|är")
 _ASSIGNS = (
-    r"(?:_?\d{1,2})?" + _QUOTE + r"[\])]?[ \t]{0,8}"
-    r"(?:=>|:=|={1,2}|:|>|(?i:is|was|ist|lautet|es|est|\xc3[\xa9\xa8]|je|jest|er|\xc3\xa4r|\xe6\x98\xaf)[ :]|\xef\xbc\x9a|\xe6\x98\xaf|\xe3\x81\xaf|,"
-    rf"|{_VALUED}|\xe2\x80[\x93\x94]|\xe2\x86\x92|->)"
-    r"[ \t]{0,8}"
+    rf"(?:_?\d{{1,2}})?+{_QUOTE}[\])]?+(?:[ \t]{{0,8}}+"
+    rf"(?:=>|==|=|:=|:|>|,|->|\xe2\x80[\x93\x94]|\xe2\x86\x92|\xef\xbc\x9a|\xe6\x98\xaf|\xe3\x81\xaf|{_IS_SHORT}[ :])|{_VALUED})"
+    r"[ \t]{0,8}+"
 )
 _VALUE = r"[^\x00-\x20\x22\x27`;,<>\\]"
 _KEY_BYTE = r"[A-Za-z0-9+/_.~%$!*@-]"
@@ -48,11 +48,15 @@ _NAME_PATH = re.compile(rb"[$@&*!]?[A-Za-z_]+(?:(?:\.|->|::|\?\.)[A-Za-z_]\w*)+[
 _VARIABLE = re.compile(
     rb"[$%]?[{<(\[]|\$[A-Za-z_{(]|%[sd(]|https?:|/|\\|\.{2,}|[*xX.\-_#]+$|data:|\d{1,4}$|enc\[", re.IGNORECASE
 )
+_WORD_OR_NAME = re.compile(
+    rb"%b|(?:%b|%b)\Z" % (_VARIABLE.pattern, _NO_PASSWORD.pattern, _NAME_PATH.pattern), re.IGNORECASE
+)
 # Names that stand in code, where the value may be a name, too.
 _OF_CODE = re.compile(rb"[_-]{0,2}pass|pw|[_.-]", re.IGNORECASE)
 # A form's next field, or a sign in HTML.
 _NEXT = re.compile(rb"&[A-Za-z0-9_.-]+=|&(?:amp|quot|lt|gt|#\d+);|&&")
 _CLOSING = b".,:!?)]}|"
+_LEAST_MIXED = 6  # characters of a password in a sentence
 _CALLING = (b"(", b"[")  # what follows is a function's or a list's
 _PARTING = (b" ", b"", b"\n", b";", b",", b"&")
 _AROUND_VERB = b" \t\\\"'`0123456789_"
@@ -62,37 +66,67 @@ _SIGN = re.compile(rb"[^A-Za-z0-9\x80-\xff._/-]")
 
 def _password(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept a value that is a password, not code, a word or a variable. Prose asks for more signs than code."""
-    text, (begin, end) = match.string, match.span("value")
+    text, begin = match.string, match.start("value")
     given, quote, value, closed = match.group("given", "quote", "value", "closed")
     parted = None if closed or b"&" not in value else _NEXT.search(value)
     if parted:
-        value = value[: parted.start()]
-        end, closed = begin + len(value), None
+        value, closed = value[: parted.start()], None
     if not quote and value[-1] in _CLOSING:
         value = value.rstrip(_CLOSING)
-        end = begin + len(value)
-    if len(value) < (4 if quote else 5) or text[end : end + 1] in _CALLING or b"(" in value:
-        return None
-    has_digit = _DIGIT.search(value) is not None
-    if not has_digit and (_NO_PASSWORD.fullmatch(value) or _NAME_PATH.fullmatch(value)):
-        return None
-    if has_digit and _OF_CODE.match(text, match.start()) and _NAME_PATH.fullmatch(value):
-        return None
-    if _VARIABLE.match(value) and (not quote or not has_digit):
-        return None
     if quote and not closed and not parted and text[match.end() : match.end() + 1] not in _PARTING:
         return None
-    mixed = (has_digit or _SIGN.search(value) is not None) and _LETTER.search(value) is not None
-    last = given.strip()[-1:]
-    in_prose = last == b"," or (last not in b"=:" and given.strip(_AROUND_VERB)[:1].isalpha())
-    if in_prose:
-        private = mixed and has_digit and len(value) >= 6
-    elif quote:
-        private = mixed or bool(closed) or b":" not in given
-    else:
-        tight = given.endswith(b"=") or b">" in given
-        private = mixed or (tight and len(value) >= 6) or (len(value) > 5 and value.isdigit())
+    return (begin, begin + len(value)) if _is_password(match, begin, given, value, quote, closed) else None
+
+
+def _option(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Accept the password of an option. Behind two hyphens, the option's name starts no sentence."""
+    at, begin = match.start(), match.start("value")
+    return _password(match) or ((begin, begin) if match.string[at - 1 : at] == b"-" else None)
+
+
+def _quoted_password(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Accept a password between quotes, which may have any sign; four groups of letters; or any other password."""
+    form = match.lastgroup
+    if form not in ("quoted", "groups"):
+        return _password(match)
+    begin, end = match.span(form)
+    private = form == "groups" or _is_password(match, begin, match["given"], match[form], b"'", b"'")
     return (begin, end) if private else None
+
+
+def _is_password(
+    match: "re.Match[bytes]", begin: int, given: bytes, value: bytes, quote: bytes | None, closed: bytes | None
+) -> bool:
+    size, end = len(value), begin + len(value)
+    if size < (4 if quote else 5) or b"(" in value or match.string[end : end + 1] in _CALLING:
+        return False
+    plain = value.isalnum()
+    if plain:
+        has_digit = not value.isalpha()
+        mixed = has_digit and not value.isdigit()
+    else:
+        has_digit = _DIGIT.search(value) is not None
+        mixed = (has_digit or _SIGN.search(value) is not None) and _LETTER.search(value) is not None
+    if not (plain and mixed) and _stands_for_value(match, value, has_digit, bool(quote)):
+        return False
+    if mixed and has_digit and size >= _LEAST_MIXED:
+        return True
+    last = given.strip()[-1:]
+    if last == b"," or (last not in b"=:" and given.strip(_AROUND_VERB)[:1].isalpha()):  # prose
+        return False
+    if quote:
+        return mixed or bool(closed) or b":" not in given
+    tight = given.endswith(b"=") or b">" in given
+    return mixed or (tight and size >= _LEAST_MIXED) or (size > 5 and value.isdigit())
+
+
+def _stands_for_value(match: "re.Match[bytes]", value: bytes, has_digit: bool, quoted: bool) -> bool:
+    """Whether a value is a word, a name in code or a variable."""
+    if not has_digit:
+        return _WORD_OR_NAME.match(value) is not None
+    if not quoted and _VARIABLE.match(value):
+        return True
+    return bool(_OF_CODE.match(match.string, match.start()) and _NAME_PATH.fullmatch(value))
 
 
 _LONG_RUN = re.compile(rb"[A-Za-z0-9+/]{12}")
@@ -144,10 +178,6 @@ def _spaced_key(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return (begin, begin + len(value)) if _LETTER.search(value) and (many or _is_random(value)) else None
 
 
-def _code(match: "re.Match[bytes]") -> tuple[int, int] | None:
-    return None if in_word(match.string, match.end()) else match.span(match.lastindex or 0)
-
-
 def _quoted(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept a secret of any characters between quotes."""
     begin, end = match.span("value")
@@ -157,38 +187,46 @@ def _quoted(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return None if _VARIABLE.match(value) or is_blank(value) else (begin, end)
 
 
-def _assigned(name: str, given: str = _ASSIGNS, value: str = _VALUE, least: int = 4) -> tuple[str, str]:
-    """The pattern of a name, what assigns, and the value; and its opening."""
-    name, quote = f"(?i:{name})", r"\\{0,3}[\x22\x27`]"
-    padding = "={0,2}" if value == _KEY_BYTE else ""
-    value_and_end = rf"(?P<value>{value}{{{least},256}}+{padding})(?P<closed>[\x22\x27`\\])?"
-    whole = rf"{name}(?P<given>{given})(?P<quote>{quote})?{value_and_end}"
-    return whole, rf"{name}(?:{given})(?:{quote})?{value}{{{least}}}"
+# A value's pattern, and the pattern of its beginning.
+Value = tuple[str, str]
 
 
+def _value(byte: str, least: int) -> Value:
+    quote, padding = r"\\{0,3}[\x22\x27`]", "={0,2}" if byte == _KEY_BYTE else ""
+    pattern = rf"(?P<quote>{quote})?+(?P<value>{byte}{{{least},256}}+{padding})(?P<closed>[\x22\x27`\\])?+"
+    return pattern, rf"(?:{quote})?{byte}{{{least}}}"
+
+
+_KEY_VALUE, _LONG_VALUE, _SHORT_VALUE = _value(_KEY_BYTE, 12), _value(_KEY_BYTE, 20), _value(_VALUE, 4)
+_BETWEEN_QUOTES = r"[^\x00-\x20\x22\x27\\]"
+# Passwords also stand between quotes, with any sign; or are sixteen letters in groups of four, as mail services make.
+_PASSWORD_VALUE: Value = (
+    rf"(?:{_QUOTE}(?P<groups>[a-z]{{4}}(?: [a-z]{{4}}){{3}})"
+    rf"|[\x22\x27](?P<quoted>{_BETWEEN_QUOTES}{{4,128}}+)[\x22\x27]|{_SHORT_VALUE[0]})",
+    rf"(?:{_SHORT_VALUE[1]}|[\x22\x27]{_BETWEEN_QUOTES}{{4}})",
+)
 # The rest of a token that is longer than the pattern.
 _REST = rb"(?<=[A-Za-z0-9+/=_.~%$!*@-]{60})[A-Za-z0-9+/=_.~%$!*@-]*+"
 
 
-def _assignment(kind: str, accept: Accept, assigned: tuple[str, str]) -> Shape:
-    return Shape(kind, assigned[0], accept, b"" if kind == "PASSWORD" else _REST, assigned[1])
+def _assigned(kind: str, accept: Accept, name: str, value: Value, given: str = _ASSIGNS) -> Shape:
+    """A shape of a name, what assigns, and a value."""
+    pattern = rf"(?i:{name})(?P<given>{given}){value[0]}"
+    return Shape(kind, pattern, accept, b"" if kind == "PASSWORD" else _REST, rf"(?i:{name})(?:{given}){value[1]}")
 
 
 _PHRASE = (
     r"(?i:passphrase)" + _QUOTE + r"[ \t]{0,8}(?:=|:)[ \t]{0,8}\\{0,3}[\x22\x27]"
     r"([A-Za-z]{2,16}(?: [A-Za-z0-9]{1,16}){2,12})\\{0,3}[\x22\x27]"
 )
-# Sixteen letters in groups of four: passwords for applications, as mail services make them.
-_GROUPS = rf"(?i:[_.-]?pass(?:word|wd)?|pwd|pw){_ASSIGNS}{_QUOTE}([a-z]{{4}}(?: [a-z]{{4}}){{3}})"
-_BETWEEN_QUOTES = r"[^\x00-\x20\x22\x27\\]"
 _QUOTED = (
     rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27](?P<value>[^\x00-\x20\x22\x27`<>\\]{{16,256}}+)\\{{0,3}}[\x22\x27]"
 )
 # Short names, which mean other things, too: `_pass`, `pw`, `_key`, `appKey`, ` PAT`.
 _SHORT_NAME = r"[_.-](?i:pass|pw|psw|auth)|\b(?i:pw)"
 _SHORT_KEY = r"(?:\b|_)(?i:key|pat|salt|auth)|[a-z]Key"
-# A code of a card, of a login.
-_CODE = r"\b(?:(?i:cvv2?|cvc2?)(?i: code)?(?:[:=]| is) ?(\d{3,4})|(?i:pin|otp)(?i: code)?(?:[:=]| is) ?(\d{4,8}))"
+# Between the name of a card's or a login's code and the code.
+_IS_CODE = r"(?i: code)?(?:[:=]| is) ?"
 _HEADER = r"(?i:authorization)" + _QUOTE + r"[ \t]{0,4}[:=,][ \t]{0,4}" + _QUOTE + r"(?:[A-Za-z-]{1,24}[ \t]{1,4}){0,2}"
 
 # In a sentence, a list of variables or a statement, further from its name.
@@ -242,18 +280,22 @@ def _random_in_sentence(match: "re.Match[bytes]") -> tuple[int, int] | None:
 def _in_statement(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept what a statement says is a password, but for words that stand for one."""
     begin, value = match.start("value"), match["value"].rstrip(_SENTENCE_CLOSING)
-    if not value or _NO_PASSWORD.fullmatch(value) or _VARIABLE.match(value):
-        return None
     quoted = match.string[begin - 1 : begin] in (b"'", b'"')
-    return (begin, begin + len(value)) if quoted or _DIGIT.search(value) or _SIGN.search(value) else None
+    if not value or not (quoted or _DIGIT.search(value) or _SIGN.search(value)):
+        return None
+    stands_for_one = _NO_PASSWORD.fullmatch(value) or _VARIABLE.match(value)
+    return None if stands_for_one else (begin, begin + len(value))
 
 
 _WORD = r"[A-Za-z0-9'.@_/\x80-\xdf-]"
 _SPOKEN_VALUE = r"[^\x00-\x20\x22\x27`,&<>\\]"
 _OPEN_QUOTE = r"\\{0,3}[\x22\x27`]"
-_SAYS = rf"(?: ?(?::|=|->|\xe2\x80[\x93\x94]|\xe2\x86\x92)[ \t]{{0,4}}| {any_word(_IS)}[ \t:]{{1,4}})"
+_ARROW = r":|=|->|\xe2\x80[\x93\x94]|\xe2\x86\x92"
+_SAYS = rf"(?: (?:{_ARROW}|{any_word(_IS)}[ \t:])|{_ARROW})[ \t:]{{0,4}}"
 _MOST = 128
-_TELLS = re.compile(rf"{_SAYS}(?:{_OPEN_QUOTE})?({_SPOKEN_VALUE}{{6,}}+)".encode("ascii"))
+# A secret has a digit, and it is no short word of small letters and digits.
+_DIGIT_AHEAD = r"(?=[^\x00-\x200-9]*[0-9])(?![a-z0-9]{0,7}(?:[\x00-\x20]|\Z))"
+_TELLS = re.compile(rf"{_SAYS}(?:{_OPEN_QUOTE})?+{_DIGIT_AHEAD}({_SPOKEN_VALUE}{{6,}}+)".encode("ascii"))
 _GAP = r"[ \t\r\n]"
 _USER = r"\b(?i:login|user|username|account|role)"
 _NAME = r"(?i:password|passwd|pass|pwd|pw)"
@@ -262,7 +304,7 @@ _IDENTIFIED = r"\b(?i:identified (?:with [A-Za-z0-9_\x27\x22]{1,40} )?by (?:pass
 
 def _sentence(kind: str, name: str, words: int, accept: Accept, least: int) -> Shape:
     """A shape of a name, up to `words` other words, a word such as "is", and the value."""
-    before_value = rf"{_SAYS}(?:{_OPEN_QUOTE})?"
+    before_value = rf"{_SAYS}(?:{_OPEN_QUOTE})?+{_DIGIT_AHEAD}"
     before = rf"{name}(?P<words>(?: {_WORD}{{1,20}}+){{1,{words}}}){before_value}"
     return Shape(
         kind,
@@ -300,17 +342,16 @@ _OPENSSL = r"\b(?:pass|passin|passout)[ =:]pass:"
 
 SHAPES = (
     Shape("PASSWORD", _PHRASE, group, opening="(?i:passphrase)"),
-    Shape("PASSWORD", _GROUPS, group),
-    _assignment("PASSWORD", _password, _assigned("-(?:password|passwd|pass|pwd)|requirepass|masterauth", "[ ]")),
-    _assignment("PASSWORD", _password, _assigned(any_word(_PASSWORDS))),
-    _assignment("PASSWORD", _password, _assigned(_SHORT_NAME)),
-    Shape("PASSWORD", rf"{any_word(_PASSWORDS)}(?P<given>{_ASSIGNS})(?P<quote>[\x22\x27])(?P<value>{_BETWEEN_QUOTES}{{4,128}}+)(?P<closed>[\x22\x27])", _password, opening=rf"{any_word(_PASSWORDS)}{_ASSIGNS}[\x22\x27]{_BETWEEN_QUOTES}{{4}}"),
-    _assignment("API_KEY", _key, _assigned(_KEYS, value=_KEY_BYTE, least=12)),
-    _assignment("API_KEY", _key, _assigned("--(?:token|api-key|secret)", "[ ]", _KEY_BYTE, 12)),
-    _assignment("API_KEY", _random_value, _assigned(_SHORT_KEY, value=_KEY_BYTE, least=20)),
-    _assignment("API_KEY", _random_value, (rf"{_HEADER}(?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", rf"{_HEADER}{_KEY_BYTE}{{20}}")),
+    _assigned("PASSWORD", _option, "-(?:password|passwd|pass|pwd)|requirepass|masterauth", _SHORT_VALUE, "[ ]"),
+    _assigned("PASSWORD", _quoted_password, any_word(_PASSWORDS), _PASSWORD_VALUE),
+    _assigned("PASSWORD", _quoted_password, _SHORT_NAME, _PASSWORD_VALUE),
+    _assigned("API_KEY", _key, _KEYS, _KEY_VALUE),
+    _assigned("API_KEY", _key, "--(?:token|api-key|secret)", _KEY_VALUE, "[ ]"),
+    _assigned("API_KEY", _random_value, _SHORT_KEY, _LONG_VALUE),
+    Shape("API_KEY", rf"{_HEADER}(?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _random_value, _REST, rf"{_HEADER}{_KEY_BYTE}{{20}}"),
     Shape("API_KEY", rf"(?i:{_STRONG_KEYS}|token) (?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _spaced_key, _REST, opening=rf"(?i:{_STRONG_KEYS}|token) {_KEY_BYTE}{{20}}"),
-    Shape("PASSWORD", _CODE, _code),
+    Shape("PASSWORD", rf"\b(?i:cvv2?|cvc2?){_IS_CODE}(\d{{3,4}}){WORD_ENDS}", group),
+    Shape("PASSWORD", rf"\b(?i:pin|otp){_IS_CODE}(\d{{4,8}}){WORD_ENDS}", group),
     Shape("API_KEY", _QUOTED, _quoted, opening=rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)} ({_SPOKEN_VALUE}{{8,128}}+)", _behind_name, opening=rf"{any_word(_PASSWORDS)} {_SPOKEN_VALUE}{{8}}"),
     _sentence("PASSWORD", any_word(_PASSWORDS), 7, _in_sentence, 6),
@@ -323,7 +364,7 @@ SHAPES = (
         opening=rf"{_USER}{_GAP}+[^\x00-\x20]+{_GAP}+(?i:with |encrypted )*{_NAME}{_GAP}",
     ),
     Shape("PASSWORD", rf"{_IDENTIFIED}[\x22\x27](?P<value>[^\x00-\x1f\x22\x27\\]{{4,128}}+)", _in_statement, opening=_IDENTIFIED),
-    Shape("PASSWORD", rf"{_CURL}{_ARGUMENTS}{{0,80}}?(?:-u|--user)[ =][\x22\x27]?[A-Za-z0-9_.-]{{1,64}}:([^\x00-\x20\x22\x27@]{{4,64}}+)", _argument, opening=_CURL),
+    Shape("PASSWORD", rf"{_CURL}(?:[^\x00-\x1f|;-]{{0,60}}+-){{1,6}}?u(?:ser)?[ =][\x22\x27]?[A-Za-z0-9_.-]{{1,64}}:([^\x00-\x20\x22\x27@]{{4,64}}+)", _argument, opening=_CURL),
     Shape("PASSWORD", rf"{_MYSQL}{_ARGUMENTS}{{0,80}}? -p[\x22\x27]?{_ARGUMENT}", _argument, opening=_MYSQL),
     Shape("PASSWORD", rf"{_LOGIN}{_ARGUMENTS}{{0,80}}?-p[ =]?[\x22\x27]?{_ARGUMENT}", _argument_with_digit, opening=_LOGIN),
     Shape("PASSWORD", rf"{_LDAP}{_ARGUMENTS}{{0,80}}? -[aw] [\x22\x27]?{_ARGUMENT}", _argument, opening=_LDAP),
