@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+# What some write instead of the registered name.
+_MEDIA_TYPES = {"image/jpg": "image/jpeg", "image/x-png": "image/png"}
+
 
 @dataclass(frozen=True, slots=True)
 class Image:
@@ -11,10 +14,22 @@ class Image:
     url: str
     detail: str = ""
 
+    @property
+    def is_inline(self) -> bool:
+        """Whether the address holds the image itself."""
+        return self.url.startswith("data:")
+
+    @property
+    def inline(self) -> tuple[str, str]:
+        """The media type and the bytes in base64 of an image that is inline."""
+        head, _, data = self.url.removeprefix("data:").partition(";base64,")
+        kind = head.partition(";")[0].lower()
+        return _MEDIA_TYPES.get(kind, kind), data
+
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool call by a model. `arguments` is JSON, exactly as the model wrote it."""
+    """A tool call by a model. `arguments` is what the model wrote: a JSON object, if it wrote it to its end."""
 
     id: str
     name: str

@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, suppress
 from typing import Any
 from urllib.request import getproxies
@@ -12,6 +13,7 @@ from urllib.request import getproxies
 import httpx
 
 from deployments.cloud.connections import Connections
+from deployments.cloud.decoded_response import decoded, is_known
 from deployments.cloud.shared_breakers import Breakers
 from deployments.engine.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
@@ -20,6 +22,7 @@ from ghostrouter.events import metrics
 from ghostrouter.providers import failure
 from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.breaker import Admission, Outcome
+from ghostrouter.providers.chunk import read_json
 from ghostrouter.providers.segment import CloudSegment
 from ghostrouter.providers.sse import MOST_EVENT_BYTES, Event, EventTooLong, SseParser
 from ghostrouter.types import SegmentRequest, Token
@@ -31,6 +34,11 @@ _END_S = 0.25
 _DRAIN_S = 0.05
 _MOST_ERROR_BYTES = 65_536
 _ERROR_S = 2.0
+# How events begin, or an answer in JSON.
+_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry)?:|[{\[])")
+_BEGINNING_BYTES = 16
+# White space and the bytes of a byte order mark.
+_BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
 class CloudSource:
@@ -203,7 +211,9 @@ class _Call:
             response = await self._source._client.send(self._source._post(self._request), stream=True)
             if broken := await _refusal(response):
                 raise _of(self._name, broken).at_no_cost()
-            async for events in _read_events(response):
+            kind = failure.media_type(response.headers.get("content-type", ""))
+            doubt = failure.of_content_type(kind)
+            async for events in _read_events(kind, _checked(response, doubt and _of(self._name, doubt).at_no_cost())):
                 yield events
         except EventTooLong:
             raise SegmentFailed(f"{self._name}: it sent an event without an end") from None
@@ -222,17 +232,36 @@ def _of(name: str, failure: SegmentFailed) -> SegmentFailed:
     return type(failure)(*(f"{name}: {failure}", *failure.args[1:]))
 
 
-async def _read_events(response: httpx.Response) -> AsyncGenerator[list[Event], None]:
-    """The events of a response. A JSON body instead of a stream counts as one event, a JSON list as several."""
-    kind = failure.media_type(response.headers.get("content-type", ""))
-    is_json = kind == "application/json"
+async def _checked(response: httpx.Response, doubt: SegmentFailed | None) -> AsyncGenerator[bytes, None]:
+    """The body. Raises `doubt`, which the content type has raised, unless it begins as events or JSON do."""
+    head = b""
+    async for part in decoded(response):
+        if doubt is None:
+            yield part
+            continue
+        head += part
+        if len(head) >= _BEGINNING_BYTES:
+            if not _BEGINNING.match(head):
+                raise doubt
+            doubt = None
+            yield head
+    if doubt is not None:
+        raise doubt
+
+
+async def _read_events(kind: str, parts: AsyncIterator[bytes]) -> AsyncGenerator[list[Event], None]:
+    """The events of a body. A JSON body instead of a stream counts as one event, a JSON list as several."""
+    may_be_json = kind in ("application/json", "text/event-stream", "text/html")
     parser, body = SseParser(bare=kind != "text/event-stream"), bytearray()
-    async for part in response.aiter_bytes():
-        if is_json and (body or part.lstrip()[:1] in (b"{", b"[")):
+    async for part in parts:
+        begun = part.lstrip(_BLANK)
+        if body or (may_be_json and begun[:1] in (b"{", b"[")):
             body += part
             if len(body) > MOST_EVENT_BYTES:
                 raise EventTooLong
-        elif events := parser.push(part):
+            continue
+        may_be_json = may_be_json and not begun  # only the beginning tells
+        if events := parser.push(part):
             yield events
     if body:
         yield _whole(bytes(body))
@@ -242,32 +271,32 @@ async def _read_events(response: httpx.Response) -> AsyncGenerator[list[Event], 
 
 def _whole(body: bytes) -> list[Event]:
     """The events of a JSON body: the body itself, or the elements of its list."""
+    text = body.decode("utf-8-sig").strip()
     try:
-        told = json.loads(body)
-    except (ValueError, RecursionError):
-        return [event for line in body.decode().splitlines() if _is_whole(event := Event(line.strip()))]
-    return [Event(json.dumps(t)) for t in told] if isinstance(told, list) else [Event(body.decode())]
+        told = read_json(text)
+    except (ValueError, RecursionError):  # perhaps a line for each event
+        return [event for line in text.split("\n") if _is_whole(event := Event(line.strip()))]
+    return [Event(json.dumps(t)) for t in told] if isinstance(told, list) else [Event(text)]
 
 
 def _is_whole(event: Event) -> bool:
     """Whether the rest of a stream is a complete event that only lacks its closing empty line."""
     try:
-        return event.data.strip() == "[DONE]" or isinstance(json.loads(event.data), dict)
+        return event.data.strip() == "[DONE]" or isinstance(read_json(event.data), dict)
     except (ValueError, RecursionError):
         return False
 
 
 async def _refusal(response: httpx.Response) -> SegmentFailed | None:
     """The failure that a response stands for; None if it is a stream of events."""
-    compressed = failure.of_encoding(response.headers.get("content-encoding", ""))
     if response.is_success:
-        return compressed or failure.of_content_type(response.headers.get("content-type", ""))
+        return None if is_known(response) else failure.of_encoding()
     body = b""
-    if compressed:  # no body can be read, so only the status counts
+    if not is_known(response):  # no body can be read, so only the status counts
         return failure.of_status(response.status_code, response.headers, body)
-    with suppress(TimeoutError, httpx.HTTPError):
+    with suppress(TimeoutError, httpx.HTTPError, SegmentFailed):
         async with asyncio.timeout(_ERROR_S):
-            async for part in response.aiter_bytes():
+            async for part in decoded(response):
                 body += part
                 if len(body) > _MOST_ERROR_BYTES:
                     break

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from deployments.http.backend import Backend
+from deployments.http.error_response import error_response
 from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
@@ -22,6 +23,8 @@ from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
 
+PATH = "/v1/chat/completions"
+
 
 async def answer(backend: Backend, call: ChatCall, requester: Requester, again: Repeatable) -> Response:
     """The answer to a call, in the form it asks for. A repeated call gets the existing answer."""
@@ -34,7 +37,10 @@ async def answer(backend: Backend, call: ChatCall, requester: Requester, again: 
         session_handle = await backend.kept_sessions.found_again(id_, requester.owner, again.request_hash)
     if call.stream:
         return _streamed(backend, session_handle)
-    whole = await _whole(backend, session_handle)
+    try:
+        whole = await _whole(backend, session_handle)
+    except Exception as error:  # noqa: BLE001 - it is answered, and logged if nobody expected it
+        return error_response(error, PATH, session_handle.headers)
     return JSONResponse(whole, headers=session_handle.headers_when_written)
 
 
@@ -52,6 +58,7 @@ def _streamed(backend: Backend, session_handle: SessionHandle, last_event: int =
         _events(backend, session_handle, last_event),
         session_handle.headers,
         backend.headers_after_s,
+        lambda error: error_response(error, PATH, session_handle.headers),
         lambda error: _failed(session_handle, error),
         session_handle.release,
     )

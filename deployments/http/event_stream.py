@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import aclosing, suppress
 
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 # A proxy that buffers responses would turn a stream into one late piece.
@@ -14,9 +14,9 @@ _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 class EventStream(StreamingResponse):
     """Sends the events of a generator, and closes it at once when the client leaves.
 
-    An error before the first event is raised here, so that it becomes an HTTP status. After `headers_after_s` without
-    an event the headers (200) are sent anyway, so that client and proxies know that the server is alive. An error after
-    that is sent as the events that `failed` makes of it.
+    An error before the first event becomes the response that `refused` makes of it, with an HTTP status. After
+    `headers_after_s` without an event the headers (200) are sent anyway, so that client and proxies know that the
+    server is alive. An error after that is sent as the events that `failed` makes of it.
 
     `release` is always called. It is needed when the client leaves before the generator has started. Starlette alone
     would leave the closing to the garbage collector if the client leaves while an event is being sent.
@@ -27,12 +27,14 @@ class EventStream(StreamingResponse):
         events: AsyncGenerator[str, None],
         headers: dict[str, str],
         headers_after_s: float,
+        refused: Callable[[Exception], Response],
         failed: Callable[[Exception], Iterable[str]],
         release: Callable[[], None] = lambda: None,
     ) -> None:
         super().__init__(events, media_type="text/event-stream", headers=_HEADERS | headers)
         self._events = events
         self._headers_after_s = headers_after_s
+        self._refused = refused
         self._failed = failed
         self._release = release
 
@@ -49,8 +51,9 @@ class EventStream(StreamingResponse):
             first = asyncio.ensure_future(anext(self._events, None))
             try:
                 await asyncio.wait([first], timeout=self._headers_after_s)
-                if first.done():
-                    first.result()  # raises the generator's error
+                if first.done() and (error := first.exception()):
+                    await self._send_refusal(error, send)
+                    return
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 await self._send_all(first, send)
             finally:
@@ -59,6 +62,13 @@ class EventStream(StreamingResponse):
                     with suppress(asyncio.CancelledError):
                         await first
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_refusal(self, error: BaseException, send: Send) -> None:
+        if not isinstance(error, Exception):
+            raise error
+        refusal = self._refused(error)
+        await send({"type": "http.response.start", "status": refusal.status_code, "headers": refusal.raw_headers})
+        await send({"type": "http.response.body", "body": refusal.body, "more_body": False})
 
     async def _send_all(self, first: "asyncio.Future[str | None]", send: Send) -> None:
         """Send the events. The first one may be waited for already."""

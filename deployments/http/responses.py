@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from deployments.http.backend import Backend
+from deployments.http.error_response import error_response
 from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
@@ -25,6 +26,8 @@ from ghostrouter.sessions.session import Growth
 from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
+
+PATH = "/v1/responses"
 
 
 async def create(backend: Backend, asked: ResponsesCall, requester: Requester, again: Repeatable) -> Response:
@@ -44,8 +47,18 @@ async def create(backend: Backend, asked: ResponsesCall, requester: Requester, a
         return JSONResponse(responses_object.response(head, "queued"), headers=headers)
     if asked.call.stream:
         written = _Written(backend, session_handle)
-        return EventStream(written.events(), headers, backend.headers_after_s, written.failed, session_handle.release)
-    growths = [growth async for _, growth in backend.runner.run(session_handle)]
+        return EventStream(
+            written.events(),
+            headers,
+            backend.headers_after_s,
+            lambda error: error_response(error, PATH, headers),
+            written.failed,
+            session_handle.release,
+        )
+    try:
+        growths = [growth async for _, growth in backend.runner.run(session_handle)]
+    except Exception as error:  # noqa: BLE001 - it is answered, and logged if nobody expected it
+        return error_response(error, PATH, headers)
     body = _object(head, growths, _ending(session_handle, "complete"))
     return JSONResponse(body, headers=session_handle.headers_when_written)
 
@@ -132,7 +145,9 @@ def _follows(
             log.error("session.failed session=%s error=%s", head.id, without_message(error))
         yield _sse(head, stream.error(errors.to_wire(error)[1]))
 
-    return EventStream(events(), headers, backend.headers_after_s, failed)
+    return EventStream(
+        events(), headers, backend.headers_after_s, lambda error: error_response(error, PATH, headers), failed
+    )
 
 
 def _ending(session_handle: SessionHandle, outcome: str, error: str = "") -> Ending:

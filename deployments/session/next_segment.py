@@ -52,15 +52,15 @@ def after_failure(session: Session, failed: retry.Failed, recovery: retry.Recove
     """The next segment after an engine has failed.
 
     Raises:
-        PromptTooLong: the provider says so, and no token is written. Only the client can shorten its prompt.
+        PromptTooLong: the provider says so, no token is written, and no model of the plan has a larger window.
         InvalidRequest: no model can start, and the last provider found a fault in the request itself.
         AnswerRefused: no model can continue, and the last one refused to answer.
         NothingCanAnswer: no model can continue.
     """
     failure = failed.last
-    if isinstance(failure, ContextExceeded) and not session.kept_tokens:
-        raise PromptTooLong(str(failure))
     if recovery is None:
+        if isinstance(failure, ContextExceeded) and not session.kept_tokens:
+            raise PromptTooLong(str(failure))
         if isinstance(failure, RequestRejected) and not session.kept_tokens:
             raise InvalidRequest(str(failure))
         if isinstance(failure, ProviderRefused):

@@ -217,7 +217,7 @@ class Planner:
         unknown = [s.to for s in call.script if s.to not in self._models.by_name]
         if unknown:
             raise InvalidRequest(f"`ghost.handoffs`: no such model: {unknown[0]}.")
-        sampled = sampling(call, defaults, planned, self._models.cloud, secrets.randbits(63))
+        sampled = sampling(call, defaults, planned, secrets.randbits(63))
         return Ask(
             call.messages, sampled, streaming, call.continue_final, call.script, call.features, call.preferences,
             decided.worth,

@@ -75,5 +75,5 @@ class Runtime:
 def _retry_rules(model: LocalModel | CloudModel, sessions: Sessions) -> RetryRules:
     """A local model with several replicas may use up half of all failures. No wait: another replica takes over."""
     if isinstance(model, CloudModel):
-        return RetryRules(sessions.cloud_attempts, sessions.retry_base_s, sessions.retry_most_s)
+        return RetryRules(sessions.cloud_attempts, sessions.retry_base_s, sessions.retry_most_s, model.context_tokens)
     return RetryRules(1 if model.most_replicas == 1 else max(2, sessions.max_failures // 2))

@@ -5,12 +5,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from ghostrouter.api.body import Body, decoded
+from ghostrouter.api.body import Body
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
-from ghostrouter.errors import InvalidRequest
 
 _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-_URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[a-z0-9.+-]+;base64,)")]
+_URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[A-Za-z0-9.+-]+(;[\w=.-]+)*;base64,)")]
 
 
 # Some processes and protocols on the way cannot pass deeper schemas on.
@@ -75,25 +74,16 @@ class ImagePart(Body):
 Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]
 
 
-def _is_an_object(arguments: str) -> str:
-    """The arguments of a call, as they can be sent in any protocol: a JSON object. Nothing is one without fields."""
-    if arguments.strip() in ("", "null"):
-        return "{}"
-    try:
-        read = decoded(arguments.encode("utf-8", "surrogatepass"))
-    except InvalidRequest:
-        read = None
-    if not isinstance(read, dict):
-        raise ValueError("must be a JSON object, as text")  # noqa: TRY004 - pydantic wants one
-    _passable(read)
-    return arguments
+def _or_no_fields(arguments: str) -> str:
+    """The arguments of a call as the client tells them, valid JSON or not. Nothing is an object without fields."""
+    return "{}" if arguments.strip() in ("", "null") else arguments
 
 
 class _CalledFunction(Body):
     IGNORED = frozenset({"parsed_arguments"})
 
     name: str
-    arguments: Annotated[str, AfterValidator(_is_an_object)] = "{}"
+    arguments: Annotated[str, AfterValidator(_or_no_fields)] = "{}"
 
 
 class CalledTool(Body):

@@ -16,7 +16,8 @@ class Candidate:
 
     `context_tokens` is its context window, `prompt_tokens` the length of the prompt in its `tokenizer`. `quality` is
     the probability of a good answer; None without a learned router. `wait_s` is the expected time of its answer, queue
-    included. `failing` is the share of its calls that fail now.
+    included. `failing` is the share of its calls that fail now. `estimated`: the length of the prompt is an estimate,
+    because only the provider knows the tokenizer.
     """
 
     context_tokens: int
@@ -26,11 +27,17 @@ class Candidate:
     quality: float | None = None
     wait_s: float = 0.0
     failing: float = 0.0
+    estimated: bool = False
 
     @property
     def room_tokens(self) -> int:
         """How many tokens an answer may have; 0 or less if the prompt does not fit."""
         return self.context_tokens - self.prompt_tokens
+
+    @property
+    def fits(self) -> bool:
+        """Whether the prompt fits. If its length is an estimate, the provider may see it differently."""
+        return self.room_tokens > 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,6 +135,8 @@ def decide(
         reason += (
             f", safer: confidence of the task {asked.classification.confidence if asked.classification else 0.0:.2f}"
         )
+    # Where an estimate says that the prompt is too long, the provider decides, but others are asked before.
+    able.sort(key=lambda n: not candidates[n].fits)
     propensity = 1.0
     if table.names_preset(asked.model):
         able, propensity, explored = _explore(able, candidates, asked, table.exploration)
@@ -201,7 +203,7 @@ def _assess(name: str, candidates: Mapping[str, Candidate], worth: Worth, inelig
         return Assessment(name, "cannot continue the message that the client has begun")
     option, found = Option(name, candidates[name]), candidates[name]
     refused = ""
-    if found.room_tokens <= 0:
+    if not found.fits and not found.estimated:
         refused = (
             f"the prompt has at least {found.prompt_tokens} tokens, "
             f"it takes at most {found.context_tokens}, answer included"

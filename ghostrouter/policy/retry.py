@@ -4,7 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from ghostrouter.errors import EngineGone, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import (
+    ContextExceeded,
+    EngineGone,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderRejected,
+    SegmentFailed,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +20,14 @@ class RetryRules:
 
     A wait is random between 0 and `base_s`, then 0 and twice that, and so on, up to `most_s` ("full jitter", AWS
     Architecture Blog, 2015). Callers that failed together therefore do not come back together.
+
+    `context_tokens` is the context window of a model of the cloud. None: the prompt is known to fit.
     """
 
     attempts: int = 1
     base_s: float = 0.0
     most_s: float = 1.0
+    context_tokens: int | None = None
 
     def wait_s(self, failure: SegmentFailed, failures: int, rng: Random) -> float | None:
         """The wait before a model is asked again that has failed `failures` times. None: do not ask it again.
@@ -63,21 +73,30 @@ def recovery(
     """Who goes on after a failure; None: nobody, the answer has failed.
 
     The model that failed is tried again while its rules allow it and the answer has the time. A provider that asked to
-    be left alone is tried again only when there is no other model. Models without rules are tried once. When nobody is
-    left and the engine has died, the answer waits until a replica is back, as long as it has the time.
+    be left alone is tried again only when there is no other model. If the prompt was too long for one model, only
+    models with a larger context window are tried. Models without rules are tried once. When nobody is left and the
+    engine has died, the answer waits until a replica is back, as long as it has the time.
     """
     current, failures = failed.models[-1], failed.models.count(failed.models[-1])
     own = rules.get(current, ONCE)
     wait_s = own.wait_s(failed.last, failures, rng)
     if failures >= own.attempts or (wait_s is not None and failed.left_s is not None and wait_s >= failed.left_s):
         wait_s = None
-    other = next_untried(plan, current, failed.models)
+    others = plan
+    if isinstance(failed.last, ContextExceeded):
+        others = [m for m in plan if m == current or _is_larger(rules.get(m, ONCE), own)]
+    other = next_untried(others, current, failed.models)
     if len(failed.models) <= max_failures:
         if wait_s is not None and not (other and isinstance(failed.last, ProviderBusy)):
             return Recovery(current, wait_s)
         if other:
             return Recovery(other)
     return _when_it_is_back(current, failed, rng)
+
+
+def _is_larger(other: RetryRules, own: RetryRules) -> bool:
+    """Whether a prompt that is too long for one model may fit into another one."""
+    return other.context_tokens is None or other.context_tokens > (own.context_tokens or 0)
 
 
 def _when_it_is_back(current: str, failed: Failed, rng: Random) -> Recovery | None:

@@ -3,7 +3,6 @@
 https://docs.anthropic.com/en/api/messages-streaming
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -12,10 +11,21 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.money import Usage as TokenUsage
-from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, text, used
+from ghostrouter.providers.chunk import (
+    CallPiece,
+    Chunk,
+    Written,
+    arguments,
+    count,
+    index,
+    part_count,
+    read_json,
+    text,
+    used,
+)
 from ghostrouter.providers.failure import of_event
 from ghostrouter.providers.finish import finish_reason
-from ghostrouter.providers.history import prepared
+from ghostrouter.providers.history import arguments_object, prepared
 from ghostrouter.providers.openai import most_tokens
 from ghostrouter.providers.sse import Event
 from ghostrouter.types import CloudPrompt, Sampling
@@ -23,6 +33,7 @@ from ghostrouter.types import CloudPrompt, Sampling
 HEADERS: Mapping[str, str] = {"anthropic-version": "2023-06-01"}
 # Anthropic requires a limit. This is the output limit of its smallest model.
 _MOST_TOKENS = 8192
+_LEAST_ROOM_TOKENS = 4096
 _CALL_IDS = "[a-zA-Z0-9_-]+"
 _CHOICES = {"auto": "auto", "none": "none", "required": "any"}
 
@@ -41,7 +52,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         turns, system = [{"role": "user", "content": [{"type": "text", "text": system or "-"}]}], ""
     body: dict[str, Any] = {
         "model": model.model,
-        "max_tokens": most_tokens(model, prompt, sampling) or _room(model, sampling),
+        "max_tokens": most_tokens(model, prompt, sampling) or _room(model, prompt),
         "stream": True,
         "messages": turns,
     }
@@ -56,9 +67,13 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     return body | _tools(prompt.features)
 
 
-def _room(model: CloudModel, sampling: Sampling) -> int:
-    """The token limit if the client sets none: as much as the model can write and as fits after the prompt."""
-    return max(1, min(model.max_output_tokens or _MOST_TOKENS, sampling.max_tokens))
+def _room(model: CloudModel, prompt: CloudPrompt) -> int:
+    """The token limit if the client sets none: as much as the model can write and as fits after the prompt.
+
+    The length of the prompt is an estimate, often too high. It must not cut the answer to a few words.
+    """
+    most, room = model.max_output_tokens or _MOST_TOKENS, model.context_tokens - prompt.prompt_tokens
+    return min(most, max(room, _LEAST_ROOM_TOKENS))
 
 
 def _turns(turns: Sequence[Message]) -> Iterator[dict[str, Any]]:
@@ -79,12 +94,7 @@ def _blocks(message: Message) -> Iterator[dict[str, Any]]:
         if _is_something(part):
             yield _part(part)
     for call in message.tool_calls:
-        yield {
-            "type": "tool_use",
-            "id": call.id,
-            "name": call.name,
-            "input": json.loads(call.arguments.strip() or "{}"),
-        }
+        yield {"type": "tool_use", "id": call.id, "name": call.name, "input": arguments_object(call.arguments)}
 
 
 def _is_something(part: str | Image | Message) -> bool:
@@ -98,9 +108,9 @@ def _part(part: str | Image) -> dict[str, Any]:
 
 
 def _image(image: Image) -> dict[str, Any]:
-    if not image.url.startswith("data:"):
+    if not image.is_inline:
         return {"type": "image", "source": {"type": "url", "url": image.url}}
-    kind, _, data = image.url.removeprefix("data:").partition(";base64,")
+    kind, data = image.inline
     return {"type": "image", "source": {"type": "base64", "media_type": kind, "data": data}}
 
 
@@ -129,7 +139,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         ProviderRefused: the model refuses to answer.
     """
     try:
-        body = json.loads(event.data)
+        body = read_json(event.data)
         if body is None:
             return Chunk()
         kind = body.get("type") or event.name
@@ -146,9 +156,9 @@ def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
     if kind == "message_start":
         return Chunk(usage=_usage((body.get("message") or {}).get("usage")))
     if kind == "content_block_start":
-        return _block(index(body.get("index")), body["content_block"])
+        return _block(index(body.get("index")), body.get("content_block") or {})
     if kind == "content_block_delta":
-        return _delta(index(body.get("index")), body["delta"])
+        return _delta(index(body.get("index")), body.get("delta") or {})
     if kind == "message_stop":
         return Chunk(done=True)
     if kind != "message_delta":
@@ -170,18 +180,19 @@ def _whole(body: Mapping[str, Any]) -> Chunk:
 
 def _block(at: int | None, block: Mapping[str, Any]) -> Chunk:
     """The start of a block. Some providers send the whole block with it."""
-    if block["type"] == "tool_use":
+    kind = block.get("type")
+    if kind == "tool_use":
         whole = arguments(block["input"]) if block.get("input") else ""
         return Chunk(calls=(CallPiece(at, text(block.get("id")), text(block["name"]), whole),))
-    if block["type"] == "thinking":
+    if kind == "thinking":
         return Chunk(thought=text(block.get("thinking")))
-    said = text(block.get("text")) if block["type"] == "text" else ""
+    said = text(block.get("text")) if kind in ("text", None) else ""
     return Chunk((Written(said),)) if said else Chunk()
 
 
 def _delta(at: int | None, delta: Mapping[str, Any]) -> Chunk:
-    kind = delta["type"]
-    if kind == "text_delta" and delta.get("text"):
+    kind = delta.get("type")
+    if kind in ("text_delta", None) and delta.get("text"):
         return Chunk((Written(text(delta["text"])),))
     if kind == "input_json_delta":
         return Chunk(calls=(CallPiece(at, arguments=arguments(delta.get("partial_json"))),))
@@ -195,7 +206,10 @@ def _usage(usage: Any) -> TokenUsage | None:
     if not isinstance(usage, Mapping):
         return None
     try:
-        cached, written = count(usage.get("cache_read_input_tokens")), count(usage.get("cache_creation_input_tokens"))
+        cached, written = (
+            part_count(usage.get("cache_read_input_tokens")),
+            part_count(usage.get("cache_creation_input_tokens")),
+        )
         fresh, told = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
     except (ValueError, TypeError):
         return None

@@ -55,12 +55,18 @@ class Chunk:
     leaves_open: bool = False
 
 
+# Some providers write line ends and tabs into strings as they are, which JSON does not allow.
+read_json = json.JSONDecoder(strict=False).decode
+
+
 def text(told: Any) -> str:
-    """Read a text. It may start or end with half of a surrogate pair (`surrogates`).
+    """Read a text. It may start or end with half of a surrogate pair (`surrogates`). A number is read as its digits.
 
     Raises:
-        TypeError: it is not a text.
+        TypeError: it is neither a text nor a number.
     """
+    if isinstance(told, int | float) and not isinstance(told, bool):
+        return str(told)
     if not told:
         return ""
     if not isinstance(told, str):
@@ -110,12 +116,20 @@ def count(told: Any) -> int:
         TypeError: it is not a number.
     """
     try:
-        read = int(told or 0)
+        read = int(float(told or 0))
     except OverflowError:  # infinite
         raise ValueError("no number of tokens") from None
     if read > _MOST_TOKENS:
         raise ValueError("no number of tokens")
     return max(0, read)
+
+
+def part_count(told: Any) -> int:
+    """Read how many tokens a part of the usage has; 0 if that cannot be read. The whole must not be lost for it."""
+    try:
+        return count(told)
+    except (ValueError, TypeError):
+        return 0
 
 
 def index(told: Any) -> int | None:

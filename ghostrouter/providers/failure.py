@@ -22,6 +22,8 @@ from ghostrouter.errors import (
 
 _SAFE_REASON = re.compile(r"[\w.-]{1,64}")
 _REFUSALS = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "refusal"})
+# Google says 400 to a wrong key.
+_WRONG_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
 _TOO_LONG = frozenset(
     {
         "context_length_exceeded",
@@ -88,7 +90,8 @@ def of_status(status: int, headers: Mapping[str, str], body: bytes) -> SegmentFa
     error = _error_of(body)
     kind = error_kind(error) if error is not None else ""
     told = f"HTTP {status}" + (f" ({kind})" if kind else "")
-    return _failure(told, status, error, retry_after_s(headers))
+    after_s = retry_after_s(headers)
+    return _failure(told, status, error, _delay_s(error) if after_s is None else after_s)
 
 
 def of_event(error: Any) -> SegmentFailed:
@@ -101,6 +104,8 @@ def of_event(error: Any) -> SegmentFailed:
 
 def _failure(told: str, status: int, error: Any, after_s: float | None) -> SegmentFailed:
     kinds = set(_kinds(error))
+    if kinds & _WRONG_KEY:
+        return ProviderRejected(told + _advice(401))
     if kinds & _REFUSALS:
         return ProviderRefused(told)
     if status in _REQUEST_AT_FAULT and _is_too_long(kinds, error):
@@ -129,15 +134,13 @@ def _is_too_long(kinds: set[str], error: Any) -> bool:
     return bool(kinds & _TOO_LONG) or bool(_TOO_LONG_WORDS.search(words[:2000]))
 
 
-def of_encoding(encoding: str) -> SegmentFailed | None:
-    """The exception for a compressed response, which could grow to any size; None if it is not compressed."""
-    if encoding.strip().lower() in ("", "identity"):
-        return None
+def of_encoding() -> SegmentFailed:
+    """The exception for a response that is compressed in a way that nobody asked for and we do not know."""
     return ProviderRejected("it compresses its answer, which it was asked not to do; check the base URL")
 
 
 def of_content_type(content_type: str) -> SegmentFailed | None:
-    """The exception for a response that is neither events nor JSON; None if it may be one of them."""
+    """The exception for a response that should be neither events nor JSON; None if it may be one of them."""
     kind = media_type(content_type)
     if kind in _EVENTS:
         return None
@@ -181,10 +184,28 @@ def _error_of(body: bytes) -> Any:
 
 
 def _kinds(error: Any) -> Iterator[str]:
-    """All words that the provider uses for the error. Azure has a more exact one in an inner object."""
+    """All words that the provider uses for the error. Azure has a more exact one in an inner object, Google in a
+    list of details.
+    """
     if isinstance(error, Mapping):
+        yield from (str(d["reason"]) for d in _details(error) if d.get("reason"))
         yield from (str(error[k]) for k in ("code", "status", "type") if error.get(k))
         yield from _kinds(error.get("innererror"))
+
+
+def _details(error: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Google's details of an error."""
+    details = error.get("details")
+    return [d for d in details if isinstance(d, Mapping)] if isinstance(details, list) else []
+
+
+def _delay_s(error: Any) -> float | None:
+    """How long Google asks to wait, in the body of the error; None if it does not say."""
+    if not isinstance(error, Mapping):
+        return None
+    said = next((str(d["retryDelay"]) for d in _details(error) if d.get("retryDelay")), "")
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s", said)
+    return min(float(found[1]), _LONGEST_S) if found else None
 
 
 def _numeric(kind: str) -> int | None:

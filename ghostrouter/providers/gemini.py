@@ -3,7 +3,6 @@
 https://ai.google.dev/api/generate-content
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -13,10 +12,21 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
-from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, text, used
+from ghostrouter.providers.chunk import (
+    CallPiece,
+    Chunk,
+    Written,
+    arguments,
+    count,
+    index,
+    part_count,
+    read_json,
+    text,
+    used,
+)
 from ghostrouter.providers.failure import of_event, safe
 from ghostrouter.providers.finish import finish_reason
-from ghostrouter.providers.history import prepared
+from ghostrouter.providers.history import arguments_object, prepared
 from ghostrouter.providers.openai import most_tokens
 from ghostrouter.providers.sse import Event
 from ghostrouter.types import CloudPrompt, Sampling
@@ -85,12 +95,11 @@ def _parts(message: Message, names: Mapping[str, str], thinks: bool) -> Iterator
             yield {"text": part} if isinstance(part, str) else _image(part)
     for i, call in enumerate(message.tool_calls):
         signed = {"thoughtSignature": _UNSIGNED} if thinks and i == 0 else {}
-        args = json.loads(call.arguments.strip() or "{}")
-        yield {"functionCall": {"name": call.name, "args": args}} | signed
+        yield {"functionCall": {"name": call.name, "args": arguments_object(call.arguments)}} | signed
 
 
 def _image(image: Image) -> dict[str, Any]:
-    kind, _, data = image.url.removeprefix("data:").partition(";base64,")
+    kind, data = image.inline
     return {"inlineData": {"mimeType": kind, "data": data}}
 
 
@@ -116,7 +125,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         ProviderRefused: the model, or a filter, refuses to answer.
     """
     try:
-        body = json.loads(event.data)
+        body = read_json(event.data)
         if body is None:
             return Chunk()
         if body.get("error"):
@@ -128,7 +137,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         said = "".join(text(p.get("text")) for p in parts if not p.get("thought"))
         thought = "".join(text(p.get("text")) for p in parts if p.get("thought"))
         calls = tuple(_calls(parts))
-        finish = candidate.get("finishReason")
+        finish = candidate.get("finishReason") or candidate.get("finish_reason")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
     if blocked and blocked not in ("BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"):
@@ -139,8 +148,8 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
 
 def _calls(parts: Sequence[Mapping[str, Any]]) -> Iterator[CallPiece]:
     """The tool calls. Each comes in one piece."""
-    for part in parts:
-        if call := part.get("functionCall"):
+    for told in parts:
+        if call := told.get("functionCall") or told.get("function_call"):  # some proxies write it so
             yield CallPiece(None, text(call.get("id")), text(call["name"]), arguments(call.get("args")), whole=True)
 
 
@@ -149,9 +158,9 @@ def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, Mapping) or not usage:
         return None
     try:
-        thoughts = count(usage.get("thoughtsTokenCount"))
+        thoughts = part_count(usage.get("thoughtsTokenCount"))
         written = count(usage.get("candidatesTokenCount"))
-        cached = count(usage.get("cachedContentTokenCount"))
+        cached = part_count(usage.get("cachedContentTokenCount"))
         return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)
     except (ValueError, TypeError):
         return None

@@ -1,9 +1,12 @@
 """The conversation as it is sent: without empty turns, and with a unique id for each tool call."""
 
 import hashlib
+import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any, NoReturn
 
 from ghostrouter.conversation import Message
 from ghostrouter.types import CloudPrompt
@@ -18,6 +21,52 @@ def prepared(prompt: CloudPrompt, call_ids: str | None = None) -> tuple[Message,
     spoken = [m for m in before if not _is_silent(m)]
     last_ones = [] if _is_silent(last) and spoken else [last]
     return tuple(_with_unique_ids([*spoken, *last_ones], re.compile(call_ids or r"(?s).+")))
+
+
+# The name of the field that holds arguments which are no JSON object. Anthropic's documentation proposes it.
+_BROKEN = "INVALID_JSON"
+# Some processes and protocols on the way cannot pass deeper JSON on.
+_MOST_LEVELS = 100
+
+
+def arguments_object(arguments: str) -> dict[str, Any]:
+    """The arguments of a call, for protocols that take an object and no text.
+
+    A model may have broken off or written something else. Then the object has its text, so that the model sees its
+    mistake and the conversation can go on.
+    """
+    try:
+        read = json.loads(arguments.strip() or "{}", parse_constant=_no_number, parse_float=_finite)
+    except (ValueError, RecursionError):
+        read = None
+    return read if isinstance(read, dict) and _is_passable(read) else {_BROKEN: arguments}
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    read = float(number)
+    if math.isinf(read):
+        raise ValueError(number)
+    return read
+
+
+def _is_passable(read: dict[str, Any]) -> bool:
+    """Whether every protocol can pass an object on: not too many levels, and no half of a surrogate pair."""
+    level: list[Any] = [read]
+    for _ in range(_MOST_LEVELS):
+        level = [v for x in level for v in (x.values() if isinstance(x, dict) else x) if isinstance(v, dict | list)]
+        if not level:
+            break
+    else:
+        return False
+    try:
+        json.dumps(read, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def unspaced(prompt: CloudPrompt) -> tuple[Message, ...]:

@@ -5,7 +5,6 @@ https://platform.openai.com/docs/api-reference/chat-streaming
 Fields that no answer depends on (usage, log-probabilities, fields nobody asked for) never make an event malformed.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,7 +13,20 @@ from ghostrouter.config import CloudModel
 from ghostrouter.errors import ProviderRefused, SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.providers import failure
-from ghostrouter.providers.chunk import CallPiece, Chunk, Written, arguments, count, index, logprob, number, text, used
+from ghostrouter.providers.chunk import (
+    CallPiece,
+    Chunk,
+    Written,
+    arguments,
+    count,
+    index,
+    logprob,
+    number,
+    part_count,
+    read_json,
+    text,
+    used,
+)
 from ghostrouter.providers.finish import finish_reason
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import replaced
@@ -31,25 +43,26 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         ProviderRefused: the model, or a filter, refuses to answer.
     """
     try:
-        body = json.loads(event.data)
+        body = read_json(event.data)
         if body is None:
             return Chunk()
         error = _error(body, event.name)
         if error is not None:
             raise failure.of_event(error)
-        usage = _usage(body)
         choice = _choice(body.get("choices"))
+        usage = _usage(body, choice)
         if choice is None:
             return Chunk(usage=usage)
-        # Only a complete answer in one piece has a message.
-        delta = choice.get("delta") or choice.get("message") or {"content": choice.get("text")}
+        delta = choice.get("delta")
+        if delta is None:  # only a complete answer in one piece has a message and no delta
+            delta = choice.get("message") or {"content": choice.get("text")}
         if delta.get("refusal"):
             raise ProviderRefused("the model refuses to answer")
         said, thought = _content(delta.get("content"))
         thought = _reasoning(delta, model.reasoning_field) or thought
         calls = tuple(_calls(delta))
         tokens = _tokens(said, _entries(choice.get("logprobs")))
-        told = choice.get("finish_reason", "")
+        told = choice.get("finish_reason", delta.get("finish_reason", ""))
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
     return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None)
@@ -66,7 +79,7 @@ def _error(body: Any, name: str) -> Any:
 
 def _choice(choices: Any) -> dict[str, Any] | None:
     """The first choice. Nobody asked for more than one, and others must not be mixed into its text."""
-    return next((c for c in choices or () if c is not None and not index(c.get("index"))), None)
+    return next((c for c in choices or () if c is not None and (index(c.get("index")) or 0) <= 0), None)
 
 
 def _content(content: Any) -> tuple[str, str]:
@@ -116,9 +129,9 @@ def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
         yield CallPiece(0, "", text(called.get("name")), arguments(called.get("arguments")))
 
 
-def _usage(body: Mapping[str, Any]) -> Usage | None:
-    """The usage, if it can be read. An unreadable usage must not fail the answer."""
-    told = body.get("usage") or _within(body.get("x_groq"), "usage")
+def _usage(body: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Usage | None:
+    """The usage, if it can be read. An unreadable usage must not fail the answer. Groq and Moonshot have own places."""
+    told = body.get("usage") or _within(body.get("x_groq"), "usage") or _within(choice, "usage")
     if not isinstance(told, Mapping):
         return None
     try:
@@ -128,13 +141,14 @@ def _usage(body: Mapping[str, Any]) -> Usage | None:
 
 
 def _read_usage(usage: Mapping[str, Any]) -> Usage:
-    prompt, completion = count(usage.get("prompt_tokens")), count(usage.get("completion_tokens"))
+    prompt = count(usage.get("prompt_tokens") or usage.get("input_tokens"))
+    completion = count(usage.get("completion_tokens") or usage.get("output_tokens"))
     details, parts = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     cached = _within(details, "cached_tokens") or usage.get("prompt_cache_hit_tokens") or usage.get("cached_tokens")
-    # Some providers count reasoning only in the total.
-    completion = max(completion, count(usage.get("total_tokens")) - prompt)
-    written = count(_within(details, "cache_write_tokens"))
-    return used(prompt, completion, count(cached), count(_within(parts, "reasoning_tokens")), written)
+    if prompt:  # some providers count reasoning only in the total
+        completion = max(completion, part_count(usage.get("total_tokens")) - prompt)
+    written = part_count(_within(details, "cache_write_tokens"))
+    return used(prompt, completion, part_count(cached), part_count(_within(parts, "reasoning_tokens")), written)
 
 
 def _within(told: Any, name: str) -> Any:

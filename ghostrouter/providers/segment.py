@@ -30,6 +30,8 @@ from ghostrouter.types import (
 NO_ID = -1
 _NO_KEY = SegmentKey("", 0)
 _DONE = "[DONE]"
+# Events of these names keep the connection alive. Their data may be anything.
+_KEEP_ALIVES = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
 _UNKNOWN_LOGPROB = -9999.0
 _UNKNOWN_RANK = 0
 
@@ -81,7 +83,9 @@ class CloudSegment:
     def usage(self) -> Usage:
         """The usage: from the provider, or else counted here."""
         if self._usage and self._usage.completion_tokens >= (self.finish is not None and self._sent > 0):
-            return self._usage
+            if self._usage.prompt_tokens:
+                return self._usage
+            return replace(self._usage, prompt_tokens=estimate_prompt_tokens(self._prompt.messages), estimated=True)
         asked = estimate_prompt_tokens(self._prompt.messages)
         known = self._usage.prompt_tokens if self._usage else 0
         return Usage(known or asked, self._written, estimated=True)
@@ -92,7 +96,7 @@ class CloudSegment:
         Raises:
             SegmentFailed: the event is malformed or an error, or the stream ended before the answer.
         """
-        if self.over:
+        if self.over or event.name.lower() in _KEEP_ALIVES:
             return []
         chunk = Chunk(done=True) if event.data.strip() == _DONE else self._read(event, self._model)
         self._usage = merged(self._usage, chunk.usage)

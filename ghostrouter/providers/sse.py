@@ -76,13 +76,22 @@ class SseParser:
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"data":
+            if value.startswith(b"data:"):  # some proxies write it twice
+                value = value.removeprefix(b"data:").removeprefix(b" ")
+            told = self._event() if self._lacks_empty_line(value) else None
             self._data.append(bytes(value))
             self._data_bytes += len(value)
             if self._data_bytes > self._most_bytes:
                 raise EventTooLong
-        elif name == b"event":
+            return told
+        if name == b"event":
             self._name = value.decode()
         return None
+
+    def _lacks_empty_line(self, value: bytes | bytearray) -> bool:
+        """Whether a line of data begins another event. Within JSON no object follows another one without a comma."""
+        begins = value.lstrip().startswith((b"{", b"[DONE]"))
+        return begins and bool(self._data) and self._data[-1].rstrip().endswith(b"}")
 
     def _event(self) -> Event | None:
         data, self._data, self._data_bytes = b"\n".join(self._data), [], 0

@@ -1,7 +1,7 @@
 """Joins tool calls from the pieces that providers send, however they cut and label them.
 
-The client always gets the same form: calls numbered from 0 in the order in which they start, each with a unique id, its
-name once, and arguments that are a JSON object.
+The client always gets the same form: calls numbered from 0 in the order in which it hears of them, each with a unique
+id, its name once, and arguments that are a JSON object.
 """
 
 import json
@@ -15,28 +15,33 @@ from ghostrouter.types import ToolCallPart
 
 _MARKS = re.compile(r'[{}\[\]"\\]')
 # Empty arguments, as providers send them before or instead of a real value.
-_NOTHING = ("", "{}")
+_NOTHING = ("", "{}", "null")
 
 
 @dataclass(slots=True)
 class _Call:
     """What is known of a call so far. `told_id` is the provider's id, `id` is the one for the client.
 
+    `number` is the call's place for the client, once a part of it has been told.
     `read` are the arguments as they came. `waiting` are those that wait for the call's name.
     """
 
-    number: int
     index: int | None
     told_id: str
     id: str
     name: str = ""
-    begun: bool = False
+    number: int | None = None
     mentioned: bool = False
     read: list[str] = field(default_factory=list)
     read_chars: int = 0
     waiting: str = ""
     joiner: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     end: "_ObjectEnd" = field(default_factory=lambda: _ObjectEnd())
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client knows of the call."""
+        return self.number is not None
 
     @property
     def is_open(self) -> bool:
@@ -55,6 +60,7 @@ class CallAssembler:
     def __init__(self, make_id: Callable[[int], str]) -> None:
         self._make_id = make_id
         self._calls: list[_Call] = []
+        self._told = 0
 
     @property
     def has_calls(self) -> bool:
@@ -76,7 +82,7 @@ class CallAssembler:
             if not call.read and whole:
                 rest = "{}"
             if call.name and (rest or not call.begun):
-                told.append(_part(call, rest))
+                told.append(self._part(call, rest))
         return told
 
     def _arguments(self, call: _Call, piece: str) -> list[ToolCallPart]:
@@ -97,13 +103,19 @@ class CallAssembler:
         if not call.name:
             call.waiting += fresh
             return []
-        return [_part(call, fresh)] if fresh else []
+        return [self._part(call, fresh)] if fresh else []
+
+    def _part(self, call: _Call, arguments: str) -> ToolCallPart:
+        if call.number is not None:
+            return ToolCallPart(call.number, arguments=arguments)
+        call.number, self._told = self._told, self._told + 1
+        return ToolCallPart(call.number, call.id, call.name, call.waiting + arguments)
 
     def _open(self, piece: CallPiece) -> _Call:
         number = len(self._calls)
         told = replaced(piece.id)
         given = told if told and all(told != c.id for c in self._calls) else self._make_id(number)
-        call = _Call(number, piece.index, piece.id, given)
+        call = _Call(piece.index, piece.id, given)
         self._calls.append(call)
         return call
 
@@ -119,13 +131,6 @@ class CallAssembler:
             same = [c for c in self._calls if c.index == piece.index]
             found = named if named in same else same[-1] if same else (None if piece.name else named)
         return None if found and _is_another(found, piece) else found
-
-
-def _part(call: _Call, arguments: str) -> ToolCallPart:
-    if call.begun:
-        return ToolCallPart(call.number, arguments=arguments)
-    call.begun = True
-    return ToolCallPart(call.number, call.id, call.name, call.waiting + arguments)
 
 
 def _is_another(call: _Call, piece: CallPiece) -> bool:

@@ -210,6 +210,7 @@ class Decider:
             quality=quality,
             wait_s=state.stats.wait_s(name, EXPECTED_ANSWER_TOKENS),
             failing=state.stats.of(name).failure_share(state.now_s),
+            estimated=name in self._models.cloud,
         )
 
     def _worst_usd(self, call: ChatCall, name: str, prompt: Prompt, candidate: plan.Candidate) -> float:

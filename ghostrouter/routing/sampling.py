@@ -1,6 +1,6 @@
 """How an answer is sampled: what the call asks for, and what the configuration or we fill in. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.config import SamplingDefaults
@@ -8,16 +8,14 @@ from ghostrouter.policy.plan import Candidate
 from ghostrouter.types import Sampling, SamplingField
 
 
-def sampling(
-    call: ChatCall, defaults: SamplingDefaults, candidates: Mapping[str, Candidate], cloud: Collection[str], seed: int
-) -> Sampling:
+def sampling(call: ChatCall, defaults: SamplingDefaults, candidates: Mapping[str, Candidate], seed: int) -> Sampling:
     """The sampling of a call over the models of its plan, `candidates`; `seed` is for a call that brings none.
 
-    Without a limit the answer may have the room that the smallest model has. A limit that the client asks for is cut to
-    the room of our own models, which is known, and never to that of a model of the cloud, which is estimated.
+    The answer is limited to the room that our own models have, which is known, and never to that of a model of the
+    cloud, which is estimated. Without any limit it may fill the smallest context window.
     """
-    room = min(c.room_tokens for c in candidates.values())
-    known_rooms = [c.room_tokens for name, c in candidates.items() if name not in cloud]
+    known_rooms = [c.room_tokens for c in candidates.values() if not c.estimated]
+    room = min(known_rooms or [c.context_tokens for c in candidates.values()])
     return Sampling(
         max_tokens=room if call.max_tokens is None else min([call.max_tokens, *known_rooms]),
         min_tokens=call.min_tokens,

@@ -43,6 +43,13 @@ def test_a_prompt_that_fits_nowhere_is_refused() -> None:
         decide(PlanRequest(AUTO, None), room, Table(ROUTES))
 
 
+def test_an_estimate_refuses_no_model_but_puts_it_last() -> None:
+    unsure, fits = Candidate(100, 110, estimated=True), Candidate(1000, 110, estimated=True)
+    assert decide(PlanRequest("small", None), {"small": unsure}, Table(ROUTES)).plan.models == ("small",)
+    room = {"small": unsure, "large": fits}
+    assert decide(PlanRequest(AUTO, None), room, Table(ROUTES)).plan.models == ("large", "small")
+
+
 def test_a_request_about_token_ids_stays_with_one_tokenizer() -> None:
     room = {"small": Candidate(100, 1, "x"), "other": Candidate(100, 1, "y"), "large": Candidate(100, 1, "x")}
     routes = {"default": ("small", "other", "large")}

@@ -2,7 +2,14 @@ from random import Random
 
 import pytest
 
-from ghostrouter.errors import EngineGone, ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import (
+    ContextExceeded,
+    EngineGone,
+    ProviderBusy,
+    ProviderRefused,
+    ProviderRejected,
+    SegmentFailed,
+)
 from ghostrouter.policy.retry import Failed, Recovery, RetryRules, next_untried, recovery
 
 PLAN = ("small", "mid", "large")
@@ -98,3 +105,22 @@ def test_the_waits_grow() -> None:
     waits = [recovery(("s",), Failed(["s"] * n, EngineGone("x"), None), {}, 0, Random(1)) for n in range(1, 12)]
     assert [w.wait_s for w in waits if w] == sorted(w.wait_s for w in waits if w)
     assert sum(w.wait_s for w in waits if w) > 30
+
+
+@pytest.mark.parametrize(
+    ("failed", "windows", "model"),
+    [
+        (["small"], (8, 8, 16), "large"),
+        (["small"], (8, 16, 32), "mid"),
+        (["small"], (8, 8, 8), None),
+        (["large"], (8, 8, 16), None),
+        (["small", "large"], (8, 8, 16), None),
+        (["small"], (8, None, 16), "mid"),
+    ],
+)
+def test_a_prompt_too_long_for_one_model_goes_to_a_wider_one(
+    failed: list[str], windows: tuple[int | None, ...], model: str | None
+) -> None:
+    rules = {m: RetryRules(3, context_tokens=w) for m, w in zip(PLAN, windows, strict=True)}
+    found = recovery(PLAN, Failed(failed, ContextExceeded("x"), None), rules, 9, Random(1))
+    assert (found and found.model) == model

@@ -119,8 +119,8 @@ def test_events(data: str, chunk: Chunk) -> None:
         ('{"error": {"type": "secret prompt!", "code": null}}', r"an error \(unknown\)"),
         ('{"error": "secret prompt"}', r"an error \(unknown\)"),
         (event("", "content_filter"), "content_filter"),
-        ('{"choices": [{"delta": {"content": 5}}]}', "malformed"),
-        ('{"choices": [{"delta": {"tool_calls": [{"function": {"arguments": {}, "name": 1}}]}}]}', "malformed"),
+        ('{"choices": [{"delta": {"content": true}}]}', "malformed"),
+        ('{"choices": [{"delta": {"tool_calls": [{"function": {"arguments": {}, "name": [1]}}]}}]}', "malformed"),
     ],
 )
 def test_what_is_no_answer_is_a_failure(data: str, reason: str) -> None:

@@ -67,6 +67,7 @@ class Loopback:
         at = f"http://127.0.0.1:{self.upstream.port}"
         return [
             {"name": "openai", "base_url": f"{at}/openai/v1", "model": "m", "reasons": True, **_ABLE},
+            {"name": "narrow", "base_url": f"{at}/narrow/v1", "model": "m", "context_tokens": 1000},
             {"name": "anthropic", "provider": "anthropic", "model": "m", "base_url": f"{at}/anthropic", **_ABLE},
             {"name": "gemini", "provider": "gemini", "model": "m", "base_url": f"{at}/gemini/v1beta", **_ABLE},
             {"name": "mistral", "provider": "mistral", "model": "m", "base_url": f"{at}/mistral/v1", **_ABLE},
@@ -80,7 +81,7 @@ class Loopback:
                 "models": [],
                 "cloud": self.rows(),
                 "providers": {"discover": False},
-                "routes": {"default": {"models": ["openai"]}},
+                "routes": {"default": {"models": ["openai"]}, "wider": {"models": ["narrow", "openai"]}},
                 "classify": {"encoder": None},
                 "redaction": {"mode": "off"},
                 # No breaker is to open between two rows of a table.

@@ -6,6 +6,8 @@ A row has a `quirk`, and for each protocol that has it a wire transcript:
         `{say: text}` and `{end: stop}` stand for what the protocol has for that
     frame: how the events are written down (see `_FRAMES`)
     ends: false, where that end does not come     broken: true, where the connection breaks off instead
+    pack: how the body is compressed (see `_PACKED`)
+    bomb: the body is so many blanks, compressed
     cut: so many bytes at a time                  status, headers, body: of an answer that is no stream
     then: what the next request gets
 
@@ -15,7 +17,9 @@ requests reach the provider), pieces (the texts of a stream, one by one).
 """
 
 import codecs
+import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,11 +77,15 @@ def _transcript(wire: dict[str, Any], protocol: str) -> Transcript:
             pieces.append(b"data: [DONE]\n\n")
     if frame := wire.get("frame"):
         pieces = [_FRAMES[frame](b"".join(pieces))]
+    if pack := wire.get("pack"):
+        pieces = [_PACKED[pack][1](b"".join(pieces))]
+    if blanks := wire.get("bomb"):
+        pieces, pack = [gzip.compress(b" " * blanks)], "gzip"
     if size := wire.get("cut"):
         whole = b"".join(pieces)
         pieces = [whole[i : i + size] for i in range(0, len(whole), size)]
     headers = {"content-type": "text/event-stream" if "events" in wire else "application/json"}
-    headers |= wire.get("headers", {})
+    headers |= wire.get("headers", {}) | ({"content-encoding": _PACKED[pack][0]} if pack else {})
     return Transcript(tuple(pieces), wire.get("status", 200), headers, wire.get("broken", False))
 
 
@@ -144,5 +152,22 @@ _FRAMES: dict[str, Callable[[bytes], bytes]] = {
     "unended": lambda b: b.removesuffix(b"\n\n"),
     "half_ended": lambda b: b.removesuffix(b"\n"),
     "blank_lines": lambda b: b"\n\n\n" + b.replace(b"\n\n", b"\n\n\n\n"),
+    "twice_named": lambda b: b.replace(b"data: ", b"data: data: "),
+    "no_empty_lines": lambda b: b.replace(b"\n\n", b"\n"),
+    "pretty_body": lambda b: codecs.BOM_UTF8 + json.dumps(json.loads(b), indent=1).encode(),
     "null_events": lambda b: b"data: null\n\n" + b,
+}
+
+
+def _members(body: bytes) -> bytes:
+    """A gzip file in two members."""
+    return gzip.compress(body[:20]) + gzip.compress(body[20:])
+
+
+# The value of `content-encoding`, and what it stands for.
+_PACKED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
+    "gzip": ("gzip", gzip.compress),
+    "gzip_members": ("gzip", _members),
+    "deflate": ("deflate", zlib.compress),
+    "raw_deflate": ("deflate", lambda b: zlib.compress(b)[2:-4]),
 }

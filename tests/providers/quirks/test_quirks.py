@@ -97,6 +97,7 @@ def check_request(service: Loopback, row: Row, answer: httpx.Response) -> None:
     assert answer.status_code == error[0], answer.text
     if error[0] != 200:
         assert answer.json()["error"]["code"] == error[1]
+        assert answer.headers["x-request-id"].startswith("chatcmpl-") and answer.headers["x-ghost-model"]
     if "asked" in row.sees:
         assert len(service.upstream.asked) == row.sees["asked"]
     if "retry_after" in row.sees:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.providers.quirks.loopback import Loopback, keys
 from tests.providers.quirks.table import PROTOCOLS, rows
+from tests.providers.quirks.upstream import Transcript
 
 TEXT = {row.protocol: row.transcripts for row in rows("framing.yaml") if row.quirk == "as the reference shows it"}
 CALL = {
@@ -92,6 +93,24 @@ def test_a_picture_in_a_tool_s_answer_arrives(service: Loopback, protocol: str) 
     assert "iVBORw0KGgo=" in turns and "Here:" in turns
 
 
+@pytest.mark.parametrize("protocol", ["anthropic", "gemini"])
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("image/PNG", "image/png"),
+        ("image/jpg", "image/jpeg"),
+        ("image/png;charset=utf-8", "image/png"),
+        ("image/svg+xml", "image/svg+xml"),
+    ],
+)
+def test_a_picture_s_type_may_be_written_in_other_ways(
+    service: Loopback, protocol: str, written: str, kind: str
+) -> None:
+    part = {"type": "image_url", "image_url": {"url": f"data:{written};base64,iVBORw0KGgo="}}
+    body = json.dumps(sent(service, protocol, {"role": "user", "content": [part]}))
+    assert f'"{kind}"' in body and '"iVBORw0KGgo="' in body
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_ids_that_recur_name_the_right_call(service: Loopback, protocol: str) -> None:
     turns = [USER, called("call_0", "f"), result("call_0", "1"), called("call_0", "g"), result("call_0", "2")]
@@ -129,6 +148,68 @@ def test_an_answer_of_ours_is_history(service: Loopback, protocol: str) -> None:
     sent(service, protocol, *turns, tools=TOOLS)
     hint = {"type": "text", "text": "Who?", "cache_control": {"type": "ephemeral"}}
     assert "cache_control" not in json.dumps(sent(service, protocol, {"role": "user", "content": [hint]}))
+
+
+ARGUMENTS = ('{"a":', "[1]", "nonsense", "[" * 5_000, '{"a": 1e999}', '{"a": NaN}', '{"a": "\\ud800"}', '"{}"', "7")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("arguments", ARGUMENTS)
+def test_arguments_that_are_no_object_do_not_end_the_conversation(
+    service: Loopback, protocol: str, arguments: str
+) -> None:
+    """A model may have broken off. OpenAI takes any text; where an object is wanted it has the text."""
+    turns = [USER, called("call_a", "f", arguments), result("call_a", "That was no JSON.")]
+    body = sent(service, protocol, *turns, tools=TOOLS)
+    if protocol == "anthropic":
+        (told,) = [b["input"] for t in body["messages"] for b in t["content"] if b["type"] == "tool_use"]
+    elif protocol == "gemini":
+        (told,) = [p["functionCall"]["args"] for t in body["contents"] for p in t["parts"] if "functionCall" in p]
+    else:
+        (told,) = [c["function"]["arguments"] for m in body["messages"] for c in m.get("tool_calls", ())]
+    assert told == (arguments if protocol in ("openai", "mistral", "azure") else {"INVALID_JSON": arguments})
+
+
+LONG = {"role": "user", "content": "word " * 70_000}  # about 70,000 tokens, and 116,000 by our estimate
+TOO_LONG = rows("errors.yaml")[0].transcripts
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_provider_says_what_is_too_long(service: Loopback, protocol: str) -> None:
+    body = sent(service, protocol, LONG)
+    assert "word word" in json.dumps(body)
+    assert protocol != "anthropic" or body["max_tokens"] >= 4096  # an estimate does not cut the answer to a few words
+
+
+def test_an_estimate_does_not_cut_the_answer(service: Loopback) -> None:
+    chunk = {"choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
+    end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+    pieces = [f"data: {json.dumps(c)}\n\n".encode() for c in [chunk] * 400 + [end]]
+    for size in (2_500, 3_500):
+        service.upstream.plays(Transcript(tuple(pieces)))
+        asked = {"model": "narrow", "messages": [{"role": "user", "content": "x" * size}]}
+        (choice,) = service.client.post("/v1/chat/completions", json=asked).json()["choices"]
+        assert (choice["message"]["content"], choice["finish_reason"]) == ("word " * 400, "stop")
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_prompt_too_long_for_one_model_goes_to_a_wider_one(service: Loopback, stream: bool) -> None:
+    service.upstream.plays(*TOO_LONG, *TEXT["openai"])
+    asked = {"model": "ghost/wider", "messages": [USER], "stream": stream}
+    assert service.client.post("/v1/chat/completions", json=asked).status_code == 200
+    assert service.upstream.paths == ["/narrow/v1/chat/completions", "/openai/v1/chat/completions"]
+    # One that our estimate finds too long goes to the wider one at once.
+    service.upstream.plays(*TEXT["openai"])
+    asked = {"model": "ghost/wider", "messages": [{"role": "user", "content": "x" * 3_500}], "stream": stream}
+    assert service.client.post("/v1/chat/completions", json=asked).status_code == 200
+    assert service.upstream.paths == ["/openai/v1/chat/completions"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_refusals_of_responses_name_the_response(service: Loopback, stream: bool) -> None:
+    service.upstream.plays(*TOO_LONG)
+    answer = service.client.post("/v1/responses", json={"model": "openai", "input": "Who?", "stream": stream})
+    assert answer.status_code == 400 and answer.headers["x-request-id"].startswith("resp_")
 
 
 def test_calls_that_come_without_ids_get_ids_of_their_own(service: Loopback) -> None:
