@@ -31,7 +31,7 @@ async def decoded(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     """
     encoding = _encoding(response)
     if encoding not in _WINDOW_BITS:
-        async for part in response.aiter_raw():
+        async for part in response.aiter_bytes():
             yield part
         return
     decoder, packed, plain = zlib.decompressobj(_WINDOW_BITS[encoding]), 0, 0
@@ -58,7 +58,8 @@ async def decoded(response: httpx.Response) -> AsyncGenerator[bytes, None]:
 
 
 def _encoding(response: httpx.Response) -> str:
-    return response.headers.get("content-encoding", "").strip().lower()
+    told: str = response.headers.get("content-encoding", "")
+    return told.strip().lower()
 
 
 def _has_zlib_header(part: bytes) -> bool:
