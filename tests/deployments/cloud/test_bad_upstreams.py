@@ -66,7 +66,7 @@ BAD: dict[str, tuple[Handler, str]] = {
     "redirect": (_says(307, location="http://elsewhere.example/v1"), "not followed; check the base URL"),
     "endless line": (_line, "an event without an end"),
     "no utf-8": (_says(200, b"data: \xc3\x28\n\n"), "UnicodeDecodeError"),
-    "compressed": (_says(200, b"data: {}\n\n", content_encoding="zstd"), "compresses"),
+    "compressed": (_says(200, b"data: {}\n\n", content_encoding="compress"), "compresses"),
     "unreachable": (_unreachable, "ConnectError"),
     "key refused": (_says(401), "it does not take the key"),
     "quotes": (_quotes, "HTTP 400"),
