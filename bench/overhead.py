@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.peers import LITELLM, python_of
+from bench.peer_environments import LITELLM, python_of
 from bench.service import ROOT, write
 
 N = int(os.environ.get("N", "320"))

@@ -28,7 +28,7 @@ import httpx
 import yaml
 
 from bench.cloud import cloud
-from bench.peers import LITELLM, python_of
+from bench.peer_environments import LITELLM, python_of
 from bench.service import ROOT, running, server, write
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import CloudModel, Sessions

@@ -1,0 +1,186 @@
+"""The service in one process, without Ray: the real ingress, journal and replica around an engine that is made up.
+
+A deployment is called through a `Handle`, which pickles what goes over, as a call between processes does. What a call
+costs besides (gRPC, Serve's router, the network) is not in it, nor is an HTTP server: the ASGI application is called.
+"""
+
+import asyncio
+import json
+import pickle
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncGenerator, Generator
+from typing import Any
+
+from bench.service import ROOT
+from bench.synthetic_engine import SyntheticEngine
+from deployments.engine.segment_judge import SegmentJudge
+from deployments.engine.segment_writer import SegmentWriter
+from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
+from deployments.engine.token_source import TokenSource
+from deployments.event_store import EventStore
+from deployments.ingress import Deployments, Ingress
+from deployments.replay import Replay
+from deployments.telemetry import Telemetry
+from ghostrouter.config import GraphConfig
+from ghostrouter.detect.calibration import Calibration
+from ghostrouter.events.metrics import Metric
+from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.types import EngineStatus, Frame, SegmentRequest
+
+MODEL = "ghost-small"
+FOLDER = ROOT / "models" / MODEL
+CALIBRATION = FOLDER / "calibration.json"
+Reads = list[tuple[float, bytes]]
+_SCOPE = {
+    "type": "http",
+    "asgi": {"version": "3.0", "spec_version": "2.3"},
+    "http_version": "1.1",
+    "method": "POST",
+    "scheme": "http",
+    "path": "/v1/chat/completions",
+    "raw_path": b"/v1/chat/completions",
+    "query_string": b"",
+    "root_path": "",
+    "headers": [(b"content-type", b"application/json")],
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 2),
+}
+
+
+def no_metrics(metric: Metric, value: float, **labels: str) -> None:
+    """An `Emit` that drops all."""
+
+
+class Replica:
+    """What `LocalEngine` is, around another engine."""
+
+    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, config: GraphConfig, shard: "Handle") -> None:
+        self._telemetry_client = TelemetryClient(
+            MODEL,
+            [TelemetryPort(shard.observe.remote, shard.follow.remote)],
+            config.telemetry,
+            no_metrics,
+            Calibration.load(CALIBRATION),
+        )
+        self._writer = SegmentWriter(
+            source=TokenSource(engine, tokenizer.backend, tokenizer.backend.get_vocab_size(), time.monotonic),
+            judge=SegmentJudge(self._telemetry_client),
+            limits=config.telemetry.frames,
+            replica="r1",
+            clock=time.monotonic,
+            emit=no_metrics,
+        )
+
+    async def status(self) -> EngineStatus:
+        return EngineStatus(0)
+
+    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        async for frame in self._writer.write(request):
+            yield frame
+
+    def stop(self) -> None:
+        self._telemetry_client.stop()
+
+
+class Service:
+    """Make one inside a running event loop."""
+
+    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer) -> None:
+        config = GraphConfig.parse(
+            {
+                "models": [{"name": MODEL, "source": str(FOLDER), "calibration": str(CALIBRATION)}],
+                "routes": {"default": {"models": [MODEL]}},
+                "classify": {"encoder": None},
+            }
+        )
+        self._folder = tempfile.TemporaryDirectory(prefix="ghostrouter-scale-")
+        calibrations = {MODEL: Calibration.load(CALIBRATION)}
+        self.replica = Replica(engine, tokenizer, config, Handle(Telemetry(calibrations, no_metrics)))
+        settings = config.events.model_copy(update={"folder": self._folder.name})
+        self._events = EventStore(settings, 100, secrets.token_hex(8))
+        nobody: Any = Handle(None)
+        handles: Any = {MODEL: Handle(self.replica)}
+        replay: Any = [Handle(Replay(config.journal))]
+        events: Any = Handle(self._events)
+        self._ingress = Ingress(config, Deployments(handles, nobody, nobody, replay, events), calibrations, no_metrics)
+        self._app = self._ingress.http_app()
+
+    async def close(self) -> None:
+        await self._ingress.events.settled()
+        await self._events.close()
+        self.replica.stop()
+        self._folder.cleanup()
+
+    async def chat(self, body: dict[str, Any]) -> tuple[int, Reads]:
+        """Ask for a streamed answer: its status, and what was written when."""
+        raw, reads, status = json.dumps(body).encode(), [], 0
+        messages = [{"type": "http.request", "body": raw, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await asyncio.Event().wait()  # the client stays to the end
+            raise AssertionError
+
+        async def send(message: Any) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            else:
+                reads.append((time.perf_counter(), message["body"]))
+
+        await self._app(dict(_SCOPE), receive, send)
+        return status, reads
+
+
+class Handle:
+    """Calls an object's methods as a Ray handle calls those of a deployment."""
+
+    def __init__(self, target: Any, method: str = "", stream: bool = False) -> None:
+        self._target, self._method, self._stream = target, method, stream
+        self.deployment_name = type(target).__name__
+
+    def options(self, method_name: str, stream: bool = False) -> "Handle":
+        return Handle(self._target, method_name, stream)
+
+    def __getattr__(self, method: str) -> "Handle":
+        return self.options(method)
+
+    def remote(self, *args: Any) -> Any:
+        called = getattr(self._target, self._method)(*_sent(args))
+        return _Stream(called) if self._stream else _Response(called)
+
+
+class _Response:
+    def __init__(self, call: Any) -> None:
+        self._task: asyncio.Task[Any] = asyncio.ensure_future(call)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._wait().__await__()
+
+    async def _wait(self) -> Any:
+        return _sent(await asyncio.shield(self._task))
+
+    def cancel(self) -> None:
+        self._task.cancel()
+
+
+class _Stream:
+    def __init__(self, items: AsyncGenerator[Any, None]) -> None:
+        self._items = items
+        self._closing: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> "_Stream":
+        return self
+
+    async def __anext__(self) -> Any:
+        return _sent(await anext(self._items))
+
+    def cancel(self) -> None:
+        self._closing = asyncio.ensure_future(self._items.aclose())
+
+
+def _sent(value: Any) -> Any:
+    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own
