@@ -84,6 +84,8 @@ def role_of(command: bytes) -> str:
         return replica[1]
     if title.startswith(("ray::", "VLLM::")):
         return re.split(r"[.\s]", title.partition("::")[2], maxsplit=1)[0]
+    if title.startswith("ray-dashboard-"):
+        return "dashboard module"
     if not re.match(r"(python|node)", Path(title).name):
         return Path(title.split(" ")[0]).name
     for i, word in enumerate(words[1:], 1):

@@ -104,11 +104,20 @@ def shard(seconds: float) -> dict[str, Any]:
         ray.shutdown()
 
 
+def expected_alarms(calibration: Calibration, segments: int, tokens_each: int) -> list[int]:
+    """The alarms of each segment: together as many as the calibration expects."""
+    assert calibration.alarms
+    expected = calibration.alarms.per_token * tokens_each
+    return [int((i + 1) * expected) - int(i * expected) for i in range(segments)]
+
+
 async def _shard(seconds: float) -> dict[str, Any]:
     telemetry = Telemetry({MODEL: Calibration.load(CALIBRATION)})
     segments, each = REPORT
     values = matrix(tokens(segments * each))
-    reported = tuple(Reported(SegmentKey(f"s{i}", 0), 0, each, "continue", 0.01, each, 0) for i in range(segments))
+    # As often as the calibration expects, so that no drift is found.
+    alarms = expected_alarms(Calibration.load(CALIBRATION), segments, each)
+    reported = tuple(Reported(SegmentKey(f"s{i}", 0), 0, each, "continue", 0.01, each, n) for i, n in enumerate(alarms))
     sent = pickle.dumps(SignalBatch(MODEL, reported, np.asarray(values)))
     await telemetry.observe(pickle.loads(sent))  # noqa: S301 - our own; metrics are made at first use
     taken, begin_s, cpu_s = 0, time.perf_counter(), time.process_time()

@@ -6,6 +6,8 @@ shard is slow or dead, metrics are lost but no answer is.
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,12 @@ from deployments.ray_metrics import RayMetrics
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.drift import Drift, Drifts
 from ghostrouter.events import metrics
-from ghostrouter.signals.batch import COLUMNS, SignalBatch
+from ghostrouter.signals.batch import COLUMNS, Floats, SignalBatch
 
 FOLLOW_S = 2.0
 """`follow` answers after so long even if nothing has changed."""
+SAMPLE = 32
+"""How many values of one report each histogram gets at most."""
 _LOGPROB, _ENTROPY, _ACCEPTED, _DRAFTS = (
     COLUMNS.index(n) for n in ("logprob", "entropy_nats", "accepted_drafts", "draft_acceptance")
 )
@@ -52,18 +56,23 @@ class Telemetry:
         return Followed(self._calibrations.get(model))
 
     async def observe(self, batch: SignalBatch) -> None:
-        """Record what a replica reports: metrics and drift."""
-        for segment in batch.segments:
-            if segment.risk is not None:
-                self._emit(metrics.RISK, segment.risk, model=batch.model)
-                self._emit(metrics.VERDICTS, 1, model=batch.model, action=segment.action)
+        """Record what a replica reports: metrics and drift.
+
+        Of a long report, histograms get a sample; counters count all.
+        """
+        for action, count in Counter(s.action for s in batch.segments if s.risk is not None).items():
+            self._emit(metrics.VERDICTS, count, model=batch.model, action=action)
         known = batch.values[batch.values[:, _LOGPROB] > _UNKNOWN_LOGPROB]
-        for entropy_nats in known[:, _ENTROPY].tolist():
-            self._emit(metrics.ENTROPY, entropy_nats, model=batch.model)
         # The average begins at 1. It means something only once drafts were proposed.
         proposed = (known[:, _DRAFTS] < 1) | (known[:, _ACCEPTED] > 0)
-        for share in known[proposed, _DRAFTS].tolist():
-            self._emit(metrics.DRAFT_ACCEPTANCE, share, model=batch.model)
+        histograms = (
+            (metrics.RISK, [s.risk for s in batch.segments if s.risk is not None]),
+            (metrics.ENTROPY, known[:, _ENTROPY]),
+            (metrics.DRAFT_ACCEPTANCE, known[proposed, _DRAFTS]),
+        )
+        for metric, values in histograms:
+            for value in _sample(values):
+                self._emit(metric, float(value), model=batch.model)
         counted, alarms = sum(s.counted for s in batch.segments), sum(s.alarms for s in batch.segments)
         if drift := self._drifts.count(batch.model, counted, alarms):
             self._report(batch.model, drift)
@@ -91,6 +100,11 @@ class Telemetry:
             self._drifts = Drifts(self._calibrations)
             self._changed.set()
             self._changed = asyncio.Event()
+
+
+def _sample(values: Sequence[float] | Floats) -> Sequence[float] | Floats:
+    """At most SAMPLE of the values, evenly spaced. One observation of a histogram costs more than all else here."""
+    return values[:: -(-len(values) // SAMPLE) or 1]
 
 
 def digest(calibration: Calibration | None) -> str:

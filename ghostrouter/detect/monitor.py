@@ -83,12 +83,12 @@ class Monitor:
         values = padded(signals)
         state = np.stack([s.state for s in segments])
         risks = scan(self._risk, state, values)
-        found = []
+        # One conversion for all segments: one for each would cost as much as the walk.
+        told, step_starts = risks.tolist(), values[:, :, _STEP_START].tolist()
         for i, (segment, fresh) in enumerate(zip(segments, signals, strict=True)):
             segment.state = state[i]
-            found.append(risks[i, : len(fresh)])
-            self._walk(segment, found[-1].tolist(), fresh[:, _STEP_START].tolist())
-        return found
+            self._walk(segment, told[i][: len(fresh)], step_starts[i][: len(fresh)])
+        return [risks[i, : len(fresh)] for i, fresh in enumerate(signals)]
 
     def held_from(self, segment: Judged) -> int | None:
         """The first token that may still be given up, as risk has risen there; None: none may."""

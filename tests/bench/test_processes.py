@@ -49,6 +49,7 @@ def test_what_was_found_before_stays_in_the_family() -> None:
         (b"ray::ServeReplica:ghostrouter:LocalEngine:ghost-small\0", "LocalEngine:ghost-small"),
         (b"ray::ServeReplica:ghostrouter:Replay.handle_request()\0", "Replay"),
         (b"ray::SERVE_REPLICA::ghostrouter#Ingress#k8:ServeReplica:ghostrouter:Ingress.__init__\0", "Ingress"),
+        (b"ray-dashboard-ServeHead-0\0", "dashboard module"),
         (b"ray::ServeController\0", "ServeController"),
         (b"ray::ProxyActor.run\0", "ProxyActor"),
         (b"VLLM::EngineCore\0", "EngineCore"),

@@ -1,12 +1,21 @@
 """What telemetry makes of the signals that replicas report."""
 
+import asyncio
+from collections import defaultdict
+
+import numpy as np
 import pytest
 
-from deployments.telemetry import Telemetry
+from deployments.telemetry import SAMPLE, Telemetry
 from ghostrouter.events import metrics
-from ghostrouter.signals.batch import SignalBatch, matrix
+from ghostrouter.events.metrics import Metric
+from ghostrouter.signals.batch import COLUMNS, Reported, SignalBatch, matrix
+from ghostrouter.types import SegmentKey
 from tests.deployments.fakes import Meter
 from tests.make import token
+
+
+_ENTROPY = COLUMNS.index("entropy_nats")
 
 
 @pytest.mark.parametrize(
@@ -20,3 +29,43 @@ async def test_the_acceptance_of_drafts_is_told_once_drafts_were_proposed(
     drafted = token()._replace(accepted_drafts=accepted, draft_acceptance=average)
     await Telemetry({}, meter).observe(SignalBatch("m", (), matrix([drafted, drafted])))
     assert meter.sums[metrics.DRAFT_ACCEPTANCE.name] == told
+
+
+def _observed(segments: int, each: int) -> dict[str, list[float]]:
+    """The values of each metric, for a report in which the entropy rises from token to token."""
+    found: defaultdict[str, list[float]] = defaultdict(list)
+
+    def emit(metric: Metric, value: float, **labels: str) -> None:
+        assert set(labels) == set(metric.labels)
+        found[metric.name].append(value)
+
+    values = np.zeros((segments * each, len(COLUMNS)), dtype=np.float32)
+    values[:, _ENTROPY] = np.arange(len(values))
+    values[:, COLUMNS.index("draft_acceptance")] = 0.5
+    reported = tuple(
+        Reported(SegmentKey(f"s{i}", 0), 0, each, "handoff" if i % 4 == 0 else "continue", 0.5) for i in range(segments)
+    )
+    asyncio.run(Telemetry({}, emit).observe(SignalBatch("m", reported, values)))
+    return found
+
+
+def test_every_token_of_a_short_report_is_observed() -> None:
+    found = _observed(segments=4, each=SAMPLE // 4)
+    assert found[metrics.ENTROPY.name] == [float(i) for i in range(SAMPLE)]
+    assert len(found[metrics.DRAFT_ACCEPTANCE.name]) == SAMPLE
+    assert found[metrics.RISK.name] == [0.5] * 4
+
+
+def test_histograms_get_a_sample_of_a_long_report_and_counters_all_of_it() -> None:
+    segments, each = 1000, 16
+    found = _observed(segments, each)
+    entropies = found[metrics.ENTROPY.name]
+    assert SAMPLE / 2 < len(entropies) <= SAMPLE
+    assert len(found[metrics.RISK.name]) <= SAMPLE
+    # Evenly spaced over the whole report.
+    assert abs(np.mean(entropies) - segments * each / 2) < segments * each / SAMPLE
+    assert sorted(found[metrics.VERDICTS.name]) == [250, 750]
+
+
+def test_an_empty_report_is_no_error() -> None:
+    assert not _observed(0, 0).get(metrics.ENTROPY.name)
