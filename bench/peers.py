@@ -22,7 +22,9 @@ Keys that compare two peers are medians over the rounds of what was compared wit
 import asyncio
 import os
 import random
+import signal
 import statistics
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -276,6 +278,7 @@ def _median(found: list[Any], of: Callable[[Any], float]) -> float:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is stopped
     began_s = time.perf_counter()
     found = result(*run())
     write("peers", {**found, "minutes": (time.perf_counter() - began_s) / 60})

@@ -60,7 +60,7 @@ LATE_VERDICTS = Metric(
 FLUSH_FAILURES = Metric(
     "ghost_telemetry_failures", "counter", "Calls that telemetry did not answer in time.", ("model",)
 )
-RISK = Metric("ghost_risk", "histogram", "Risk of the last token of each segment of a report.", ("model",), _RISK)
+RISK = Metric("ghost_risk", "histogram", "Risk of the last token of segments of a report.", ("model",), _RISK)
 VERDICTS = Metric("ghost_verdicts", "counter", "What was decided of each segment of a report.", ("model", "action"))
 EVENTS_WRITTEN = Metric("ghost_events_written", "counter", "Rows written to the event store.")
 EVENTS_SPOOLED = Metric("ghost_events_spooled", "counter", "Rows put into a file because the event store was down.")

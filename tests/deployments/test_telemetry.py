@@ -14,7 +14,6 @@ from ghostrouter.types import SegmentKey
 from tests.deployments.fakes import Meter
 from tests.make import token
 
-
 _ENTROPY = COLUMNS.index("entropy_nats")
 
 
