@@ -4,6 +4,7 @@ Three limits raise BodyTooLarge: `sessions.max_body_bytes` for the JSON that han
 compressed body unpacks to (`DecodedBody`), and a key's own `max_body_bytes` (`bounded`, for `AccessMiddleware`).
 """
 
+import uuid
 import zlib
 from typing import Any
 
@@ -63,7 +64,7 @@ class DecodedBody:
         else:
             known = ", ".join(_WINDOW_BITS)
             error = InvalidRequest(f"`content-encoding` must be one of {known}, or be left out.")
-            await error_response(error, scope["path"])(scope, receive, send)
+            await error_response(error, scope["path"], {"x-request-id": uuid.uuid4().hex})(scope, receive, send)
 
     def _decoded(self, receive: Receive, window_bits: int) -> Receive:
         decoder = zlib.decompressobj(window_bits)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,7 +40,7 @@ class _Message(Body):
     )
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | Annotated[list[chat_features.Part], Field(min_length=1)] | None = None
+    content: str | list[chat_features.Part] | None = None
     name: str | None = None
     refusal: str | None = None
     tool_calls: list[chat_features.CalledTool] | None = None
@@ -48,8 +48,8 @@ class _Message(Body):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.content is None and self.role not in ("assistant", "tool"):
-            raise ValueError("Field required")
+        if self.content in (None, []) and self.role not in ("assistant", "tool"):
+            raise ValueError("Field required" if self.content is None else "`content` has no parts")
         if self.tool_calls and self.role != "assistant":
             raise ValueError("only an assistant calls tools")
         if (self.role == "tool") != (self.tool_call_id is not None):

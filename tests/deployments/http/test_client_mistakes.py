@@ -101,7 +101,7 @@ async def test_whatever_stands_in_a_path(path: str) -> None:
 )
 async def test_whatever_stands_in_a_header(headers: dict[str, Any], tmp_path: Path) -> None:
     answer = await BudgetedService(tmp_path).post(CHAT, BODIES[CHAT], **headers)
-    assert 400 <= answer.status < 500
+    assert 400 <= answer.status < 500 and answer.headers["x-request-id"]
 
 
 async def test_a_route_may_be_named_in_any_script(tmp_path: Path) -> None:

@@ -80,6 +80,12 @@ def test_turns_that_say_nothing_are_left_out(service: Loopback, protocol: str) -
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_call_beside_no_parts_of_text(service: Loopback, protocol: str) -> None:
+    turns = [USER, called("call_a") | {"content": []}, result("call_a", [])]
+    assert "call_a" in json.dumps(sent(service, protocol, *turns, tools=TOOLS)) or protocol in ("gemini", "mistral")
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_instructions_alone(service: Loopback, protocol: str) -> None:
     body = sent(service, protocol, {"role": "system", "content": "Say hello."})
     assert "Say hello." in json.dumps(body.get("contents") or body["messages"])
