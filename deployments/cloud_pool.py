@@ -23,7 +23,7 @@ from ghostrouter.events import metrics
 from ghostrouter.types import Frame, SegmentRequest
 
 _REPLICA = "cloud"
-# Few frames spare a processor that also computes tokens; this one only passes them on.
+# No limit: this process does not compute tokens, so many small frames cost little.
 _FRAMES_PER_S = 100_000.0
 
 

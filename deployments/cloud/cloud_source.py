@@ -78,7 +78,9 @@ class CloudSource:
         admission = await self._breakers.admit(model)
         if not admission.admitted:
             self._emit(metrics.CLOUD_CALLS, 1, model=model, outcome="not_admitted")
-            raise ProviderBusy(f"{model}: left alone after failures", admission.retry_after_s).at_no_cost()
+            raise ProviderBusy(
+                f"{model}: its circuit breaker is open after recent failures", admission.retry_after_s
+            ).at_no_cost()
         call = _Call(self, request, self._clock())
         try:
             async with aclosing(call.arrivals()) as arrivals:
@@ -216,7 +218,7 @@ class _Call:
             async for events in _read_events(kind, _checked(response, doubt and _of(self._name, doubt).at_no_cost())):
                 yield events
         except EventTooLong:
-            raise SegmentFailed(f"{self._name}: it sent an event without an end") from None
+            raise SegmentFailed(f"{self._name}: an event is larger than 4 MB") from None
         except httpx.ConnectError as error:
             raise SegmentFailed(f"{self._name}: {type(error).__name__}").at_no_cost() from None
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, UnicodeError) as error:

@@ -13,7 +13,7 @@ from deployments.session.requester import Requester
 from ghostrouter.api import call_request, call_result, errors, traces
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.events.records import STATUSES, JobStatus
-from ghostrouter.redact.policy import overridden
+from ghostrouter.redact.policy import ACKNOWLEDGEMENTS, overridden
 
 _LIMIT = "100"
 
@@ -64,8 +64,8 @@ def _redacted_as_asked(sender: Requester, call: call_request.Call) -> Requester:
     """The requester. Redaction is off if the call asks for that and the key allows it."""
     if not call.unredacted:
         return sender
-    said = call_request.ACKNOWLEDGEMENTS
-    return replace(sender, discretion=overridden(sender.discretion, sender.caller, call.handle, said, call.reason))
+    discretion = overridden(sender.discretion, sender.caller, call.handle, ACKNOWLEDGEMENTS, call.reason)
+    return replace(sender, discretion=discretion)
 
 
 def _status(asked: str | None) -> JobStatus | None:

@@ -91,7 +91,7 @@ def _usage(session_handle: SessionHandle) -> dict[str, Any]:
 
 
 async def _events(backend: Backend, session_handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
-    """An answer as server-sent events. The first one waits for the first growth: until then a failure has a status."""
+    """An answer as server-sent events. A failure before the first growth becomes an HTTP error."""
     head, session = session_handle.opening.wire, session_handle.session
     began = last_event >= 0
     async with aclosing(backend.runner.run(session_handle)) as growths:

@@ -29,16 +29,16 @@ class Frames:
 
 
 @dataclass(frozen=True, slots=True)
-class Sooner:
-    """The winner's frames, including its first one. `is_other`: the second model won. `failure`: the loser's error."""
+class FirstToWrite:
+    """The winner's frames, including its first one. `is_hedge`: the second model won. `failure`: the loser's error."""
 
     frames: Frames
-    is_other: bool
+    is_hedge: bool
     failure: SegmentFailed | None
 
 
-class _Entrant:
-    """One of the two streams, with a task that waits for its first frame."""
+class _Stream:
+    """The frames of one of the two models, with a task that waits for the first frame."""
 
     def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
         self.frames = frames
@@ -59,13 +59,13 @@ class _Entrant:
         error = self.first.exception() if self.has_failed else None
         return error if isinstance(error, SegmentFailed) else None
 
-    async def leave(self) -> None:
+    async def stop(self) -> None:
         self.first.cancel()
         await asyncio.wait([self.first])
         await self.frames.aclose()
 
 
-async def sooner(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) -> Sooner:
+async def first_to_write(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) -> FirstToWrite:
     """The stream that yields a frame first: `frames`, or the one that `ask` opens.
 
     `ask` is called if `frames` has yielded nothing after `after_s`. It may return None. If one stream fails, the other
@@ -74,19 +74,19 @@ async def sooner(frames: AsyncGenerator[Frame, None], after_s: float, ask: Ask) 
     Raises:
         SegmentFailed: both streams failed; this is the failure of `frames`.
     """
-    entrants = [_Entrant(frames)]
+    streams = [_Stream(frames)]
     try:
-        await asyncio.wait([entrants[0].first], timeout=after_s)
-        if not entrants[0].first.done() and (other := await ask()) is not None:
-            entrants.append(_Entrant(other))
-        running = {e.first for e in entrants if not e.first.done()}
-        while running and not any(e.has_begun for e in entrants):
+        await asyncio.wait([streams[0].first], timeout=after_s)
+        if not streams[0].first.done() and (hedge := await ask()) is not None:
+            streams.append(_Stream(hedge))
+        running = {e.first for e in streams if not e.first.done()}
+        while running and not any(e.has_begun for e in streams):
             _, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        winner = next((e for e in entrants if e.has_begun), entrants[0])
+        winner = next((e for e in streams if e.has_begun), streams[0])
         first = winner.first.result()
-        entrants.remove(winner)
-        failure = next((e.failure for e in entrants), None)
-        return Sooner(Frames(winner.frames, *([first] if first else [])), winner.frames is not frames, failure)
+        streams.remove(winner)
+        failure = next((e.failure for e in streams), None)
+        return FirstToWrite(Frames(winner.frames, *([first] if first else [])), winner.frames is not frames, failure)
     finally:
-        for entrant in entrants:
-            await entrant.leave()
+        for stream in streams:
+            await stream.stop()

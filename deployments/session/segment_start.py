@@ -1,9 +1,9 @@
-"""Starts a segment: the request gets its risk limits, and a late engine gets a rival."""
+"""Starts a segment: the request gets its risk limits. If its engine is late, a second model is asked (a hedge)."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 
-from deployments.session.hedge import Frames, Sooner, sooner
+from deployments.session.hedge import FirstToWrite, Frames, first_to_write
 from deployments.session.ports import Ports
 from deployments.session.settings import AnswerRules, Runtime
 from ghostrouter.errors import SeamRefused
@@ -29,45 +29,45 @@ class SegmentStarter:
     ) -> tuple[SegmentRequest, Frames]:
         """Ask the current segment's engine. Returns the request that is answered, and its frames.
 
-        If the first frame is late, a rival is asked as well: another one of `models`. If the rival is sooner, its
+        If the first frame is late, a hedge is asked as well: another one of `models`. If the hedge writes first, its
         segment becomes the current one, and its request and frames are returned.
 
         Raises:
-            SegmentFailed: the engine has failed, and so has the rival if there is one.
+            SegmentFailed: the engine has failed, and so has the hedge if there is one.
         """
         request = self._with_risk_limits(session, request, models)
         frames = self._ports.engines.stream(request)
-        target, after_s = self._rival(session, models), self._rules.hedge_after_s
+        target, after_s = self._hedge_model(session, models), self._rules.hedge_after_s
         if target is None or after_s is None:
             return request, Frames(frames)
-        late, rivals = session.current, list[SegmentRequest]()
+        late, hedges = session.current, list[SegmentRequest]()
 
-        async def ask_rival() -> AsyncGenerator[Frame, None] | None:
+        async def ask_hedge() -> AsyncGenerator[Frame, None] | None:
             try:
                 seam = await self._ports.seams.plan(session.seam_request(target, None))
             except SeamRefused:
                 return None
-            rival = session.resume(seam, "hedge", f"no token after {after_s:g} s", self._runtime.clock())
-            rivals.append(self._with_risk_limits(session, rival, models))
-            return self._ports.engines.stream(rivals[0])
+            hedge = session.resume(seam, "hedge", f"no token after {after_s:g} s", self._runtime.clock())
+            hedges.append(self._with_risk_limits(session, hedge, models))
+            return self._ports.engines.stream(hedges[0])
 
-        won: Sooner | None = None
+        won: FirstToWrite | None = None
         try:
-            won = await sooner(frames, after_s, ask_rival)
+            won = await first_to_write(frames, after_s, ask_hedge)
         finally:
-            if rivals:
+            if hedges:
                 self._keep_winner(session, late, won)
-        return rivals[0] if won.is_other else request, won.frames
+        return hedges[0] if won.is_hedge else request, won.frames
 
-    def _keep_winner(self, session: Session, late: Segment, won: Sooner | None) -> None:
-        """Bill the segment that lost. The rival's segment is the current one, so it is withdrawn if the rival lost."""
-        rival = session.current
-        lost, first = (late, rival) if won and won.is_other else (rival, late)
-        self._runtime.emit(metrics.HEDGES, 1, model=late.model, other=rival.model, first=first.model)
+    def _keep_winner(self, session: Session, late: Segment, won: FirstToWrite | None) -> None:
+        """Bill the segment that lost. The hedge's segment is the current one, so it is withdrawn if the hedge lost."""
+        hedge = session.current
+        lost, first = (late, hedge) if won and won.is_hedge else (hedge, late)
+        self._runtime.emit(metrics.HEDGES, 1, model=late.model, other=hedge.model, first=first.model)
         if won and won.failure:
             lost.usage = won.failure.usage
         self._rules.bill(lost)
-        if lost is rival:
+        if lost is hedge:
             session.withdraw()
 
     def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
@@ -75,7 +75,7 @@ class SegmentStarter:
         rules = preferences.rules(self._rules.switch, session.ask.preferences)
         return replace(request, limits=self._switching.limits(session, models, request.model, rules))
 
-    def _rival(self, session: Session, models: Sequence[str]) -> str | None:
+    def _hedge_model(self, session: Session, models: Sequence[str]) -> str | None:
         """The model that is asked as well if the current one is late: the one that would go on if it failed.
 
         Never the model that a verdict has just taken the answer from.

@@ -15,9 +15,9 @@ from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verb
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.conversation import Message
 from ghostrouter.errors import CallNotPermitted, InvalidRequest
+from ghostrouter.redact.policy import ACKNOWLEDGEMENTS
 
 SCHEMA_VERSION = "1.0.0"
-ACKNOWLEDGEMENTS = ("I_UNDERSTAND_AND_ACCEPT_RISK", "INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED")
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000_000)]
 
 
@@ -53,9 +53,9 @@ class _Part(Body):
     sha256: str | None = None
 
     @model_validator(mode="after")
-    def _is_what_it_was(self) -> "_Part":
+    def _sha256_matches(self) -> "_Part":
         if self.sha256 is not None and self.sha256.lower() != hashlib.sha256(self.content.encode()).hexdigest():
-            raise ValueError("`sha256` is not that of the content")
+            raise ValueError("`sha256` does not match `content`")
         return self
 
 
@@ -238,7 +238,8 @@ def _unredacted(redaction: _Redaction) -> bool:
         return False
     if redaction.override is None or not redaction.override.enabled:
         raise InvalidRequest("`options.redaction`: mode off needs `override.enabled`.")
-    missing = [a for a in ACKNOWLEDGEMENTS if a not in redaction.override.acknowledgements]
+    # The published package needs all acknowledgements. The header `x-ghost-acknowledge` needs one (`redact/policy.py`).
+    missing = [a for a in sorted(ACKNOWLEDGEMENTS) if a not in redaction.override.acknowledgements]
     if missing:
         raise CallNotPermitted("To switch redaction off, acknowledge what that means.", {"missing": missing})
     return True

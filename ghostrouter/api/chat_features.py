@@ -29,7 +29,7 @@ def _passable(schema: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(schema, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair is no text") from None
+        raise ValueError("contains an unpaired surrogate") from None
     return schema
 
 
@@ -60,7 +60,7 @@ class _ImageUrl(Body):
 
 
 def _as_image_url(value: Any) -> Any:
-    """Some write the address itself."""
+    """Some clients send the URL as a plain string."""
     return {"url": value} if isinstance(value, str) else value
 
 
@@ -75,7 +75,7 @@ Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")
 
 
 def _or_no_fields(arguments: str) -> str:
-    """The arguments of a call as the client tells them, valid JSON or not. Nothing is an object without fields."""
+    """The arguments of a call as the client tells them, valid JSON or not. An empty text counts as `{}`."""
     return "{}" if arguments.strip() in ("", "null") else arguments
 
 

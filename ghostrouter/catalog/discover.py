@@ -74,7 +74,7 @@ def named(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def priced(row: Mapping[str, Any], unknown: Price) -> dict[str, Any]:
-    """A row with the price to count at where nobody knows one."""
+    """The row, with `unknown` as its price if the catalogue has none."""
     name, called = str(row.get("provider", "custom")), str(row.get("model", ""))
     if "price" in row or name not in providers() or providers()[name].free:
         return dict(row)
@@ -85,7 +85,7 @@ def priced(row: Mapping[str, Any], unknown: Price) -> dict[str, Any]:
 
 
 def absence(name: str) -> str:
-    """Why a model that the catalogue has is not there: in words to go behind its name."""
+    """A hint for error messages: which variable enables the model's provider."""
     provider = providers().get(name.partition("/")[0])
     if provider is None:
         return ""

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Kind = Literal["openai", "anthropic", "gemini"]
 Continues = Literal["prefix", "assistant", "instruct", "none"]
-# When a stream tells what it used: asked to, at its end or with every event; unasked; never.
+# When a stream reports its usage. asked: at the end, if requested; always: in every event; given: without a request;
+# none: never.
 StreamUsage = Literal["asked", "always", "given", "none"]
 
 

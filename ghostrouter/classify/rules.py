@@ -1,6 +1,6 @@
 """Layer 1: rules, in microseconds and in linear time.
 
-RE2 searches in one pass for the words without which a rule cannot match, and tries only the rules whose words occur.
+RE2 searches in one pass for words that a rule requires, and tries only the rules whose words occur.
 (One automaton of all rules is as fast on known prompts, but five times slower on new ones, because RE2 builds automata
 while it reads. For the same reason usual prompts are read once at the start.)
 """

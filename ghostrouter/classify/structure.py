@@ -41,7 +41,7 @@ def structure(prompt: str, image: bool = False, tools: bool = False) -> Structur
 
 
 def _is_code(text: str) -> bool:
-    """What no match can do without is looked for first: a plain search is faster than an expression."""
+    """Tries plain substring tests first; they are faster than the regular expression."""
     return "```" in text or ("    " in text and _CODE.search(text) is not None)
 
 

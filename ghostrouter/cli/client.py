@@ -37,10 +37,8 @@ class Service:
     """
 
     def __init__(self, url: str, api_key: str | None) -> None:
-        if api_key and not (api_key.isascii() and api_key.isprintable()):
-            raise click.UsageError("The key has characters that are no part of one.")
         self.url = url.rstrip("/")
-        self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
+        self._headers = headers(api_key)
 
     def ask(
         self,
@@ -73,7 +71,7 @@ class Service:
 
     def stranger(self) -> Refused:
         """Turn an answer that is not GhostRouter's into an exception."""
-        return _unreachable(f"What answers at {self.url} is no GhostRouter.")
+        return _unreachable(f"The server at {self.url} is not GhostRouter.")
 
     def _read(self, response: httpx.Response, has: Collection[str]) -> dict[str, Any]:
         """The body of an answer. A failed call is a result, whatever its HTTP status is."""
@@ -98,10 +96,27 @@ class Service:
             raise _unreachable(f"The connection to {self.url} broke: {type(error).__name__}.") from None
 
 
+def headers(api_key: str | None) -> dict[str, str]:
+    """The headers of a request to the service.
+
+    Raises:
+        click.UsageError: no header may carry that key.
+    """
+    if api_key and not (api_key.isascii() and api_key.isprintable()):
+        raise click.UsageError("The API key contains characters that are not allowed in a header.")
+    return {"authorization": f"Bearer {api_key}"} if api_key else {}
+
+
 def options(command: _F) -> _F:
-    """Add the options of all commands that call the service."""
+    """Add the options of all commands that print an answer of the service."""
+    return address(
+        click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON.")(command)
+    )
+
+
+def address(command: _F) -> _F:
+    """Add the options of all commands that call the service: its URL, and the key."""
     for option in (
-        click.option("--json", "as_json", is_flag=True, help="Print the answer of the service as JSON."),
         click.option("--api-key", envvar="GHOSTROUTER_API_KEY", hidden=True),
         click.option(
             "--url",

@@ -11,6 +11,7 @@ import click
 import httpx
 from pydantic import BaseModel
 
+from ghostrouter.cli import client
 from ghostrouter.cli.serve import authorization
 from ghostrouter.config import GraphConfig, ServeFile
 from ghostrouter.errors import ConfigError
@@ -27,8 +28,7 @@ _POLL_S = 0.1
 @click.option(
     "--dashboard", envvar="RAY_DASHBOARD", default=DASHBOARD, show_default=True, help="URL of Ray's dashboard."
 )
-@click.option("--url", envvar="GHOSTROUTER_URL", default="http://127.0.0.1:8000", show_default=True)
-@click.option("--api-key", envvar="GHOSTROUTER_API_KEY", hidden=True)
+@client.address
 @click.option(
     "--timeout", "timeout_s", default=30.0, show_default=True, help="Seconds to wait until the change is in force."
 )
@@ -91,7 +91,7 @@ def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
     """Deploy a `user_config`. All other settings of the service stay.
 
     Raises:
-        ConfigError: Serve does not take it.
+        ConfigError: Ray Serve rejects it.
     """
     told = ray.get(_APPLICATIONS).raise_for_status().json()
     ours, *others = running(ray)
@@ -100,7 +100,7 @@ def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
     options = {k: told[k] for k in ("http_options", "proxy_location") if told.get(k)}
     answer = ray.put(_APPLICATIONS, json={**options, "applications": [ours, *others]})
     if answer.is_error:
-        raise ConfigError(f"Serve does not take it: {answer.text}")
+        raise ConfigError(f"Ray Serve rejected the change: {answer.text}")
 
 
 def _args(applications: list[dict[str, Any]], import_path: str | None) -> dict[str, Any]:
@@ -129,9 +129,8 @@ def _wait(url: str, api_key: str | None, version: str, timeout_s: float) -> None
     Raises:
         ConfigError: it has refused it, or says nothing.
     """
-    headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
     deadline_s, said = time.monotonic() + timeout_s, ""
-    with httpx.Client(base_url=url, headers=headers, timeout=10) as service:
+    with httpx.Client(base_url=url, headers=client.headers(api_key), timeout=10) as service:
         while time.monotonic() < deadline_s:
             try:
                 told = service.get("/v1/status").raise_for_status().json()["configuration"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ghostrouter.cli import client
 from ghostrouter.errors import GhostRouterError
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -58,18 +59,18 @@ def traces() -> None:
 @traces.command()
 @click.option("--questions", "path", required=True, type=_FILE, help='JSON lines: {"prompt": ..., "answer": ...}')
 @click.option("--model", required=True, help="a model of the service")
-@click.option("--url", default="http://127.0.0.1:8000", show_default=True)
+@client.address
 @click.option("--out", required=True, type=_FILE)
 @click.option("--max-tokens", default=512, show_default=True, type=click.IntRange(1))
 @click.option(
     "--text-only", is_flag=True, help="record the text alone; this is the default for models without log-probabilities"
 )
-def record(path: Path, model: str, url: str, out: Path, max_tokens: int, text_only: bool) -> None:
+def record(path: Path, model: str, url: str, api_key: str | None, out: Path, max_tokens: int, text_only: bool) -> None:
     """Ask the running service, and label each answer with its first token that differs from the right answer."""
     from ghostrouter.traces.record import record_file
 
     try:
-        count = record_file(path, out, url, model, max_tokens, text_only)
+        count = record_file(path, out, url, model, max_tokens, text_only, client.headers(api_key))
     except GhostRouterError as error:
         raise _Refused(error) from error
     click.echo(f"{out}: {count} traces")

@@ -18,7 +18,7 @@ __all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Weights"]
 class AlarmRate(BaseModel):
     """The rate of alarms, true and false, at calibration. Drift is measured against it.
 
-    A step raises one alarm at most; its tokens behind the alarm do not count. `spread` is the variance of the number of
+    A step raises one alarm at most; its tokens after the alarm do not count. `spread` is the variance of the number of
     alarms divided by that of a Poisson process with the same rate. It is above 1 if alarms come in clusters.
     """
 
@@ -45,7 +45,7 @@ class Calibration(BaseModel):
     model: str
     hazard: Weights
     warm_risk: float = Field(ge=0, le=1)
-    handoff_risk: float = Field(ge=0, description="a value above 1 means that the model never hands off")
+    handoff_risk: float | None = Field(ge=0, le=1, description="null: the model never hands off by itself")
     quiet_risk: float = Field(ge=0, le=1)
     quiet_tokens: int = Field(ge=1)
     calm_tokens: int = Field(ge=0)
@@ -58,13 +58,17 @@ class Calibration(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_screen(cls, fields: Any) -> Any:
-        """Ignore the `screen` of older files. Replicas no longer release tokens before they are judged."""
-        return {k: v for k, v in fields.items() if k != "screen"} if isinstance(fields, dict) else fields
+    def _of_older_files(cls, fields: Any) -> Any:
+        """Older files have a `screen`, which is ignored. Their `handoff_risk` is above 1 if no risk hands off."""
+        if not isinstance(fields, dict):
+            return fields
+        found = {k: v for k, v in fields.items() if k != "screen"}
+        risk = found.get("handoff_risk")
+        return found | {"handoff_risk": None} if isinstance(risk, int | float) and risk > 1 else found
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        if not self.quiet_risk <= self.warm_risk <= self.handoff_risk:
+        if not self.quiet_risk <= self.warm_risk <= (1.0 if self.handoff_risk is None else self.handoff_risk):
             raise ValueError("quiet_risk must not exceed warm_risk, and warm_risk must not exceed handoff_risk")
         return self
 

@@ -42,13 +42,14 @@ class Fit:
     def __str__(self) -> str:
         c = self.calibration
         delay = "-" if self.delay_tokens is None else f"{self.delay_tokens:g}"
-        summary = (
-            f"alarm at risk {c.handoff_risk:.4f} or more; recall {self.recall:.3f}, "
-            f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
-        )
-        if c.handoff_risk > 1:
+        if c.handoff_risk is None:
             summary = (
                 "there are too few traces to guarantee so few false alarms: this calibration never raises an alarm"
+            )
+        else:
+            summary = (
+                f"alarm at risk {c.handoff_risk:.4f} or more; recall {self.recall:.3f}, "
+                f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
             )
         chosen = {"detector": c.hazard.name, "rollback": f"to the {c.rollback}"}
         return "\n".join([summary, *(f"  {what}: {chosen[what]} ({why})" for what, why in c.reasons.items())])
@@ -87,7 +88,8 @@ def fit(
     )
     at = levels.handoff_risk
     faithful = sum(int((t.labels == 0).sum()) for t in traces)
-    false = sum(int((conformal.step_peaks(t, r) >= at).sum()) for t, r in zip(traces, by_trace, strict=True))
+    peaks = (conformal.step_peaks(t, r) for t, r in zip(traces, by_trace, strict=True))
+    false = sum(int(conformal.alarming(found, at).sum()) for found in peaks)
     return Fit(calibration, recall, delay, false / faithful)
 
 
@@ -105,24 +107,25 @@ def risks(raw: Sequence[Array], slope: float, bias: float) -> list[Array]:
 
 def thresholds(traces: Sequence[Trace], risks: Sequence[Array], false_alarms_per_1000: float) -> Levels:
     """The risks at which a calibration acts, so that it keeps the rate of false alarms."""
-    at = max(_LEAST_RISK, conformal.threshold(traces, risks, false_alarms_per_1000 / 1000))
-    warm = min(1.0, at) / 2
+    found = conformal.threshold(traces, risks, false_alarms_per_1000 / 1000)
+    at = None if found is None else max(_LEAST_RISK, found)
+    warm = (1.0 if at is None else min(1.0, at)) / 2
     return Levels(warm_risk=warm, handoff_risk=at, quiet_risk=warm / 2, quiet_tokens=_QUIET_TOKENS)
 
 
-def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> tuple[float, float | None]:
+def recall_and_delay(traces: Sequence[Trace], risks: Sequence[Array], at: float | None) -> tuple[float, float | None]:
     """The share of onsets with an alarm, and the median delay of those alarms in tokens (None: no alarms)."""
     delays, onsets = [], 0
     for trace, risk in zip(traces, risks, strict=True):
         for begin, _ in trace.spans:
             onsets += 1
-            found = np.flatnonzero(risk[begin : begin + WINDOW_TOKENS + 1] >= at)
+            found = np.flatnonzero(conformal.alarming(risk[begin : begin + WINDOW_TOKENS + 1], at))
             if len(found):
                 delays.append(int(found[0]))
     return (len(delays) / onsets if onsets else 0.0), (float(np.median(delays)) if delays else None)
 
 
-def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> AlarmRate:
+def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float | None) -> AlarmRate:
     """The rate of alarms that serving will see, and how unevenly alarms are spread over answers.
 
     A step counts up to its first alarm only, because another model writes the rest of it.
@@ -130,7 +133,7 @@ def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> Al
     alarms, tokens = [], []
     for trace, risk in zip(traces, risks, strict=True):
         steps = np.split(risk, np.flatnonzero(trace.signals[1:, _STEP_START] > 0) + 1)
-        first = [np.flatnonzero(step >= at) for step in steps]
+        first = [np.flatnonzero(conformal.alarming(step, at)) for step in steps]
         alarms.append(sum(len(found) > 0 for found in first))
         tokens.append(sum(found[0] + 1 if len(found) else len(step) for found, step in zip(first, steps, strict=True)))
     rate = sum(alarms) / sum(tokens)
@@ -142,7 +145,7 @@ def alarm_rate(traces: Sequence[Trace], risks: Sequence[Array], at: float) -> Al
 def remainder(traces: Sequence[Trace]) -> Remainder:
     """Fit how the share of wrong steps varies between answers: a beta-binomial by maximum likelihood.
 
-    Steps without labels are left out: those behind the first wrong token, where only that token is labelled.
+    Steps without labels are left out: those after the first wrong token, where only that token is labelled.
     """
     failed, steps, tokens = [], [], 0
     for trace in traces:

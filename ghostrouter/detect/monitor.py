@@ -20,7 +20,7 @@ _STEP_START = COLUMNS.index("step_start")
 
 
 class Alarms(NamedTuple):
-    """How many tokens were looked at, and how many of them alarmed; of a step what follows its alarm is left out."""
+    """How many tokens were judged, and how many of them alarmed. After an alarm the rest of its step is not counted."""
 
     tokens: int = 0
     alarms: int = 0
@@ -30,7 +30,7 @@ class Alarms(NamedTuple):
 class Judged:
     """One running segment: what the detector remembers, and what was decided.
 
-    The detector begins every segment with fresh state, also behind a seam. The tokens kept before it were written by
+    The detector begins every segment with fresh state, also after a seam. The tokens kept before it were written by
     another model, so this model's signals of them are not known; and the detectors are trained on traces that begin at
     any step (`detect.training.begun_later`).
     """
@@ -48,7 +48,7 @@ class Judged:
     _alarms: int = 0
 
     def count(self, alarm: bool, step_start: bool) -> None:
-        """Count a token in the rate of alarms: one alarm a step, and of that step nothing behind it."""
+        """Count a token for the rate of alarms: at most one alarm per step, and no tokens after it in that step."""
         self._alarmed = self._alarmed and not step_start
         if not self._alarmed:
             self._tokens += 1
@@ -56,14 +56,14 @@ class Judged:
             self._alarmed = alarm
 
     def take_alarms(self) -> Alarms:
-        """What was counted since it was last asked."""
+        """What was counted since the last call."""
         counted = Alarms(self._tokens, self._alarms)
         self._tokens = self._alarms = 0
         return counted
 
 
 class Monitor:
-    """Judges by one calibration. A verdict to hand off or hand back is final: what comes behind it is not looked at."""
+    """Judges by one calibration. A verdict is final: later tokens are not judged."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
@@ -91,14 +91,14 @@ class Monitor:
         return [risks[i, : len(fresh)] for i, fresh in enumerate(signals)]
 
     def held_from(self, segment: Judged) -> int | None:
-        """The first token that may still be given up, as risk has risen there; None: none may."""
+        """The first token that may still be given up, because risk rose there; None: none may."""
         return segment.trouble.onset if self._calibration.rollback == "onset" else None
 
     def _walk(self, segment: Judged, risks: Sequence[float], step_starts: Sequence[float]) -> None:
         for risk, step_start in zip(risks, step_starts, strict=True):
             if segment.verdict is not None:
                 return
-            segment.count(risk >= self._calibration.handoff_risk, bool(step_start))
+            segment.count(_reaches(risk, self._calibration.handoff_risk), bool(step_start))
             segment.verdict = self._next(segment, risk, bool(step_start))
             segment.risk = risk
             segment.position += 1
@@ -110,10 +110,16 @@ class Monitor:
             return Verdict(segment.key, at + 1, "hand_back", risk, at)
         segment.calm_run = segment.calm_run + 1 if risk < c.quiet_risk else 0
         if not limits.may_hand_off:
-            return None  # no risk leads anywhere, so none is raised
+            return None  # no handoff is allowed, so nothing is held
         hand_off_at = c.handoff_risk if limits.hand_off_at is None else limits.hand_off_at
-        segment.trouble.push(at, risk, min(c.warm_risk, hand_off_at), c.quiet_risk, c.quiet_tokens)
-        if risk < hand_off_at:
+        warm_risk = c.warm_risk if hand_off_at is None else min(c.warm_risk, hand_off_at)
+        segment.trouble.push(at, risk, warm_risk, c.quiet_risk, c.quiet_tokens)
+        if not _reaches(risk, hand_off_at):
             return None
         begun = self.held_from(segment)
         return Verdict(segment.key, at + 1, "handoff", risk, at if begun is None else begun)
+
+
+def _reaches(risk: float, at: float | None) -> bool:
+    """Whether a risk reaches a threshold; None: no risk does."""
+    return at is not None and risk >= at

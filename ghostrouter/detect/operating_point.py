@@ -16,9 +16,7 @@ class OperatingPoint:
     """The share of onsets that raise an alarm at the onset itself, while that token can still be held."""
 
     def __init__(self, traces: Sequence[Trace], scores: Sequence[Array], false_alarms_per_token: float) -> None:
-        """`scores` holds one array per trace, of shape (tokens,), from a detector that was not trained on that
-        trace.
-        """
+        """`scores` has an array per trace, of shape (tokens,), from a detector that was not trained on the trace."""
         self._rate = false_alarms_per_token
         self._faithful = np.array([(t.labels == 0).sum() for t in traces], float)
         peaks = [conformal.step_peaks(t, s) for t, s in zip(traces, scores, strict=True)]
@@ -31,16 +29,9 @@ class OperatingPoint:
         self._onsets = np.array([score for _, score in found], float)
 
     def threshold(self, weights: Weights) -> float | None:
-        """The score that a token must exceed to raise an alarm, as in `conformal.threshold`; None if no alarm is
-        allowed.
-
-        It is minus infinity if every token may raise an alarm.
-        """
+        """The score that a token must exceed to raise an alarm (`conformal.exceeded`)."""
         allowed = self._rate * (weights * self._faithful).sum() - self._steps[weights > 0].max(initial=0)
-        if allowed < 0:
-            return None
-        over = np.cumsum(weights[self._trace_of_peak]) > allowed
-        return float(self._peaks[np.argmax(over)]) if over.any() else float("-inf")
+        return conformal.exceeded(self._peaks, weights[self._trace_of_peak], allowed)
 
     def recall(self, weights: Weights) -> float:
         """The share of onsets that raise an alarm; NaN without onsets."""

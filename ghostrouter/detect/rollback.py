@@ -23,7 +23,7 @@ class Levels(NamedTuple):
     """The thresholds of a calibration that decide where the onset of an alarm lies."""
 
     warm_risk: float
-    handoff_risk: float
+    handoff_risk: float | None
     quiet_risk: float
     quiet_tokens: int
 
@@ -36,8 +36,9 @@ class Alarm(NamedTuple):
     wrong: int | None
 
     def misplaced(self, cut: int) -> tuple[int, int]:
-        """How many wrong tokens stay and how many right ones go if the answer is cut at `cut`, the alarm's token
-        aside.
+        """How many wrong tokens stay and how many right ones go if the answer is cut at `cut`.
+
+        The token of the alarm does not count.
         """
         if self.wrong is None:
             return 0, self.at - cut
@@ -58,7 +59,7 @@ def alarms(trace: Trace, risks: Array, levels: Levels) -> Iterator[Alarm]:
                 continue
             begin, tracker, other_writes = at, OnsetTracker(), False
         tracker.push(at, risk, levels.warm_risk, levels.quiet_risk, levels.quiet_tokens)
-        if risk >= levels.handoff_risk:
+        if levels.handoff_risk is not None and risk >= levels.handoff_risk:
             yield Alarm(at, at if tracker.onset is None else tracker.onset, _wrong(trace, begin, at))
             other_writes = True
 

@@ -41,7 +41,7 @@ class Event:
 class Job:
     """A call that may outlive its HTTP request. Its id is also the id of its session.
 
-    * `life` is the run of the service that works on it.
+    * `life` identifies the run of the service that works on it.
     * `request_hash` tells whether another call with the same `call_id` is the same call.
     * `result` is the JSON that the caller can read at any time.
     * After `deadline_s` a job that has not ended has failed. After `expires_s` it is deleted.

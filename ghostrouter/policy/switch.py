@@ -9,7 +9,7 @@ from ghostrouter.policy.cost import price_usd
 
 @dataclass(frozen=True, slots=True)
 class SwitchRules:
-    """What an operator allows: how many changes of engine, whether to return to a cheaper model, how many failures."""
+    """What an operator allows: changes of engine, hand-backs to a cheaper model, failed engines and refused seams."""
 
     max_handoffs: int
     hand_back: bool
@@ -34,7 +34,7 @@ def may_hand_off(models: Sequence[str], current: str, handoffs: int, rules: Swit
 
 
 def may_hand_back(models: Sequence[str], current: str, handoffs: int, rules: SwitchRules) -> bool:
-    """Whether a verdict may return the answer to a cheaper model; the way forth must still be allowed after it."""
+    """Whether a verdict may return the answer to a cheaper model; a handoff must still be allowed afterwards."""
     return rules.hand_back and handoffs + 1 < rules.max_handoffs and cheaper(models, current) is not None
 
 
@@ -58,7 +58,7 @@ class Change:
 
 
 def hand_off_at(change: Change, worth: Worth) -> float | None:
-    """The risk from which on a handoff is worth more than it costs; None: no risk is, for quality is worth nothing.
+    """The risk from which on a handoff is worth more than it costs; None if a right answer is worth nothing.
 
     Staying loses the answer's worth with the probability `risk`: the break-even of `risk * quality_usd` and the cost.
     """
@@ -66,10 +66,10 @@ def hand_off_at(change: Change, worth: Worth) -> float | None:
 
 
 def is_worth_handing_back(change: Change, worth: Worth, hazard: float, recall: float) -> bool:
-    """Whether the cheaper model saves more on its run than it endangers.
+    """Whether a hand-back to the cheaper model saves more than it risks.
 
-    It goes wrong in the run with the probability `hazard`; then either the answer moves forth again, which costs
-    another stall and reading, or, with the probability 1 - `recall`, nobody notices and the answer is lost.
+    It goes wrong in the run with the probability `hazard`; then either the answer is handed off again, which costs
+    another stall and prefill, or, with the probability 1 - `recall`, nobody notices and the answer is lost.
     """
     prefix_tokens = change.prefix_tokens + change.run_tokens
     again_usd = change.stall_s * worth.second_usd + price_usd(change.source, prefix_tokens, 0)

@@ -14,7 +14,7 @@ from ghostrouter.policy.cost import most_usd
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Limits
 
-# About a sentence: what a handoff writes, where no calibration tells how long a step is.
+# About a sentence: how much a handoff writes if no calibration knows the length of a step.
 _RUN_TOKENS = 16.0
 
 
@@ -44,7 +44,7 @@ class Known:
 class Switching:
     """Decides by value where prices differ, by calibration where there is nothing to weigh.
 
-    `stall_s` is how long a caller is taken to wait at a change of model (`sessions.expected_stall_s`). It counts only
+    `stall_s` is how long a caller is assumed to wait at a change of model (`sessions.expected_stall_s`). It counts only
     where a second has a worth.
     """
 
@@ -53,7 +53,7 @@ class Switching:
         self._stall_s = stall_s
 
     def limits(self, session: Session, models: Sequence[str], current: str, rules: switch.SwitchRules) -> Limits:
-        """Those of the segment that `current` is about to write, the newest of the session."""
+        """The limits of the segment that `current` is about to write, the newest of the session."""
         handoffs, prefix_tokens = session.handoffs, session.current.prompt_tokens
         stronger, cheaper = switch.stronger(models, current), switch.cheaper(models, current)
         off, at = False, None
@@ -99,7 +99,7 @@ class Switching:
         )
 
     def _step_tokens(self, model: str) -> float:
-        """How many tokens a stronger model is taken to write in place of this one: a step of it."""
+        """How many tokens a stronger model is assumed to write before it hands back: one step."""
         known = self._models.get(model)
         return known.remainder.tokens_per_step if known and known.remainder else _RUN_TOKENS
 
@@ -111,7 +111,7 @@ class Switching:
 
 
 def steps(session: Session, model: str) -> tuple[int, int]:
-    """In how many steps of this answer the model has gone wrong, and how many it has written without."""
+    """In how many steps of this answer the model has gone wrong, and how many other steps it has written."""
     failed = clean = 0
     for segment in session.segments:
         if segment.model == model:
@@ -125,8 +125,8 @@ def steps(session: Session, model: str) -> tuple[int, int]:
 def _run_tokens(session: Session, model: str, remainder: Remainder) -> float:
     """How many tokens the model is likely to write before it goes wrong.
 
-    How often it does per token is taken to be gamma-distributed over answers: what all answers tell counts as much as
-    `remainder.failures`, what this one has shown as what it is.
+    The error rate per token has a gamma prior with the weight of `remainder.failures` errors. The errors of this answer
+    are added to it.
     """
     usual = remainder.tokens_per_step / remainder.step_hazard()
     written = failed = 0

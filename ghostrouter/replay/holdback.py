@@ -11,7 +11,7 @@ class HoldBack:
 
     A token may be sent once it is judged and no risk is raised at it or before it. While risk is raised, the answer may
     still be cut at the first doubtful token, so the tokens from there on are held. At most `max_tokens` judged tokens
-    are held. Beyond that the oldest are sent; `expired_tokens` counts them. Time plays no part.
+    are held. Beyond that the oldest are sent; `expired_tokens` counts them. It does not depend on time.
     """
 
     def __init__(self, max_tokens: int) -> None:

@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class SeamRequest:
-    """The question how `target` can continue an answer.
+    """A request to plan how `target` continues an answer.
 
     `pieces` are all segments so far. Of the last one, the first `settled` tokens must stay, because the client has
     them. The tokens from `onset` on are to be removed; None: no token is doubtful. `called`: the client has part of a

@@ -1,4 +1,4 @@
-"""How an answer is sampled: what the call asks for, and what the configuration or we fill in. Pure."""
+"""How an answer is sampled: what the call asks for, and what the configuration or GhostRouter fills in. Pure."""
 
 from collections.abc import Mapping
 

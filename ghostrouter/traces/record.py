@@ -1,6 +1,6 @@
 """Record labelled traces: ask a running service questions whose answers are known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import httpx
@@ -85,16 +85,24 @@ def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
     return None if cut or written == answer else len(tokens) - 1
 
 
-def record_file(questions: Path, out: Path, url: str, model: str, max_tokens: int, text_only: bool = False) -> int:
+def record_file(
+    questions: Path,
+    out: Path,
+    url: str,
+    model: str,
+    max_tokens: int,
+    text_only: bool = False,
+    headers: Mapping[str, str] | None = None,
+) -> int:
     """Ask all questions, one after the other, and write one line for each; returns their number.
 
-    Lines are `text_only` on request, and for models without log-probabilities.
+    Lines are `text_only` on request, and for models without log-probabilities. `headers` go with every request.
 
     Raises:
         TraceInvalid: the questions cannot be read, or the service does not answer.
     """
     asked = read_questions(questions)
-    with httpx.Client(base_url=url) as client, out.open("w", encoding="utf-8") as file:
+    with httpx.Client(base_url=url, headers=headers) as client, out.open("w", encoding="utf-8") as file:
         asker = Asker(client, model, max_tokens, text_only)
         for question in asked:
             line = to_line(question, model, asker.ask(question.prompt))

@@ -30,10 +30,12 @@ class Stranger:
 
     def __init__(self) -> None:
         self.says = Said(200, "text/plain", b"")
+        self.keys: list[str | None] = []
         stranger = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                stranger.keys.append(self.headers.get("authorization"))
                 self.rfile.read(int(self.headers.get("content-length", 0)))
                 self.send_response(stranger.says.status)
                 self.send_header("content-type", stranger.says.kind)
@@ -139,3 +141,16 @@ def test_what_cannot_be_read_is_wrong_input(ask: Callable[..., Result], tmp_path
     assert (done.exit_code, "UTF-8" in done.stderr) == (2, True)
     done = ask(HTML, *RUN, "--api-key", "schlüssel")
     assert (done.exit_code, "schlüssel" in done.stderr) == (2, False)
+
+
+def test_traces_are_recorded_with_the_key_and_from_the_url_of_the_environment(
+    stranger: Stranger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other commands knew both variables. With keys, `traces record` got a 401."""
+    monkeypatch.setenv("GHOSTROUTER_URL", stranger.url)
+    monkeypatch.setenv("GHOSTROUTER_API_KEY", "my-key")
+    (tmp_path / "questions.jsonl").write_text('{"prompt": "p", "answer": "a"}\n')
+    stranger.says, stranger.keys = Said(401, "application/json", b"{}"), []
+    files = ("--questions", str(tmp_path / "questions.jsonl"), "--out", str(tmp_path / "traces.jsonl"))
+    CliRunner().invoke(main, ["traces", "record", *files, "--model", "m"])
+    assert stranger.keys == ["Bearer my-key"]

@@ -7,12 +7,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from ghostrouter.detect import conformal, training
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.fit import Fit, fit, remainder
+from ghostrouter.detect.monitor import Monitor
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.detect.rolling import NAMES, TEXT
 from ghostrouter.errors import ConfigError, TraceInvalid
 from ghostrouter.signals.batch import COLUMNS, matrix
 from ghostrouter.traces.trace import Trace, joined_labels
-from tests.make import calibration, token
+from ghostrouter.types import Limits
+from tests.make import KEY, calibration, token
 
 
 def trace(rng: np.random.Generator, wrong_rate: float, group: str) -> Trace:
@@ -42,7 +44,7 @@ def test_fit_finds_the_wrong_tokens(fitted: Fit) -> None:
     assert fitted.delay_tokens == 0
     assert fitted.false_alarms <= 0.005
     c = fitted.calibration
-    assert 0 < c.quiet_risk < c.warm_risk < c.handoff_risk < 1
+    assert c.handoff_risk and 0 < c.quiet_risk < c.warm_risk < c.handoff_risk < 1
     assert c.remainder is not None
     assert c.alarms is not None
     assert 0.02 < c.alarms.per_token < 0.06  # about one step in three holds a wrong token
@@ -121,13 +123,27 @@ def test_the_threshold_keeps_its_promise_on_average(rate: float) -> None:
         risks = rng.random((60, 40)) ** 2
         at = conformal.threshold([shape] * 60, list(risks), rate)
         fresh = [conformal.step_peaks(shape, r) for r in rng.random((60, 40)) ** 2]
-        alarms.append(np.mean([(peaks >= at).sum() / 40 for peaks in fresh]))
+        alarms.append(np.mean([conformal.alarming(peaks, at).sum() / 40 for peaks in fresh]))
     assert np.mean(alarms) <= rate
 
 
 def test_too_few_traces_promise_nothing() -> None:
     risks = [np.zeros(40)] * 3
-    assert conformal.threshold(traces(3, 0.0), risks, 0.001) == conformal.NEVER
+    assert conformal.threshold(traces(3, 0.0), risks, 0.001) is None
+
+
+def test_a_calibration_that_never_alarms_has_no_threshold(tmp_path: Path) -> None:
+    """Older files say 2.0 for that."""
+    made = calibration().model_dump(mode="json") | {"handoff_risk": None}
+    older = Calibration.model_validate(made | {"handoff_risk": 2.0})
+    assert older == Calibration.model_validate(made) and older.handoff_risk is None
+    older.save(tmp_path / "c.json")
+    assert Calibration.load(tmp_path / "c.json") == older
+    monitor = Monitor(older)
+    segment = monitor.open(KEY, Limits(may_hand_off=True))
+    monitor.judge([segment], [matrix([token(entropy_nats=9.0)] * 5)])
+    assert segment.verdict is None and segment.trouble.onset == 0
+    assert segment.take_alarms().alarms == 0
 
 
 def test_an_answer_that_fails_is_expected_to_fail_again() -> None:

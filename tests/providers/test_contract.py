@@ -345,7 +345,7 @@ ERRORS: list[tuple[str, Handler, type[SegmentFailed], str]] = [
         "endless line",
         lambda r: httpx.Response(200, headers={"content-type": "text/event-stream"}, content=endless()),
         SegmentFailed,
-        "without an end",
+        "larger than 4 MB",
     ),
     ("no utf-8", plain(200, b"data: \xff\xfe\n\n", content_type="text/event-stream"), SegmentFailed, "UnicodeDecode"),
     ("no json", plain(200, b"data: {\n\n", content_type="text/event-stream"), SegmentFailed, "malformed"),
@@ -419,7 +419,7 @@ async def test_one_of_a_hundred_waiting_callers_is_the_probe() -> None:
     for _ in range(4):
         with pytest.raises(SegmentFailed, match="500"):
             await asked.frames()
-    with pytest.raises(ProviderBusy, match="left alone"):
+    with pytest.raises(ProviderBusy, match="circuit breaker is open"):
         await asked.frames()
     clock[0] = 11.0
     callers = [asyncio.create_task(asked.frames()) for _ in range(100)]

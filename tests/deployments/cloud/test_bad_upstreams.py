@@ -64,7 +64,7 @@ BAD: dict[str, tuple[Handler, str]] = {
     "html": (_says(200, b"<html>hello</html>", "text/html"), "instead of events; check the base URL"),
     "wrong address": (_says(404, b"<html/>", "text/html"), "check model and base URL"),
     "redirect": (_says(307, location="http://elsewhere.example/v1"), "not followed; check the base URL"),
-    "endless line": (_line, "an event without an end"),
+    "endless line": (_line, "an event is larger than 4 MB"),
     "no utf-8": (_says(200, b"data: \xc3\x28\n\n"), "UnicodeDecodeError"),
     "compressed": (_says(200, b"data: {}\n\n", content_encoding="compress"), "compresses"),
     "unreachable": (_unreachable, "ConnectError"),

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from deployments.session.conductor import Conductor
-from deployments.session.hedge import sooner
+from deployments.session.hedge import first_to_write
 from deployments.session.ports import Ports
 from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
@@ -95,7 +95,7 @@ class Run:
         return [(s.model, s.reason, s.text) for s in self.session.segments]
 
 
-async def test_the_other_is_sooner() -> None:
+async def test_the_hedge_writes_first() -> None:
     run = Run("a", "b")
     await run.starts("b")
     assert await run.answer == "b writes"
@@ -105,7 +105,7 @@ async def test_the_other_is_sooner() -> None:
     assert run.meter.sums["ghost_hedges"] == 1
 
 
-async def test_the_late_one_is_sooner_after_all() -> None:
+async def test_the_late_one_writes_first_after_all() -> None:
     run = Run("a", "b")
     await run.upstream.asked_of["b"].wait()
     await run.starts("a")
@@ -143,7 +143,7 @@ async def test_one_that_fails_leaves_it_to_the_other() -> None:
     assert len(run.upstream.asked) == 2
 
 
-async def test_a_rival_that_fails_changes_nothing() -> None:
+async def test_a_hedge_that_fails_changes_nothing() -> None:
     run = Run("a", "b")
     await run.starts("b", SegmentFailed("500").at_no_cost())
     await run.starts("a")
@@ -169,7 +169,7 @@ async def test_or_the_answer_fails() -> None:
         await run.answer
 
 
-async def test_one_that_cannot_go_on_is_no_rival() -> None:
+async def test_one_that_cannot_go_on_is_no_hedge() -> None:
     run = Run("a", "b", refuses=True)
     await run.seams.planned.wait()
     run.upstream.starts["a"].set_result(None)
@@ -177,7 +177,7 @@ async def test_one_that_cannot_go_on_is_no_rival() -> None:
     assert [r.model for r in run.upstream.asked] == ["a"]
 
 
-async def test_who_has_lost_the_answer_to_a_verdict_is_no_rival() -> None:
+async def test_who_has_lost_the_answer_to_a_verdict_is_no_hedge() -> None:
     """Its successor has not begun after a moment, either."""
     run = Run("a", "b")
 
@@ -200,8 +200,8 @@ async def test_a_number_of_a_segment_is_never_used_again() -> None:
     await run.upstream.asked_of["b"].wait()
     await run.starts("a")
     await run.answer
-    rival = run.upstream.asked[1].key
-    assert run.session._next_key().segment > rival.segment
+    hedge = run.upstream.asked[1].key
+    assert run.session._next_key().segment > hedge.segment
 
 
 async def test_who_gives_up_closes_both() -> None:
@@ -214,7 +214,7 @@ async def test_who_gives_up_closes_both() -> None:
     assert [s.model for s in run.session.segments] == ["a"]
 
 
-async def test_no_rival_outlives_the_hard_timeout() -> None:
+async def test_no_hedge_outlives_the_hard_timeout() -> None:
     run = Run("a", "b", hard_timeout_s=0.05)
     with pytest.raises(DeadlineExceeded):
         await run.answer
@@ -229,6 +229,6 @@ async def test_frames_that_were_read_come_first() -> None:
     async def nobody() -> None:
         return None
 
-    won = await sooner(source(), 60.0, nobody)
+    won = await first_to_write(source(), 60.0, nobody)
     assert "".join([t.text async for f in won.frames for t in f.tokens]) == "abcdef"
-    assert not won.is_other
+    assert not won.is_hedge
