@@ -44,10 +44,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a call ended. `told` is the session's trace. `code` and `message` are set if the call failed."""
+    """How a call ended. `trace` is the session's trace. `code` and `message` are set if the call failed."""
 
     text: str
-    told: Mapping[str, Any]
+    trace: Mapping[str, Any]
     at_s: float
     code: CallCode | None = None
     message: str = ""
@@ -80,11 +80,11 @@ def begun(head: Head, status: Literal["queued", "running"]) -> Body:
 
 def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
     """The result of a call that is over. `adapters` names the adapter of each model."""
-    told = end.told
-    truncated = told.get("finish_reason") == "length"
+    session_trace = end.trace
+    truncated = session_trace.get("finish_reason") == "length"
     failed = end.code is not None
-    segments = told.get("segments") or [{}]
-    trace = _trace(head, told, adapters, _outcome(end, truncated))
+    segments = session_trace.get("segments") or [{}]
+    trace = _trace(head, session_trace, adapters, _outcome(end, truncated))
     return _result(
         head,
         "failed" if failed else "complete",
@@ -94,12 +94,14 @@ def ended(head: Head, end: Ended, adapters: Mapping[str, str]) -> Body:
         provenance=_provenance(
             head,
             trace=trace,
-            ghost={k: told[k] for k in ("id", "plan", "handoffs", "redaction", "segments") if k in told},
+            ghost={
+                k: session_trace[k] for k in ("id", "plan", "handoffs", "redaction", "segments") if k in session_trace
+            },
             adapter=adapters.get(segments[-1].get("model", "")),
             finished_at=iso(end.at_s),
             response_hash=digest(end.text) if end.text else None,
         ),
-        redaction=_redaction(head, told.get("redaction") or {}),
+        redaction=_redaction(head, session_trace.get("redaction") or {}),
         errors=[{"code": end.code, "message": end.message, "details": end.details}] if failed else [],
     )
 
@@ -153,9 +155,9 @@ def _normalization(head: Head) -> Body:
     }
 
 
-def _redaction(head: Head, told: Mapping[str, Any]) -> Body:
+def _redaction(head: Head, of_session: Mapping[str, Any]) -> Body:
     """What was redacted in the prompts, by kind."""
-    taken = sorted(told.get("taken_out", {}).items())
+    taken = sorted(of_session.get("taken_out", {}).items())
     items = [{"kind": kind.lower(), "count": count, "note": None} for kind, count in taken]
     return {"performed": bool(items), "items": items, "user_notice": None, "override_used": head.unredacted}
 
@@ -187,9 +189,9 @@ def _outcome(end: Ended, truncated: bool) -> str:
     return {"refused": "refused", "adapter_error": "all_exhausted"}.get(end.code, "failed")
 
 
-def _trace(head: Head, told: Mapping[str, Any], adapters: Mapping[str, str], outcome: str) -> Body:
+def _trace(head: Head, session_trace: Mapping[str, Any], adapters: Mapping[str, str], outcome: str) -> Body:
     """The execution trace. Every segment is an attempt. Its outcome is the reason of the next segment."""
-    segments = told.get("segments", [])
+    segments = session_trace.get("segments", [])
     last = {"success": "success", "partial": "success", "refused": "refused"}.get(outcome, "error")
     attempts = []
     for number, segment in enumerate(segments, 1):

@@ -56,8 +56,8 @@ def reload(
         raise click.ClickException(str(error)) from error
     except httpx.HTTPError as error:
         raise click.ClickException(f"no answer from Ray's dashboard at {dashboard}: {error}") from error
-    told = ", ".join(sections) or "as it was started"
-    click.echo(f"in force after {time.monotonic() - began_s:.1f} s: {told}")
+    changed = ", ".join(sections) or "as it was started"
+    click.echo(f"in force after {time.monotonic() - began_s:.1f} s: {changed}")
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def running(ray: httpx.Client) -> list[dict[str, Any]]:
     Raises:
         ConfigError: ours does not run there.
     """
-    told = ray.get(_APPLICATIONS).raise_for_status().json()
-    found = [a["deployed_app_config"] for a in told["applications"].values() if a.get("deployed_app_config")]
+    status = ray.get(_APPLICATIONS).raise_for_status().json()
+    found = [a["deployed_app_config"] for a in status["applications"].values() if a.get("deployed_app_config")]
     found.sort(key=lambda a: a["import_path"] != "graph:build")
     if not found or found[0]["import_path"] != "graph:build":
         raise ConfigError("no GhostRouter service runs there")
@@ -93,11 +93,11 @@ def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: Ray Serve rejects it.
     """
-    told = ray.get(_APPLICATIONS).raise_for_status().json()
+    status = ray.get(_APPLICATIONS).raise_for_status().json()
     ours, *others = running(ray)
     kept = [d for d in ours.get("deployments") or () if d["name"] not in live.DEPLOYMENTS]
     ours["deployments"] = [*kept, *({"name": n, "user_config": dict(user_config)} for n in live.DEPLOYMENTS)]
-    options = {k: told[k] for k in ("http_options", "proxy_location") if told.get(k)}
+    options = {k: status[k] for k in ("http_options", "proxy_location") if status.get(k)}
     answer = ray.put(_APPLICATIONS, json={**options, "applications": [ours, *others]})
     if answer.is_error:
         raise ConfigError(f"Ray Serve rejected the change: {answer.text}")
@@ -129,15 +129,15 @@ def _wait(url: str, api_key: str | None, version: str, timeout_s: float) -> None
     Raises:
         ConfigError: it has refused it, or says nothing.
     """
-    deadline_s, said = time.monotonic() + timeout_s, ""
+    deadline_s, why = time.monotonic() + timeout_s, ""
     with httpx.Client(base_url=url, headers=client.headers(api_key), timeout=10) as service:
         while time.monotonic() < deadline_s:
             try:
-                told = service.get("/v1/status").raise_for_status().json()["configuration"]
+                live_part = service.get("/v1/status").raise_for_status().json()["configuration"]
             except (httpx.HTTPError, ValueError, KeyError) as error:
-                told = {"refused": None, "version": f"unknown ({type(error).__name__})"}
-            if told["version"] == version:
+                live_part = {"refused": None, "version": f"unknown ({type(error).__name__})"}
+            if live_part["version"] == version:
                 return
-            said = told["refused"] or f"it has the configuration {told['version']}, not {version}"
+            why = live_part["refused"] or f"it has the configuration {live_part['version']}, not {version}"
             time.sleep(_POLL_S)
-    raise ConfigError(f"the service at {url} has not taken it: {said}")
+    raise ConfigError(f"the service at {url} has not taken it: {why}")
