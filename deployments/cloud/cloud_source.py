@@ -176,7 +176,7 @@ class _Call:
     async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:
         """The next events; None if there are no more, or if a finished answer need not wait for more."""
         ended = self.segment.finish is not None
-        patience_s = (_USAGE_S if self.segment.tells_more else _END_S) if ended else None
+        patience_s = (_USAGE_S if self.segment.awaits_usage else _END_S) if ended else None
         try:
             async with asyncio.timeout(patience_s):
                 return await anext(parts, None)

@@ -95,7 +95,7 @@ class GraphConfig(Section):
                 yield f"{key}: no such model: {', '.join(unknown)}{why}"
 
     def _speculation_is_greedy(self) -> None:
-        """Speculative decoding needs greedy answers, because vLLM's draws cannot be reproduced behind a seam then.
+        """Speculative decoding needs greedy answers, because vLLM's draws cannot be reproduced after a seam then.
 
         An answer is sampled with the settings of its first model, whichever model continues it.
         """

@@ -150,9 +150,7 @@ def _any_wrong(probabilities: Scores) -> float:
 
 
 def _delays(alarms: npt.NDArray[np.bool_], labels: Labels) -> list[int | None]:
-    """For each onset of a trace, how many tokens after it its first alarm came (negative: before it); None: no
-    alarm.
-    """
+    """For each onset, how many tokens after it its first alarm came (negative: before it); None: no alarm."""
     out: list[int | None] = []
     for onset in np.flatnonzero(labels == 1).tolist():
         begin = max(0, onset - LEAD_TOKENS)

@@ -31,7 +31,7 @@ NAMES = (
 def instant(tick: Tick) -> Floats:
     """The features of the token alone, of shape (segments, len(INSTANT)).
 
-    `second`, `third` and `rest` are the probabilities of the second token, of the third, and of all tokens behind it.
+    `second`, `third` and `rest` are the probabilities of the second token, of the third, and of all other tokens.
     """
     top = np.minimum(tick.top_logprob, 0.0)
     second = np.exp(top - tick.margin)

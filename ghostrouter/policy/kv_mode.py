@@ -47,7 +47,7 @@ class KvModes:
         self._lines: dict[tuple[str, Way], _Line] = {}
 
     def observe(self, model: str, way: Way, tokens: int, seconds: float) -> None:
-        """Add a measurement: the seconds to the first token behind a prefix of `tokens` tokens."""
+        """Add a measurement: the seconds to the first token after a prefix of `tokens` tokens."""
         self._lines.setdefault((model, way), _Line()).add(tokens, seconds)
 
     def compute_s(self, model: str, tokens: int) -> float | None:

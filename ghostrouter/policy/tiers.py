@@ -16,9 +16,7 @@ def pick(rows: Sequence[Tier], tokens: int, complexity: float, promoted: int = 0
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """The state of one task: promoted by `level` rows since `since_s`, and its last breaches or healthy answers
-    in a row.
-    """
+    """The state of one task: promoted by `level` rows since `since_s`, and its breaches or healthy answers in a row."""
 
     level: int = 0
     since_s: float = 0.0
@@ -28,9 +26,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True)
 class Hysteresis:
-    """Up one row after `breaches` breaches in a row; down again after `healthy` healthy answers and `dwell_s`
-    seconds.
-    """
+    """One row up after `breaches` breaches in a row; down again after `healthy` healthy answers and `dwell_s`."""
 
     breaches: int = 3
     healthy: int = 10

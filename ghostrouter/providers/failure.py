@@ -121,11 +121,11 @@ def _failure(told: str, status: int, error: Any, after_s: float | None) -> Segme
 
 def _advice(status: int) -> str:
     if status < 400:
-        return ": it sends us elsewhere, which is not followed; check the base URL"
+        return ": it answers with a redirect, which is not followed; check the base URL"
     if status == 402:
         return ": the account has no credit"
     if status in (401, 403):
-        return ": it does not take the key"
+        return ": the API key was rejected"
     return ": there is no such model or address; check model and base URL" if status == 404 else ""
 
 

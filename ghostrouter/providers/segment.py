@@ -75,8 +75,8 @@ class CloudSegment:
         self.over = False
 
     @property
-    def tells_more(self) -> bool:
-        """Whether the provider has still to send the usage."""
+    def awaits_usage(self) -> bool:
+        """Whether the usage is still to come."""
         return self._model.stream_usage != "none" and not (self._usage and self._usage.completion_tokens)
 
     @property
@@ -191,9 +191,9 @@ class CloudSegment:
 
 
 def _most(model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None) -> int | None:
-    """How many tokens, each an event, are taken; None: the provider counts, who knows what a token is.
+    """After how many events to stop; None if the provider enforces the limit itself.
 
-    It counts what it writes, an echo of what was kept among it.
+    The provider's count includes an echo of the kept text.
     """
     echoes = prompt.kept and model.echo_window_tokens and sampling.wants("max_tokens")
     return scripted_end or (sampling.max_tokens if echoes else None)

@@ -26,7 +26,7 @@ from ghostrouter.providers.failure import of_content_type, of_status, retry_afte
         (429, {}, b'{"error": {"code": "rate_limit_exceeded"}}', ProviderBusy, r"429 \(rate_limit_exceeded\)"),
         (400, {}, b'{"error": {"code": "content_filter"}}', ProviderRefused, "content_filter"),
         (400, {}, b'[{"error": {"status": "INVALID_ARGUMENT", "message": "secret"}}]', RequestRejected, "INVALID_ARG"),
-        (401, {}, b'{"error": {"message": "no sk-secret"}}', ProviderRejected, "does not take the key"),
+        (401, {}, b'{"error": {"message": "no sk-secret"}}', ProviderRejected, "the API key was rejected"),
         (404, {}, b"<html>secret</html>", ProviderRejected, "check model and base URL"),
         (307, {"location": "https://evil.example"}, b"", ProviderRejected, "is not followed"),
         (422, {}, b'{"error": "secret"}', RequestRejected, r"422 \(unknown\)"),

@@ -68,7 +68,7 @@ BAD: dict[str, tuple[Handler, str]] = {
     "no utf-8": (_says(200, b"data: \xc3\x28\n\n"), "UnicodeDecodeError"),
     "compressed": (_says(200, b"data: {}\n\n", content_encoding="compress"), "compresses"),
     "unreachable": (_unreachable, "ConnectError"),
-    "key refused": (_says(401), "it does not take the key"),
+    "key refused": (_says(401), "the API key was rejected"),
     "quotes": (_quotes, "HTTP 400"),
     "quotes in the stream": (_quotes_in_the_stream, "far"),
     "cut off": (_says(200, b'data: {"choices": [{"delta": {"content": "'), "broke off"),
