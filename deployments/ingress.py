@@ -14,6 +14,7 @@ from deployments.engine.engine_client import EngineClient
 from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
+from deployments.http.listener import listening
 from deployments.quotas import limits
 from deployments.ray_metrics import RayMetrics
 from deployments.rpc import DeploymentClient
@@ -122,7 +123,8 @@ class Ingress:
         """The HTTP application."""
         door, redaction = Door(self._config.access.callers()), self._config.redaction.discretion()
         access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=redaction)
-        return app.app(self, self._config.sessions.max_body_bytes, access, self._config.access.cors_origins)
+        max_bytes, origins = self._config.sessions.max_body_bytes, self._config.access.cors_origins
+        return app.app(self, max_bytes, access, origins, listening)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""

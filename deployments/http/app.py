@@ -11,6 +11,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Lifespan
 
 from deployments.http import chat, responses
 from deployments.http.backend import Backend
@@ -25,8 +26,17 @@ from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 
 
-def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins: Collection[str] = ()) -> Starlette:
-    """The application. `access` checks every request except CORS preflights. Pages of `cors_origins` may call it."""
+def app(
+    backend: Backend,
+    max_body_bytes: int,
+    access: Middleware,
+    cors_origins: Collection[str] = (),
+    lifespan: Lifespan[Starlette] | None = None,
+) -> Starlette:
+    """The application. Serve runs `lifespan` from the start of the replica to its end.
+
+    `access` checks every request except CORS preflights. Pages of `cors_origins` may call the service.
+    """
     api = _Api(backend, max_body_bytes)
     return Starlette(
         routes=[
@@ -41,7 +51,7 @@ def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins:
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
             Route("/v1/feedback", api.feedback, methods=["POST"]),
             Route("/v1/status", api.status, methods=["GET"]),
-            Route("/healthz", api.healthz, methods=["GET"]),
+            *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
             *CallApi(backend, max_body_bytes).routes(),
         ],
         middleware=[
@@ -54,6 +64,7 @@ def app(backend: Backend, max_body_bytes: int, access: Middleware, cors_origins:
             GhostRouterError: _on_error,
             HTTPException: _on_http_error,
         },
+        lifespan=lifespan,
     )
 
 
