@@ -62,7 +62,7 @@ class Callers:
         prompt = cloud_prompt(self.model, (Message("user", "How are you?"),), False, "")
         request = SegmentRequest(SegmentKey("s", 0), "moody", (), 0, Sampling(max_tokens=9), cloud=prompt)
         try:
-            async for _ in self.pool.generate(request):
+            async for _ in self.pool.write(request):
                 pass
         except ProviderBusy:
             return "turned away"

@@ -63,7 +63,7 @@ class InProcess:
         return self
 
     def remote(self, request: SegmentRequest) -> "Response":
-        return Response(self._engine.generate(request))
+        return Response(self._engine.write(request))
 
 
 class Response:
@@ -71,13 +71,15 @@ class Response:
 
     def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
         self._frames = frames
-        self._closing: asyncio.Task[None] | None = None
+
+    def __aiter__(self) -> "Response":
+        return self
 
     async def __anext__(self) -> Frame:
         return await anext(self._frames)
 
     def cancel(self) -> None:
-        self._closing = asyncio.ensure_future(self._frames.aclose())
+        """Do nothing: when its reader is cancelled, the generator ends."""
 
 
 class Seams:

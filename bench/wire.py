@@ -88,7 +88,7 @@ async def _ask(
     asked = cloud_prompt(model, (Message("user", prompt),), False, written)
     request = SegmentRequest(SegmentKey("s", 0), model.name, (), 0, Sampling(max_tokens=300), cloud=asked)
     text, frames, end = "", 0, None
-    async for frame in pool.generate(request):
+    async for frame in pool.write(request):
         text += "".join(t.text for t in frame.tokens)
         frames += bool(frame.tokens)
         end = frame.end or end

@@ -11,6 +11,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.cloud.cloud_source import CloudSource, make_client
 from deployments.cloud.shared_breakers import Breakers, BreakerSet, SharedBreakers
+from deployments.engine.frame_channel import Channel, FrameSender
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
@@ -86,16 +87,32 @@ class CloudPool:
         self._clients: dict[object, httpx.AsyncClient] = {
             p: make_client(m, sessions, tls, runtime.transport) for p, m in providers.items()
         }
+        self._sender = FrameSender()
         self._writers: dict[str, tuple[SegmentWriter, TelemetryClient]] = {}
 
     async def close(self) -> None:
         """Close the connections."""
+        self._sender.stop()
         for _, telemetry_client in self._writers.values():
             telemetry_client.stop()
         for client in self._clients.values():
             await client.aclose()
 
-    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+    async def generate(
+        self, request: SegmentRequest, channel: Channel | None = None
+    ) -> AsyncGenerator[Frame | int, None]:
+        """Write a segment for another process.
+
+        Frames go to the channel, and their number is yielded at the end. Without a connection, they are yielded.
+
+        Raises:
+            SegmentFailed: as `write` does.
+        """
+        async with aclosing(self.write(request)) as frames:
+            async for sent in self._sender.send(frames, channel):
+                yield sent
+
+    async def write(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Write a segment: a frame for each arrival of events. Closing the iterator closes the connection.
 
         Raises:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+import ray
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from deployments.engine.engine_client import EngineClient
+from deployments.engine.frame_channel import FrameReceiver
 from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
@@ -80,7 +82,12 @@ class Ingress:
         emit = emit or RayMetrics()
         sessions, journal = config.sessions, config.journal
         self._engines = EngineClient(
-            deployments.engines, deployments.cloud, sessions.first_token_s, sessions.stall_s, emit
+            deployments.engines,
+            deployments.cloud,
+            sessions.first_token_s,
+            sessions.stall_s,
+            emit,
+            FrameReceiver(ray.util.get_node_ip_address()) if ray.is_initialized() else None,
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):

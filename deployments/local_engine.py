@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
@@ -9,6 +10,7 @@ from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
 
 from deployments.engine.exact_entropy import are_exact
+from deployments.engine.frame_channel import Channel, FrameSender
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.single_process import SingleProcessVllm
@@ -58,6 +60,7 @@ class LocalEngine(LLMServer):
             emit=emit,
         )
         self._max_running = max_running
+        self._sender = FrameSender()
         await self._warm_up()
         await telemetry_client.ready()
 
@@ -73,16 +76,21 @@ class LocalEngine(LLMServer):
         async for _ in self._writer.write(request):
             pass
 
-    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+    async def generate(
+        self, request: SegmentRequest, channel: Channel | None = None
+    ) -> AsyncGenerator[Frame | int, None]:
         """Write a segment from token ids. Cancelling the call aborts it in the engine.
+
+        Frames go to the channel, and their number is yielded at the end. Without a connection, they are yielded.
 
         Raises:
             SegmentShed: the replica has enough to do.
         """
         if self._max_running is not None and self._unfinished() >= self._max_running:
             raise SegmentShed(f"{request.model} has {self._max_running} requests running")
-        async for frame in self._writer.write(request):
-            yield frame
+        async with aclosing(self._writer.write(request)) as frames:
+            async for sent in self._sender.send(frames, channel):
+                yield sent
 
     async def status(self) -> EngineStatus:
         """How busy this replica is; an error if its engine is dead."""

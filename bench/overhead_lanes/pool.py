@@ -22,7 +22,7 @@ async def main(url: str, calls: int, connections: int) -> None:
             prompt = cloud_prompt(model, (Message("user", "Who was Mira?"),), False, "")
             key = SegmentKey(f"{name}-{i}", 0)
             request = SegmentRequest(key, "m", (), 0, Sampling(max_tokens=50), cloud=prompt)
-            text = "".join([t.text async for frame in pool.generate(request) for t in frame.tokens])
+            text = "".join([t.text async for frame in pool.write(request) for t in frame.tokens])
             assert text.endswith("She")
 
     await asyncio.gather(*(worker(w, 3) for w in range(connections)))

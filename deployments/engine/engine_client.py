@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager, suppress
 
 from ray.exceptions import RayError, RayTaskError
-from ray.serve.handle import DeploymentHandle
+from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
 
 from deployments.engine.draining import is_draining
+from deployments.engine.frame_channel import FrameReceiver
 from deployments.rpc import DeploymentClient
 from ghostrouter.errors import EngineGone, RequestError, SegmentDrained, SegmentFailed
 from ghostrouter.events import metrics
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
 _STATUS_TIMEOUT_S = 2.0
+_LAST_FRAMES_S = 5.0
 
 
 class EngineClient:
     """Streams segments from the deployment of their model. Models without a deployment are in the cloud pool.
 
-    A segment without a frame for `first_token_s`, or later for `stall_s`, has failed.
+    A segment without a frame for `first_token_s`, or later for `stall_s`, has failed. Without a `receiver` all frames
+    come through Serve.
     """
 
     def __init__(
@@ -28,7 +32,9 @@ class EngineClient:
         first_token_s: float,
         stall_s: float,
         emit: metrics.Emit,
+        receiver: FrameReceiver | None = None,
     ) -> None:
+        self._receiver = receiver
         self._local = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
         self._cloud = cloud.options(stream=True, method_name="generate")
         self._status = {n: DeploymentClient(h, _STATUS_TIMEOUT_S, emit, probe="status") for n, h in local.items()}
@@ -43,19 +49,21 @@ class EngineClient:
             SegmentDrained: the replica is being taken down and another one is there.
         """
         handle = self._local.get(request.model, self._cloud)
-        response = handle.remote(request)
         patience_s, replica = self._first_token_s, ""
         try:
-            while True:
-                async with asyncio.timeout(patience_s):
-                    frame = await anext(response, None)
-                if frame is None:
-                    return
-                yield frame
-                replica = replica or frame.replica
-                if frame.end is None and is_draining(handle.deployment_name, replica):
-                    raise SegmentDrained(f"{replica} is being taken down")
-                patience_s = self._stall_s
+            async with self._call(handle, request) as inbox:
+                while True:
+                    async with asyncio.timeout(patience_s):
+                        frame = await inbox.get()
+                    if frame is None:
+                        return
+                    yield frame
+                    if frame.end is not None:
+                        return
+                    replica = replica or frame.replica
+                    if is_draining(handle.deployment_name, replica):
+                        raise SegmentDrained(f"{replica} is being taken down")
+                    patience_s = self._stall_s
         except TimeoutError:
             failed = SegmentFailed if replica else EngineGone  # Serve queues a request until a replica has room
             raise failed(f"{request.model} was silent for {patience_s:g} s") from None
@@ -66,13 +74,73 @@ class EngineClient:
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each has its own type
             failed = EngineGone if _is_death(error) else SegmentFailed
             raise failed(f"{request.model}: {type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def _call(self, handle: DeploymentHandle, request: SegmentRequest) -> AsyncGenerator["_Inbox", None]:
+        """Call a replica. Its frames come over a channel, or through Serve where there is none."""
+        inbox = _Inbox()
+        channel = await self._receiver.open(inbox.put) if self._receiver else None
+        response = handle.remote(request, channel) if channel else handle.remote(request)
+        reading = asyncio.create_task(inbox.read(response))
+        try:
+            yield inbox
         finally:
+            reading.cancel()
             response.cancel()
+            await asyncio.wait([reading])
+            if self._receiver and channel:
+                self._receiver.close(channel)
 
     async def status(self) -> dict[str, EngineStatus | None]:
         """The status of one replica of each local model; None if no replica answers."""
         calls = (client.ask_or_none("status") for client in self._status.values())
         return dict(zip(self._status, await asyncio.gather(*calls), strict=True))
+
+
+class _Inbox:
+    """What a replica sends for one segment: frames, then the end of the call or its error."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[Frame | Exception | None] = asyncio.Queue()
+        self._received = 0
+        self._arrived = asyncio.Event()
+
+    def put(self, frame: Frame) -> None:
+        """Add a frame."""
+        self._received += 1
+        self._arrived.set()
+        self._queue.put_nowait(frame)
+
+    async def get(self) -> Frame | None:
+        """The next frame; None: the call is over.
+
+        Raises:
+            Exception: the error of the call, after the frames before it.
+        """
+        item = await self._queue.get()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    async def read(self, response: DeploymentResponseGenerator) -> None:
+        """Read the call to its end. It yields frames, or the number of frames that it has sent to the channel."""
+        try:
+            async for item in response:
+                if isinstance(item, Frame):
+                    self.put(item)
+                else:
+                    await self._wait_for(item)
+            self._queue.put_nowait(None)
+        except Exception as error:  # noqa: BLE001 - raised by `get`
+            self._queue.put_nowait(error)
+
+    async def _wait_for(self, frames: int) -> None:
+        """Wait until so many frames have arrived; not for long, since the connection may have broken."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_FRAMES_S):
+                while self._received < frames:
+                    self._arrived.clear()
+                    await self._arrived.wait()
 
 
 def _is_death(error: Exception) -> bool:

@@ -3,7 +3,6 @@
 A growth is small. It repeats the state of its segment only if a slow field has changed (`_SLOW`).
 """
 
-import io
 import json
 import pickle
 from dataclasses import fields, replace
@@ -12,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from ghostrouter import data_pickle
 from ghostrouter.money import Usage
 from ghostrouter.sessions.entries import Ending, Opening
 from ghostrouter.sessions.segment import Segment
@@ -73,7 +73,7 @@ class GrowthReader:
 
 def opening_bytes(opening: Opening) -> bytes:
     """Encode an opening."""
-    return pickle.dumps(opening, protocol=5)
+    return data_pickle.dumps(opening)
 
 
 def opening(data: bytes) -> Opening:
@@ -82,7 +82,7 @@ def opening(data: bytes) -> Opening:
     Raises:
         pickle.UnpicklingError: the bytes hold something other than this library's data classes.
     """
-    found = _DataOnly(io.BytesIO(data)).load()
+    found = data_pickle.loads(data)
     if not isinstance(found, Opening):
         raise pickle.UnpicklingError("not an opening")
     return found
@@ -96,17 +96,6 @@ def ending_bytes(ending: Ending) -> bytes:
 def ending(data: bytes) -> Ending:
     """Decode an ending."""
     return Ending(*json.loads(data))
-
-
-class _DataOnly(pickle.Unpickler):
-    """Unpickles only data classes and named tuples of this library, because a shared store cannot be trusted."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        if module.partition(".")[0] == "ghostrouter" and "." not in name:
-            found = super().find_class(module, name)
-            if isinstance(found, type) and (hasattr(found, "__dataclass_fields__") or issubclass(found, tuple)):
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} is no data")
 
 
 def _head(segment: Segment) -> list[Any]:

@@ -69,7 +69,7 @@ class Asked:
     ) -> list[Frame]:
         prompt = cloud_prompt(self.target, messages, False, written, features or Features())
         request = SegmentRequest(SegmentKey("s", 0), self.target.name, (), 0, Sampling(max_tokens=100), cloud=prompt)
-        return [frame async for frame in self.pool.generate(request)]
+        return [frame async for frame in self.pool.write(request)]
 
     @property
     def body(self) -> Any:
@@ -454,7 +454,7 @@ async def test_ten_megabytes_of_headers_are_not_read_to_the_end() -> None:
     prompt = cloud_prompt(target, ASKED, False, "")
     request = SegmentRequest(SegmentKey("s", 0), target.name, (), 0, Sampling(max_tokens=9), cloud=prompt)
     with pytest.raises(SegmentFailed, match=r"vllm/m: [A-Z][A-Za-z]+Error$"):
-        _ = [frame async for frame in pool.generate(request)]
+        _ = [frame async for frame in pool.write(request)]
     await pool.close()
     server.close()
     await server.wait_closed()

@@ -68,7 +68,7 @@ def pool(upstream: Callable[[httpx.Request], Any], replay: Any) -> CloudPool:
 async def ask(one: CloudPool) -> str:
     """What the model writes; the report of the call has arrived."""
     try:
-        return "".join([t.text async for frame in one.generate(request("far", PROMPT)) for t in frame.tokens])
+        return "".join([t.text async for frame in one.write(request("far", PROMPT)) for t in frame.tokens])
     finally:
         breakers: Any = one._breakers
         await breakers._replay.until_all_sent()

@@ -156,7 +156,7 @@ PROMPT = CloudPrompt((Message("user", "Tell me about clocks."),), "restart", "",
 async def test_leaving_closes_the_connection(url: str, lanes: list[Lane], provider: Provider) -> None:
     lane = Lane([row(url, "stall")], PATIENCE_S)
     lanes.append(lane)
-    frames = lane.pool.generate(request("stall", PROMPT))
+    frames = lane.pool.write(request("stall", PROMPT))
     await anext(frames)
     await frames.aclose()
     assert await asyncio.to_thread(provider.idle.wait, 60)
@@ -168,7 +168,7 @@ async def test_a_model_that_nobody_offers_is_refused(lanes: list[Lane], url: str
     assert list(lane.pool._models) == ["sound"]
     for refused in (request("other", PROMPT), request("sound", None)):
         with pytest.raises(SegmentFailed, match="no cloud provider offers"):
-            await anext(lane.pool.generate(refused))
+            await anext(lane.pool.write(refused))
 
 
 async def test_the_key_goes_to_the_provider_and_nowhere_else(

@@ -1,0 +1,77 @@
+"""The ingress' own HTTP server: it shares its port, and ends its answers before it stops."""
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator
+
+import httpx
+import pytest
+from ray.serve.config import HTTPOptions
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from deployments.http.listener import Listener
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Slow:
+    """Streams one word, waits until it may `go` on, and streams another."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.app = Starlette(routes=[Route("/slow", self._slow), Route("/", self._quick)])
+
+    async def _quick(self, request: Request) -> Response:
+        return PlainTextResponse("here")
+
+    async def _slow(self, request: Request) -> Response:
+        async def words() -> AsyncGenerator[str, None]:
+            yield "one "
+            await self.go.wait()
+            yield "two"
+
+        return StreamingResponse(words())
+
+
+async def test_answers_end_before_it_stops_and_new_connections_are_refused() -> None:
+    slow, port = Slow(), free_port()
+    listener = await Listener.start(slow.app, HTTPOptions(host="127.0.0.1", port=port))
+    url = f"http://127.0.0.1:{port}"
+    async with httpx.AsyncClient() as client, client.stream("GET", f"{url}/slow") as response:
+        words = response.aiter_text()
+        assert await anext(words) == "one "
+        closing = asyncio.create_task(listener.close())
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                except ConnectionRefusedError:
+                    break
+                writer.close()
+                await asyncio.sleep(0.05)
+        assert not closing.done()
+        slow.go.set()
+        assert await anext(words) == "two"
+    await closing
+
+
+async def test_two_ingresses_share_a_port() -> None:
+    port = free_port()
+    options = HTTPOptions(host="127.0.0.1", port=port)
+    first, second = await Listener.start(Slow().app, options), await Listener.start(Slow().app, options)
+    await first.close()
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(f"http://127.0.0.1:{port}/")).text == "here"
+    await second.close()
+
+
+async def test_a_taken_port_is_an_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        await Listener.start(Slow().app, HTTPOptions(host="127.0.0.1", port=taken.getsockname()[1]))
