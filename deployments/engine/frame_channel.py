@@ -10,7 +10,7 @@ import logging
 import secrets
 import struct
 from collections.abc import AsyncGenerator, Callable
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from ghostrouter import data_pickle
 from ghostrouter.types import Frame
@@ -141,8 +141,7 @@ class _Outgoing(asyncio.Protocol):
         return connection
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101
-        self._transport = transport
+        self._transport = cast("asyncio.WriteTransport", transport)  # uvloop's is no subclass
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
@@ -166,8 +165,8 @@ class _Outgoing(asyncio.Protocol):
             self._write(data_pickle.dumps(unsent))
 
     def _write(self, message: bytes) -> None:
-        assert self._transport is not None  # noqa: S101
-        self._transport.write(_LENGTH.pack(len(message)) + message)
+        if self._transport:
+            self._transport.write(_LENGTH.pack(len(message)) + message)
 
 
 class _Incoming(asyncio.Protocol):

@@ -147,7 +147,7 @@ async def test_a_sender_connects_again_after_a_break(receiver: FrameReceiver, se
     await sent(sender, channel, 1)
     await wait_until(lambda: len(arrived) == 1)
     (connection,) = [task.result() for task in sender._connections.values()]
-    connection._transport.abort()
+    connection.close()
     await wait_until(lambda: connection.is_lost)
     await sent(sender, channel, 1)
     await wait_until(lambda: len(arrived) == 2)
