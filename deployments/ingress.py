@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import ray
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -17,6 +16,7 @@ from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
 from deployments.http.listener import listening
+from deployments.link import node_host
 from deployments.quotas import limits
 from deployments.ray_metrics import RayMetrics
 from deployments.rpc import DeploymentClient
@@ -87,7 +87,7 @@ class Ingress:
             sessions.first_token_s,
             sessions.stall_s,
             emit,
-            FrameReceiver(ray.util.get_node_ip_address()) if ray.is_initialized() else None,
+            FrameReceiver(host) if (host := node_host()) else None,
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):

@@ -23,6 +23,10 @@ class EmbeddedStore:
 
     async def write(self, entries: Sequence[Entry]) -> list[Answer]:
         """Write entries."""
+        return self.write_now(entries)
+
+    def write_now(self, entries: Sequence[Entry]) -> list[Answer]:
+        """Write entries. Memory keeps nobody waiting."""
         now_s, store = self._clock(), self._store
         answers = [store.write(entry, now_s) for entry in entries]
         if self._followers:

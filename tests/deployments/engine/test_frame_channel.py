@@ -8,6 +8,7 @@ import pytest
 
 from deployments.engine.engine_client import EngineClient
 from deployments.engine.frame_channel import Channel, FrameReceiver, FrameSender
+from deployments.link import Address
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, Sampling, SegmentEnd, SegmentKey, SegmentRequest
 from tests.deployments.fakes import Handle, Meter, wait_until
@@ -96,7 +97,7 @@ async def test_without_a_connection_frames_are_yielded(sender: FrameSender) -> N
     port = nobody.sockets[0].getsockname()[1]
     nobody.close()
     await nobody.wait_closed()
-    frames = await sent(sender, Channel(HOST, port, "x", 1), 3)
+    frames = await sent(sender, Channel(Address(HOST, port, "x"), 1), 3)
     assert [f.start for f in frames if isinstance(f, Frame)] == [0, 1, 2]
     assert await sent(sender, None, 1) == [Frame(KEY, 0, ())]
 
@@ -124,7 +125,7 @@ async def test_a_closed_channel_drops_its_frames_and_others_go_on(receiver: Fram
 async def test_a_stranger_is_disconnected(receiver: FrameReceiver, message: bytes) -> None:
     arrived: list[Frame] = []
     channel = await receiver.open(arrived.append)
-    reader, writer = await asyncio.open_connection(channel.host, channel.port)
+    reader, writer = await asyncio.open_connection(channel.to.host, channel.to.port)
     writer.write(message)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
@@ -133,9 +134,9 @@ async def test_a_stranger_is_disconnected(receiver: FrameReceiver, message: byte
 
 async def test_bytes_that_are_no_data_are_not_unpickled(receiver: FrameReceiver) -> None:
     channel = await receiver.open(lambda frame: None)
-    reader, writer = await asyncio.open_connection(channel.host, channel.port)
+    reader, writer = await asyncio.open_connection(channel.to.host, channel.to.port)
     harmful = b"cposix\nsystem\n(S'true'\ntR."
-    for message in (channel.secret.encode(), harmful):
+    for message in (channel.to.secret.encode(), harmful):
         writer.write(struct.pack(">I", len(message)) + message)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
@@ -146,7 +147,7 @@ async def test_a_sender_connects_again_after_a_break(receiver: FrameReceiver, se
     channel = await receiver.open(arrived.append)
     await sent(sender, channel, 1)
     await wait_until(lambda: len(arrived) == 1)
-    (connection,) = [task.result() for task in sender._connections.values()]
+    (connection,) = [task.result() for task in sender._links.values()]
     connection.close()
     await wait_until(lambda: connection.is_lost)
     await sent(sender, channel, 1)
