@@ -250,6 +250,7 @@ def _timeless(found: Any) -> Any:
 
 
 async def test_a_server_that_forgot_a_session_for_want_of_room_says_so(valkey_server: ValkeyServer) -> None:
+    valkey_server.flush()
     store = ValkeyStore(valkey_server.url, 0.05, LEASE_S)
     await store.write([opened(), grown(0)])
     while isinstance(await store.read("s", "me"), Kept):
