@@ -65,7 +65,8 @@ class EngineClient:
                         raise SegmentDrained(f"{replica} is being taken down")
                     patience_s = self._stall_s
         except TimeoutError:
-            failed = SegmentFailed if replica else EngineGone  # Serve queues a request until a replica has room
+            # Serve queues a request until a replica has room. A silent provider is not a replica that comes back.
+            failed = EngineGone if not replica and request.model in self._local else SegmentFailed
             raise failed(f"{request.model} was silent for {patience_s:g} s") from None
         except (RequestError, SegmentDrained):
             raise

@@ -1,5 +1,6 @@
 """A dead replica is told apart from one whose code fails: an answer waits for the first to come back."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 
 import pytest
@@ -41,4 +42,18 @@ async def test_what_is_a_death(error: Exception, gone: bool) -> None:
     request = SegmentRequest(SegmentKey("s", 0), "small", (1,), 0, Sampling(max_tokens=5))
     with pytest.raises(SegmentFailed) as failed:
         await anext(client.stream(request))
+    assert isinstance(failed.value, EngineGone) is gone
+
+
+class Silent:
+    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
+        await asyncio.Event().wait()
+        yield Frame(request.key, 0, ())
+
+
+@pytest.mark.parametrize(("model", "gone"), [("small", True), ("far", False)])
+async def test_a_silent_replica_may_come_back_and_a_silent_provider_has_failed(model: str, gone: bool) -> None:
+    client = EngineClient({"small": Handle(Silent())}, Handle(Silent()), 0.05, 5.0, Meter())
+    with pytest.raises(SegmentFailed) as failed:
+        await anext(client.stream(SegmentRequest(SegmentKey("s", 0), model, (1,), 0, Sampling(max_tokens=5))))
     assert isinstance(failed.value, EngineGone) is gone
