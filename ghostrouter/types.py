@@ -42,16 +42,13 @@ class Token(NamedTuple):
     * `text` never splits a UTF-8 character. A token that ends inside a character has an empty text; the token that
       completes the character has all of it.
     * `rank` counts from 1. `top_logprob` is the log-probability of the likeliest token, sampled or not.
-    * `margin` is the log-probability of the likeliest token minus that of the second; `second_gap` is that of the
-    second
-      minus that of the third.
-    * `entropy_nats` is the entropy of the whole next-token distribution before temperature, and equal to both bounds.
-    If
+    * `margin` is the log-probability of the likeliest token minus that of the second. `second_gap` is the same for the
+      second and the third.
+    * `entropy_nats` is the entropy of the whole next-token distribution before temperature. It equals both bounds. If
       only the top k are known, it is the middle of the bounds (`ghostrouter.signals.entropy`).
     * `inter_token_s` is the time since the previous token of the segment; for the first token, since the request.
     * `accepted_drafts` is the number of draft tokens accepted in the engine step of this token. `draft_acceptance` is
-    the
-      moving average of accepted / proposed drafts; 1 until the first are proposed.
+      the moving average of accepted / proposed drafts; 1 until the first are proposed.
     * `step_start` says that a reasoning step (a sentence or a line) begins with this token.
     * `alternatives` are the likeliest tokens as (text, log-probability), if the client asked for them.
     * `aside` is a piece of a tool call or of reasoning. Such a token has no text.

@@ -9,9 +9,9 @@ from ghostrouter.errors import CallNotPermitted, InvalidRequest, NotPermitted
 from ghostrouter.terms import Trust
 
 Mode = Literal["off", "auto", "strict"]
-MODES: tuple[Mode, ...] = ("off", "auto", "strict")  # the later, the more is redacted
+MODES: tuple[Mode, ...] = ("off", "auto", "strict")  # from the least to the most redaction
 
-# What has to be said to switch it off, as in the call API.
+# The accepted acknowledgements for less redaction, as in the call API.
 ACKNOWLEDGEMENTS = frozenset({"INCLUDE_SENSITIVE_DATA", "NO_REDACTION_ACKNOWLEDGED", "I_UNDERSTAND_AND_ACCEPT_RISK"})
 
 
@@ -52,7 +52,7 @@ NOBODY = Behalf()
 
 
 def overridden(usual: Discretion, caller: Caller, handle: str, words: Iterable[str], reason: str | None) -> Discretion:
-    """Nothing is redacted, at the risk of the caller, who has said the acknowledgements `words`.
+    """The redaction with the mode `off`. The caller has given the acknowledgements `words`.
 
     Raises:
         CallNotPermitted: the key may not decide that.
@@ -66,7 +66,7 @@ def overridden(usual: Discretion, caller: Caller, handle: str, words: Iterable[s
 
 
 def asked(headers: Mapping[str, str], configured: Discretion, caller: Caller) -> Discretion:
-    """What the headers ask for: `x-ghost-redaction`, and `x-ghost-acknowledge`, which less than configured needs.
+    """What the headers ask for: `x-ghost-redaction`. A weaker mode than the configured one needs `x-ghost-acknowledge`.
 
     Raises:
         InvalidRequest: there is no such mode.

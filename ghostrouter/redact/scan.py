@@ -32,8 +32,8 @@ _DIGITS_ALIKE, _CLASSES_ALIKE = (
 class Checks:
     """Validates numbers, within the limits that the length of the text sets.
 
-    One check takes up to 60 us. A text has 64 of them, and one more for every 256 bytes. A text with more candidates
-    than that is a crowd of them: there the form of a number is enough. So the result depends on the text alone, never
+    One check takes up to 60 us. A text has 64 of them, and one more for every 256 bytes. In a text
+    with more candidates a match of the pattern counts as valid. So the result depends on the text alone, never
     on how it is cut. `offset` counts the bytes before the part of the text that is looked at.
     """
 
@@ -66,7 +66,7 @@ class Scanner:
     def finds(self, text: bytes, at: int, before: int, left: int, checks: Checks) -> tuple[list[Find], int]:
         """The private texts whose shapes start from `at` on and before `before`, and where to look on.
 
-        What is before `left` (not behind `at`) has left. A find that swallows what follows is the last one.
+        Text before `left` (at most `at`) is already sent. The list ends with a find whose rest follows in later text.
         """
         find, look, between, end = self._find, self.look, self._between, len(text)
         found: list[Find] = []

@@ -23,7 +23,7 @@ class _Placeholders(dict[str, defaultdict[bytes, bytes]]):
 class Vault:
     """Lives as long as its session, in memory only. The same text has the same placeholder.
 
-    A text of more than 512 bytes is known by its first 512 bytes, and is never put back.
+    A text of 512 bytes or more is known by its first 512 bytes, and is never put back.
     """
 
     def __init__(self) -> None:

@@ -4,9 +4,8 @@ An engine reports the k likeliest tokens, with probabilities p_1 >= ... >= p_k. 
 vocabulary share the mass r = 1 - sum(p_i), and none of them is likelier than p_k.
 
 * The entropy is largest if r is spread evenly over the m tokens. They then add -r ln(r / m).
-* It is smallest if r is on as few tokens as possible: floor(r / p_k) tokens with probability p_k, and one with the
-rest.
-  Entropy is concave, so its minimum is at a corner of the set of possible distributions, and all corners are
+* It is smallest if r is on as few tokens as possible: floor(r / p_k) tokens with probability p_k, and one with what
+  remains. Entropy is concave, so its minimum is at a corner of the set of possible distributions, and all corners are
   permutations of this one.
 """
 

@@ -1,4 +1,4 @@
-"""Where somebody can be reached: addresses of mail, telephone numbers, addresses of the network."""
+"""Contact data: e-mail addresses, phone numbers, IP addresses."""
 
 import re
 import socket

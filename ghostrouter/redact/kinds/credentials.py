@@ -1,4 +1,4 @@
-"""Keys and tokens told by their own form, and passwords in URLs.
+"""Keys and tokens, recognised by their format, and passwords in URLs.
 
 Forms: the providers' documentation, GitHub's list of secret scanning partners, gitleaks' and detect-secrets' rules.
 """

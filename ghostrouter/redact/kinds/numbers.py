@@ -1,4 +1,4 @@
-"""Numbers of cards, bank accounts and persons. python-stdnum knows which of them are valid.
+"""Card numbers, IBANs and national ID numbers. python-stdnum knows which of them are valid.
 
 A number that stands alone has to be valid. Behind a name that means nothing else (`PESEL`), its form is enough.
 """

@@ -1,4 +1,4 @@
-"""Passwords and keys told by their names: in code, settings, forms, messages, sentences and commands."""
+"""Passwords and keys, recognised by the name before them: in code, settings, forms, messages, sentences and commands."""
 
 import re
 
