@@ -17,6 +17,8 @@ from ray.serve.context import _get_global_client
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from deployments.http.disconnects import StoppedWhenClientLeaves
+
 # uvicorn would write the text of unexpected errors to the log, and they can quote a prompt.
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
 
@@ -37,7 +39,7 @@ class Listener:
             OSError: the port is taken by another program.
         """
         config = uvicorn.Config(
-            app,
+            StoppedWhenClientLeaves(app),
             lifespan="off",
             access_log=False,
             log_config=None,
