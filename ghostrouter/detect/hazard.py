@@ -88,12 +88,13 @@ class Forest:
 
     def __call__(self, features: Floats) -> npt.NDArray[np.float64]:
         """The sum of all trees for each row of `features`, of shape (rows,)."""
-        rows = np.arange(len(features))[:, None]
-        node = np.broadcast_to(self._roots, (len(features), len(self._roots)))
+        count, width = features.shape
+        flat, row = features.ravel(), np.arange(count)[:, None] * width  # `take` is twice as fast as indexing
+        node = np.broadcast_to(self._roots, (count, len(self._roots)))
         for _ in range(self._depth):
-            low = features[rows, self._feature[node]] <= self._threshold[node]
-            node = self._next[2 * node + low]
-        total: npt.NDArray[np.float64] = self._value[node].sum(1)
+            low = flat.take(self._feature.take(node) + row) <= self._threshold.take(node)
+            node = self._next.take(2 * node + low)
+        total: npt.NDArray[np.float64] = self._value.take(node).sum(1)
         return total
 
 
