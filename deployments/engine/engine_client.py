@@ -1,7 +1,7 @@
 """The ingress' client of all engines: sends requests, yields frames, raises SegmentFailed."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from ray.exceptions import RayError, RayTaskError
@@ -16,6 +16,8 @@ from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
 _STATUS_TIMEOUT_S = 2.0
 _LAST_FRAMES_S = 5.0
+
+_NextFrame = Callable[[], Awaitable[Frame | None]]
 
 
 class EngineClient:
@@ -51,10 +53,10 @@ class EngineClient:
         handle = self._local.get(request.model, self._cloud)
         patience_s, replica = self._first_token_s, ""
         try:
-            async with self._call(handle, request) as inbox:
+            async with self._call(handle, request) as next_frame:
                 while True:
                     async with asyncio.timeout(patience_s):
-                        frame = await inbox.get()
+                        frame = await next_frame()
                     if frame is None:
                         return
                     yield frame
@@ -77,20 +79,26 @@ class EngineClient:
             raise failed(f"{request.model}: {type(error).__name__}") from error
 
     @asynccontextmanager
-    async def _call(self, handle: DeploymentHandle, request: SegmentRequest) -> AsyncGenerator["_Inbox", None]:
-        """Call a replica. Its frames come over a channel, or through Serve where there is none."""
+    async def _call(self, handle: DeploymentHandle, request: SegmentRequest) -> AsyncGenerator[_NextFrame, None]:
+        """Call a replica. Yields a function that waits for the next frame; None: the call is over."""
+        if self._receiver is None:
+            response = handle.remote(request)
+            try:
+                yield lambda: anext(response, None)
+            finally:
+                response.cancel()
+            return
         inbox = _Inbox()
-        channel = await self._receiver.open(inbox.put) if self._receiver else None
-        response = handle.remote(request, channel) if channel else handle.remote(request)
+        channel = await self._receiver.open(inbox.put)
+        response = handle.remote(request, channel)
         reading = asyncio.create_task(inbox.read(response))
         try:
-            yield inbox
+            yield inbox.get
         finally:
             reading.cancel()
             response.cancel()
             await asyncio.wait([reading])
-            if self._receiver and channel:
-                self._receiver.close(channel)
+            self._receiver.close(channel)
 
     async def status(self) -> dict[str, EngineStatus | None]:
         """The status of one replica of each local model; None if no replica answers."""

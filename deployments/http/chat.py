@@ -66,7 +66,7 @@ def _streamed(backend: Backend, session_handle: SessionHandle, last_event: int =
 
 async def _whole(backend: Backend, session_handle: SessionHandle) -> dict[str, Any]:
     """An answer in one piece."""
-    growths = [growth async for _, growth in backend.runner.run(session_handle)]
+    growths = [growth async for growth in backend.runner.run(session_handle)]
     session = session_handle.session
     text, tokens = session.text, [t for segment in session.segments for t in segment.tokens]
     if session.ask.behalf.discretion.covers_answers:
@@ -93,19 +93,21 @@ def _usage(session_handle: SessionHandle) -> dict[str, Any]:
 async def _events(backend: Backend, session_handle: SessionHandle, last_event: int) -> AsyncGenerator[str, None]:
     """An answer as server-sent events. A failure before the first growth becomes an HTTP error."""
     head, session = session_handle.opening.wire, session_handle.session
-    began = last_event >= 0
-    async with aclosing(backend.runner.run(session_handle)) as growths:
-        async for number, growth in growths:
+    began, tokens = last_event >= 0, 0
+    async with aclosing(backend.runner.run(session_handle, sse.tokens_before(last_event))) as growths:
+        async for growth in growths:
+            tokens += len(growth.tokens)
+            number = sse.event_number(tokens, bool(growth.tokens))
             if not began:
                 began = True
                 opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
                 yield sse.event(opening, id=sse.format_id(session.id, 0))
             besides = asides.delta(growth.tokens)
-            if number + 1 > last_event and (besides or is_told(growth, head.logprobs)):
+            if number > last_event and (besides or is_told(growth, head.logprobs)):
                 logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
                 content = {"content": growth.text} if growth.text or not besides else {}
                 chunk = chat_response.chunk(head, content | besides, None, logprobs)
-                yield sse.event(chunk, id=sse.format_id(session.id, number + 1))
+                yield sse.event(chunk, id=sse.format_id(session.id, number))
     for chunk in chat_response.ending(head, session.finish or "stop", _usage(session_handle), summary(session)):
         yield sse.event(chunk)
     yield sse.DONE

@@ -56,7 +56,7 @@ async def create(backend: Backend, asked: ResponsesCall, requester: Requester, a
             session_handle.release,
         )
     try:
-        growths = [growth async for _, growth in backend.runner.run(session_handle)]
+        growths = [growth async for growth in backend.runner.run(session_handle)]
     except Exception as error:  # noqa: BLE001 - it is answered, and logged if nobody expected it
         return error_response(error, PATH, headers)
     body = _object(head, growths, _ending(session_handle, "complete"))
@@ -99,7 +99,7 @@ class _Written:
         outcome = "complete"
         try:
             async with aclosing(self._backend.runner.run(self._session_handle)) as growths:
-                async for _, growth in growths:
+                async for growth in growths:
                     for event in [*self._begin(), *self._stream.write(growth)]:
                         yield _sse(self._stream.head, event)
         except SessionCancelled:

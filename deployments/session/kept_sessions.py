@@ -37,7 +37,7 @@ class KeptSessions:
         self,
         journal: JournalClient,
         first_prompt: Callable[[Ask, str], Prompt],
-        run: Callable[[SessionHandle], AsyncGenerator[tuple[int, Growth], None]],
+        run: Callable[[SessionHandle], AsyncGenerator[Growth, None]],
     ) -> None:
         self._journal = journal
         self._first_prompt = first_prompt
@@ -119,7 +119,7 @@ class KeptSessions:
 
     async def _follow_up(
         self, handle: SessionHandle, reader: encoding.GrowthReader, later_s: float
-    ) -> AsyncGenerator[tuple[int, Growth], None]:
+    ) -> AsyncGenerator[Growth, None]:
         """The growths of another writer, while it has the lease. If the lease lapses, the session is claimed.
 
         At the end the handle has a log if this ingress is to write the session, and a failure if the session has
@@ -135,7 +135,7 @@ class KeptSessions:
             for growth in map(reader.read, kept.growths):
                 session.absorb(growth, later_s)
                 handle.past.append(growth)
-                yield number, growth
+                yield growth
                 number += 1
             if kept.claimed:
                 session.take_up()

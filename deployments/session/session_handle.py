@@ -30,7 +30,7 @@ class SessionHandle:
     failure: GhostRouterError | None = None
     router_s: float = 0.0
     ticket: Ticket | None = None
-    elsewhere: AsyncGenerator[tuple[int, Growth], None] | None = None
+    elsewhere: AsyncGenerator[Growth, None] | None = None
 
     def release(self) -> None:
         """The session does not run with this handle any more. Calling it again does nothing."""

@@ -16,6 +16,7 @@ from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth
+from ghostrouter.sessions.single_tokens import SingleTokens
 
 
 class SessionRunner:
@@ -37,8 +38,10 @@ class SessionRunner:
         self._events = events
         self._emit = emit
 
-    async def run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
-        """The numbered growths of an answer, redacted: first the past ones, then the new ones.
+    async def run(self, session_handle: SessionHandle, has_tokens: int = 0) -> AsyncGenerator[Growth, None]:
+        """The growths of an answer, redacted: first the past ones, then the new ones.
+
+        `has_tokens` is how many tokens a client has that comes back. One growth ends there.
 
         Raises:
             SessionMoved: another ingress has taken the session over.
@@ -47,31 +50,34 @@ class SessionRunner:
         """
         session = session_handle.session
         ticket = self._budgeted.open(session.id, session.ask.behalf)
-        redactor, number = None, 0
+        redactor, single = None, SingleTokens(session.ask.sampling.stop)
         try:
             redactor = await answer_redactor(session.ask)
             async with aclosing(self._run(session_handle)) as growths:
-                async for number, growth in growths:
-                    yield number, redactor.push(growth) if redactor else growth
+                async for growth in growths:
+                    for part in single.divide(growth) if has_tokens > 0 else (growth,):
+                        redacted = redactor.push(part) if redactor else part
+                        has_tokens -= len(redacted.tokens)
+                        yield redacted
         except SessionMoved:
             raise
         except Exception:
             if redactor and (rest := redactor.flush()):
-                yield number + 1, rest
+                yield rest
             raise
         finally:
             ticket.give_back()
             session_handle.release()
 
-    async def _run(self, session_handle: SessionHandle) -> AsyncGenerator[tuple[int, Growth], None]:
+    async def _run(self, session_handle: SessionHandle) -> AsyncGenerator[Growth, None]:
         """The growths before redaction. The session is recorded when it is over."""
         session = session_handle.session
-        for numbered in enumerate(session_handle.past):
-            yield numbered
+        for growth in session_handle.past:
+            yield growth
         if session_handle.elsewhere:
             async with aclosing(session_handle.elsewhere) as followed:
-                async for numbered in followed:
-                    yield numbered
+                async for growth in followed:
+                    yield growth
         session_handle.past = []
         log = session_handle.log
         if session_handle.failure:
@@ -88,7 +94,9 @@ class SessionRunner:
             async with aclosing(log.until_stopped(written) if log else written) as growths:
                 async for growth in growths:
                     if growth.text or growth.tokens or session.finish:
-                        yield await log.grow(growth) if log else 0, growth
+                        if log:
+                            await log.grow(growth)
+                        yield growth
             outcome = "complete"
         except (SessionMoved, SessionCancelled) as stop:
             outcome, moved = "cancelled", isinstance(stop, SessionMoved)

@@ -24,8 +24,22 @@ def event(body: Any, *, name: str | None = None, id: str | None = None) -> str:
     return "".join(f"{field}: {value}\n" for field, value in fields.items() if value is not None) + "\n"
 
 
+def event_number(tokens: int, ends_with_token: bool) -> int:
+    """The number of an event after which the client has `tokens` tokens of the answer. The opening event has the 0.
+
+    An event that brings text alone follows the one with the last token before it. So numbers depend on the tokens, not
+    on how they are grouped into events.
+    """
+    return 2 * tokens + (1 if ends_with_token else 2)
+
+
+def tokens_before(number: int) -> int:
+    """How many tokens a client has whose last event has this number."""
+    return max(0, number - 1) // 2
+
+
 def format_id(session: str, number: int) -> str:
-    """The id of the event `number` of a session, counted from 0."""
+    """The id of the event with this number (`event_number`)."""
     return f"{session}:{number}"
 
 

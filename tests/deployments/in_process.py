@@ -40,6 +40,7 @@ class Writer:
         self.broken = False
         self.breaks_at = 0
         self.ends_apart = False
+        self.frame_tokens = 2
         self.opened = self.closed = 0
 
     async def status(self) -> EngineStatus:
@@ -53,15 +54,16 @@ class Writer:
             text = "# written on"
         end = SegmentEnd("length" if at + most <= len(ANSWER) else "stop")
         try:
-            for start in range(0, len(text), 2):
+            for start in range(0, len(text), self.frame_tokens):
                 if at + start >= self.pause_at and not self.go.is_set():
                     self.paused.put_nowait(request.key.session)
                     await self.go.wait()
                 if self.broken and at + start >= self.breaks_at:
                     raise SegmentFailed("broken")
                 await asyncio.sleep(0)
-                last = start + 2 >= len(text) and not self.ends_apart
-                yield Frame(request.key, start, tokens(text[start : start + 2]), end if last else None, "r1")
+                stop = start + self.frame_tokens
+                last = stop >= len(text) and not self.ends_apart
+                yield Frame(request.key, start, tokens(text[start:stop]), end if last else None, "r1")
             if self.ends_apart:
                 yield Frame(request.key, len(text), (), end)
         finally:
