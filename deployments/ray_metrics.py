@@ -13,8 +13,8 @@ _FLUSH_S = 0.5
 class RayMetrics:
     """An `Emit` that creates each metric when it is first used.
 
-    Recording in Ray takes 20 us, and Prometheus reads every few seconds. So counters and gauges are collected, and
-    recorded twice a second.
+    Recording in Ray is slow beside the work of a frame, and Prometheus reads every few seconds. So counters and gauges
+    are collected, and recorded twice a second.
     """
 
     def __init__(self) -> None:
