@@ -62,14 +62,13 @@ class ShardStore:
         return kept
 
     async def _connected(self) -> Link | None:
-        """A new link; None if the shard offers none, or cannot be reached that way."""
+        """A new link; None if the shard offers none, or cannot be reached that way now."""
         address = await self._address.remote()
+        self._has_link = address is not None
         try:
-            link = await Link.connect(address, self._hear, self._break) if address else None
+            return await Link.connect(address, self._hear, self._break) if address else None
         except OSError:
-            link = None
-        self._has_link = link is not None
-        return link
+            return None
 
     def _hear(self, link: Link, item: tuple[int, Any]) -> None:
         number, answers = item

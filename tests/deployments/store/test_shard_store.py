@@ -1,6 +1,7 @@
 """Entries go to a shard over a link; if it breaks, the next batch connects again; without one they go through Serve."""
 
 import asyncio
+import socket
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
@@ -13,15 +14,24 @@ from tests.deployments.fakes import Handle
 from tests.sessions.make import grown, opened
 
 
+def _refusing_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class Shard:
-    """A `Replay` that counts how batches reach it. While it is `silent`, links get no answer."""
+    """A `Replay` that counts how batches reach it. While it is `silent`, links get no answer. While it
+    `refuses`, nobody listens at its address."""
 
     def __init__(self, has_port: bool) -> None:
         self.by_link = self.by_call = 0
-        self.silent = False
+        self.silent = self.refuses = False
         self.port = Port("127.0.0.1", self._hear) if has_port else None
 
     async def address(self) -> Address | None:
+        if self.refuses:
+            return Address("127.0.0.1", _refusing_port(), "")
         return await self.port.address() if self.port else None
 
     async def write(self, columns: Sequence[Sequence[Any]]) -> list[Answer]:
@@ -67,6 +77,15 @@ async def test_a_broken_link_fails_its_batches_and_the_next_one_connects(shard: 
         await waiting
     shard.port, shard.silent = Port("127.0.0.1", shard._hear), False
     assert await store.write([opened()]) == ["ok"]
+
+
+async def test_a_refused_connection_costs_one_call_and_is_tried_again(shard: Shard) -> None:
+    store = ShardStore(Handle(shard))
+    shard.refuses = True
+    assert await store.write([opened()]) == ["ok"]
+    shard.refuses = False
+    assert await store.write([grown(0)]) == ["ok"]
+    assert (shard.by_link, shard.by_call) == (1, 1)
 
 
 async def test_without_a_port_batches_are_calls() -> None:
