@@ -1,8 +1,8 @@
 """Connections between our own processes, for messages that are too many for Ray Serve's calls.
 
-A call through Serve is routed, and pickled by cloudpickle, for each message. A link is one TCP connection, and all items
-of one turn of the event loop go as one message. Who may connect is decided by a secret, which is handed
-out through Serve. Items are data classes of the library and built-in values; nothing else is unpickled.
+A call through Serve is routed, and pickled by cloudpickle, for each message. A link is one TCP connection, and all
+items of one turn of the event loop go as one message. Who may connect is decided by a secret, which is handed out
+through Serve. Items are data classes of the library and built-in values; nothing else is unpickled.
 """
 
 import asyncio
