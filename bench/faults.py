@@ -11,11 +11,12 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from bench.handles import Handle
 from bench.service import write
 from bench.upstream import ANSWER, Provider, serving
 from deployments.cloud_pool import CloudPool, CloudSettings
@@ -35,7 +36,7 @@ from ghostrouter.replay.continuation import cloud_prompt
 from ghostrouter.replay.seam import Seam, SeamRequest, plan_seam
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.session import Session
-from ghostrouter.types import Frame, Plan, Sampling, SegmentRequest
+from ghostrouter.types import Plan, Sampling
 
 FAULTS = {
     "cut": "connection cut after 40 of 60",
@@ -49,37 +50,6 @@ ATTEMPTS = 2
 
 def no_metrics(metric: Metric, value: float, **labels: str) -> None:
     """A sink that drops everything."""
-
-
-class InProcess:
-    """Takes the place of a deployment handle: calls an engine in this process."""
-
-    deployment_name = "CloudPool"
-
-    def __init__(self, engine: CloudPool) -> None:
-        self._engine = engine
-
-    def options(self, **options: object) -> "InProcess":
-        return self
-
-    def remote(self, request: SegmentRequest) -> "Response":
-        return Response(self._engine.write(request))
-
-
-class Response:
-    """Takes the place of the response of a streaming call."""
-
-    def __init__(self, frames: AsyncGenerator[Frame, None]) -> None:
-        self._frames = frames
-
-    def __aiter__(self) -> "Response":
-        return self
-
-    async def __anext__(self) -> Frame:
-        return await anext(self._frames)
-
-    def cancel(self) -> None:
-        """Do nothing: when its reader is cancelled, the generator ends."""
 
 
 class Seams:
@@ -106,7 +76,7 @@ class Lane:
         self._models = {m.name: m for m in plan}
         never = Breakers(min_calls=1_000_000)  # here every call is to fail
         self.pool = CloudPool(CloudSettings(plan, Sessions(first_token_s=first_token_s, stall_s=stall_s), never))
-        engines: Any = InProcess(self.pool)
+        engines: Any = Handle(self.pool)
         self._conductor = Conductor(
             Ports(EngineClient({}, engines, first_token_s, stall_s, no_metrics), Seams(self._models)),
             AnswerRules(

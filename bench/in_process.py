@@ -6,13 +6,13 @@ costs besides (gRPC, Serve's router, the network) is not in it, nor is an HTTP s
 
 import asyncio
 import json
-import pickle
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 from typing import Any
 
+from bench.handles import Handle
 from bench.service import ROOT
 from bench.synthetic_engine import SyntheticEngine
 from deployments.engine.segment_judge import SegmentJudge
@@ -56,7 +56,7 @@ def no_metrics(metric: Metric, value: float, **labels: str) -> None:
 class Replica:
     """What `LocalEngine` is, around another engine."""
 
-    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, config: GraphConfig, shard: "Handle") -> None:
+    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, config: GraphConfig, shard: Handle) -> None:
         self._telemetry_client = TelemetryClient(
             MODEL,
             [TelemetryPort(shard.observe.remote, shard.follow.remote)],
@@ -133,54 +133,3 @@ class Service:
 
         await self._app(dict(_SCOPE), receive, send)
         return status, reads
-
-
-class Handle:
-    """Calls an object's methods as a Ray handle calls those of a deployment."""
-
-    def __init__(self, target: Any, method: str = "", stream: bool = False) -> None:
-        self._target, self._method, self._stream = target, method, stream
-        self.deployment_name = type(target).__name__
-
-    def options(self, method_name: str, stream: bool = False) -> "Handle":
-        return Handle(self._target, method_name, stream)
-
-    def __getattr__(self, method: str) -> "Handle":
-        return self.options(method)
-
-    def remote(self, *args: Any) -> Any:
-        called = getattr(self._target, self._method)(*_sent(args))
-        return _Stream(called) if self._stream else _Response(called)
-
-
-class _Response:
-    def __init__(self, call: Any) -> None:
-        self._task: asyncio.Task[Any] = asyncio.ensure_future(call)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> Any:
-        return _sent(await asyncio.shield(self._task))
-
-    def cancel(self) -> None:
-        self._task.cancel()
-
-
-class _Stream:
-    def __init__(self, items: AsyncGenerator[Any, None]) -> None:
-        self._items = items
-        self._closing: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> "_Stream":
-        return self
-
-    async def __anext__(self) -> Any:
-        return _sent(await anext(self._items))
-
-    def cancel(self) -> None:
-        self._closing = asyncio.ensure_future(self._items.aclose())
-
-
-def _sent(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own

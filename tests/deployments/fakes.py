@@ -1,11 +1,9 @@
 """Engines, telemetry and metrics that a test can hold in its hand."""
 
 import asyncio
-import pickle
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Generator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Mapping
 from itertools import chain, repeat
-from typing import Any
 
 from deployments.engine.token_source import EngineStep, Sampled
 from ghostrouter.errors import SeamRefused
@@ -126,65 +124,8 @@ def _sampled(token_id: int, high: bool) -> Sampled:
     return Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
 
 
-class Handle:
-    """Calls a plain object's methods as a Ray handle calls a deployment's: what goes over is pickled."""
-
-    def __init__(self, target: Any, method_name: str = "", stream: bool = False) -> None:
-        self._target = target
-        self._method_name = method_name
-        self._stream = stream
-        self.deployment_name = type(target).__name__
-
-    def options(self, method_name: str, stream: bool = False) -> "Handle":
-        return Handle(self._target, method_name, stream)
-
-    def __getattr__(self, method_name: str) -> "Handle":
-        return self.options(method_name)
-
-    def remote(self, *args: Any) -> "Response | StreamedResponse":
-        called = getattr(self._target, self._method_name)(*_sent(args))
-        return StreamedResponse(called) if self._stream else Response(called)
-
-
-class Response:
-    """One answer of a deployment, in the making from the moment of the call."""
-
-    def __init__(self, call: Any) -> None:
-        self._task: asyncio.Task[Any] = asyncio.ensure_future(call)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        return self._wait().__await__()
-
-    async def _wait(self) -> Any:
-        return _sent(await asyncio.shield(self._task))
-
-    def cancel(self) -> None:
-        self._task.cancel()
-
-
-class StreamedResponse:
-    """The answers of a streaming deployment."""
-
-    def __init__(self, items: AsyncGenerator[Any, None]) -> None:
-        self._items = items
-        self.closing: asyncio.Task[None] | None = None
-
-    def __aiter__(self) -> "StreamedResponse":
-        return self
-
-    async def __anext__(self) -> Any:
-        return _sent(await anext(self._items))
-
-    def cancel(self) -> None:
-        self.closing = asyncio.ensure_future(self._items.aclose())
-
-
 async def wait_until(condition: Callable[[], bool]) -> None:
     """Let others run until that holds; at most ten seconds."""
     async with asyncio.timeout(10):
         while not condition():
             await asyncio.sleep(0.001)
-
-
-def _sent(value: Any) -> Any:
-    return pickle.loads(pickle.dumps(value))  # noqa: S301 - our own

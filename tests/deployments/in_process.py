@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.handles import Handle
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import EngineStatus, Frame, SegmentEnd, SegmentRequest
-from tests.deployments.fakes import Handle
 from tests.make import tokens
 from tests.shipped import MODELS
 

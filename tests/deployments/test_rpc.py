@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from bench.handles import Handle
 from deployments import rpc
 from deployments.rpc import DeploymentClient, Unanswered
-from tests.deployments.fakes import Handle, Meter, wait_until
+from tests.deployments.fakes import Meter, wait_until
 
 QUICK_S = 0.02
 

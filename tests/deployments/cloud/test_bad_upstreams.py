@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.handles import Handle
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from ghostrouter.config import CloudModel, Sessions
-from tests.deployments.fakes import Handle
 from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask, call, key
 
 KEYS = ("sk-planted-of-the-provider-51c9", "key of alice")

@@ -7,12 +7,12 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.handles import Handle
 from deployments.cloud import shared_breakers
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.replay import Replay
 from ghostrouter.config import Breakers, CloudModel, Journal, Sessions
 from ghostrouter.errors import ProviderBusy, ProviderRejected, SegmentFailed
-from tests.deployments.fakes import Handle
 from tests.deployments.session.test_fault_lane import PROMPT, request
 from tests.deployments.session.test_money import DONE, EVENTS, chunk
 

@@ -6,10 +6,11 @@ from collections.abc import AsyncGenerator
 import pytest
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayTaskError
 
+from bench.handles import Handle
 from deployments.engine.engine_client import EngineClient
 from ghostrouter.errors import EngineGone, SegmentFailed
 from ghostrouter.types import Frame, Sampling, SegmentKey, SegmentRequest
-from tests.deployments.fakes import Handle, Meter
+from tests.deployments.fakes import Meter
 
 
 class EngineDeadError(Exception):

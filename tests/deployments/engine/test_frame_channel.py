@@ -6,12 +6,13 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from bench.handles import Handle
 from deployments.engine.engine_client import EngineClient
 from deployments.engine.frame_channel import Channel, FrameReceiver, FrameSender
 from deployments.link import Address
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, Sampling, SegmentEnd, SegmentKey, SegmentRequest
-from tests.deployments.fakes import Handle, Meter, wait_until
+from tests.deployments.fakes import Meter, wait_until
 
 HOST = "127.0.0.1"
 KEY = SegmentKey("s", 0)

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bench.handles import Handle
 from deployments.store.event_client import EventClient
 from ghostrouter.api.call_request import digest
-from tests.deployments.fakes import Handle, Meter
+from tests.deployments.fakes import Meter
 from tests.deployments.in_process import ANSWER, Answer, Service
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 
+from bench.handles import Handle
 from deployments.classifier import Classifier
 from deployments.ingress import Deployments, Ingress
 from deployments.session.requester import Requester
@@ -23,7 +24,6 @@ from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.learn.rows import Rows
 from ghostrouter.learn.views import view
 from ghostrouter.redact.policy import Discretion
-from tests.deployments.fakes import Handle
 from tests.deployments.in_process import Answer, Service
 from tests.shipped import MODELS, ROOT
 

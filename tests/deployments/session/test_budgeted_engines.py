@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bench.handles import Handle
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
@@ -16,7 +17,7 @@ from ghostrouter.access.keys import digest
 from ghostrouter.config import GraphConfig
 from ghostrouter.money import Usage
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token
-from tests.deployments.fakes import Handle, Meter
+from tests.deployments.fakes import Meter
 from tests.deployments.in_process import Answer, Service
 from tests.make import tokens
 from tests.shipped import MODELS

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from bench.handles import Handle
 from deployments import rpc
 from deployments.cloud import shared_breakers
 from deployments.cloud.shared_breakers import SharedBreakers
 from deployments.store import event_client, quota_client
 from ghostrouter.config import Breakers
 from ghostrouter.events.records import Event
-from tests.deployments.fakes import Handle, Meter, wait_until
+from tests.deployments.fakes import Meter, wait_until
 from tests.deployments.session.test_budgeted_engines import CHAT, BudgetedService, ask, call, key
 
 TIMEOUT_S = 0.3

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bench.handles import Handle
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.session.budgeted_engines import BudgetedEngines
 from ghostrouter.access.budget import nano
@@ -17,7 +18,6 @@ from ghostrouter.policy import cost
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import Frame, Plan, Sampling, SegmentEnd, SegmentKey, SegmentRequest
-from tests.deployments.fakes import Handle
 from tests.deployments.session.test_budgeted_engines import CHAT, PRICE, BudgetedService, ask
 from tests.make import tokens
 

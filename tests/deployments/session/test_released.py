@@ -7,11 +7,11 @@ from typing import Any, cast
 
 import pytest
 
+from bench.handles import Handle
 from deployments import rpc
 from deployments.store.shard_store import ShardStore
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest
-from tests.deployments.fakes import Handle
 from tests.deployments.session.test_budgeted_engines import CHAT, BudgetedService, ask, call, key
 from tests.make import tokens
 

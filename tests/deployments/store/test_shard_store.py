@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from bench.handles import Handle
 from deployments.link import Address, Link, Port
 from deployments.store.shard_store import ShardStore
 from ghostrouter.sessions.entries import Answer
-from tests.deployments.fakes import Handle
 from tests.sessions.make import grown, opened
 
 

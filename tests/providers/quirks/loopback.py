@@ -15,12 +15,12 @@ from typing import Any
 import httpx
 import uvicorn
 
+from bench.handles import Handle
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
 from ghostrouter.config import GraphConfig
-from tests.deployments.fakes import Handle
 from tests.providers.quirks.upstream import Upstream
 
 KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "MISTRAL_API_KEY", "AZURE_OPENAI_API_KEY")
