@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.seeds import SEEDS, summarised
-from bench.service import Answer, Client, running, server, write
+from bench.service import VLLM_ENVIRONMENT, Answer, Client, running, server, write
 from models import questions
 
 N = int(os.environ.get("N", "100"))
@@ -35,17 +35,9 @@ def cloud(*more: str) -> Iterator[str]:
     command += ["--served-model-name", "ghost-cloud", "--host", "127.0.0.1", "--port", str(CLOUD_PORT)]
     command += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "8192", "--block-size", "32"]
     command += ["--max-logprobs", "20", "--enable-prompt-tokens-details", *more]
-    environment = {
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "VLLM_LOGGING_LEVEL": "WARNING",
-        "VLLM_NO_USAGE_STATS": "1",
-    }
     url = f"http://127.0.0.1:{CLOUD_PORT}"
     print("starting the cloud (vLLM with models/ghost-cloud) ...", flush=True)
-    with server(command, f"{url}/health", "bench-cloud", environment):
+    with server(command, f"{url}/health", "bench-cloud", VLLM_ENVIRONMENT):
         yield f"{url}/v1"
 
 

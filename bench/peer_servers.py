@@ -18,7 +18,7 @@ from bench.arrivals import problem
 from bench.load import Target, once
 from bench.peer_environments import LITELLM, PORTKEY, PORTKEY_OVERRIDES, node_package, python_of
 from bench.processes import ProcessTree
-from bench.service import ROOT
+from bench.service import ROOT, VLLM_ENVIRONMENT
 
 UPSTREAM_PORT = 8121
 VLLM_PORT, RAY_LLM_PORT, LITELLM_PORT, PORTKEY_PORT, OURS_PORT = 8122, 8123, 8124, 8125, 8126
@@ -28,15 +28,7 @@ NICE = 15
 LITELLM_WORKERS = os.cpu_count() or 1
 _KEY = "sk-" + "bench-only-" * 3
 _UPSTREAM = f"http://127.0.0.1:{UPSTREAM_PORT}/v1"
-_ENGINE_VARIABLES = {
-    "VLLM_CPU_KVCACHE_SPACE": "1",
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-    "OMP_NUM_THREADS": "1",
-    "HF_HUB_OFFLINE": "1",
-    "VLLM_LOGGING_LEVEL": "WARNING",
-    "VLLM_NO_USAGE_STATS": "1",
-    "RAY_USAGE_STATS_ENABLED": "0",
-}
+_ENGINE_VARIABLES = {**VLLM_ENVIRONMENT, "RAY_USAGE_STATS_ENABLED": "0"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,15 @@ from ghostrouter.cli.serve import authorization
 
 ROOT = Path(__file__).parent.parent
 START_S = 600.0
+# Of a vLLM server that shares a small machine with others.
+VLLM_ENVIRONMENT = {
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_NO_USAGE_STATS": "1",
+}
 DASHBOARD = os.environ.get("RAY_DASHBOARD", "http://127.0.0.1:8265")
 
 
