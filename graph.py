@@ -62,7 +62,10 @@ def build(args: dict[str, Any]) -> serve.Application:
 
 
 def _streams(config: GraphConfig) -> dict[str, Any]:
-    """Options of deployments that answers pass through. A replica that is taken down finishes its answers first."""
+    """Options of deployments that answers pass through. A replica that is taken down finishes its answers first.
+
+    (An answer on a local engine moves to another replica instead.)
+    """
     return {"max_ongoing_requests": 1000, "graceful_shutdown_timeout_s": config.sessions.hard_timeout_s}
 
 

@@ -63,7 +63,7 @@ class Telemetry:
         for action, count in Counter(s.action for s in batch.segments if s.risk is not None).items():
             self._emit(metrics.VERDICTS, count, model=batch.model, action=action)
         known = batch.values[batch.values[:, _LOGPROB] > _UNKNOWN_LOGPROB]
-        # The average begins at 1. It means something only once drafts were proposed.
+        # The average of draft acceptance begins at 1. It means something only once drafts were proposed.
         proposed = (known[:, _DRAFTS] < 1) | (known[:, _ACCEPTED] > 0)
         histograms = (
             (metrics.RISK, [s.risk for s in batch.segments if s.risk is not None]),

@@ -2,8 +2,8 @@
 
 vLLM reports the top-k tokens beside each sampled one. Its sampler has the log-probabilities of all tokens at hand. We
 ask for one token more than we want, and `_Gather` puts the entropy in the place of that last token. So the entropy
-travels with its token through all of vLLM, and all shapes stay as they are. The entry has a negative token id: that
-marks it as an entropy, and holds the token's place in its step of speculative decoding.
+travels with its token through all of vLLM, and all shapes stay as they are. The entry's token id is negative: so it is
+known as an entropy. The id also holds the token's place in its step of speculative decoding.
 
 Requests that ask for fewer log-probabilities are not touched. If vLLM's sampler is not as expected, nothing is changed,
 and the reader uses the bounds of the entropy that follow from the top k.
@@ -24,7 +24,10 @@ log = logging.getLogger("ray.serve")
 
 
 class Mark(NamedTuple):
-    """The content of such a token id: the token's place in its step, and how many drafts the step has verified."""
+    """What the negative token id of an entropy holds.
+
+    It is the token's place in its step, and how many drafts the step has verified.
+    """
 
     place: int = 0
     proposed: int = 0

@@ -22,8 +22,7 @@ from ghostrouter.types import EndReason, FinishReason, Frame, SegmentEnd, Segmen
 class Arrival:
     """What a source has written since its last report. The last report says why the source stopped.
 
-    `cached_tokens` are the prompt tokens that the source did not have to compute. `usage` is in the last report, if
-    known.
+    `cached_tokens` are the prompt tokens that the source did not have to compute. `usage` is what is known so far.
     """
 
     tokens: Sequence[Token]

@@ -179,7 +179,10 @@ class _Bill:
 
     @property
     def nano(self) -> int:
-        """The cost in nano-dollars. A segment without any frame costs nothing."""
+        """The cost in nano-dollars.
+
+        A segment that failed before its first frame costs nothing. One that the client left costs at least its prompt.
+        """
         if self.usage is None and not self._begun:
             return 0
         counted = Usage(self._prompt, self._tokens, min(self._cached, self._prompt))

@@ -42,6 +42,7 @@ class Conductor:
             NothingCanAnswer: every engine that could have continued has failed.
             AnswerRefused: every model that was asked refuses to answer.
             DeadlineExceeded: the answer took too long.
+            RequestError: no model can take the request as it is.
         """
         if session.is_whole:
             return

@@ -117,6 +117,7 @@ class Planner:
         Raises:
             SessionExists: the same request has come in before.
             RequestError: the call cannot be served as it is.
+            BudgetUnknown: a budget applies, and its state is not known.
         """
         now_s = time.monotonic()
         if requester.discretion.covers_answers and call.logprobs:

@@ -71,7 +71,7 @@ class SegmentStarter:
             session.withdraw()
 
     def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
-        """The request with the verdicts that may end its segment."""
+        """The request with the risks from which verdicts end its segment."""
         rules = preferences.rules(self._rules.switch, session.ask.preferences)
         return replace(request, limits=self._switching.limits(session, models, request.model, rules))
 

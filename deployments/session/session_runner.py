@@ -46,7 +46,7 @@ class SessionRunner:
         Raises:
             SessionMoved: another ingress has taken the session over.
             SessionCancelled: the client has cancelled it.
-            NothingCanAnswer: every engine that could have gone on has failed.
+            GhostRouterError: what `Conductor.run` raises.
         """
         session = session_handle.session
         ticket = self._budgeted.open(session.id, session.ask.behalf)

@@ -9,6 +9,7 @@ from ghostrouter.api.body import Body
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 
 _NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+# Nothing is downloaded here. A URL goes to the provider as it is; a model that takes only data is then ineligible.
 _URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[A-Za-z0-9.+-]+(;[\w=.-]+)*;base64,)")]
 
 

@@ -22,7 +22,7 @@ _IGNORED = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "verbosity",
 )  # fmt: skip
-# Valid in OpenAI's API, but not implemented here. Other values than the default are refused.
+# Valid in OpenAI's API, but not implemented here. Other values than the default are refused (400).
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "n": (1,),
     "functions": ([],),

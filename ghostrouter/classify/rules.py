@@ -1,8 +1,6 @@
 """Layer 1: rules, in microseconds and in linear time.
 
 RE2 searches in one pass for words that a rule requires, and tries only the rules whose words occur.
-(One automaton of all rules is as fast on known prompts, but five times slower on new ones, because RE2 builds automata
-while it reads. For the same reason usual prompts are read once at the start.)
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,6 +44,8 @@ class Rules:
     ) -> None:
         own = (Rule(task, rule, where=f"routes.{task}.rules") for task, rules in by_task.items() for rule in rules)
         self._rules = [*own, *more]
+        # One automaton of all rules would be five times slower on new prompts, because RE2 builds automata while it
+        # reads. For the same reason usual prompts are read once at the start.
         self._filter = re2.Filter()
         self._patterns: list[int] = []
         options = _options(_MAX_PROGRAM_BYTES * 8)

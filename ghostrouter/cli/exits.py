@@ -1,4 +1,4 @@
-"""The exit statuses of the commands."""
+"""The exit statuses of the commands that make and read calls. Other commands exit with 0 or 1."""
 
 from typing import Any
 

@@ -105,7 +105,10 @@ class CloudModel(Section):
     key_header: str = Field(default="authorization", pattern="^[a-z-]+$", description="header of the key")
     context_tokens: int = Field(gt=0, description="context window: prompt and answer together")
     max_output_tokens: int | None = Field(default=None, gt=0, description="most tokens of an answer")
-    price: Price = Field(default=Price(), description="prices in US dollars per million tokens")
+    price: Price = Field(
+        default=Price(),
+        description="prices in US dollars per million tokens; of a custom model without prices, budgets count nothing",
+    )
     price_known: bool = Field(default=True, description="false: `providers.unknown_price` is used")
     trust: Trust = Field(default="standard", description="trust tier; a call may require a higher one")
     regions: tuple[str, ...] = Field(
@@ -155,8 +158,8 @@ class CloudModel(Section):
     seed_field: str | None = Field(default="seed", description="its field for a seed; null: none")
     stream_usage: StreamUsage = Field(
         default="asked",
-        description="when its streams report usage: at the end if asked (asked), in every event (always), or without "
-        "being asked (given)",
+        description="when its streams report usage: at the end if asked (asked), in every event (always), without "
+        "being asked (given), or never (none: tokens are counted here)",
     )
     max_tokens_field: str = Field(default="max_tokens", description="its field for the most tokens of an answer")
     echo_tokens: int | None = Field(

@@ -60,8 +60,12 @@ LATE_VERDICTS = Metric(
 FLUSH_FAILURES = Metric(
     "ghost_telemetry_failures", "counter", "Calls that telemetry did not answer in time.", ("model",)
 )
-RISK = Metric("ghost_risk", "histogram", "Risk of the last token of segments of a report.", ("model",), _RISK)
-VERDICTS = Metric("ghost_verdicts", "counter", "What was decided of each segment of a report.", ("model", "action"))
+RISK = Metric(
+    "ghost_risk", "histogram", "Risk of a segment's last token, each time a replica reports.", ("model",), _RISK
+)
+VERDICTS = Metric(
+    "ghost_verdicts", "counter", "What was decided of each segment, each time a replica reports.", ("model", "action")
+)
 EVENTS_WRITTEN = Metric("ghost_events_written", "counter", "Rows written to the event store.")
 EVENTS_SPOOLED = Metric("ghost_events_spooled", "counter", "Rows put into a file because the event store was down.")
 EVENTS_LOST = Metric("ghost_events_lost", "counter", "Rows given up: neither the store nor the file took them.")
@@ -100,7 +104,10 @@ JOURNAL_BYTES = Metric("ghost_journal_bytes", "gauge", "Bytes of sessions that a
 
 CHANGES = Metric("ghost_config_changes", "counter", "Changes of the configuration while it serves.", ("outcome",))
 PROMOTION = Metric(
-    "ghost_promotion_rows", "gauge", "Rows of its tier table, or models of its route, that a task is up.", ("task",)
+    "ghost_promotion_rows",
+    "gauge",
+    "By how many rows of its tiers, or models of its route, a task is promoted.",
+    ("task",),
 )
 CALLEE_UP = Metric(
     "ghost_callee_up",

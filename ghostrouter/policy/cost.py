@@ -69,7 +69,7 @@ def dearest(price: Price) -> Price:
 
 
 def bill(segment: Segment, prices: Mapping[str, Price]) -> None:
-    """Set what a segment has cost so far. The cost of a model without a price is not known (None)."""
+    """Set what a segment has cost so far. The cost of a model that is not configured is not known (None)."""
     price = prices.get(segment.model)
     segment.cost_usd = None if price is None else cost_usd(price, segment.used)
 

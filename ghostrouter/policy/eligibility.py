@@ -1,6 +1,7 @@
 """Decide which models may take a call.
 
-A model that cannot do what is asked is ineligible; nothing is silently dropped.
+A model that cannot do what is asked is ineligible; nothing is silently dropped. Whether the prompt fits a model is
+decided in `plan.py`.
 """
 
 from collections.abc import Iterator

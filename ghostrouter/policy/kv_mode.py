@@ -8,7 +8,7 @@ Way = Literal["compute", "transfer"]
 
 _FORGET = 0.98
 _LEAST_SPREAD = 1e-6  # relative to the sum of squares; below it all lengths count as equal
-# Below this length, computing is too quick for a transfer to be faster.
+# While nothing is measured, a transfer is tried from this length on.
 _TRY_TRANSFER_TOKENS = 512
 
 

@@ -68,8 +68,8 @@ def hand_off_at(change: Change, worth: Worth) -> float | None:
 def is_worth_handing_back(change: Change, worth: Worth, hazard: float, recall: float) -> bool:
     """Whether a hand-back to the cheaper model saves more than it risks.
 
-    It goes wrong in the run with the probability `hazard`; then either the answer is handed off again, which costs
-    another stall and prefill, or, with the probability 1 - `recall`, nobody notices and the answer is lost.
+    The cheaper model goes wrong in the run with the probability `hazard`. Then the answer is handed off again with the
+    probability `recall`, which costs another stall and prefill; else nobody notices, and the answer is lost.
     """
     prefix_tokens = change.prefix_tokens + change.run_tokens
     again_usd = change.stall_s * worth.second_usd + price_usd(change.source, prefix_tokens, 0)

@@ -42,7 +42,7 @@ class Known:
 
 
 class Switching:
-    """Decides by value where prices differ, by calibration where there is nothing to weigh.
+    """Where prices differ, a change must be worth its cost. Where they do not, the calibration's thresholds decide.
 
     `stall_s` is how long a caller is assumed to wait at a change of model (`sessions.expected_stall_s`). It counts only
     where a second has a worth.

@@ -1,4 +1,4 @@
-"""Messages as Anthropic streams them.
+"""Anthropic's protocol: requests, and messages as they are streamed.
 
 https://docs.anthropic.com/en/api/messages-streaming
 """

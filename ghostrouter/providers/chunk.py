@@ -43,7 +43,7 @@ class Chunk:
     """The content of an event, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
 
     `usage` may come in parts. `done`: nothing more will come. `leaves_open`: the finish reason is null. A provider that
-    sends null while the answer goes on also says when it ends.
+    sends null while the answer goes on also says when it ends: if it has not, the stream has broken off.
     """
 
     tokens: tuple[Written, ...] = ()

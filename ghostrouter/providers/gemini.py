@@ -1,4 +1,4 @@
-"""Content as Gemini streams it.
+"""Gemini's protocol: requests, and content as it is streamed.
 
 https://ai.google.dev/api/generate-content
 """

@@ -104,9 +104,9 @@ class CloudSegment:
         self.finish = self.finish or chunk.finish
         tokens = self._within_limit(self._tokens(chunk, now_s))
         if chunk.done and not self.finish:
-            if self._leaves_open or not self._sent:  # this provider never says when an answer ends
+            if self._leaves_open or not self._sent:
                 raise SegmentFailed("the provider ended the stream without a finish reason")
-            self.finish = "stop"
+            self.finish = "stop"  # this provider never says why an answer ends
         self.over = self.over or chunk.done
         return tokens
 
@@ -191,7 +191,7 @@ class CloudSegment:
 
 
 def _most(model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None) -> int | None:
-    """After how many events to stop; None if the provider enforces the limit itself.
+    """After how many tokens to stop; None if the provider enforces the limit itself.
 
     The provider's count includes an echo of the kept text.
     """

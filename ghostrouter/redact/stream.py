@@ -1,4 +1,4 @@
-"""Takes private text out of a stream."""
+"""Takes private text out of a stream. (`Restorer` in `vault.py` puts it back.)"""
 
 import re
 from collections import Counter
