@@ -52,6 +52,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         deployments=Deployments(
             engines={m.name: _engine(m, telemetry, calibrations.get(m.name), config) for m in config.models},
             cloud=_cloud_pool(config, telemetry, calibrations, replay[0]),
+            telemetry=telemetry,
             classifier=_deploy(Classifier, "Classifier", config=config),
             replay=replay,
             events=_event_store(config),
@@ -74,11 +75,14 @@ def _cloud_pool(
     telemetry: list[DeploymentHandle],
     calibrations: Mapping[str, Calibration],
     replay: DeploymentHandle,
-) -> serve.Application:
+) -> serve.Application | None:
+    """A deployment that calls the cloud models. None where the ingresses do so."""
+    if config.cloud_pool is None:
+        return None
     return _deploy(
         CloudPool,
         "CloudPool",
-        options=_streams(config),
+        options={**_streams(config), **config.cloud_pool},
         settings=CloudSettings(config.cloud, config.sessions, config.breakers),
         judging=Judging(telemetry, config.telemetry, calibrations),
         replay=replay,

@@ -104,7 +104,7 @@ class Service:
         handles: Any = {MODEL: Handle(self.replica)}
         replay: Any = [Handle(Replay(config.journal))]
         events: Any = Handle(self._events)
-        self._ingress = Ingress(config, Deployments(handles, nobody, nobody, replay, events), calibrations, no_metrics)
+        self._ingress = Ingress(config, Deployments(handles, nobody, replay, events), calibrations, no_metrics)
         self._app = self._ingress.http_app()
 
     async def close(self) -> None:

@@ -93,6 +93,8 @@ class CloudPool:
     async def close(self) -> None:
         """Close the connections."""
         self._sender.stop()
+        if isinstance(self._breakers, SharedBreakers):
+            self._breakers.stop()
         for _, telemetry_client in self._writers.values():
             telemetry_client.stop()
         for client in self._clients.values():

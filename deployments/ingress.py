@@ -10,6 +10,7 @@ from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings, Judging
 from deployments.engine.engine_client import EngineClient
 from deployments.engine.frame_channel import FrameReceiver
 from deployments.http import app
@@ -55,14 +56,16 @@ class Deployments:
     """The deployments that the ingress calls. `engines` are those of the local models, by model.
 
     `replay` are the shards of the session store; the first one has the breakers. `quotas` is None where there are
-    neither keys nor budgets.
+    neither keys nor budgets. `cloud` is None where the ingress calls the cloud models itself; it then reports their
+    signals to `telemetry`.
     """
 
     engines: Mapping[str, DeploymentHandle]
-    cloud: DeploymentHandle
     classifier: DeploymentHandle
     replay: Sequence[DeploymentHandle]
     events: DeploymentHandle
+    cloud: DeploymentHandle | None = None
+    telemetry: Sequence[DeploymentHandle] = ()
     quotas: DeploymentHandle | None = None
 
 
@@ -88,6 +91,7 @@ class Ingress:
             sessions.stall_s,
             emit,
             FrameReceiver(host) if (host := node_host()) else None,
+            None if deployments.cloud else _cloud_pool(config, deployments, calibrations, emit).write,
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
@@ -140,6 +144,18 @@ class Ingress:
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """The first prompt for a model. A session that is resumed before its first token needs it again."""
         return self._models.first_prompts(ask, [model])[model].prompt
+
+
+def _cloud_pool(
+    config: GraphConfig, deployments: Deployments, calibrations: Mapping[str, Calibration], emit: metrics.Emit
+) -> CloudPool:
+    """The adapters of the cloud models, in this process."""
+    return CloudPool(
+        CloudSettings(config.cloud, config.sessions, config.breakers),
+        Judging(deployments.telemetry, config.telemetry, calibrations),
+        deployments.replay[0],
+        CloudRuntime(emit),
+    )
 
 
 def _shards(journal: Journal, replay: Sequence[DeploymentHandle]) -> list[SessionStore]:

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from deployments.cloud.shared_breakers import BreakerSet
+from deployments.cloud.shared_breakers import BreakerSet, Report, take
 from deployments.link import Address, Link, Port, node_host
 from deployments.ray_metrics import RayMetrics
 from deployments.store.embedded_store import EmbeddedStore
 from ghostrouter import config
 from ghostrouter.events import metrics
-from ghostrouter.providers.breaker import Admission, Outcome
+from ghostrouter.providers.breaker import Admission
 from ghostrouter.sessions.entries import Answer, Entry
 from ghostrouter.sessions.memory_store import MemoryStore
 from ghostrouter.sessions.record import Kept, Refusal
@@ -82,11 +82,13 @@ class Replay:
         """Whether a cloud model may be called now. The caller must report the outcome of the call."""
         return await self._breakers.admit(model)
 
-    async def report(
-        self, model: str, admission: Admission, outcome: Outcome, retry_after_s: float | None = None
-    ) -> None:
-        """Record the outcome of a call of a cloud model."""
-        self._breakers.report(model, admission, outcome, retry_after_s)
+    async def report(self, reports: Sequence[Report]) -> frozenset[str]:
+        """Record outcomes of calls of cloud models. Returns the models whose breakers are not closed."""
+        return take(self._breakers, reports)
+
+    async def follow_breakers(self, known: frozenset[str] | None) -> frozenset[str]:
+        """The models whose breakers are not closed: as soon as they are others than `known`, or after a while."""
+        return await self._breakers.follow(known)
 
     async def breakers(self) -> dict[str, dict[str, Any]]:
         """The state of the circuit breaker of each cloud model that was called."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 
 from ray.exceptions import RayError, RayTaskError
 from ray.serve.handle import DeploymentHandle, DeploymentResponseGenerator
@@ -18,27 +18,31 @@ _STATUS_TIMEOUT_S = 2.0
 _LAST_FRAMES_S = 5.0
 
 _NextFrame = Callable[[], Awaitable[Frame | None]]
+_Called = AbstractAsyncContextManager[_NextFrame]
+Write = Callable[[SegmentRequest], AsyncGenerator[Frame, None]]
 
 
 class EngineClient:
-    """Streams segments from the deployment of their model. Models without a deployment are in the cloud pool.
+    """Streams segments from the deployment of their model. Models without one are in the cloud pool.
 
-    A segment without a frame for `first_token_s`, or later for `stall_s`, has failed. Without a `receiver` all frames
-    come through Serve.
+    The cloud pool is in this process (`write`) or is the deployment `cloud`. A segment without a frame for
+    `first_token_s`, or later for `stall_s`, has failed. Without a `receiver` all frames come through Serve.
     """
 
     def __init__(
         self,
         local: Mapping[str, DeploymentHandle],
-        cloud: DeploymentHandle,
+        cloud: DeploymentHandle | None,
         first_token_s: float,
         stall_s: float,
         emit: metrics.Emit,
         receiver: FrameReceiver | None = None,
+        write: Write | None = None,
     ) -> None:
         self._receiver = receiver
         self._local = {name: handle.options(stream=True, method_name="generate") for name, handle in local.items()}
-        self._cloud = cloud.options(stream=True, method_name="generate")
+        self._cloud = cloud and cloud.options(stream=True, method_name="generate")
+        self._write = write
         self._status = {n: DeploymentClient(h, _STATUS_TIMEOUT_S, emit, probe="status") for n, h in local.items()}
         self._first_token_s = first_token_s
         self._stall_s = stall_s
@@ -53,7 +57,7 @@ class EngineClient:
         handle = self._local.get(request.model, self._cloud)
         patience_s, replica = self._first_token_s, ""
         try:
-            async with self._call(handle, request) as next_frame:
+            async with self._called(handle, request) as next_frame:
                 while True:
                     async with asyncio.timeout(patience_s):
                         frame = await next_frame()
@@ -63,7 +67,7 @@ class EngineClient:
                     if frame.end is not None:
                         return
                     replica = replica or frame.replica
-                    if is_draining(handle.deployment_name, replica):
+                    if handle and is_draining(handle.deployment_name, replica):
                         raise SegmentDrained(f"{replica} is being taken down")
                     patience_s = self._stall_s
         except TimeoutError:
@@ -77,6 +81,13 @@ class EngineClient:
         except Exception as error:  # a dead replica, a dead engine, a broken connection: each has its own type
             failed = EngineGone if _is_death(error) else SegmentFailed
             raise failed(f"{request.model}: {type(error).__name__}") from error
+
+    def _called(self, handle: DeploymentHandle | None, request: SegmentRequest) -> _Called:
+        if handle is not None:
+            return self._call(handle, request)
+        if self._write is None:
+            raise SegmentFailed(f"nobody serves {request.model}")
+        return _here(self._write(request))
 
     @asynccontextmanager
     async def _call(self, handle: DeploymentHandle, request: SegmentRequest) -> AsyncGenerator[_NextFrame, None]:
@@ -104,6 +115,13 @@ class EngineClient:
         """The status of one replica of each local model; None if no replica answers."""
         calls = (client.ask_or_none("status") for client in self._status.values())
         return dict(zip(self._status, await asyncio.gather(*calls), strict=True))
+
+
+@asynccontextmanager
+async def _here(written: AsyncGenerator[Frame, None]) -> AsyncGenerator[_NextFrame, None]:
+    """Write a segment in this process."""
+    async with aclosing(written) as frames:
+        yield lambda: anext(frames, None)
 
 
 class _Inbox:

@@ -28,6 +28,11 @@ class GraphConfig(Section):
     ingress: dict[str, Any] = Field(
         default_factory=dict, description="Ray Serve options of the ingress: num_replicas, autoscaling_config, ..."
     )
+    cloud_pool: dict[str, Any] | None = Field(
+        default=None,
+        description="Ray Serve options of a deployment that calls the cloud models, such as num_replicas; null: each "
+        "ingress calls them itself, which costs less",
+    )
     presets: dict[str, Worth] = Field(
         default={"economy": Worth(0.001), "balanced": Worth(0.01), "quality": Worth(0.1)},
         description="worth of answers in US dollars, by name; `balanced` applies if a request names none. If prices "

@@ -51,6 +51,11 @@ class Breaker:
         self._probe = 0
         self.opened = 0
 
+    @property
+    def is_tripped(self) -> bool:
+        """Whether it is open or half open."""
+        return self._open_until_s is not None
+
     def state(self, now_s: float) -> State:
         """The state at this time."""
         if self._open_until_s is None:
@@ -132,6 +137,10 @@ class BreakerBoard:
         before = breaker.state(now_s), breaker.opened
         breaker.report(admission, outcome, now_s, retry_after_s)
         return before != (breaker.state(now_s), breaker.opened)
+
+    def not_closed(self) -> frozenset[str]:
+        """The models whose breakers are open or half open. Only reports change this."""
+        return frozenset(model for model, breaker in self._breakers.items() if breaker.is_tripped)
 
     def standings(self, now_s: float) -> dict[str, Standing]:
         """The standing of every breaker."""

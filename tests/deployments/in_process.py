@@ -141,7 +141,7 @@ class Service:
         nobody: Any = Handle(None)
         self.ingress = Ingress(
             config,
-            Deployments({"small": Handle(self.writer)}, nobody, nobody, [Handle(self.replay)], Handle(self.events)),
+            Deployments({"small": Handle(self.writer)}, nobody, [Handle(self.replay)], Handle(self.events)),
         )
         self.app = self.ingress.http_app()
 

@@ -9,6 +9,7 @@ import pytest
 
 from bench.handles import Handle
 from deployments.cloud import shared_breakers
+from deployments.cloud.shared_breakers import SharedBreakers
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.replay import Replay
 from ghostrouter.config import Breakers, CloudModel, Journal, Sessions
@@ -70,14 +71,27 @@ async def ask(one: CloudPool) -> str:
     try:
         return "".join([t.text async for frame in one.write(request("far", PROMPT)) for t in frame.tokens])
     finally:
-        breakers: Any = one._breakers
-        await breakers._replay.until_all_sent()
+        await breakers_of(one).all_reported()
+
+
+def breakers_of(one: CloudPool) -> SharedBreakers:
+    assert isinstance(one._breakers, SharedBreakers)
+    return one._breakers
+
+
+async def heard(pools: list[CloudPool], *not_closed: str) -> None:
+    """Wait until all pools know which breakers are not closed."""
+    while any(breakers_of(one)._not_closed != frozenset(not_closed) for one in pools):
+        await asyncio.sleep(0.01)
 
 
 async def test_what_one_has_found_out_holds_for_all(upstream: Upstream, pools: list[CloudPool]) -> None:
     upstream.status, upstream.headers = 429, {"retry-after": "3000"}
     with pytest.raises(ProviderBusy, match="HTTP 429"):
         await ask(pools[0])
+    for one in pools:
+        await breakers_of(one).admit("other")
+    await heard(pools, "far")
     for one in pools:
         with pytest.raises(ProviderBusy, match="circuit breaker is open") as left:
             await ask(one)
@@ -109,6 +123,28 @@ async def test_one_caller_of_all_replicas_is_the_probe(
         else:
             with pytest.raises(ProviderBusy, match="circuit breaker is open"):
                 await ask(one)
+
+
+async def test_nobody_is_asked_about_a_closed_breaker(upstream: Upstream) -> None:
+    replay = Replay(Journal(), RULES)
+    asked = list[str]()
+    replay_admit = replay.admit
+
+    async def admit(model: str) -> Any:
+        asked.append(model)
+        return await replay_admit(model)
+
+    replay.admit = admit  # type: ignore[method-assign]
+    one = pool(upstream, Handle(replay))
+    await ask(one)
+    await heard([one])
+    asked.clear()
+    for _ in range(5):
+        await ask(one)
+    assert not asked
+    calls = (await replay.breakers())["far"]["calls"]
+    assert calls == 6
+    await one.close()
 
 
 async def test_what_the_client_did_wrong_opens_nothing(upstream: Upstream, pools: list[CloudPool]) -> None:

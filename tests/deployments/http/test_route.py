@@ -47,11 +47,10 @@ class Routed(Service):
                 **sections,
             }
         )
-        nobody: Any = Handle(None)
         engines: Any = {"small": Handle(self.writer), "large": Handle(self.writer)}
         classifier: Any = Handle(Classifier(config, encode))
         replay: Any = [Handle(self.replay)]
-        self.ingress = Ingress(config, Deployments(engines, nobody, classifier, replay, Handle(self.events)))
+        self.ingress = Ingress(config, Deployments(engines, classifier, replay, Handle(self.events)))
         self.app = self.ingress.http_app()
 
 

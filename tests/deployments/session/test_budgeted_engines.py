@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from bench.handles import Handle
+from deployments.cloud.shared_breakers import Report
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
@@ -75,7 +76,7 @@ class BudgetedService(Service):
         quotas: Any = Handle(self.quotas)
         engines, cloud = {"small": Handle(self.writer)}, Handle(self.cloud)
         self.meter = Meter()
-        deployments = Deployments(engines, cloud, nobody, [Handle(replay)], Handle(events), quotas)
+        deployments = Deployments(engines, nobody, [Handle(replay)], Handle(events), cloud, quotas=quotas)
         self.ingress = Ingress(config, deployments, emit=self.meter)
         self.app = self.ingress.http_app()
 
@@ -336,7 +337,7 @@ async def test_health_shows_the_breakers_that_were_asked(tmp_path: Path) -> None
     assert (await BudgetedService(tmp_path).get("/health")).json["breakers"] == {}
     service = BudgetedService(tmp_path)
     admission = await service.replay_now.admit("far")
-    await service.replay_now.report("far", admission, "bad", 30.0)
+    await service.replay_now.report([Report("far", admission, "bad", 30.0)])
     stands = (await service.get("/health")).json["breakers"]["far"]
     assert (stands["provider"], stands["state"]) == ("custom", "open")
     assert 0 < stands["retry_after_s"] <= 30

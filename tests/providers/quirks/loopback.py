@@ -16,7 +16,6 @@ import httpx
 import uvicorn
 
 from bench.handles import Handle
-from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
@@ -92,17 +91,15 @@ class Loopback:
             }
         )
         nobody: Any = Handle(None)
-        replay = Replay(config.journal)
-        pool = CloudPool(CloudSettings(config.cloud, config.sessions, config.breakers), runtime=CloudRuntime(Silent()))
+        replay = Replay(config.journal, config.breakers)
         events = EventStore(config.events, 100, secrets.token_hex(8))
-        ingress: Any = Ingress(config, Deployments({}, Handle(pool), nobody, [Handle(replay)], Handle(events)))
+        ingress: Any = Ingress(config, Deployments({}, nobody, [Handle(replay)], Handle(events)))
         application = ingress.http_app()
         self._server = uvicorn.Server(uvicorn.Config(application, log_config=None, lifespan="off"))
         with socket.create_server(("127.0.0.1", 0)) as listener:  # who comes before the server has begun waits
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._ready.set()
             await self._server.serve(sockets=[listener])
-        await pool.close()
         await events.close()
         await self.upstream.stop()
 
