@@ -62,7 +62,7 @@ class EventStore:
 
         The ingress adds what it observed of the models, and gets what the others have observed.
         """
-        self._writer.take(rows)
+        self._writer.take(rows, may_wait=True)
         return self._board.exchange(report)
 
     async def open_job(self, job: Job) -> Job | StoreFailed:

@@ -112,7 +112,7 @@ class Planner:
         """Plan a session and reserve its budget. A session that is `kept` in the journal can be resumed by its owner.
 
         `wire` holds the session's id and what its API repeats in every event. `request_hash` tells the request apart
-        from others with the same idempotency key.
+        from others with the same idempotency key; it is empty if the request cannot have come in before.
 
         Raises:
             SessionExists: the same request has come in before.
@@ -134,7 +134,7 @@ class Planner:
         session_log = SessionLog(self._journal, opening, session, epoch) if kept else None
         if session_log:
             try:
-                await session_log.open()
+                await session_log.open(may_exist=bool(request_hash))
             except BaseException:  # the client has left
                 ticket.give_back()
                 raise

@@ -1,5 +1,6 @@
 """Runs a session: the conductor writes it, the journal keeps it, the event store gets its trace."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -106,9 +107,7 @@ class SessionRunner:
             raise
         finally:
             posted = self._record(session_handle, outcome, error, began_s, moved)
-        if log:
-            await log.ended()
-        await self._events.settled(posted)
+        await asyncio.gather(self._events.settled(posted), *([log.ended()] if log else []))
 
     def _record(
         self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool

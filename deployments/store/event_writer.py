@@ -5,6 +5,7 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from ghostrouter.errors import RowsRefused, StoreFailed
 from ghostrouter.events import metrics
@@ -17,6 +18,8 @@ log = logging.getLogger("ray.serve")
 _BATCH = 500
 # As many of the newest rows in the file can be read from memory. The file has room for more.
 _FRESH_KEPT = 10_000
+# How long rows wait for others. A transaction costs far more than a row.
+_GATHER_S = 0.05
 
 
 class EventWriter:
@@ -38,15 +41,21 @@ class EventWriter:
         self._waiting: list[Row] = []
         self._written: asyncio.Future[None] | None = None
         self._running: asyncio.Task[None] | None = None
+        self._due = asyncio.Event()
         self._down = False
         self._retry_at_s = 0.0
 
-    def take(self, rows: Sequence[Row]) -> "asyncio.Future[None]":
-        """Queue rows. The future is done when the database or the file has them."""
+    def take(self, rows: Sequence[Row], may_wait: bool = False) -> "asyncio.Future[None]":
+        """Queue rows. The future is done when the database or the file has them.
+
+        Rows that may wait are written a little later, together with others.
+        """
         for row in rows:
             self.fresh[key(row)] = row
             self.fresh.move_to_end(key(row))
         self._waiting += rows
+        if not may_wait:
+            self._due.set()
         if self._written is None:
             self._written = asyncio.get_running_loop().create_future()
         if self._running is None or self._running.done():
@@ -64,6 +73,7 @@ class EventWriter:
         while self._written or self._down:
             if self._written is None:
                 await asyncio.sleep(self._retry_s)
+            await self._gather()
             rows, written = self._waiting, self._written
             self._waiting, self._written = [], None
             began_s = time.monotonic()
@@ -72,6 +82,13 @@ class EventWriter:
             if written and not written.done():
                 written.set_result(None)
             self._report(len(rows), stored, taken, time.monotonic() - began_s)
+
+    async def _gather(self) -> None:
+        """Wait for more rows, unless some must not wait."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GATHER_S):
+                await self._due.wait()
+        self._due.clear()
 
     def _write(self, rows: Sequence[Row], now_s: float) -> tuple[bool, int]:
         """Write rows. Returns whether the database works, and how many rows it (or else the file) has accepted."""

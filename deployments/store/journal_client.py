@@ -89,13 +89,14 @@ class SessionLog:
         self._waiting: asyncio.Timeout | None = None
         self._restore_marks(past)
 
-    async def open(self) -> None:
-        """Write the opening.
+    async def open(self, may_exist: bool) -> None:
+        """Write the opening. If the store may have a session of that id already, wait for its answer.
 
         Raises:
             SessionExists: the store has a session of that id already.
         """
-        if await self._post("opening", 0, encoding.opening_bytes(self._opening)) == "exists":
+        written = self._post("opening", 0, encoding.opening_bytes(self._opening))
+        if may_exist and await written == "exists":
             self._given_up = True
             raise SessionExists(f"`{self._opening.session}` is there already")
 

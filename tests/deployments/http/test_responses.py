@@ -74,6 +74,9 @@ async def test_so_is_one_that_was_left_before_it_began() -> None:
     response_id = await service.writer.paused.get()
     streaming.cancel()
     service.writer.go.set()
+    # A client learns the id after this; here it may not be written yet.
+    while (await service.get(f"{RESPONSES}/{response_id}")).status == 404:
+        await asyncio.sleep(0.01)
     assert output(await finished(service, response_id)) == ANSWER
 
 

@@ -58,6 +58,7 @@ async def test_feedback_is_kept_with_its_session() -> None:
     assert made.json["rating"] == 1
     changed = await service.post("/v1/feedback", {"session": session, "rating": -1})
     assert changed.json["id"] == made.json["id"]
+    await service.ingress.events.settled()
     await service.events.close()
     kept = [e for e in service.events.store.export(0.0) if e.kind == "feedback"]
     assert [(e.session, e.body) for e in kept] == [(session, {"rating": -1.0, "label": None})]
