@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from deployments.link import Address
+from deployments.linked_method import LinkedAnswers
 from deployments.ray_metrics import RayMetrics
 from deployments.store.event_writer import EventWriter
 from ghostrouter.config import Events
@@ -53,15 +55,23 @@ class EventStore:
         self._board = ObservationBoard()
         self._waiters: dict[str, asyncio.Event] = {}
         self._sweep_at_s = 0.0
+        self._links = LinkedAnswers(self._take)
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""
+
+    async def address(self) -> Address | None:
+        """Where rows can be written over a link; None: there are no links here."""
+        return await self._links.address()
 
     async def write(self, rows: Sequence[Row], report: Report = NO_REPORT) -> Update:
         """Take rows. They can be read from now on and are written soon.
 
         The ingress adds what it observed of the models, and gets what the others have observed.
         """
+        return self._take(rows, report)
+
+    def _take(self, rows: Sequence[Row], report: Report = NO_REPORT) -> Update:
         self._writer.take(rows, may_wait=True)
         return self._board.exchange(report)
 

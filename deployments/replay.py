@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from deployments.cloud.shared_breakers import BreakerSet, Report, take
-from deployments.link import Address, Link, Port, node_host
+from deployments.link import Address
+from deployments.linked_method import LinkedAnswers
 from deployments.ray_metrics import RayMetrics
 from deployments.store.embedded_store import EmbeddedStore
 from ghostrouter import config
@@ -38,29 +39,23 @@ class Replay:
         self._shard = str(shard)
         self._reported_at_s = 0.0
         self._breakers = BreakerSet(breakers, self._emit)
-        host = node_host()
-        self._port = Port(host, self._hear) if host else None
+        self._links = LinkedAnswers(self._write)
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""
 
     async def address(self) -> Address | None:
         """Where entries can be sent over a link; None: there are no links here."""
-        return await self._port.address() if self._port else None
+        return await self._links.address()
 
     async def write(self, columns: Sequence[Sequence[Any]]) -> list[Answer]:
         """Take in entries, field by field."""
+        return self._write(columns)
+
+    def _write(self, columns: Sequence[Sequence[Any]]) -> list[Answer]:
         answers = self._store.write_now(list(map(Entry._make, zip(*columns, strict=True))))
         self._report(time.monotonic())
         return answers
-
-    def _hear(self, link: Link, item: tuple[int, Sequence[Sequence[Any]]]) -> None:
-        """Take in a batch of entries from a link, and answer there."""
-        number, columns = item
-        answers = self._store.write_now(list(map(Entry._make, zip(*columns, strict=True))))
-        if not link.is_lost:
-            link.send((number, answers))
-        self._report(time.monotonic())
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
         """Read a session from its opening on."""

@@ -7,11 +7,12 @@ the first calls pay for that.
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable, Collection, Coroutine
+from typing import Any, TypeAlias
 
 from ray.serve.handle import DeploymentHandle, DeploymentResponse
 
+from deployments.linked_method import LinkedMethod
 from ghostrouter.events import metrics
 
 log = logging.getLogger("ray.serve")
@@ -22,11 +23,14 @@ _PROBE_TIMEOUT_S = 1.0
 _RETRY_EVERY_S = 1.0
 
 
+Response: TypeAlias = DeploymentResponse | asyncio.Task[Any]
+
+
 class Unanswered(Exception):
     """The other deployment is too slow, is dead, or has failed."""
 
 
-async def answer(response: DeploymentResponse, timeout_s: float) -> Any:
+async def answer(response: Response, timeout_s: float) -> Any:
     """The result of a call.
 
     Raises:
@@ -44,7 +48,7 @@ async def answer(response: DeploymentResponse, timeout_s: float) -> Any:
         raise Unanswered(type(error).__name__) from error
 
 
-async def in_time(response: DeploymentResponse, timeout_s: float) -> Any | None:
+async def in_time(response: Response, timeout_s: float) -> Any | None:
     """The result of a call; None if it takes too long, or if the other side is dead or fails."""
     try:
         return await answer(response, timeout_s)
@@ -59,18 +63,26 @@ class DeploymentClient:
     either, the deployment counts as down: running calls and new ones fail at once. The probe is repeated in the
     background until it is answered; then the deployment counts as up again.
 
-    A call that fails fast starts no probe, because it costs its caller no time.
+    A call that fails fast starts no probe, because it costs its caller no time. Methods in `linked` are called over a
+    link.
     """
 
     def __init__(
-        self, handle: DeploymentHandle, timeout_s: float, emit: metrics.Emit, probe: str = "ping", name: str = ""
+        self,
+        handle: DeploymentHandle,
+        timeout_s: float,
+        emit: metrics.Emit,
+        probe: str = "ping",
+        name: str = "",
+        linked: Collection[str] = (),
     ) -> None:
         self._handle = handle
         self._timeout_s = timeout_s
         self._emit = emit
         self._probe = probe
         self._name = name or handle.deployment_name
-        self._methods: dict[str, DeploymentHandle] = {}
+        self._linked = linked
+        self._methods: dict[str, DeploymentHandle | LinkedMethod] = {}
         self._calls: set[asyncio.Task[Any]] = set()
         self._probing: asyncio.Task[None] | None = None
         self._background: set[asyncio.Task[Any]] = set()
@@ -163,9 +175,12 @@ class DeploymentClient:
             return False
         return True
 
-    def _method(self, name: str) -> DeploymentHandle:
+    def _method(self, name: str) -> DeploymentHandle | LinkedMethod:
         if name not in self._methods:
-            self._methods[name] = self._handle.options(method_name=name)
+            over_link = name in self._linked
+            self._methods[name] = (
+                LinkedMethod(self._handle, name) if over_link else self._handle.options(method_name=name)
+            )
         return self._methods[name]
 
     def _in_background(self, work: Coroutine[Any, Any, Any]) -> None:

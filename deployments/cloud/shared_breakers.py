@@ -20,7 +20,7 @@ from ghostrouter.providers.breaker import Admission, BreakerBoard, Outcome
 
 _TIMEOUT_S = 0.5
 # How long good outcomes wait to be reported together.
-_GATHER_S = 0.1
+_GATHER_S = 0.5
 # How long a question waits for a change.
 FOLLOW_S = 10.0
 _RETRY_S = 1.0

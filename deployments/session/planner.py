@@ -4,14 +4,15 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
 from deployments.rpc import DeploymentClient
 from deployments.session.budgeted_engines import BudgetedEngines, Ticket
+from deployments.session.off_loop import characters, off_loop_if_long
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
@@ -42,9 +43,6 @@ from ghostrouter.sessions.session import Session
 from ghostrouter.types import Plan
 
 log = logging.getLogger("ray.serve")
-
-_T = TypeVar("_T")
-_LONG_CHARACTERS = 2_000
 
 
 class Planner:
@@ -168,8 +166,8 @@ class Planner:
         labelled_s = time.monotonic()
         state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s)
         # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
-        decided = await _off_loop_if_long(
-            call, decider.decide, call, label, learned, requester.caller, state, time.monotonic
+        decided = await off_loop_if_long(
+            characters(call.messages), decider.decide, call, label, learned, requester.caller, state, time.monotonic
         )
         return replace(decided, stages_s={"classify": labelled_s - began_s, **decided.stages_s})
 
@@ -181,7 +179,7 @@ class Planner:
         """
         if not decider.needs_task(call, requester.caller):
             return UNLABELLED, {}
-        ruled, settled = await _off_loop_if_long(call, decider.by_rules, call)
+        ruled, settled = await off_loop_if_long(characters(call.messages), decider.by_rules, call)
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
         flags = content_flags(call)
@@ -223,10 +221,3 @@ class Planner:
             call.messages, sampled, streaming, call.continue_final, call.script, call.features, call.preferences,
             decided.worth,
         )  # fmt: skip
-
-
-async def _off_loop_if_long(call: ChatCall, function: Callable[..., _T], *args: Any) -> _T:
-    """The result of a function. For a long prompt it runs in a thread."""
-    if sum(len(m.content) for m in call.messages) < _LONG_CHARACTERS:
-        return function(*args)
-    return await asyncio.to_thread(function, *args)

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 
+from deployments.session.off_loop import characters, off_loop_if_long
 from deployments.session.ports import Engines
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import SegmentFailed
@@ -46,8 +47,8 @@ class RedactedEngines:
                 async for frame in frames:
                     yield frame
             return
-        # In a thread: a long prompt takes a tenth of a second, and other answers must not wait.
-        redacted = await asyncio.to_thread(_redacted, prompt, vault, discretion.addresses)
+        length = characters(prompt.messages) + len(repr(prompt.features.tools))  # descriptions are redacted, too
+        redacted = await off_loop_if_long(length, _redacted, prompt, vault, discretion.addresses)
         json_text = prompt.features.schema is not None or prompt.features.json_object
         restorer = AnswerRestorer(vault, json_text)
         try:

@@ -33,7 +33,7 @@ class EventClient:
         emit: metrics.Emit,
         observations: SharedObservations | None = None,
     ) -> None:
-        self._store = DeploymentClient(store, _TIMEOUT_S, emit)
+        self._store = DeploymentClient(store, _TIMEOUT_S, emit, linked=["write"])
         self._patience_s = patience_s
         self._emit = emit
         self._observations = observations

@@ -1,12 +1,10 @@
 """A shard of the session store in another process: a `Replay` deployment."""
 
-import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
-from deployments.link import Link
+from deployments.linked_method import LinkedMethod
 from ghostrouter.sessions.entries import Answer, Entry
 from ghostrouter.sessions.record import Kept, Refusal
 
@@ -15,31 +13,16 @@ class ShardStore:
     """A `SessionStore` behind a handle. Entries, which are many, go over a link, if the shard offers one."""
 
     def __init__(self, replay: DeploymentHandle) -> None:
-        self._address, self._write, self._read, self._follow, self._claim, self._cancel = (
-            replay.options(method_name=name) for name in ("address", "write", "read", "follow", "claim", "cancel")
+        self._write = LinkedMethod(replay, "write")
+        self._read, self._follow, self._claim, self._cancel = (
+            replay.options(method_name=name) for name in ("read", "follow", "claim", "cancel")
         )
-        self._link: Link | None = None
-        self._has_link = True
-        self._batches = 0
-        self._waiting: dict[int, asyncio.Future[Sequence[Answer]]] = {}
 
     async def write(self, entries: Sequence[Entry]) -> Sequence[Answer]:
         """Write entries."""
         columns = list(zip(*entries, strict=True))  # they take a third of the time to pickle
-        if self._has_link and (self._link is None or self._link.is_lost):
-            self._link = await self._connected()
-        if self._link is None:
-            written: Sequence[Answer] = await self._write.remote(columns)
-            return written
-        self._batches += 1
-        number = self._batches
-        answer: asyncio.Future[Sequence[Answer]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
-        try:
-            self._link.send((number, columns))
-            return await answer
-        finally:
-            del self._waiting[number]
+        answers: Sequence[Answer] = await self._write.remote(columns)
+        return answers
 
     async def read(self, session: str, owner: str) -> Kept | Refusal:
         """Read a session from its opening on."""
@@ -60,23 +43,3 @@ class ShardStore:
         """Stop the writer of a session."""
         kept: Kept | Refusal = await self._cancel.remote(session, owner)
         return kept
-
-    async def _connected(self) -> Link | None:
-        """A new link; None if the shard offers none, or cannot be reached that way now."""
-        address = await self._address.remote()
-        self._has_link = address is not None
-        try:
-            return await Link.connect(address, self._hear, self._break) if address else None
-        except OSError:
-            return None
-
-    def _hear(self, link: Link, item: tuple[int, Any]) -> None:
-        number, answers = item
-        waiting = self._waiting.get(number)
-        if waiting and not waiting.done():
-            waiting.set_result(answers)
-
-    def _break(self) -> None:
-        for waiting in self._waiting.values():
-            if not waiting.done():
-                waiting.set_exception(ConnectionError("the shard is gone"))

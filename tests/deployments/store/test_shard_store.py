@@ -42,10 +42,10 @@ class Shard:
 
     follow = claim = cancel = read
 
-    def _hear(self, link: Link, item: tuple[int, Sequence[Sequence[Any]]]) -> None:
+    def _hear(self, link: Link, item: tuple[int, tuple[Sequence[Sequence[Any]]]]) -> None:
         self.by_link += 1
         if not self.silent:
-            link.send((item[0], ["ok"] * len(item[1][0])))
+            link.send((item[0], ["ok"] * len(item[1][0][0])))
 
 
 @pytest.fixture
