@@ -62,6 +62,7 @@ class Paid(BudgetedService):
 
     async def told(self) -> dict[str, Any]:
         """The trace of the one session there was."""
+        await self.ingress.events.settled()
         (listed,) = (await self.get("/v1/traces")).json["data"]
         found: dict[str, Any] = (await self.get(f"/v1/traces/{listed['id']}")).json
         return found

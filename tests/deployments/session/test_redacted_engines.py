@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -122,7 +123,10 @@ async def test_a_tail_that_looks_like_a_placeholder_is_not_lost() -> None:
         assert "".join(t.text for f in frames for t in f.tokens) == "levels are [INFO"
 
 
-async def test_a_prompt_is_redacted_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("text", "off_loop"), [("short", False), ("long " * 1_000, True)])
+async def test_a_long_prompt_is_redacted_in_a_thread(
+    text: str, off_loop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     threads = []
 
     def redacted(prompt: CloudPrompt, vault: Vault, addresses: bool) -> CloudPrompt:
@@ -130,8 +134,10 @@ async def test_a_prompt_is_redacted_in_a_thread(monkeypatch: pytest.MonkeyPatch)
         return prompt
 
     monkeypatch.setattr(redacted_engines, "_redacted", redacted)
-    [_ async for _ in opened(Engines([])).stream(REQUEST)]
-    assert threads and threading.get_ident() not in threads
+    assert REQUEST.cloud
+    prompt = replace(REQUEST.cloud, messages=(Message("user", text),))
+    [_ async for _ in opened(Engines([])).stream(replace(REQUEST, cloud=prompt))]
+    assert [thread != threading.get_ident() for thread in threads] == [off_loop]
 
 
 async def test_addresses_are_taken_out_where_the_configuration_says_so(tmp_path: Path) -> None:
