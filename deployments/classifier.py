@@ -33,9 +33,6 @@ class Classifier:
         self._encode, self._batches = encode, encode is None
         self._encode_examples = encode
         settings = config.router.l2
-        if encode is None and config.classify.encoder:
-            plain = sentence_encoder(config.classify.encoder, _THREADS)
-            self._encode, self._encode_examples = cached(plain, settings.cache), cached(plain, _MOST_EXAMPLES)
         self._layers, self._learned = self._build(config)
         self._batched.set_max_batch_size(settings.max_batch)
         self._batched.set_batch_wait_timeout_s(settings.batch_wait_s)
@@ -60,7 +57,13 @@ class Classifier:
         self._batched.set_batch_wait_timeout_s(config.router.l2.batch_wait_s)
 
     def _build(self, config: GraphConfig) -> tuple[LayeredClassifier, LearnedRouter | None]:
-        """Classifier and learned router of a configuration. New examples are encoded, which takes a while."""
+        """Classifier and learned router of a configuration.
+
+        It takes a while: new examples are encoded, and the encoder is loaded as soon as a configuration needs it.
+        """
+        if self._encode is None and config.encoder:
+            plain = sentence_encoder(config.encoder, _THREADS)
+            self._encode, self._encode_examples = cached(plain, config.router.l2.cache), cached(plain, _MOST_EXAMPLES)
         path = config.router.learned.path
         learned = LearnedRouter.load(Path(path)) if path and self._encode else None
         if learned and self._encode:  # warm up: the first call imports and allocates

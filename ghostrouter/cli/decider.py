@@ -25,8 +25,8 @@ def decider(config: GraphConfig, model: str, encode: Encode | None = None) -> De
     Raises:
         ConfigError: a rule, or the file of the learned router, is wrong.
     """
-    if encode is None and config.classify.encoder:
-        encode = sentence_encoder(config.classify.encoder)
+    if encode is None and config.encoder:
+        encode = sentence_encoder(config.encoder)
     classifier = LayeredClassifier(config.routes, config.classify, config.router, encode)
     path = config.router.learned.path
     router = LearnedRouter.load(Path(path)) if path and encode else None

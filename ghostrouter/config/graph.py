@@ -112,6 +112,14 @@ class GraphConfig(Section):
                 f"speculative decoding: `sampling.temperature` has to be 0, and that of {sampled} is not"
             )
 
+    @property
+    def encoder(self) -> str | None:
+        """The sentence encoder; None if nothing depends on the task of a prompt, so that none needs to be loaded."""
+        router = self.router
+        tells_apart = len(self.routes) > 1 or router.tiers or router.learned.path or router.low_confidence.below > 0
+        by_caller = any(override.routes or override.tiers for override in self.overrides)
+        return self.classify.encoder if tells_apart or by_caller else None
+
     def adapters(self) -> dict[str, str]:
         """The adapter of each model: `vllm`, or the protocol of its provider."""
         return {m.name: "vllm" for m in self.models} | {m.name: m.kind for m in self.cloud}

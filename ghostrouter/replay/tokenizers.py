@@ -7,8 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from tokenizers import Tokenizer
-from transformers import PreTrainedTokenizerFast
-from transformers.utils import cached_file
 
 from ghostrouter.config import LocalModel
 from ghostrouter.conversation import Message
@@ -23,6 +21,10 @@ class ChatTokenizer:
     """
 
     def __init__(self, source: str, template_kwargs: Mapping[str, Any] | None = None) -> None:
+        from transformers import (
+            PreTrainedTokenizerFast,
+        )  # not needed, and slow to import, if all models are in the cloud
+
         try:
             # Not AutoTokenizer: it imports torch, which would delay the start of every ingress replica by seconds.
             self._fast: Any = PreTrainedTokenizerFast.from_pretrained(source)
@@ -81,6 +83,8 @@ def context_tokens(model: LocalModel) -> int:
     """The context window in tokens: `max_model_len` if it is configured, else the model's own."""
     limit = model.engine_kwargs.get("max_model_len")
     if limit is None:
+        from transformers.utils import cached_file  # slow to import
+
         path = cached_file(_local(model.source), "config.json")
         config = json.loads(Path(path).read_bytes())
         limit = config.get("text_config", config)["max_position_embeddings"]

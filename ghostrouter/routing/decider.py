@@ -94,7 +94,7 @@ class Decider:
     def __init__(self, config: GraphConfig, models: Models) -> None:
         self.config = config
         self._models = models
-        self._rules = RuleLayer(config.routes, config.router, config.classify.encoder is not None)
+        self._rules = RuleLayer(config.routes, config.router, config.encoder is not None)
         routes = {task: row.models for task, row in config.routes.items()}
         self._table = plan.Table(
             routes, config.router.tiers, exploration=config.router.exploration, presets=tuple(config.presets)

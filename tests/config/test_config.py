@@ -113,3 +113,19 @@ def test_a_key_comes_from_the_variable_that_the_row_names(monkeypatch: pytest.Mo
         api_key(model)
     monkeypatch.setenv("SOME_PROVIDER_KEY", "k")
     assert api_key(model) == "k"
+
+
+@pytest.mark.parametrize(
+    ("more", "is_needed"),
+    [
+        ({}, False),
+        ({"routes": {"default": {"models": ["m"]}, "code": {"models": ["m"]}}}, True),
+        ({"router": {"tiers": {"code": [{"models": ["m"]}]}}}, True),
+        ({"router": {"learned": {"path": "router.json"}}}, True),
+        ({"router": {"low_confidence": {"below": 0.5}}}, True),
+        ({"overrides": [{"scope": "team", "name": "t", "tiers": {"code": [{"models": ["m"]}]}}]}, True),
+    ],
+)
+def test_an_encoder_is_needed_if_something_depends_on_the_task(more: dict[str, Any], is_needed: bool) -> None:
+    base = {"models": [{"name": "m", "source": "nowhere"}], "routes": {"default": {"models": ["m"]}}}
+    assert GraphConfig.parse(base | more).encoder == ("all-MiniLM-L6-v2" if is_needed else None)

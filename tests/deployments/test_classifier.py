@@ -57,6 +57,23 @@ async def test_a_threshold_and_a_rule_change_without_a_restart() -> None:
     assert (await task_of(classifier, "aab")).task == "b"
 
 
+async def test_an_encoder_is_loaded_as_soon_as_there_are_tasks_to_tell_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = list[str]()
+
+    def load(name: str, threads: int) -> Any:
+        loaded.append(name)
+        return encode
+
+    monkeypatch.setattr("deployments.classifier.sentence_encoder", load)
+    row = {"name": "m", "source": "nowhere"}
+    config = GraphConfig.parse({"models": [row], "routes": {"default": {"models": ["m"]}}})
+    classifier = Classifier(config)
+    assert not loaded
+    letters = {"models": ["m"], "examples": ["aaa"]}
+    await classifier.reconfigure({"router": QUIET, "routes": {"default": {"models": ["m"]}, "letters": letters}})
+    assert loaded == ["all-MiniLM-L6-v2"]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
