@@ -21,9 +21,8 @@ class ChatTokenizer:
     """
 
     def __init__(self, source: str, template_kwargs: Mapping[str, Any] | None = None) -> None:
-        from transformers import (
-            PreTrainedTokenizerFast,
-        )  # not needed, and slow to import, if all models are in the cloud
+        # Slow to import, and not needed if all models are in the cloud.
+        from transformers import PreTrainedTokenizerFast
 
         try:
             # Not AutoTokenizer: it imports torch, which would delay the start of every ingress replica by seconds.
