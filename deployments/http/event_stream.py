@@ -7,6 +7,7 @@ from contextlib import aclosing, suppress
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+_MOST_BYTES = 1_000_000
 # A proxy that buffers responses would turn a stream into one late piece.
 _HEADERS = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
@@ -83,4 +84,7 @@ class EventStream(StreamingResponse):
 
 
 async def _send_one(event: str, send: Send) -> None:
-    await send({"type": "http.response.body", "body": event.encode(), "more_body": True})
+    """Send an event, a long one in pieces: Serve's proxy passes on messages up to 4 MB."""
+    body = event.encode()
+    for start in range(0, len(body), _MOST_BYTES):
+        await send({"type": "http.response.body", "body": body[start : start + _MOST_BYTES], "more_body": True})

@@ -63,6 +63,8 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         calls = tuple(_calls(delta))
         tokens = _tokens(said, _entries(choice.get("logprobs")))
         told = choice.get("finish_reason", delta.get("finish_reason", ""))
+        if told is None and "message" in choice and "delta" not in choice:
+            told = "stop"  # a whole answer, though it does not say why it ended
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
     return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None)
