@@ -84,6 +84,7 @@ class Ingress:
         self.headers_after_s = config.sessions.headers_after_s
         emit = emit or RayMetrics()
         sessions, journal = config.sessions, config.journal
+        self._cloud = None if deployments.cloud else _cloud_pool(config, deployments, calibrations, emit)
         self._engines = EngineClient(
             deployments.engines,
             deployments.cloud,
@@ -91,7 +92,7 @@ class Ingress:
             sessions.stall_s,
             emit,
             FrameReceiver(host) if (host := node_host()) else None,
-            None if deployments.cloud else _cloud_pool(config, deployments, calibrations, emit).write,
+            self._cloud and self._cloud.write,
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
@@ -140,6 +141,11 @@ class Ingress:
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""
         await self.planner.reconfigure(user_config)
+
+    async def close(self) -> None:
+        """Close the connections to providers."""
+        if self._cloud:
+            await self._cloud.close()
 
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """The first prompt for a model. A session that is resumed before its first token needs it again."""

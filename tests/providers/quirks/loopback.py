@@ -100,6 +100,7 @@ class Loopback:
             self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
             self._ready.set()
             await self._server.serve(sockets=[listener])
+        await ingress.close()
         await events.close()
         await self.upstream.stop()
 
