@@ -92,7 +92,7 @@ class Ingress:
             sessions.stall_s,
             emit,
             FrameReceiver(host) if (host := node_host()) else None,
-            self._cloud and self._cloud.write,
+            self._cloud.write if self._cloud else None,
         )
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
