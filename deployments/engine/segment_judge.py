@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from deployments.engine.telemetry_client import TelemetryClient
-from ghostrouter.detect.detector import Floats
 from ghostrouter.detect.monitor import Judged, Monitor
 from ghostrouter.signals.batch import matrix
 from ghostrouter.types import Limits, SegmentKey, Token, Verdict
@@ -15,7 +14,8 @@ from ghostrouter.types import Limits, SegmentKey, Token, Verdict
 class RunningSegment:
     """One running segment. `wake` is set when tokens have been judged.
 
-    A model without calibration has no `monitor`, and its tokens pass unjudged.
+    A model without calibration has no `monitor`, and its tokens pass unjudged. While `is_quiet` the writer has its next
+    frame to wait for, and only what cannot wait wakes it: raised risk, a verdict, an error.
     """
 
     key: SegmentKey
@@ -24,6 +24,7 @@ class RunningSegment:
     judged: Judged | None
     waiting: list[Token] = field(default_factory=list)
     position: int = 0
+    is_quiet: bool = False
     error: Exception | None = None
     _fresh: list[Token] = field(default_factory=list)
 
@@ -51,7 +52,8 @@ class RunningSegment:
         """Pass judged tokens on."""
         self._fresh += tokens
         self.position += len(tokens)
-        self.wake.set()
+        if not self.is_quiet or self.raised or self.verdict or self.error:
+            self.wake.set()
 
 
 class SegmentJudge:
@@ -82,21 +84,22 @@ class SegmentJudge:
 
     def _judge(self) -> None:
         segments, self._dirty = [t for t in self._dirty if t.verdict is None], []
-        tokens = [t.waiting for t in segments]
-        values = [matrix(fresh) for fresh in tokens]
         for monitor in {id(t.monitor): t.monitor for t in segments}.values():
-            self._ask(monitor, [(t, v) for t, v in zip(segments, values, strict=True) if t.monitor is monitor])
-        for segment, fresh, signals in zip(segments, tokens, values, strict=True):
-            segment.waiting = []
-            self._telemetry_client.report(segment.key, segment.position, signals, segment.judged)
-            segment.pass_on(fresh)
+            self._judge_by(monitor, [t for t in segments if t.monitor is monitor])
 
-    @staticmethod
-    def _ask(monitor: Monitor | None, asked: Sequence[tuple[RunningSegment, Floats]]) -> None:
-        if monitor is None:
-            return
-        try:
-            monitor.judge([t.judged for t, _ in asked if t.judged], [v for _, v in asked])
-        except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
-            for segment, _ in asked:
-                segment.error = error
+    def _judge_by(self, monitor: Monitor | None, segments: Sequence[RunningSegment]) -> None:
+        counts = [len(t.waiting) for t in segments]
+        signals = matrix([token for t in segments for token in t.waiting])
+        if monitor:
+            try:
+                monitor.judge([t.judged for t in segments if t.judged], signals, counts)
+            except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
+                for segment in segments:
+                    segment.error = error
+        begin = 0
+        for segment, count in zip(segments, counts, strict=True):
+            own = signals[begin : begin + count]
+            begin += count
+            self._telemetry_client.report(segment.key, segment.position, own, segment.judged)
+            fresh, segment.waiting = segment.waiting, []
+            segment.pass_on(fresh)

@@ -6,9 +6,9 @@ load decide only how large the frames are.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import Protocol
+from contextlib import aclosing, suppress
+from dataclasses import replace
+from typing import NamedTuple, Protocol
 
 from deployments.engine.segment_judge import RunningSegment, SegmentJudge
 from ghostrouter import config
@@ -18,8 +18,7 @@ from ghostrouter.replay.holdback import HoldBack
 from ghostrouter.types import EndReason, FinishReason, Frame, SegmentEnd, SegmentRequest, Token
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """What a source has written since its last report. The last report says why the source stopped.
 
     `cached_tokens` are the prompt tokens that the source did not have to compute. `usage` is what is known so far.
@@ -49,11 +48,12 @@ class _Inbox:
 
     async def wait(self, at_most_s: float | None) -> None:
         """Wait until there is something new, or until the time is over."""
-        try:
-            async with asyncio.timeout(at_most_s):
-                await self.wake.wait()
-        except TimeoutError:
-            pass
+        if at_most_s is None:
+            await self.wake.wait()
+        else:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(at_most_s):
+                    await self.wake.wait()
         self.wake.clear()
 
 
@@ -92,7 +92,10 @@ class SegmentWriter:
         sent, due_s, raised = 0, 0.0, False
         try:
             while True:
+                # While risk is raised, each token counts: which ones are held must not depend on when frames are due.
+                segment.is_quiet = hold.ready > 0 and not raised and inbox.finish is None
                 await inbox.wait(max(0.0, due_s - self._clock()) if hold.ready else None)
+                segment.is_quiet = False
                 now_s = self._clock()
                 end = self._take(request, segment, inbox, hold)
                 if end or segment.raised != raised or (hold.ready and now_s >= due_s):
@@ -155,6 +158,7 @@ class SegmentWriter:
                 async for arrival in arrivals:
                     inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
                     inbox.finish = arrival.finish
+                    segment.is_quiet = segment.is_quiet and arrival.finish is None
                     self._judge.submit(segment, arrival.tokens)
                     if not arrival.tokens:
                         inbox.wake.set()

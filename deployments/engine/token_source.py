@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tokenizers import Tokenizer
 
@@ -12,8 +11,7 @@ from ghostrouter.signals.read import TokenReader
 from ghostrouter.types import FinishReason, SegmentRequest, Token
 
 
-@dataclass(frozen=True, slots=True)
-class Sampled:
+class Sampled(NamedTuple):
     """One token as an engine reports it. `top_*` are the likeliest tokens in descending order.
 
     `entropy_nats` is exact; None if the engine does not report it. `step_index` is the token's place in its step: with
@@ -30,8 +28,7 @@ class Sampled:
     proposed_drafts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EngineStep:
+class EngineStep(NamedTuple):
     """One report of an engine: the tokens it has written since the last one.
 
     `cached_tokens` are the prompt tokens it did not have to compute.

@@ -1,17 +1,18 @@
 """vLLM's engine client as a source of `EngineStep`s: token ids in, sampled tokens out."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import asdict, replace
+from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
 from vllm import SamplingParams
-from vllm.outputs import RequestOutput
 from vllm.sampling_params import RequestOutputKind
 
+from deployments.engine.core_outputs import core_outputs
 from deployments.engine.exact_entropy import ASKED, TOP
 from deployments.engine.finish_reasons import finish_reason, is_whole
-from deployments.engine.flat_logprobs import sampled
+from deployments.engine.flat_logprobs import Reported, reported
 from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.engine.kv_folder import transfer_params
 from deployments.engine.token_source import EngineStep
@@ -27,6 +28,7 @@ class VllmSteps:
 
     def __init__(self, client: Any, exact: bool) -> None:
         self._client = client
+        self._outputs = core_outputs(client)
         self._exact = exact
         speculative = client.vllm_config.speculative_config
         self._most_drafts = speculative.num_speculative_tokens if speculative else 0
@@ -46,11 +48,12 @@ class VllmSteps:
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
         if request.cold:
             prompt["cache_salt"] = uuid4().hex
-        async for output in self._client.generate(prompt, params, request_id):
-            told = output.outputs[0].finish_reason
-            if not is_whole(told):
-                yield self._step(output, None)  # the tokens before the failure
-            yield self._step(output, finish_reason(told, request.model))
+        async with aclosing(self._reports(prompt, params, request_id)) as reports:
+            async for report in reports:
+                told = report.finish_reason
+                if not is_whole(told):
+                    yield self._step(report, None)  # the tokens before the failure
+                yield self._step(report, finish_reason(told, request.model))
 
     def _params(self, request: SegmentRequest) -> SamplingParams:
         s = request.sampling
@@ -80,12 +83,16 @@ class VllmSteps:
             output_kind=RequestOutputKind.DELTA,
         )
 
-    def _step(self, output: RequestOutput, finish: FinishReason | None) -> EngineStep:
-        completion = output.outputs[0]
-        tokens = [sampled(completion.logprobs, i, token_id) for i, token_id in enumerate(completion.token_ids)]
+    def _reports(self, prompt: Any, params: SamplingParams, request_id: str) -> AsyncGenerator[Reported, None]:
+        if self._outputs:
+            return self._outputs.generate(prompt, params, request_id)
+        return reported(self._client.generate(prompt, params, request_id))
+
+    def _step(self, report: Reported, finish: FinishReason | None) -> EngineStep:
+        tokens = report.tokens
         if self._most_drafts and not self._exact:  # the engine reports only how many tokens a step made
-            tokens = [replace(t, step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
-        return EngineStep(tokens, finish, cached_tokens=output.num_cached_tokens or 0)
+            tokens = [t._replace(step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
+        return EngineStep(tokens, finish, report.cached_tokens)
 
 
 def _is_greedy(s: Sampling) -> bool:

@@ -53,17 +53,15 @@ Step = Callable[[State, Tick], npt.NDArray[Any]]
 """`Detector.step`, or another function that returns an array of shape (segments, ...) and updates the state."""
 
 
-def scan(detector: Detector, state: State, signals: Floats) -> Floats:
-    """Scores of shape (segments, tokens) for signals of shape (segments, tokens, columns); updates `state`.
+def scan(detector: Detector, state: State, signals: Floats, counts: Sequence[int]) -> Floats:
+    """Scores of shape (tokens,) for the next `counts` tokens of some segments; updates `state`.
 
-    Where the signals are NaN, the score is NaN and the state stays as it is.
+    `signals` has the shape (tokens, columns), segment by segment. `state` has a row per segment.
     """
-    scores = np.full(signals.shape[:2], np.nan, dtype=np.float32)
-    for t in range(signals.shape[1]):
-        present = ~np.isnan(signals[:, t, 0])
-        part = state[present]
-        scores[present, t] = detector.step(part, Tick(*signals[present, t].T))
-        state[present] = part
+    if len(signals) == len(counts) and all(counts):  # the usual case: one token each
+        return detector.step(state, Tick(*signals.T))
+    scores = np.empty(len(signals), np.float32)
+    _scan(detector.step, state, signals, np.array(counts), scores)
     return scores
 
 
@@ -73,10 +71,13 @@ def scan_answers(step: Step, width: int, answers: Sequence[Floats], out: npt.NDA
     Each answer has the shape (tokens, columns). `out` has the shape (tokens of all answers, ...). Nothing is padded, so
     that a single long answer among many short ones needs no memory of the others.
     """
-    signals = np.concatenate(answers)
     lengths = np.array([len(a) for a in answers])
+    _scan(step, np.zeros((len(answers), width)), np.concatenate(answers), lengths, out)
+
+
+def _scan(step: Step, state: State, signals: Floats, lengths: npt.NDArray[np.int64], out: npt.NDArray[Any]) -> None:
+    """Feed segments of these lengths, one after the other in `signals`, to `step`."""
     first = np.cumsum(lengths) - lengths
-    state = np.zeros((len(answers), width))
     for t in range(int(lengths.max())):
         running = np.flatnonzero(lengths > t)
         rows = first[running] + t

@@ -9,10 +9,16 @@ from ghostrouter.detect.detector import Floats, State, Tick
 _LEAST = 1e-6
 
 
-def least_confidence(top_logprob: Floats) -> Floats:
-    """ln(1 - p), where p is the probability of the likeliest token; at least ln(1e-6)."""
-    rest: Floats = np.maximum(-np.expm1(np.minimum(top_logprob, 0.0)), _LEAST)
-    return np.log(rest, dtype=np.float32)
+def probability_of_others(top_logprob: Floats) -> Floats:
+    """1 - p, where p is the probability of the likeliest token."""
+    others: Floats = -np.expm1(np.minimum(top_logprob, 0.0))
+    return others
+
+
+def log_least(others: Floats) -> Floats:
+    """The logarithm of the probability of all tokens but the likeliest; at least ln(1e-6)."""
+    logarithm: Floats = np.log(np.maximum(others, _LEAST), dtype=np.float32)
+    return logarithm
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,4 +28,4 @@ class LeastConfidence:
     width: int = 0
 
     def step(self, state: State, tick: Tick) -> Floats:
-        return least_confidence(tick.top_logprob)
+        return log_least(probability_of_others(tick.top_logprob))

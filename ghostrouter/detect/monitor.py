@@ -4,8 +4,9 @@ What is decided about a token depends on the tokens of its segment up to it, the
 not on how many tokens are taken in at once, nor on which segments are taken in together.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from ghostrouter.detect.calibration import Calibration, Risk
 from ghostrouter.detect.detector import Floats, State, scan
 from ghostrouter.detect.onset import OnsetTracker
-from ghostrouter.signals.batch import COLUMNS, padded
+from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.types import NO_VERDICTS, Limits, SegmentKey, Verdict
 
 _STEP_START = COLUMNS.index("step_start")
@@ -73,31 +74,30 @@ class Monitor:
         """A segment that begins."""
         return Judged(key, limits, np.zeros(self._risk.width))
 
-    def judge(self, segments: Sequence[Judged], signals: Sequence[Floats]) -> list[Floats]:
-        """Take in the fresh tokens of some segments; the risk of each token, segment by segment.
+    def judge(self, segments: Sequence[Judged], signals: Floats, counts: Sequence[int]) -> Floats:
+        """Take in the next `counts` tokens of some segments; the risk of each token, of shape (tokens,).
 
-        `signals` has a matrix of shape (tokens, columns) for each segment, whose `position` and `verdict` go on.
+        `signals` has the shape (tokens, columns), segment by segment. The segments' `position` and `verdict` go on.
         """
         if not segments:
-            return []
-        values = padded(signals)
-        state = np.stack([s.state for s in segments])
-        risks = scan(self._risk, state, values)
+            return np.empty(0, np.float32)
+        state = np.array([s.state for s in segments])
+        risks = scan(self._risk, state, signals, counts)
         # One conversion for all segments: one for each would cost as much as the walk.
-        told, step_starts = risks.tolist(), values[:, :, _STEP_START].tolist()
-        for i, (segment, fresh) in enumerate(zip(segments, signals, strict=True)):
-            segment.state = state[i]
-            self._walk(segment, told[i][: len(fresh)], step_starts[i][: len(fresh)])
-        return [risks[i, : len(fresh)] for i, fresh in enumerate(signals)]
+        told = zip(risks.tolist(), signals[:, _STEP_START].tolist(), strict=True)
+        for segment, row, count in zip(segments, state, counts, strict=True):
+            segment.state = row
+            self._walk(segment, islice(told, count))
+        return risks
 
     def held_from(self, segment: Judged) -> int | None:
         """The first token that may still be given up, because risk rose there; None: none may."""
         return segment.trouble.onset if self._calibration.rollback == "onset" else None
 
-    def _walk(self, segment: Judged, risks: Sequence[float], step_starts: Sequence[float]) -> None:
-        for risk, step_start in zip(risks, step_starts, strict=True):
+    def _walk(self, segment: Judged, tokens: Iterable[tuple[float, float]]) -> None:
+        for risk, step_start in tokens:
             if segment.verdict is not None:
-                return
+                continue
             segment.count(_reaches(risk, self._calibration.handoff_risk), bool(step_start))
             segment.verdict = self._next(segment, risk, bool(step_start))
             segment.risk = risk

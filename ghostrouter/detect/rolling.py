@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ghostrouter.detect.detector import Floats, State, Tick
-from ghostrouter.detect.least_confidence import least_confidence
+from ghostrouter.detect.least_confidence import log_least, probability_of_others
 from ghostrouter.signals.kind import KINDS
 
 _LAGS = 4
@@ -28,27 +28,30 @@ NAMES = (
 )
 
 
-def instant(tick: Tick) -> Floats:
-    """The features of the token alone, of shape (segments, len(INSTANT)).
+_BEFORE = NAMES.index("kind_before")
+_SINCE = NAMES.index("since_step")
+_REPETITION = NAMES.index("repetition")
+_NOVELTY = NAMES.index("novelty")
+_EVERY_KIND = np.arange(KINDS)
+
+
+def write_instant(tick: Tick, not_top: Floats, out: Floats) -> None:
+    """Write the features of the token alone to `out`, of shape (segments, len(INSTANT)).
 
     `second`, `third` and `rest` are the probabilities of the second token, of the third, and of all other tokens.
+    `not_top` is the probability of all tokens but the likeliest.
     """
-    top = np.minimum(tick.top_logprob, 0.0)
-    second = np.exp(top - tick.margin)
+    out[:, 0] = tick.entropy_nats
+    out[:, 1] = log_least(not_top)
+    np.minimum(tick.margin, _FAR_NATS, out=out[:, 2])
+    np.minimum(tick.second_gap, _FAR_NATS, out=out[:, 3])
+    second = np.exp(np.minimum(tick.top_logprob, 0.0) - tick.margin)
     third = second * np.exp(-tick.second_gap)
-    rest = np.maximum(0.0, -np.expm1(top) - second - third)
-    kinds = tick.kind[:, None] == np.arange(KINDS)
-    columns = (
-        tick.entropy_nats,
-        least_confidence(top),
-        np.minimum(tick.margin, _FAR_NATS),
-        np.minimum(tick.second_gap, _FAR_NATS),
-        second,
-        third,
-        rest,
-        tick.step_start,
-    )
-    return np.asarray(np.concatenate([np.stack(columns, 1), kinds], 1), dtype=np.float32)
+    out[:, 4] = second
+    out[:, 5] = third
+    np.maximum(0.0, not_top - second - third, out=out[:, 6])
+    out[:, 7] = tick.step_start
+    np.equal(tick.kind[:, None], _EVERY_KIND, out=out[:, len(_PLAIN) : len(INSTANT)], casting="unsafe")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +67,19 @@ class RollingFeatures:
 
     def features(self, state: State, tick: Tick) -> Floats:
         """The features, of shape (segments, len(NAMES)); updates `state`."""
-        entropies, not_top = state[:, :_LAGS], state[:, _LAGS : 2 * _LAGS]
         mean, most, since, before = (state[:, 2 * _LAGS + i] for i in range(4))
         since *= tick.step_start == 0
-        past = np.concatenate([before[:, None], state[:, : 2 * _LAGS + 2], since[:, None]], 1)
-        text = np.stack([tick.repetition, tick.novelty], 1)
-        out: Floats = np.concatenate([instant(tick), past.astype(np.float32), text.astype(np.float32)], 1)
-        entropies[:, 1:] = entropies[:, :-1].copy()
-        entropies[:, 0] = tick.entropy_nats
-        not_top[:, 1:] = not_top[:, :-1].copy()
-        not_top[:, 0] = -np.expm1(np.minimum(tick.top_logprob, 0.0))
+        not_top = probability_of_others(tick.top_logprob)
+        out = np.empty((len(state), len(NAMES)), np.float32)
+        write_instant(tick, not_top, out)
+        out[:, _BEFORE] = before
+        out[:, _BEFORE + 1 : _SINCE] = state[:, : 2 * _LAGS + 2]
+        out[:, _SINCE] = since
+        out[:, _REPETITION] = tick.repetition
+        out[:, _NOVELTY] = tick.novelty
+        state[:, 1 : 2 * _LAGS] = state[:, : 2 * _LAGS - 1].copy()
+        state[:, 0] = tick.entropy_nats
+        state[:, _LAGS] = not_top
         mean += _FORGET * (tick.entropy_nats - mean)
         np.maximum(most, tick.entropy_nats, out=most)
         since += 1

@@ -77,15 +77,6 @@ class SignalBatch:
     values: Floats
 
 
-def padded(matrices: Sequence[Floats]) -> Floats:
-    """Matrices of shape (tokens, columns) as one of shape (segments, tokens, columns), filled up with NaN."""
-    longest = max(map(len, matrices), default=0)
-    out = np.full((len(matrices), longest, len(COLUMNS)), np.nan, dtype=np.float32)
-    for i, values in enumerate(matrices):
-        out[i, : len(values)] = values
-    return out
-
-
 def matrix(tokens: Sequence[Token]) -> Floats:
     """The signals of consecutive tokens, of shape (tokens, columns)."""
     return np.array([row(t) for t in tokens], dtype=np.float32).reshape(len(tokens), len(COLUMNS))

@@ -6,7 +6,7 @@ from tokenizers import Tokenizer
 
 from ghostrouter.signals.decode import PieceDecoder
 from ghostrouter.signals.drafts import DraftAcceptance
-from ghostrouter.signals.entropy import EntropyBounds, bounds
+from ghostrouter.signals.entropy import bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.types import Token
 
@@ -48,29 +48,31 @@ class TokenReader:
         whole vocabulary; None if it is not known.
         """
         text = self._decoder.push(token_id)
-        outsider = None if rank <= len(top_logprobs) else logprob
-        entropy = (
-            bounds(top_logprobs, self._vocab_size, outsider)
-            if exact_nats is None
-            else EntropyBounds(exact_nats, exact_nats)
-        )
+        if exact_nats is None:
+            outsider = None if rank <= len(top_logprobs) else logprob
+            entropy = bounds(top_logprobs, self._vocab_size, outsider)
+            nats, lower_nats, upper_nats = entropy.estimate_nats, entropy.lower_nats, entropy.upper_nats
+        else:
+            nats = lower_nats = upper_nats = exact_nats
         return Token(
             id=token_id,
             text=text,
             logprob=logprob,
             rank=rank,
             margin=top_logprobs[0] - top_logprobs[1] if len(top_logprobs) > 1 else 0.0,
-            entropy_nats=entropy.estimate_nats,
-            entropy_lower_nats=entropy.lower_nats,
-            entropy_upper_nats=entropy.upper_nats,
+            entropy_nats=nats,
+            entropy_lower_nats=lower_nats,
+            entropy_upper_nats=upper_nats,
             inter_token_s=inter_token_s,
             accepted_drafts=self._accepted,
             step_start=self._steps.push(text),
-            alternatives=tuple(
-                (self._tokenizer.decode([i]), x)
-                for i, x in zip(top_ids[: self._alternatives], top_logprobs, strict=False)
-            ),
+            alternatives=self._texts(top_ids, top_logprobs) if self._alternatives else (),
             top_logprob=top_logprobs[0] if top_logprobs else logprob,
             second_gap=top_logprobs[1] - top_logprobs[2] if len(top_logprobs) > 2 else 0.0,
             draft_acceptance=self._acceptance.average,
         )
+
+    def _texts(self, top_ids: Sequence[int], top_logprobs: Sequence[float]) -> tuple[tuple[str, float], ...]:
+        """The likeliest tokens as (text, log-probability)."""
+        likeliest = zip(top_ids[: self._alternatives], top_logprobs, strict=False)
+        return tuple((self._tokenizer.decode([i]), x) for i, x in likeliest)

@@ -141,7 +141,7 @@ def test_a_calibration_that_never_alarms_has_no_threshold(tmp_path: Path) -> Non
     assert Calibration.load(tmp_path / "c.json") == older
     monitor = Monitor(older)
     segment = monitor.open(KEY, Limits(may_hand_off=True))
-    monitor.judge([segment], [matrix([token(entropy_nats=9.0)] * 5)])
+    monitor.judge([segment], matrix([token(entropy_nats=9.0)] * 5), [5])
     assert segment.verdict is None and segment.trouble.onset == 0
     assert segment.take_alarms().alarms == 0
 

@@ -18,7 +18,7 @@ BOTH = Limits(may_hand_off=True, may_hand_back=True)
 def judged(tokens: list[Token], limits: Limits = OFF, monitor: Monitor | None = None) -> Judged:
     monitor = monitor or Monitor(calibration())
     segment = monitor.open(KEY, limits)
-    monitor.judge([segment], [matrix(tokens)])
+    monitor.judge([segment], matrix(tokens), [len(tokens)])
     return segment
 
 
@@ -95,8 +95,8 @@ def test_how_tokens_are_taken_in_changes_nothing(
     while any(i < len(s) for i, s in zip(at, series, strict=True)):
         sizes = [data.draw(st.integers(0, len(s) - i)) for i, s in zip(at, series, strict=True)]
         chosen = [i for i, size in enumerate(sizes) if size]
-        fresh = [matrix(series[i][at[i] : at[i] + sizes[i]]) for i in chosen]
-        monitor.judge([mixed[i] for i in chosen], fresh)
+        fresh = [t for i in chosen for t in series[i][at[i] : at[i] + sizes[i]]]
+        monitor.judge([mixed[i] for i in chosen], matrix(fresh), [sizes[i] for i in chosen])
         at = [i + size for i, size in zip(at, sizes, strict=True)]
     for one, other in zip(alone, mixed, strict=True):
         assert (outcome(one), one.position, one.risk) == (outcome(other), other.position, other.risk)
@@ -107,10 +107,9 @@ def test_how_tokens_are_taken_in_changes_nothing(
 def test_many_segments_at_once() -> None:
     monitor, series = Monitor(calibration()), [[CALM], [CALM, HIGH, CALM], [RAISED, RAISED]]
     segments = [monitor.open(SegmentKey("s", i), OFF) for i in range(3)]
-    risks = monitor.judge(segments, [matrix(written(*s)) for s in series])
+    risks = monitor.judge(segments, matrix(written(*(e for s in series for e in s))), [len(s) for s in series])
     assert [(outcome(s)[0], s.position) for s in segments] == [("continue", 1), ("handoff", 2), ("warm", 2)]
-    assert [len(r) for r in risks] == [1, 3, 2]
-    assert monitor.judge([], []) == []
+    assert len(risks) == 6
 
 
 def test_one_alarm_a_step_counts_and_nothing_behind_it() -> None:
@@ -131,5 +130,5 @@ def test_the_shipped_detector_says_the_same_of_a_segment_whoever_else_is_judged(
     ]
     together = [monitor.open(KEY, NO_VERDICTS) for _ in series]
     for at in range(30):
-        monitor.judge(together, [matrix([s[at]]) for s in series])
+        monitor.judge(together, matrix([s[at] for s in series]), [1] * len(series))
     assert [judged(s, NO_VERDICTS, monitor).risk for s in series] == [s.risk for s in together]

@@ -4,7 +4,7 @@ import pytest
 from vllm.logprobs import FlatLogprobs
 
 from deployments.engine.exact_entropy import Mark
-from deployments.engine.flat_logprobs import sampled
+from deployments.engine.flat_logprobs import sampled_at
 from deployments.engine.token_source import Sampled
 
 TOP = [(7, -0.1), (8, -2.5), (9, -5.0)]
@@ -34,4 +34,4 @@ def test_outputs_that_vllm_has_put_together_tell_the_same(
         flat.extend(reported(token_id, logprob, rank, entry))
     ids, logprobs = (list(column) for column in zip(*top, strict=True))
     expected = Sampled(token_id, logprob, rank, ids, logprobs, *((1.5, 2, 4) if told else ()))
-    assert sampled(flat, int(merged), token_id) == expected
+    assert sampled_at(flat, int(merged), token_id) == expected

@@ -114,7 +114,7 @@ async def test_signals_travel_in_bulk() -> None:
         segment = monitor.open(KEY, OFF)
         for i, entropy_nats in enumerate((0.0, 0.0, 2.0)):
             values = matrix([token(entropy_nats=entropy_nats)])
-            monitor.judge([segment], [values])
+            monitor.judge([segment], values, [len(values)])
             made.report(KEY, i, values, segment)
         made.report(SegmentKey("t", 0), 5, matrix([token(), token()]), None)
         async with asyncio.timeout(5):
@@ -147,7 +147,7 @@ async def test_drift_is_found_when_a_model_alarms_too_often() -> None:
             key = SegmentKey("t", i)
             segment = monitor.open(key, OFF)
             values = matrix([token()] * 9 + [token(entropy_nats=2.0)] * 5)
-            monitor.judge([segment], [values])
+            monitor.judge([segment], values, [len(values)])
             made.report(key, 0, values, segment)
         async with asyncio.timeout(5):
             await shard.heard.wait()
