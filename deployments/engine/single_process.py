@@ -4,6 +4,8 @@ from typing import Any
 
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 
+from deployments.engine.engine_metrics import record_twice_a_second
+
 
 class SingleProcessVllm(VLLMEngine):
     """Runs a lone CPU worker inside vLLM's engine process.
@@ -17,4 +19,5 @@ class SingleProcessVllm(VLLMEngine):
         parallel = engine_config.parallel_config
         if engine_config.device_config.device_type == "cpu" and parallel.world_size == 1:
             parallel.distributed_executor_backend = "uni"
+        record_twice_a_second()
         return super()._start_async_llm_engine(engine_args, engine_config, placement_group)

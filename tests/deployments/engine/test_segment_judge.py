@@ -1,0 +1,54 @@
+"""Which tokens wake the writer of a segment."""
+
+import asyncio
+
+import pytest
+
+from deployments.engine.segment_judge import RunningSegment, SegmentJudge
+from deployments.engine.telemetry_client import TelemetryClient
+from ghostrouter import config
+from ghostrouter.types import Limits, SegmentKey, Token
+from tests.deployments.fakes import Meter
+from tests.make import calibration, token
+
+CALM, RAISED, HIGH = 0.0, 1.0, 2.0  # nats: risk 0.02, 0.5, 0.98
+
+
+def opened(judge: SegmentJudge) -> RunningSegment:
+    return judge.open(SegmentKey("s", 0), Limits(may_hand_off=True), asyncio.Event())
+
+
+async def judged(judge: SegmentJudge, segment: RunningSegment, *entropies: float) -> list[Token]:
+    tokens = [token(entropy_nats=e) for e in entropies]
+    judge.submit(segment, tokens)
+    await asyncio.sleep(0)
+    return tokens
+
+
+@pytest.mark.parametrize("entropy_nats", [RAISED, HIGH])
+async def test_a_writer_that_waits_for_its_next_frame_is_woken_by_trouble_alone(entropy_nats: float) -> None:
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), calibration()))
+    segment = opened(judge)
+    segment.is_quiet = True
+    calm = await judged(judge, segment, CALM, CALM)
+    assert not segment.wake.is_set()
+    trouble = await judged(judge, segment, entropy_nats)
+    assert segment.wake.is_set()
+    assert segment.take() == [*calm, *trouble]
+
+
+async def test_a_detector_that_breaks_wakes_it() -> None:
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), calibration()))
+    segment = opened(judge)
+    assert segment.monitor
+    segment.is_quiet = True
+    segment.monitor._risk = None  # type: ignore[assignment]
+    await judged(judge, segment, CALM)
+    assert segment.wake.is_set()
+
+
+async def test_any_token_wakes_a_writer_that_has_nothing_to_send() -> None:
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), calibration()))
+    segment = opened(judge)
+    await judged(judge, segment, CALM)
+    assert segment.wake.is_set()
