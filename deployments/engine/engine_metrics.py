@@ -42,7 +42,7 @@ class _Unrecorded:
 _UNRECORDED = _Unrecorded()
 
 
-class EngineGauge(RayGaugeWrapper):
+class EngineGauge(RayGaugeWrapper):  # type: ignore[misc]  # vLLM without types
     """A gauge of vLLM."""
 
     def set(self, value: float) -> None:
@@ -50,7 +50,7 @@ class EngineGauge(RayGaugeWrapper):
         _UNRECORDED.set(super().set, value)
 
 
-class EngineCounter(RayCounterWrapper):
+class EngineCounter(RayCounterWrapper):  # type: ignore[misc]  # as above
     """A counter of vLLM."""
 
     def inc(self, value: float = 1.0) -> None:

@@ -24,8 +24,8 @@ class Metric:
     inc = set
 
 
-def labelled(kind: type[Any]) -> tuple[Metric, Any, Any]:
-    made = kind.__new__(kind)
+def labelled(kind: type[EngineGauge | EngineCounter]) -> tuple[Metric, Any, Any]:
+    made: Any = kind.__new__(kind)
     made.metric = Metric()
     return made.metric, made.labels("0"), made.labels("1")
 
@@ -34,7 +34,7 @@ def labelled(kind: type[Any]) -> tuple[Metric, Any, Any]:
     ("kind", "expected"), [(EngineGauge, [("0", 2), ("1", 5)]), (EngineCounter, [("0", 3), ("1", 5)])]
 )
 async def test_what_is_recorded_in_ray(
-    kind: type[Any], expected: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch
+    kind: type[EngineGauge | EngineCounter], expected: list[tuple[str, float]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A gauge has its last value, a counter the sum; each label has its own."""
     monkeypatch.setattr(engine_metrics, "_FLUSH_S", 0.0)
