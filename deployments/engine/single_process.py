@@ -3,6 +3,7 @@
 from typing import Any
 
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
+from vllm.envs import enable_envs_cache
 
 from deployments.engine.engine_metrics import record_twice_a_second
 
@@ -20,4 +21,6 @@ class SingleProcessVllm(VLLMEngine):
         if engine_config.device_config.device_type == "cpu" and parallel.world_size == 1:
             parallel.distributed_executor_backend = "uni"
         record_twice_a_second()
-        return super()._start_async_llm_engine(engine_args, engine_config, placement_group)
+        client = super()._start_async_llm_engine(engine_args, engine_config, placement_group)
+        enable_envs_cache()  # else vLLM reads environment variables at each token
+        return client
