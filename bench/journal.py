@@ -127,7 +127,7 @@ class Writer:
         journal = JournalClient(shards, settings.patience_s, settings.lease_s, lambda *metric, **labels: None)
         self._run += 1
         made = [Stream(journal, f"s{self._run}-{i}") for i in range(streams)]
-        await asyncio.gather(*(s.log.open(may_exist=False) for s in made))
+        await asyncio.gather(*(s.log.open(wait=False) for s in made))
         return made
 
 

@@ -35,7 +35,9 @@ async def create(backend: Backend, asked: ResponsesCall, requester: Requester, a
     id_ = f"{responses_object.ID_PREFIX}{again.suffix}"
     head = responses_object.head(asked, id_, int(time.time()))
     try:
-        session_handle = await backend.planner.open(asked.call, requester, head, asked.store, again.request_hash)
+        session_handle = await backend.planner.open(
+            asked.call, requester, head, asked.store, again.request_hash, told_at_once=asked.background
+        )
     except SessionExists:
         session_handle = await backend.kept_sessions.found_again(id_, requester.owner, again.request_hash)
         head = session_handle.opening.wire

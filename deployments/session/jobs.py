@@ -77,7 +77,7 @@ class Jobs:
         if known:
             return await self._follow(known, call)
         head = call_result.head(call, f"{ID_PREFIX}{uuid.uuid4().hex}", self._clock())
-        session_handle = await self._planner.open(call.chat, requester, head, kept=True)
+        session_handle = await self._planner.open(call.chat, requester, head, kept=True, told_at_once=True)
         try:
             job = await self._open_job(self._job(call, owner, head))
         except BaseException:  # the client has left

@@ -105,12 +105,19 @@ class Planner:
         return self._decider.routes["default"]
 
     async def open(
-        self, call: ChatCall, requester: Requester, wire: Any, kept: bool, request_hash: str = ""
+        self,
+        call: ChatCall,
+        requester: Requester,
+        wire: Any,
+        kept: bool,
+        request_hash: str = "",
+        told_at_once: bool = False,
     ) -> SessionHandle:
         """Plan a session and reserve its budget. A session that is `kept` in the journal can be resumed by its owner.
 
         `wire` holds the session's id and what its API repeats in every event. `request_hash` tells the request apart
         from others with the same idempotency key; it is empty if the request cannot have come in before.
+        `told_at_once`: the client learns the id before the answer begins, so that it may ask for the session at once.
 
         Raises:
             SessionExists: the same request has come in before.
@@ -132,7 +139,7 @@ class Planner:
         session_log = SessionLog(self._journal, opening, session, epoch) if kept else None
         if session_log:
             try:
-                await session_log.open(may_exist=bool(request_hash))
+                await session_log.open(wait=told_at_once or bool(request_hash))
             except BaseException:  # the client has left
                 ticket.give_back()
                 raise

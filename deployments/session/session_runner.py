@@ -89,7 +89,8 @@ class SessionRunner:
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
         self._planner.begin(session)
         outcome: Outcome = "disconnected"
-        error, moved = "", False
+        failure: Exception | None = None
+        moved = False
         try:
             written = self._conductor.run(session, session_handle.prompt)
             async with aclosing(log.until_stopped(written) if log else written) as growths:
@@ -102,12 +103,15 @@ class SessionRunner:
         except (SessionMoved, SessionCancelled) as stop:
             outcome, moved = "cancelled", isinstance(stop, SessionMoved)
             raise
-        except Exception as failure:
-            outcome, error = "failed", errors.message(failure)
-            raise
+        except Exception as error:  # noqa: BLE001 - raised again below
+            outcome, failure = "failed", error
         finally:
-            posted = self._record(session_handle, outcome, error, began_s, moved)
+            error_message = errors.message(failure) if failure else ""
+            posted = self._record(session_handle, outcome, error_message, began_s, moved)
+        # Who hears of the end can read it.
         await asyncio.gather(self._events.settled(posted), *([log.ended()] if log else []))
+        if failure:
+            raise failure
 
     def _record(
         self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool

@@ -89,14 +89,17 @@ class SessionLog:
         self._waiting: asyncio.Timeout | None = None
         self._restore_marks(past)
 
-    async def open(self, may_exist: bool) -> None:
-        """Write the opening. If the store may have a session of that id already, wait for its answer.
+    async def open(self, wait: bool) -> None:
+        """Write the opening, and wait for the store's answer if told to.
+
+        That is needed if the store may have a session of that id already, or if somebody may ask for it before its
+        first growth is written.
 
         Raises:
             SessionExists: the store has a session of that id already.
         """
         written = self._post("opening", 0, encoding.opening_bytes(self._opening))
-        if may_exist and await written == "exists":
+        if wait and await written == "exists":
             self._given_up = True
             raise SessionExists(f"`{self._opening.session}` is there already")
 

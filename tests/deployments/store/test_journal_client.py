@@ -93,7 +93,7 @@ async def journal(shard: Shard, meter: Meter) -> JournalClient:
 @pytest.fixture
 async def writer(journal: JournalClient) -> Writer:
     writer = Writer(journal)
-    await writer.log.open(may_exist=True)
+    await writer.log.open(wait=True)
     return writer
 
 
@@ -119,7 +119,7 @@ async def test_growths_are_numbered_and_written(writer: Writer, shard: Shard) ->
 async def test_what_comes_while_a_call_is_under_way_goes_with_the_next(journal: JournalClient, shard: Shard) -> None:
     writers = [Writer(journal, name) for name in "stuv"]
     shard.awake.clear()
-    opened = [asyncio.create_task(w.log.open(may_exist=True)) for w in writers]
+    opened = [asyncio.create_task(w.log.open(wait=True)) for w in writers]
     await settled()
     assert [len(call) for call in shard.calls] == [4]
     grown = [asyncio.create_task(w.grow(text)) for w in writers for text in "ab"]
@@ -137,7 +137,7 @@ async def test_sessions_are_spread_over_shards_and_a_shard_that_is_down_costs_th
     down = shards[0]
     down.dead = True
     for w in writers:
-        await w.log.open(may_exist=True)
+        await w.log.open(wait=True)
         await w.grow("a")
     homes = {w.session.id: shard_of(w.session.id, 3) for w in writers}
     assert set(homes.values()) == {0, 1, 2}
@@ -164,7 +164,7 @@ async def test_so_is_who_writes_for_nobody(writer: Writer, shard: Shard) -> None
 
 async def test_the_same_request_is_not_opened_twice(writer: Writer, journal: JournalClient) -> None:
     with pytest.raises(SessionExists):
-        await Writer(journal, epoch=Epoch(0, "other")).log.open(may_exist=True)
+        await Writer(journal, epoch=Epoch(0, "other")).log.open(wait=True)
 
 
 async def test_a_store_that_has_lost_everything_gets_the_same_growths_again(writer: Writer, shard: Shard) -> None:
@@ -216,7 +216,7 @@ async def test_an_outage_is_waited_for_once_by_all_together(shard: Shard, meter:
     journal = JournalClient([shard], 0.2, LEASE_S, meter)
     writers = [Writer(journal, f"s{i}") for i in range(20)]
     for w in writers:
-        await w.log.open(may_exist=True)
+        await w.log.open(wait=True)
     shard.awake.clear()
     began_s = time.monotonic()
     first = asyncio.create_task(writers[0].grow("a"))
@@ -236,7 +236,7 @@ async def test_an_outage_is_waited_for_once_by_all_together(shard: Shard, meter:
 
 async def test_a_dead_store_stops_no_answer(shard: Shard, meter: Meter) -> None:
     writer = Writer(JournalClient([shard], 0.05, LEASE_S, meter))
-    await writer.log.open(may_exist=True)
+    await writer.log.open(wait=True)
     await writer.grow("a")
     shard.dead = True
     assert [await writer.grow(text) for text in "bc"] == [1, 2]
@@ -254,7 +254,7 @@ async def test_what_waits_for_a_dead_store_is_bounded(
 ) -> None:
     monkeypatch.setattr("deployments.store.journal_lane._WAITING_BYTES", 5_000)
     writer = Writer(JournalClient([shard], 0.05, LEASE_S, meter))
-    await writer.log.open(may_exist=True)
+    await writer.log.open(wait=True)
     shard.dead = True
     for _ in range(50):
         await writer.grow("x")
@@ -293,7 +293,7 @@ async def test_an_end_waits_for_its_own_row_only(writer: Writer, journal: Journa
     stop = asyncio.Event()
 
     async def write_on(other: Writer) -> None:
-        await other.log.open(may_exist=True)
+        await other.log.open(wait=True)
         while not stop.is_set():
             await other.grow("x")
 
