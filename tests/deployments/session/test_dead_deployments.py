@@ -138,7 +138,8 @@ async def test_a_dead_event_store_costs_calls_its_time_once(tmp_path: Path) -> N
 
 
 async def test_a_dead_classifier_costs_prompts_its_time_once(tmp_path: Path) -> None:
-    service = BudgetedService(tmp_path, classify={"timeout_s": TIMEOUT_S})
+    tiers = {"code": [{"models": ["small"]}]}  # so that something depends on the task
+    service = BudgetedService(tmp_path, classify={"timeout_s": TIMEOUT_S}, router={"tiers": tiers})
     client: Any = service.ingress.planner._classifier
     dead = Dead(None)
     client._handle = Handle(dead)
