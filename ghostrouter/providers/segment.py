@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 
 from ghostrouter.config import CloudModel
 from ghostrouter.errors import SegmentFailed
@@ -85,10 +86,13 @@ class CloudSegment:
         if self._usage and self._usage.completion_tokens >= (self.finish is not None and self._sent > 0):
             if self._usage.prompt_tokens:
                 return self._usage
-            return replace(self._usage, prompt_tokens=estimate_prompt_tokens(self._prompt.messages), estimated=True)
-        asked = estimate_prompt_tokens(self._prompt.messages)
+            return replace(self._usage, prompt_tokens=self._estimated_prompt_tokens, estimated=True)
         known = self._usage.prompt_tokens if self._usage else 0
-        return Usage(known or asked, self._written, estimated=True)
+        return Usage(known or self._estimated_prompt_tokens, self._written, estimated=True)
+
+    @cached_property
+    def _estimated_prompt_tokens(self) -> int:
+        return estimate_prompt_tokens(self._prompt.messages)
 
     def push(self, event: Event, now_s: float) -> list[Token]:
         """Add an event. Return the tokens that are certain now.
