@@ -48,7 +48,7 @@ class Ticket:
 class BudgetedEngines:
     """Reserves the worst case of a segment, and settles its real cost.
 
-    Segments of sessions that are not open here have no caller to bill. Only the budgets of models and providers apply.
+    A segment of a session that was not opened here bills nobody's key. Only the budgets of models and providers apply.
     """
 
     def __init__(

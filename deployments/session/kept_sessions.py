@@ -28,9 +28,9 @@ log = logging.getLogger("ray.serve")
 class KeptSessions:
     """Any ingress can resume any session without a writer: the store has everything that is needed.
 
-    `first_prompt` makes a model's first prompt; `run` writes an answer. Only a lapsed lease is taken over, with one
-    claim. A writer that is only silent keeps its session. Every method raises SessionNotFound or SessionExpired if the
-    store does not have the session for its owner.
+    `first_prompt` makes a model's first prompt; `run` writes an answer. A session is taken over
+    only if its writer's lease has lapsed, not because the writer is silent. The store gives it to one claimant. Every
+    method but `start` raises SessionNotFound or SessionExpired if the store does not have the session for its owner.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class KeptSessions:
         return await asyncio.to_thread(lambda: redacted_record(Record.of(kept)))
 
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
-        """Follow a session that another ingress writes: its growths as they come, then its record when it is over."""
+        """Follow a session that another ingress writes: its growths as they come, then its record, without them."""
         store, reader = self._journal.store(session_id), encoding.GrowthReader()
         kept = found(await store.read(session_id, owner))
         opening, number = encoding.opening(kept.opening), 0

@@ -75,9 +75,9 @@ class Planner:
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take over changed sections of the configuration (`routing/live.py`).
 
-        A wrong configuration changes nothing. The log, a metric and `GET /v1/status` tell why. It raises nothing,
-        because Serve stops a replica whose `reconfigure` raises. Until the new rules are compiled, which takes a tenth
-        of a second, the old ones decide.
+        A wrong configuration changes nothing. The log and `GET /v1/status` tell why, and a metric counts it. It raises
+        nothing, because Serve stops a replica whose `reconfigure` raises. Until the new rules are compiled, which takes
+        a tenth of a second, the old ones decide.
         """
         try:
             config = live.changed(self._config, user_config)

@@ -17,7 +17,7 @@ from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
 # No vocabulary has more.
 _TOKEN_ID = re.compile("[0-9]{1,9}")
-# Accepted without effect: these describe the caller or OpenAI's own storage.
+# Accepted without effect: they are about the caller, OpenAI's storage and tiers, or style.
 _IGNORED = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "verbosity",

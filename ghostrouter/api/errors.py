@@ -82,7 +82,7 @@ _UNEXPECTED = ErrorForm(500, None, "unknown")
 _UNEXPECTED_MESSAGE = "The server failed to answer this request. It has been logged."
 # OpenAI's `type` follows from the status.
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
-# The HTTP status of a failed result of the call API, by its code.
+# The error whose HTTP status a failed result of the call API has, by its code.
 _FAILED: dict[CallCode, type[GhostRouterError]] = {
     "timeout": DeadlineExceeded,
     "adapter_error": NothingCanAnswer,

@@ -25,10 +25,10 @@ def event(body: Any, *, name: str | None = None, id: str | None = None) -> str:
 
 
 def event_number(tokens: int, ends_with_token: bool) -> int:
-    """The number of an event after which the client has `tokens` tokens of the answer. The opening event has the 0.
+    """The number of an event after which the client has `tokens` tokens of the answer.
 
-    After n tokens it is 2n + 1 if the event brings the n-th token, and 2n + 2 if it brings only text. So numbers depend
-    on the tokens, not on how they are grouped into events.
+    The opening event has the number 0. After n tokens it is 2n + 1 if the event brings the n-th token, and 2n + 2 if it
+    brings only text. So numbers depend on the tokens, not on how they are grouped into events.
     """
     return 2 * tokens + (1 if ends_with_token else 2)
 

@@ -27,7 +27,7 @@ def step_peaks(trace: Trace, risks: npt.NDArray[np.float64]) -> npt.NDArray[np.f
 def threshold(
     traces: Sequence[Trace], risks: Sequence[npt.NDArray[np.float64]], false_alarms_per_token: float
 ) -> float | None:
-    """The lowest risk that raises an alarm so that the rate of false alarms is guaranteed.
+    """The lowest threshold that guarantees the rate of false alarms.
 
     None: there are too few traces to guarantee it, so that no risk may raise an alarm.
 

@@ -113,13 +113,13 @@ def _leaves(tree: Tree, root: int = 0) -> list[int]:
 
 
 def _rounded_down(thresholds: npt.NDArray[np.float64]) -> Floats:
-    """As float32. A float32 is at most the result exactly if it is at most the threshold."""
+    """The thresholds as float32, rounded so that comparing a float32 with them has the same result."""
     nearest = thresholds.astype(np.float32)
     return np.where(nearest > thresholds, np.nextafter(nearest, np.float32(-np.inf)), nearest)
 
 
 class Hazard:
-    """Score: the calibrated probability that the token is wrong."""
+    """The detector in service. Its score is the risk: the calibrated probability that the token is wrong."""
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
@@ -140,6 +140,7 @@ class Hazard:
         return self._forest(features) + self._weights.base if self._forest else features[:, self._feature]
 
     def step(self, state: State, tick: Tick) -> Floats:
+        """The risk of one token of each segment, from 0 to 1, of shape (segments,); updates `state`."""
         log_odds = np.minimum(np.maximum(self.log_odds(state, tick), -60), 60)  # several times faster than `clip`
         risk: Floats = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
         return risk

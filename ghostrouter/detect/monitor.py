@@ -91,7 +91,10 @@ class Monitor:
         return risks
 
     def held_from(self, segment: Judged) -> int | None:
-        """The first token that may still be given up, because risk rose there; None: none may."""
+        """The onset: a handoff would drop the tokens from here on.
+
+        None: risk is not raised, or the calibration cuts at the alarm.
+        """
         return segment.trouble.onset if self._calibration.rollback == "onset" else None
 
     def _walk(self, segment: Judged, tokens: Iterable[tuple[float, float]]) -> None:

@@ -37,7 +37,7 @@ class Rows:
 def read(path: Path) -> Rows:
     """Read a CSV with the columns `prompt`, `NAME_correct` for each model and optionally `subject`, or JSON lines.
 
-    Each JSON line has `prompt`, `model` and `good`.
+    Each JSON line has `prompt`, `model` and `good`, and may have `task`.
 
     Raises:
         ConfigError: the file cannot be used; the message names the line.

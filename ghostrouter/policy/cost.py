@@ -92,7 +92,7 @@ def worst_usd(model: LocalModel | CloudModel, prompt: Prompt, max_tokens: int) -
 def longest_answer(model: LocalModel | CloudModel, room_tokens: int, asked_tokens: int | None) -> int:
     """How many tokens an answer may have: at most what the client asks for (None: no limit).
 
-    A local model has `room_tokens`. Those of a cloud model are only estimated, so all that it can write counts.
+    `room_tokens` is exact for a local model. For a cloud model it is an estimate, so its output limit counts instead.
     """
     most = max(0, room_tokens)
     if isinstance(model, CloudModel):

@@ -67,7 +67,7 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
 
 
 def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
-    """What local models do not offer. Their answers can be handed off, which formats and tool calls do not allow."""
+    """What local models do not offer. Their answers may change hands; one with a format or tool calls may not."""
     if needs.features.tools or needs.speaks_of_tools:
         yield "does not support tools"
     if needs.features.schema:

@@ -19,24 +19,25 @@ def _average() -> MovingAverage:
 class ModelStats:
     """Moving averages of one model: seconds to the first token, seconds per further token, share of failed calls.
 
-    `running` is the number of its sessions that have not ended. `failures_at_s` is the time of the last call.
+    `running` is the number of its sessions that have not ended. `counted_at_s` is the time of the last call, good or
+    failed.
     """
 
     first_token: MovingAverage = field(default_factory=_average)
     further_token: MovingAverage = field(default_factory=_average)
     failures: MovingAverage = field(default_factory=lambda: MovingAverage(_WEIGHT, 0.0))
-    failures_at_s: float = 0.0
+    counted_at_s: float = 0.0
     running: int = 0
 
     def failure_share(self, now_s: float) -> float:
         """The share of failed calls now."""
-        return float((self.failures.value or 0.0) * 0.5 ** ((now_s - self.failures_at_s) / _HALF_LIFE_S))
+        return float((self.failures.value or 0.0) * 0.5 ** ((now_s - self.counted_at_s) / _HALF_LIFE_S))
 
     def count_call(self, failed: bool, now_s: float) -> None:
         """Add a call to the share of failed calls."""
         self.failures.value = self.failure_share(now_s)
         self.failures.add(float(failed))
-        self.failures_at_s = now_s
+        self.counted_at_s = now_s
 
 
 class FleetStats:

@@ -101,8 +101,8 @@ def decide(
 ) -> Decision:
     """Choose the models a session may use. The first of them begins.
 
-    `ineligible` maps models to the reason why they cannot, or must not, take the call. A model that is in neither
-    mapping cannot continue a message that the client has begun.
+    `ineligible` maps models to the reason why they cannot, or must not, take the call. A model of the
+    route that is in neither mapping cannot continue the client's last message (`continue_final_message`).
 
     Raises:
         UnknownModel: there is no such model.

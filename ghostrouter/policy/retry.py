@@ -74,8 +74,9 @@ def recovery(
 
     The model that failed is tried again while its rules allow it and the answer has the time. A provider that asked to
     be left alone is tried again only when there is no other model. If the prompt was too long for one model, only
-    models with a larger context window are tried. Models without rules are tried once. When nobody is left and the
-    engine has died, the answer waits until a replica is back, as long as it has the time.
+    models with a larger context window are tried. A model without rules is tried once (`AnswerRules.configured` gives
+    each model rules). When nobody is left and the engine has died, the answer waits until a replica is back, as long as
+    it has the time.
     """
     current, failures = failed.models[-1], failed.models.count(failed.models[-1])
     own = rules.get(current, ONCE)

@@ -2,7 +2,7 @@
 
 closed     Every call goes through. The outcomes of the last `window_s` are remembered. The breaker opens if there are
            enough calls and the share of bad ones is too high. It opens at once if the provider asks for a pause, for as
-           long as it asks.
+           long as it asks, but at most for `longest_s`.
 open       No call goes through until the time is over.
 half open  One call goes through, the probe. If it is good, the breaker closes and forgets. If it is bad, the breaker
            opens again. If it has no result within `probe_s`, or proves nothing, the next call is the probe.

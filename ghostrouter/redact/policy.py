@@ -52,7 +52,7 @@ NOBODY = Behalf()
 
 
 def overridden(usual: Discretion, caller: Caller, handle: str, words: Iterable[str], reason: str | None) -> Discretion:
-    """The redaction with the mode `off`. The caller has given the acknowledgements `words`.
+    """The redaction of a call that asks for none. `words` are its acknowledgements; `handle` says whose call it is.
 
     Raises:
         CallNotPermitted: the key may not decide that.

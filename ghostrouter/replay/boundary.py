@@ -55,7 +55,7 @@ class Boundaries:
 
     def __init__(self, text: str, start: int = 0) -> None:
         self._text = text
-        # Only tool calls may contain a line break.
+        # Only tool calls are looked for across lines; other units end with the line of `start` or after it.
         origin = text.rfind("\n", 0, start) + 1
         words = {m.start() for m in _WORD_BREAK.finditer(text, origin)}
         characters = {m.end() for m in _CHARACTER.finditer(text, origin)}

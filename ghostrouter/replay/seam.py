@@ -31,7 +31,7 @@ class SeamRequest:
 
     `pieces` are all segments so far. Of the last one, the first `settled` tokens must stay, because the client has
     them. The tokens from `onset` on are to be removed; None: no token is doubtful. `called`: the client has part of a
-    tool call. `calm`: the answer is handed back, no token is wrong, so tokens after the cut may stay too.
+    tool call. `calm`: the answer is handed back, no token is wrong, so the cut may move later.
     """
 
     session: str
@@ -66,8 +66,8 @@ class Seam:
 def rollback_point(texts: Sequence[str], settled: int, onset: int | None) -> int:
     """How many tokens of a segment to keep: those before the onset, but never fewer than are settled.
 
-    The cut moves back over tokens without text of their own, so that no character is cut in two. The client has seen
-    nothing of such tokens.
+    Settled tokens without text of their own are the exception: the cut moves back over them, so that no character is
+    cut in two. The client has seen nothing of them.
     """
     keep = len(texts) if onset is None else max(settled, min(onset, len(texts)))
     while keep > 0 and not texts[keep - 1]:
@@ -104,7 +104,7 @@ def plan_seam(
     else:
         keep = rollback_point(last.texts[: safe_keep(before, last.texts, least, most)], 0, None)
     if request.calm and not model:
-        keep = _behind(tokenizers[request.target], before, last.texts, keep)
+        keep = _next_token_start(tokenizers[request.target], before, last.texts, keep)
     text = before + "".join(last.texts[:keep])
     seam = partial(Seam, request.target, keep, len(last.texts) - keep)
     if model:
@@ -115,11 +115,12 @@ def plan_seam(
     return seam("prefix", (*prompt, *answer), len(answer))
 
 
-def _behind(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int) -> int:
-    """The first cut after `keep` tokens at which a token of the target would begin, if the target wrote this text.
+def _next_token_start(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int) -> int:
+    """The first place after `keep` tokens at which a token of the target begins, if the target writes this text.
 
     Some models have one token for a full stop and the space after it. For them a full stop alone is the end of an
-    answer. At least one more token is kept, because nothing is known of what follows the last one.
+    answer. `keep` itself does not count: with the text up to there alone, nobody knows whether the target's last token
+    would go on.
     """
     whole = target.encode_text(before + "".join(texts))
     for more in range(keep + 1, len(texts)):

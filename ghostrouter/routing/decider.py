@@ -44,7 +44,7 @@ class Models:
     def first_prompts(self, call: ChatCall | Ask, names: Collection[str]) -> dict[str, prompts.FirstPrompt]:
         """The first prompt for each of the named models.
 
-        One that is certainly too long for a model is not encoded: it is empty, and has the tokens it has at least.
+        One that is certainly too long for a model is not encoded: it is empty, with a lower bound of its tokens.
         """
         local = {n: t for n, t in self.tokenizers.items() if n in names}
         cloud = {n: m for n, m in self.cloud.items() if n in names}

@@ -165,7 +165,7 @@ _BEARER = r"\b(?i:bearer|basic)[ \t]{1,4}"
 _TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{32,33})"
 _AWS_PAIR = r"\b(?:AKIA|ASIA)[A-Z2-7]{16}[ ,;:|/\x22\x27\t]{1,5}[A-Za-z0-9+/]{40}"
 _TWILIO = r"\b[0-9a-f]{32}"
-# Keys of Azure's services are known by what stands in their midst.
+# Keys of Azure's services are recognised by a fixed text in the middle.
 _AZURE, _DEVOPS = r"JQQJ99[A-Za-z0-9]{26}", r"AZDO[A-Za-z0-9]{4}"
 _USER = r"://[^\x00-\x20/?#:@\x22\x27<>]"
 _URL = rf"{_USER}{{0,64}}+:([^\x00-\x20/?\x22\x27<>]{{1,128}})@"

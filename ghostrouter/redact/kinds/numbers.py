@@ -1,6 +1,6 @@
 """Card numbers, IBANs and national ID numbers. python-stdnum knows which of them are valid.
 
-A number that stands alone has to be valid. Behind a name that means nothing else (`PESEL`), its form is enough.
+A number that stands alone has to be valid, where its kind has a check digit. Behind a name that means nothing else (`PESEL`), its form is enough.
 """
 
 import re
