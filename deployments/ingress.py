@@ -1,10 +1,12 @@
 """Where requests come in and tokens stream out."""
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
@@ -17,6 +19,7 @@ from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
 from deployments.http.listener import listening
+from deployments.http.traced_requests import TracedRequests
 from deployments.link import node_host
 from deployments.quotas import limits
 from deployments.ray_metrics import RayMetrics
@@ -38,7 +41,7 @@ from deployments.store.session_store import SessionStore
 from deployments.store.shard_store import ShardStore
 from deployments.store.valkey_store import ValkeyStore
 from ghostrouter.access.keys import Door
-from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel
+from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel, span_exporters
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
 from ghostrouter.policy.kv_mode import KvModes
@@ -47,6 +50,9 @@ from ghostrouter.redact.scan import scanner
 from ghostrouter.routing.decider import Models
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import Prompt
+
+if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
+    from deployments.session.span_exporter import SpanExporter
 
 _BREAKERS_TIMEOUT_S = 5.0
 
@@ -115,7 +121,10 @@ class Ingress:
             ),
             Runtime(time.monotonic, emit),
         )
-        self.runner = SessionRunner(conductor, self._budgeted, redacted, self.planner, self.events, emit)
+        self._span_exporter = _span_exporter(self._models)
+        self.runner = SessionRunner(
+            conductor, self._budgeted, redacted, self.planner, self.events, emit, self._span_exporter
+        )
         self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
@@ -136,7 +145,17 @@ class Ingress:
         door, redaction = Door(self._config.access.callers()), self._config.redaction.discretion()
         access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=redaction)
         max_bytes, origins = self._config.sessions.max_body_bytes, self._config.access.cors_origins
-        return app.app(self, max_bytes, access, origins, listening)
+        spans = self._span_exporter
+        tracing = [Middleware(TracedRequests, root_span=spans.root_span)] if spans else []
+        return app.app(self, max_bytes, access, origins, self._serving, tracing)
+
+    @asynccontextmanager
+    async def _serving(self, app: Starlette) -> AsyncGenerator[None, None]:
+        """The lifespan of the application. At its end the last spans are sent."""
+        async with listening(app):
+            yield
+        if self._span_exporter:
+            await asyncio.to_thread(self._span_exporter.close)
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""
@@ -162,6 +181,16 @@ def _cloud_pool(
         deployments.replay[0],
         CloudRuntime(emit),
     )
+
+
+def _span_exporter(models: Models) -> "SpanExporter | None":
+    """What exports spans, if OpenTelemetry's variables name an exporter."""
+    exporters = span_exporters()
+    if not exporters:
+        return None
+    from deployments.session.span_exporter import SpanExporter
+
+    return SpanExporter(exporters, models.by_name)
 
 
 def _shards(journal: Journal, replay: Sequence[DeploymentHandle]) -> list[SessionStore]:

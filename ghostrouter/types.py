@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.money import Usage
+from ghostrouter.span_context import Headers
 
 KvMode = Literal["recompute", "prefix_cache", "transfer", "warm"]
 Continuation = Literal["token_ids", "prefix", "instruct", "restart"]
@@ -214,6 +215,8 @@ class SegmentRequest:
 
     `publish` hands the prompt's KV blocks out to whoever loads them with `transfer`. A `cold` request takes nothing
     from its replica's prefix cache and leaves nothing there, for experiments.
+
+    `trace_headers` name the segment's span, so that the engine's own spans are its children; none without tracing.
     """
 
     key: SegmentKey
@@ -229,6 +232,7 @@ class SegmentRequest:
     publish: bool = False
     transfer: bool = False
     cold: bool = False
+    trace_headers: Headers = ()
 
     @property
     def may_hand_off(self) -> bool:

@@ -14,6 +14,9 @@ settings.load_profile("busy")
 for _row in providers().values():
     for _name in (*_row.key_env, *_row.optional_key_env, *_row.base_url_env, *_row.appears_with, *_row.models_env):
         os.environ.pop(_name, None)
+# Nor do tests send spans to the collector of whoever runs them.
+for _name in [name for name in os.environ if name.startswith("OTEL_")]:
+    os.environ.pop(_name)
 
 
 @pytest.fixture(scope="session")

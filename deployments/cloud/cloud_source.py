@@ -123,7 +123,7 @@ class CloudSource:
     def _post(self, request: SegmentRequest) -> httpx.Request:
         assert request.cloud is not None  # noqa: S101 - the pool has looked
         body = self._adapter.to_wire(self._model, request.cloud, request.sampling)
-        headers = {"content-type": "application/json", **self._adapter.HEADERS}
+        headers = {"content-type": "application/json", **self._adapter.HEADERS, **dict(request.trace_headers)}
         return self._client.build_request("POST", self._url(), content=_encoded(body), headers=headers)
 
     def _url(self) -> str:

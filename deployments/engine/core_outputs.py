@@ -94,12 +94,14 @@ class CoreOutputs:
         self._register = client.output_processor.add_request
         client.output_processor.add_request = self._add_request
 
-    async def generate(self, prompt: Any, params: SamplingParams, request_id: str) -> AsyncGenerator[Reported, None]:
+    async def generate(
+        self, prompt: Any, params: SamplingParams, request_id: str, **more: Any
+    ) -> AsyncGenerator[Reported, None]:
         """What the engine reports of a request, to its end. Closing the iterator aborts it."""
         reader = self._waiting[request_id] = RequestReader()
         finish_reason = None
         try:
-            await self._client.add_request(request_id, prompt, params)
+            await self._client.add_request(request_id, prompt, params, **more)
             while finish_reason is None:
                 reported = await reader.read()
                 finish_reason = reported.finish_reason

@@ -48,7 +48,8 @@ class VllmSteps:
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
         if request.cold:
             prompt["cache_salt"] = uuid4().hex
-        async with aclosing(self._reports(prompt, params, request_id)) as reports:
+        traced: dict[str, Any] = {"trace_headers": dict(request.trace_headers)} if request.trace_headers else {}
+        async with aclosing(self._reports(prompt, params, request_id, **traced)) as reports:
             async for report in reports:
                 told = report.finish_reason
                 if not is_whole(told):
@@ -83,10 +84,12 @@ class VllmSteps:
             output_kind=RequestOutputKind.DELTA,
         )
 
-    def _reports(self, prompt: Any, params: SamplingParams, request_id: str) -> AsyncGenerator[Reported, None]:
+    def _reports(
+        self, prompt: Any, params: SamplingParams, request_id: str, **more: Any
+    ) -> AsyncGenerator[Reported, None]:
         if self._outputs:
-            return self._outputs.generate(prompt, params, request_id)
-        return reported(self._client.generate(prompt, params, request_id))
+            return self._outputs.generate(prompt, params, request_id, **more)
+        return reported(self._client.generate(prompt, params, request_id, **more))
 
     def _step(self, report: Reported, finish: FinishReason | None) -> EngineStep:
         tokens = report.tokens

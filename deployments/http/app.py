@@ -1,7 +1,7 @@
 """The HTTP side of the ingress: every route and its handler."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from starlette.applications import Starlette
@@ -32,10 +32,12 @@ def app(
     access: Middleware,
     cors_origins: Collection[str] = (),
     lifespan: Lifespan[Starlette] | None = None,
+    tracing: Sequence[Middleware] = (),
 ) -> Starlette:
     """The application. Serve runs `lifespan` from the start of the replica to its end.
 
-    `access` checks every request except CORS preflights. Pages of `cors_origins` may call the service.
+    `access` checks every request except CORS preflights. Pages of `cors_origins` may call the service. `tracing` is
+    around the handlers, where spans are exported.
     """
     api = _Api(backend, max_body_bytes)
     return Starlette(
@@ -59,6 +61,7 @@ def app(
             Middleware(UnexpectedErrors),
             Middleware(DecodedBody, max_bytes=max_body_bytes),
             access,
+            *tracing,
         ],
         exception_handlers={
             GhostRouterError: _on_error,

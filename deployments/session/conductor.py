@@ -70,7 +70,7 @@ class Conductor:
             except SegmentDrained as drained:
                 following = NextSegment(session.current.model, "drain", str(drained))
             except SegmentFailed as failure:
-                session.current.usage = failure.usage
+                session.current.usage, session.current.failure = failure.usage, type(failure).__name__
                 failed.append(session.current.model)
                 following = self._after_failure(session, failed, failure)
             else:
@@ -80,6 +80,8 @@ class Conductor:
             finally:
                 warming.cancel()
                 self._rules.bill(session.current)
+                if session.current.ended_at_s is None:
+                    session.current.ended_at_s = self._runtime.clock()
 
     async def _plan_seam(self, session: Session, failed: list[str], following: NextSegment) -> tuple[NextSegment, Seam]:
         """The seam to the next segment. If it is refused, another model takes its place. No model is tried twice."""
@@ -106,12 +108,14 @@ class Conductor:
         async with aclosing(frames):
             while (frame := await self._next_frame(session, frames)) is not None:
                 no_token_yet = segment.first_token_at_s is None
-                delta = session.accept(frame, self._runtime.clock())
+                now_s = self._runtime.clock()
+                delta = session.accept(frame, now_s)
                 if no_token_yet and segment.first_token_at_s is not None:
                     self._report_start(segment, request)
                 self._runtime.emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
                 warming.follow(session, self._to_warm(session, request, models, frame.risk_raised))
                 if session.finish or segment.end:
+                    segment.ended_at_s = now_s
                     self._rules.bill(segment)
                 yield delta
                 if session.finish or segment.end:

@@ -130,7 +130,11 @@ class Planner:
         decided = await self._decide(call, requester)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         planned = {name: candidates[name] for name in chosen.models}
-        ask = replace(self._ask(call, decided, planned, streaming=call.stream or kept), behalf=requester.behalf)
+        ask = replace(
+            self._ask(call, decided, planned, streaming=call.stream or kept),
+            behalf=requester.behalf,
+            root_span=requester.exchange.root_span(decided.stages_s) if requester.exchange else None,
+        )
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]
         opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire, request_hash)
@@ -144,7 +148,9 @@ class Planner:
                 ticket.give_back()
                 raise
         router_s = time.monotonic() - now_s
-        return SessionHandle(session, opening, first.prompt, session_log, router_s=router_s, ticket=ticket)
+        return SessionHandle(
+            session, opening, first.prompt, session_log, router_s=router_s, ticket=ticket, exchange=requester.exchange
+        )
 
     async def preview(self, call: ChatCall, requester: Requester) -> dict[str, Any]:
         """What `open` would decide for a call, and why. No model is asked.

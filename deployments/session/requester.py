@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from deployments.session.http_exchange import HttpExchange
 from ghostrouter.access.keys import Caller
 from ghostrouter.redact.policy import Behalf, Discretion
 
@@ -11,12 +12,13 @@ class Requester:
     """The sender of one request, and how the request is to be redacted.
 
     `owner` is a digest of the key: sessions, jobs and traces belong to it. `caller` is what the configuration says of
-    the key.
+    the key. `exchange` is None where nothing is traced.
     """
 
     owner: str
     caller: Caller
     discretion: Discretion
+    exchange: HttpExchange | None = None
 
     @property
     def behalf(self) -> Behalf:

@@ -65,7 +65,8 @@ class SegmentStarter:
         lost, first = (late, hedge) if won and won.is_hedge else (hedge, late)
         self._runtime.emit(metrics.HEDGES, 1, model=late.model, other=hedge.model, first=first.model)
         if won and won.failure:
-            lost.usage = won.failure.usage
+            lost.usage, lost.failure = won.failure.usage, type(won.failure).__name__
+        lost.ended_at_s = self._runtime.clock()
         self._rules.bill(lost)
         if lost is hedge:
             session.withdraw()

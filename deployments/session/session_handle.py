@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from deployments.session.budgeted_engines import Ticket
+from deployments.session.http_exchange import HttpExchange
 from deployments.store.journal_client import SessionLog
 from ghostrouter.api.header_text import header_text
 from ghostrouter.errors import GhostRouterError
@@ -19,7 +20,7 @@ class SessionHandle:
     `failure` is the error that has ended the session, if any. `log` writes to the journal; None: the journal does not
     keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the reservation of a
     new session. `elsewhere` are the growths of a session that another ingress writes. After they are read, the handle
-    has a `log` if this ingress is to write the rest.
+    has a `log` if this ingress is to write the rest. `exchange` is that of the request that opened a traced session.
     """
 
     session: Session
@@ -31,6 +32,7 @@ class SessionHandle:
     router_s: float = 0.0
     ticket: Ticket | None = None
     elsewhere: AsyncGenerator[Growth, None] | None = None
+    exchange: HttpExchange | None = None
 
     def release(self) -> None:
         """The session does not run with this handle any more. Calling it again does nothing."""

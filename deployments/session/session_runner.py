@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import TYPE_CHECKING
 
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
@@ -19,9 +20,12 @@ from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth
 from ghostrouter.sessions.single_tokens import SingleTokens
 
+if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
+    from deployments.session.span_exporter import SpanExporter
+
 
 class SessionRunner:
-    """Runs the sessions of one ingress."""
+    """Runs the sessions of one ingress. `span_exporter` is None where nothing is traced."""
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class SessionRunner:
         planner: Planner,
         events: EventClient,
         emit: metrics.Emit,
+        span_exporter: "SpanExporter | None" = None,
     ) -> None:
         self._conductor = conductor
         self._budgeted = budgeted
@@ -38,6 +43,7 @@ class SessionRunner:
         self._planner = planner
         self._events = events
         self._emit = emit
+        self._span_exporter = span_exporter
 
     async def run(self, session_handle: SessionHandle, has_tokens: int = 0) -> AsyncGenerator[Growth, None]:
         """The growths of an answer, redacted: first the past ones, then the new ones.
@@ -108,6 +114,8 @@ class SessionRunner:
         finally:
             error_message = errors.message(failure) if failure else ""
             posted = self._record(session_handle, outcome, error_message, began_s, moved)
+            if self._span_exporter and not moved:
+                self._span_exporter.export(session_handle, outcome, type(failure).__name__ if failure else "")
         # Who hears of the end can read it.
         await asyncio.gather(self._events.settled(posted), *([log.ended()] if log else []))
         if failure:

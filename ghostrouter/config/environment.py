@@ -1,4 +1,4 @@
-"""Read the environment: keys, server addresses, folders."""
+"""Read the environment: keys, server addresses, folders, exporters of spans."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,8 @@ from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import providers
 from ghostrouter.config.models import CloudModel
 from ghostrouter.errors import ConfigError
+
+_OTLP = "OTEL_EXPORTER_OTLP"
 
 
 def is_set_up(provider: str) -> bool:
@@ -45,3 +47,22 @@ def log_dir() -> Path:
 def cache_dir() -> Path:
     """The folder for stored encodings: GHOSTROUTER_CACHE_DIR, or `.cache` in the working directory."""
     return Path(os.environ.get("GHOSTROUTER_CACHE_DIR", ".cache")).resolve()
+
+
+def span_exporters() -> tuple[str, ...]:
+    """The exporters of spans that OpenTelemetry's variables name, as entry points; empty: nothing is traced.
+
+    OpenTelemetry's own default is an endpoint on this machine. Here one of these variables has to be set.
+    """
+    named, endpoint = _first("OTEL_TRACES_EXPORTER"), _first(f"{_OTLP}_TRACES_ENDPOINT", f"{_OTLP}_ENDPOINT")
+    if _first("OTEL_SDK_DISABLED").lower() == "true" or not (named or endpoint):
+        return ()
+    protocol = _first(f"{_OTLP}_TRACES_PROTOCOL", f"{_OTLP}_PROTOCOL")
+    otlp = "otlp_proto_grpc" if protocol == "grpc" else "otlp_proto_http"
+    names = [name.strip() for name in (named or "otlp").split(",")]
+    return tuple(otlp if name == "otlp" else name for name in names if name not in ("", "none"))
+
+
+def _first(*variables: str) -> str:
+    """The first of these variables that is set and not empty."""
+    return next((value for name in variables if (value := os.environ.get(name, "").strip())), "")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.money import Worth
 from ghostrouter.redact.policy import NOBODY, Behalf
+from ghostrouter.span_context import RootSpan
 from ghostrouter.terms import NO_PREFERENCES, Preferences
 from ghostrouter.types import KvMode, Sampling
 
@@ -25,7 +26,7 @@ class ScriptedHandoff:
 class Ask:
     """One request: the conversation, the sampling, whether the client streams, and what the answer is worth to it.
 
-    Without a `worth` the calibrations alone decide when to switch.
+    Without a `worth` the calibrations alone decide when to switch. `root_span` is None where nothing is traced.
     """
 
     messages: tuple[Message, ...]
@@ -37,3 +38,4 @@ class Ask:
     preferences: Preferences = NO_PREFERENCES
     worth: Worth | None = None
     behalf: Behalf = NOBODY
+    root_span: RootSpan | None = None

@@ -15,7 +15,8 @@ OpenReason = Literal[
 class Segment:
     """What one engine wrote, and why it was asked. Times are on the conductor's clock.
 
-    `lost` is the segment of the slower model, if two models were asked at the same time.
+    `lost` is the segment of the slower model, if two models were asked at the same time. `failure` is the type of the
+    error that has ended the segment.
     """
 
     key: SegmentKey
@@ -32,6 +33,8 @@ class Segment:
     cached_tokens: int = 0
     first_token_at_s: float | None = None
     last_token_at_s: float | None = None
+    ended_at_s: float | None = None
+    failure: str = ""
     tokens: list[Token] = field(default_factory=list)
     settled: int = 0
     end: SegmentEnd | None = None
@@ -75,7 +78,7 @@ class Segment:
 
     def moved(self, tokens: list[Token], later_s: float) -> "Segment":
         """A copy with these tokens, and with times on a clock that is `later_s` ahead."""
-        first, last = self.first_token_at_s, self.last_token_at_s
+        first, last, ended = self.first_token_at_s, self.last_token_at_s, self.ended_at_s
         return replace(
             self,
             tokens=tokens,
@@ -83,4 +86,6 @@ class Segment:
             stalled_since_s=self.stalled_since_s + later_s,
             first_token_at_s=None if first is None else first + later_s,
             last_token_at_s=None if last is None else last + later_s,
+            ended_at_s=None if ended is None else ended + later_s,
+            lost=self.lost and self.lost.moved(self.lost.tokens, later_s),
         )

@@ -230,6 +230,7 @@ class Session:
         most, least = max(1, sampling.max_tokens - spent), max(0, sampling.min_tokens - spent)
         left = replace(sampling, max_tokens=most, min_tokens=least)
         before = self.segments[-1] if self.segments else None
+        root_span, number = self.ask.root_span, segment.key.segment
         leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
         avoid = before.replica if before and leaves else ""
         segment.is_cloud = isinstance(prompt, CloudPrompt)
@@ -248,4 +249,5 @@ class Session:
             prefer_replica="" if avoid else prefer,
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
             cloud=prompt if isinstance(prompt, CloudPrompt) else None,
+            trace_headers=root_span.segment(number).headers if root_span else (),
         )

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from ghostrouter.config import CloudModel, GraphConfig, api_key
+from ghostrouter.config import CloudModel, GraphConfig, api_key, span_exporters
 from ghostrouter.errors import ConfigError
 
 ARGS: dict[str, Any] = {"models": [{"name": "m", "source": "x"}], "routes": {"default": {"models": ["m"]}}}
@@ -129,3 +129,34 @@ def test_a_key_comes_from_the_variable_that_the_row_names(monkeypatch: pytest.Mo
 def test_an_encoder_is_needed_if_something_depends_on_the_task(more: dict[str, Any], is_needed: bool) -> None:
     base = {"models": [{"name": "m", "source": "nowhere"}], "routes": {"default": {"models": ["m"]}}}
     assert GraphConfig.parse(base | more).encoder == ("all-MiniLM-L6-v2" if is_needed else None)
+
+
+@pytest.mark.parametrize(
+    ("variables", "exporters"),
+    [
+        ({}, ()),
+        ({"TRACES_EXPORTER": ""}, ()),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://c"}, ("otlp_proto_http",)),
+        ({"EXPORTER_OTLP_TRACES_ENDPOINT": "http://c/v1/traces"}, ("otlp_proto_http",)),
+        ({"EXPORTER_OTLP_ENDPOINT": "http://c", "EXPORTER_OTLP_PROTOCOL": "grpc"}, ("otlp_proto_grpc",)),
+        (
+            {
+                "TRACES_EXPORTER": "otlp",
+                "EXPORTER_OTLP_PROTOCOL": "grpc",
+                "EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf",
+            },
+            ("otlp_proto_http",),
+        ),
+        ({"TRACES_EXPORTER": "console, otlp"}, ("console", "otlp_proto_http")),
+        ({"TRACES_EXPORTER": "none", "EXPORTER_OTLP_ENDPOINT": "http://c"}, ()),
+        ({"SDK_DISABLED": "TRUE", "EXPORTER_OTLP_ENDPOINT": "http://c"}, ()),
+        ({"SDK_DISABLED": "false", "EXPORTER_OTLP_ENDPOINT": "http://c"}, ("otlp_proto_http",)),
+        ({"EXPORTER_OTLP_METRICS_ENDPOINT": "http://c"}, ()),
+    ],
+)
+def test_opentelemetry_s_variables_name_the_exporters(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], exporters: tuple[str, ...]
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OTEL_{name}", value)
+    assert span_exporters() == exporters

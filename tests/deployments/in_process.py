@@ -22,6 +22,7 @@ from tests.make import tokens
 from tests.shipped import MODELS
 
 LEASE_S = 0.3
+PRICES = {"small": {}, "large": {"prompt_usd_per_mtok": 1.0, "completion_usd_per_mtok": 2.0}}
 ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
 
 
@@ -115,19 +116,28 @@ def _folder(owner: object) -> Path:
 class Service:
     """Make one inside a running event loop. One made `beside` another has an ingress of its own and no more.
 
-    One made `after` another finds what that one has put into the event store, and nothing else.
+    One made `after` another finds what that one has put into the event store, and nothing else. With `large` there is a
+    second, stronger model, which costs money; `small` replaces the first one.
     """
 
-    def __init__(self, beside: "Service | None" = None, after: "Service | None" = None, **journal: Any) -> None:
+    def __init__(
+        self,
+        beside: "Service | None" = None,
+        after: "Service | None" = None,
+        small: Writer | None = None,
+        large: Writer | None = None,
+        **journal: Any,
+    ) -> None:
+        engines = {"small": small or (beside.writer if beside else Writer())} | ({"large": large} if large else {})
         config = GraphConfig.parse(
             {
-                "models": [{"name": "small", "source": str(MODELS / "ghost-small")}],
-                "routes": {"default": {"models": ["small"]}},
+                "models": [{"name": n, "source": str(MODELS / f"ghost-{n}"), "price": PRICES[n]} for n in engines],
+                "routes": {"default": {"models": list(engines)}},
                 "journal": {"patience_s": 60.0, "lease_s": 60.0, **journal},
                 "sessions": {"max_body_bytes": 10_000},
             }
         )
-        self.writer: Writer = beside.writer if beside else Writer()
+        self.writer: Writer = engines["small"]
         self.replay: Replay = beside.replay if beside else Replay(config.journal)
         known = beside or after
         self.state: Path = known.state if known else _folder(self)
@@ -141,7 +151,7 @@ class Service:
         nobody: Any = Handle(None)
         self.ingress = Ingress(
             config,
-            Deployments({"small": Handle(self.writer)}, nobody, [Handle(self.replay)], Handle(self.events)),
+            Deployments({n: Handle(w) for n, w in engines.items()}, nobody, [Handle(self.replay)], Handle(self.events)),
         )
         self.app = self.ingress.http_app()
 

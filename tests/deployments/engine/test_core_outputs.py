@@ -35,8 +35,12 @@ class Client:
         self.output_processor = OutputProcessor(None, log_stats=True)
         self.stats = IterationStats()
         self.aborted: list[str] = []
+        self.trace_headers: dict[str, str] | None = None
 
-    async def add_request(self, request_id: str, prompt: Any, params: SamplingParams) -> RequestOutputCollector:
+    async def add_request(
+        self, request_id: str, prompt: Any, params: SamplingParams, trace_headers: dict[str, str] | None = None
+    ) -> RequestOutputCollector:
+        self.trace_headers = trace_headers
         queue = RequestOutputCollector(params.output_kind, request_id)
         request = EngineCoreRequest(request_id + "-1", [1, 2], None, params, None, 0.0, None, None, None)
         request.external_req_id = request_id
@@ -154,3 +158,13 @@ def test_this_vllm_is_as_expected() -> None:
 
 def test_other_clients_are_read_by_their_output_objects() -> None:
     assert core_outputs(Client()) is None
+
+
+async def test_vllm_is_told_the_trace() -> None:
+    client = Client()
+    async with aclosing(CoreOutputs(client).generate({}, PARAMS, "r", trace_headers={"traceparent": "x"})) as reports:
+        first = asyncio.create_task(anext(reports))
+        await asyncio.sleep(0)
+        client.write("r", [7])
+        await first
+    assert client.trace_headers == {"traceparent": "x"}

@@ -131,6 +131,8 @@ async def test_a_dead_engine_is_replaced_and_no_token_lost(streaming: bool) -> N
     assert run.session.text == "abcdef"
     assert run.written[1][1] == "failure"
     assert run.session.segments[1].detail == "killed"
+    assert [s.failure for s in run.session.segments] == ["SegmentFailed", ""]
+    assert all(s.ended_at_s is not None for s in run.session.segments)
 
 
 async def test_verdicts_do_not_send_an_answer_to_a_model_that_has_failed() -> None:

@@ -139,7 +139,9 @@ async def test_one_that_fails_leaves_it_to_the_other() -> None:
     await run.starts("a", failure)
     await run.starts("b")
     assert await run.answer == "b writes"
-    assert run.session.segments[0].cost_usd == 0
+    first = run.session.segments[0]
+    assert (first.cost_usd, first.failure) == (0, "SegmentFailed")
+    assert first.ended_at_s is not None
     assert len(run.upstream.asked) == 2
 
 
@@ -148,8 +150,10 @@ async def test_a_hedge_that_fails_changes_nothing() -> None:
     await run.starts("b", SegmentFailed("500").at_no_cost())
     await run.starts("a")
     assert await run.answer == "a writes"
-    assert run.session.current.lost is not None
-    assert run.session.current.lost.cost_usd == 0
+    lost = run.session.current.lost
+    assert lost is not None
+    assert (lost.cost_usd, lost.failure) == (0, "SegmentFailed")
+    assert lost.ended_at_s is not None
 
 
 async def test_if_both_fail_the_next_is_asked() -> None:
