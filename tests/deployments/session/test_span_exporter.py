@@ -10,6 +10,7 @@ import pytest
 
 from deployments.session.span_exporter import SpanExporter
 from ghostrouter.errors import ConfigError, SegmentFailed
+from ghostrouter.events.spans import Span
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Verdict
 from tests.deployments.in_process import ANSWER, Service, Writer
 from tests.deployments.otlp import Collector, collector
@@ -259,6 +260,15 @@ async def test_malformed_context_is_ignored(received: Collector, headers: dict[s
     assert root.trace_id not in (TRACE, "0" * 32)
 
 
+async def test_two_parents_are_none(received: Collector) -> None:
+    service = Service()
+    parents = [(b"traceparent", SAMPLED.encode()), (b"traceparent", UNSAMPLED.encode())]
+    scope = {"type": "http", "method": "POST", "path": "/prefix/call", "root_path": "/prefix", "headers": parents}
+    root = exporter(service).root_span(scope)
+    assert (root.parent_id, root.route, root.path) == ("", "/call", "/prefix/call")
+    await flush(service)
+
+
 async def test_malformed_state_does_not_break_the_trace(received: Collector) -> None:
     service = Service()
     await service.post("/v1/chat/completions", CHAT, traceparent=SAMPLED, tracestate="=,;nonsense")
@@ -382,7 +392,12 @@ async def test_spans_wait_until_the_response_is_sent(received: Collector) -> Non
     service, _, _ = handing_off()
     sent: list[str] = []
     made = exporter(service)._send
-    exporter(service)._send = lambda *span: (sent.append("span"), made(*span))[1]  # type: ignore[method-assign]
+
+    def note_and_send(span: Span, ahead_s: float) -> None:
+        sent.append("span")
+        made(span, ahead_s)
+
+    exporter(service)._send = note_and_send  # type: ignore[method-assign]
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         async def send_and_note(message: Any) -> None:
