@@ -80,7 +80,8 @@ class SegmentWriter:
     async def write(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment: the first token at once, later tokens in groups, the end with the last frame.
 
-        All segments of the replica share `frames_per_s`: the more segments are running, the larger are their frames.
+        All segments of the replica share `frames_per_s`: the more segments are running, the larger are their frames. But
+        no frame with tokens waits longer than `most_gap_s`.
 
         Closing the iterator aborts the source. An error of the source is raised here, after the tokens before it.
         Tokens that were held at that moment are lost; the next engine writes them again.
@@ -111,7 +112,7 @@ class SegmentWriter:
                         raised,
                     )
                     sent += len(tokens)
-                    due_s = now_s + self._running / self._limits.frames_per_s
+                    due_s = now_s + min(self._running / self._limits.frames_per_s, self._limits.most_gap_s)
                 if end:
                     return
                 error = segment.error or (None if segment.waiting else inbox.error)

@@ -15,6 +15,9 @@ class FrameLimits(Section):
     frames_per_s: float = Field(
         default=250, gt=0, description="frames of all segments of a replica together; above it frames get larger"
     )
+    most_gap_s: float = Field(
+        default=0.5, gt=0, description="longest time between two frames of a segment, however many segments are running"
+    )
 
 
 class Telemetry(Section):

@@ -42,9 +42,11 @@ class Replica:
         frames_per_s: float = 1e6,
         hold_tokens: int = 32,
         judged_by: Calibration | None = CALIBRATION,
+        most_gap_s: float = 3_600.0,
     ) -> None:
         self.meter = Meter()
-        told = config.Telemetry(frames=config.FrameLimits(frames_per_s=frames_per_s, hold_tokens=hold_tokens))
+        limits = config.FrameLimits(frames_per_s=frames_per_s, hold_tokens=hold_tokens, most_gap_s=most_gap_s)
+        told = config.Telemetry(frames=limits)
         clock = asyncio.get_running_loop().time
         source = TokenSource(engine, TOKENIZER.backend, 768, clock)
         judge = SegmentJudge(TelemetryClient("m", [], told, self.meter, judged_by))
@@ -71,6 +73,12 @@ async def test_calm_tokens_flow() -> None:
 async def test_frames_gather_while_the_budget_is_used_up() -> None:
     frames = await Replica(ScriptedSteps(written("abcdef")), frames_per_s=2).frames()
     assert [len(f.tokens) for f in frames] == [1, 5]
+
+
+async def test_no_frame_waits_longer_than_the_longest_gap() -> None:
+    engine = ScriptedSteps(written("abcdef"), pause=lambda: asyncio.sleep(0.02))
+    frames = await Replica(engine, frames_per_s=1e-3, most_gap_s=1e-3).frames()
+    assert [f.tokens[0].text for f in frames if f.tokens] == list("abcdef")
 
 
 @pytest.mark.parametrize("rollback", ["alarm", "onset"])
