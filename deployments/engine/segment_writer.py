@@ -80,8 +80,8 @@ class SegmentWriter:
     async def write(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         """Frames of a segment: the first token at once, later tokens in groups, the end with the last frame.
 
-        All segments of the replica share `frames_per_s`: the more segments are running, the larger are their frames. But
-        no frame with tokens waits longer than `most_gap_s`.
+        All segments of the replica share `frames_per_s`: the more segments are running, the larger are their frames. No
+        frame with tokens waits longer than `most_gap_s`.
 
         Closing the iterator aborts the source. An error of the source is raised here, after the tokens before it.
         Tokens that were held at that moment are lost; the next engine writes them again.
