@@ -54,6 +54,8 @@ class Token(NamedTuple):
     * `alternatives` are the likeliest tokens as (text, log-probability), if the client asked for them.
     * `aside` is a piece of a tool call or of reasoning. Such a token has no text.
     * `repetition` and `novelty` (`ghostrouter.signals.surface`) are 0 if log-probabilities are known.
+    * `risk` is the token's calibrated risk, if the client asked for it (`SegmentRequest.with_risks`). It is None if the
+      model is not judged.
 
     Tokens of cloud models have the id -1. Without log-probabilities a token is the text of one event, with the rank 0,
     the `logprob` -9999 (OpenAI's value for "not known"), and 0 for margin and entropies.
@@ -77,6 +79,7 @@ class Token(NamedTuple):
     repetition: float = 0.0
     novelty: int = 0
     aside: Aside | None = None
+    risk: float | None = None
 
     @property
     def is_exact(self) -> bool:
@@ -217,6 +220,8 @@ class SegmentRequest:
     from its replica's prefix cache and leaves nothing there, for experiments.
 
     `trace_headers` name the segment's span, so that the engine's own spans are its children; none without tracing.
+
+    `with_risks`: each token gets its calibrated risk.
     """
 
     key: SegmentKey
@@ -233,6 +238,7 @@ class SegmentRequest:
     transfer: bool = False
     cold: bool = False
     trace_headers: Headers = ()
+    with_risks: bool = False
 
     @property
     def may_hand_off(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from deployments.engine.telemetry_client import TelemetryClient
 from ghostrouter.detect.monitor import Judged, Monitor
-from ghostrouter.signals.batch import matrix
+from ghostrouter.signals.batch import Floats, matrix
 from ghostrouter.types import Limits, SegmentKey, Token, Verdict
 
 
@@ -16,12 +16,15 @@ class RunningSegment:
 
     A model without calibration has no `monitor`, and its tokens pass unjudged. While `is_quiet` the writer has its next
     frame to wait for, and only what cannot wait wakes it: raised risk, a verdict, an error.
+
+    `with_risks`: each judged token gets its risk.
     """
 
     key: SegmentKey
     wake: asyncio.Event
     monitor: Monitor | None
     judged: Judged | None
+    with_risks: bool = False
     waiting: list[Token] = field(default_factory=list)
     position: int = 0
     is_quiet: bool = False
@@ -67,10 +70,10 @@ class SegmentJudge:
         self._telemetry_client = telemetry_client
         self._dirty: list[RunningSegment] = []
 
-    def open(self, key: SegmentKey, limits: Limits, wake: asyncio.Event) -> RunningSegment:
+    def open(self, key: SegmentKey, limits: Limits, wake: asyncio.Event, with_risks: bool = False) -> RunningSegment:
         """Start to judge a segment. It uses the calibration that is in force now, to its end."""
         monitor = self._telemetry_client.monitor(key)
-        return RunningSegment(key, wake, monitor, monitor.open(key, limits) if monitor else None)
+        return RunningSegment(key, wake, monitor, monitor.open(key, limits) if monitor else None, with_risks)
 
     def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
         """Submit the next tokens of a segment. Tokens after a verdict stay unjudged."""
@@ -90,16 +93,20 @@ class SegmentJudge:
     def _judge_by(self, monitor: Monitor | None, segments: Sequence[RunningSegment]) -> None:
         counts = [len(t.waiting) for t in segments]
         signals = matrix([token for t in segments for token in t.waiting])
+        risks: Floats | None = None
         if monitor:
             try:
-                monitor.judge([t.judged for t in segments if t.judged], signals, counts)
+                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts)
             except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
                 for segment in segments:
                     segment.error = error
         begin = 0
         for segment, count in zip(segments, counts, strict=True):
             own = signals[begin : begin + count]
-            begin += count
             self._telemetry_client.report(segment.key, segment.position, own, segment.judged)
             fresh, segment.waiting = segment.waiting, []
+            if segment.with_risks and risks is not None:
+                told = risks[begin : begin + count].tolist()
+                fresh = [token._replace(risk=risk) for token, risk in zip(fresh, told, strict=True)]
+            begin += count
             segment.pass_on(fresh)

@@ -13,7 +13,7 @@ from deployments.http.error_response import error_response
 from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
-from ghostrouter.api import asides, chat_response, errors, sse
+from ghostrouter.api import asides, chat_response, errors, signals, sse
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import is_told
@@ -29,7 +29,9 @@ PATH = "/v1/chat/completions"
 async def answer(backend: Backend, call: ChatCall, requester: Requester, again: Repeatable) -> Response:
     """The answer to a call, in the form it asks for. A repeated call gets the existing answer."""
     id_ = f"{chat_response.ID_PREFIX}{again.suffix}"
-    head = chat_response.Head(id_, call.model, int(time.time()), call.include_usage, call.logprobs)
+    head = chat_response.Head(
+        id_, call.model, int(time.time()), call.include_usage, call.logprobs, call.top_logprobs, call.signals
+    )
     kept = call.stream or again.is_asked_for
     try:
         session_handle = await backend.planner.open(call, requester, head, kept, again.request_hash)
@@ -71,13 +73,14 @@ async def _whole(backend: Backend, session_handle: SessionHandle) -> dict[str, A
     text, tokens = session.text, [t for segment in session.segments for t in segment.tokens]
     if session.ask.behalf.discretion.covers_answers:
         text, tokens = "".join(g.text for g in growths), [t for g in growths for t in g.tokens]
+    head, ghost = session_handle.opening.wire, summary(session)
     return chat_response.completion(
-        session_handle.opening.wire,
+        head,
         text,
         session.finish or "stop",
         _usage(session_handle),
-        chat_response.logprobs(tokens) if session_handle.opening.wire.logprobs else None,
-        summary(session),
+        chat_response.logprobs(head, tokens),
+        ghost | {"signals": signals.of_answer(session.segments)} if head.signals else ghost,
         asides.message(tokens),
     )
 
@@ -94,6 +97,7 @@ async def _events(backend: Backend, session_handle: SessionHandle, last_event: i
     """An answer as server-sent events. A failure before the first growth becomes an HTTP error."""
     head, session = session_handle.opening.wire, session_handle.session
     began, tokens = last_event >= 0, 0
+    writer = signals.SignalsWriter() if head.signals else None
     async with aclosing(backend.runner.run(session_handle, sse.tokens_before(last_event))) as growths:
         async for growth in growths:
             tokens += len(growth.tokens)
@@ -102,11 +106,16 @@ async def _events(backend: Backend, session_handle: SessionHandle, last_event: i
                 began = True
                 opening = chat_response.chunk(head, {"role": "assistant", "content": ""})
                 yield sse.event(opening, id=sse.format_id(session.id, 0))
+            seams, ghost = writer.write(growth, session.segments) if writer else ((), None)
+            if number <= last_event:
+                continue
+            for seam in seams:  # without an id: who comes back after it gets what follows it
+                yield sse.event(chat_response.chunk(head, {}, ghost=seam))
             besides = asides.delta(growth.tokens)
-            if number > last_event and (besides or is_told(growth, head.logprobs)):
-                logprobs = chat_response.logprobs(growth.tokens) if head.logprobs else None
+            if besides or is_told(growth, head.logprobs or head.signals):
                 content = {"content": growth.text} if growth.text or not besides else {}
-                chunk = chat_response.chunk(head, content | besides, None, logprobs)
+                logprobs = chat_response.logprobs(head, growth.tokens)
+                chunk = chat_response.chunk(head, content | besides, None, logprobs, ghost)
                 yield sse.event(chunk, id=sse.format_id(session.id, number))
     for chunk in chat_response.ending(head, session.finish or "stop", _usage(session_handle), summary(session)):
         yield sse.event(chunk)

@@ -125,8 +125,9 @@ class Planner:
             BudgetUnknown: a budget applies, and its state is not known.
         """
         now_s = time.monotonic()
-        if requester.discretion.covers_answers and call.logprobs:
-            raise InvalidRequest("`logprobs` would reveal what is redacted. Leave it out.")
+        if requester.discretion.covers_answers and (call.logprobs or call.signals):
+            field = "logprobs" if call.logprobs else "ghost.signals"
+            raise InvalidRequest(f"`{field}` would reveal what is redacted. Leave it out.")
         decided = await self._decide(call, requester)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         planned = {name: candidates[name] for name in chosen.models}
@@ -134,6 +135,7 @@ class Planner:
             self._ask(call, decided, planned, streaming=call.stream or kept),
             behalf=requester.behalf,
             root_span=requester.exchange.root_span(decided.stages_s) if requester.exchange else None,
+            signals=call.signals,
         )
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]

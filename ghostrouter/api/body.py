@@ -45,7 +45,8 @@ class _Handoff(Body):
 class Ghost(Body):
     """GhostRouter's own field: what the client wants of the routing, and who may get its prompt.
 
-    `handoffs` scripts changes of model, for experiments.
+    `handoffs` scripts changes of model, for experiments. `signals` asks for the signals of each token
+    (`ghostrouter/api/signals.py`).
     """
 
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
@@ -61,6 +62,7 @@ class Ghost(Body):
     repeatable: bool = False
     intent: str = Field(default="", max_length=64)
     tags: list[str] = Field(default_factory=list, max_length=64)
+    signals: bool = False
 
     def preferences(self) -> Preferences:
         return Preferences(

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.signals import MOST_ALTERNATIVES
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
@@ -110,6 +111,12 @@ class ChatCall:
     features: Features = NO_FEATURES
     terms: Terms = ANY_TERMS
     preferences: Preferences = NO_PREFERENCES
+    signals: bool = False
+
+    @property
+    def alternatives(self) -> int:
+        """How many of the likeliest tokens an engine reports for each token."""
+        return max(self.top_logprobs, MOST_ALTERNATIVES) if self.signals else self.top_logprobs
 
     @property
     def needs(self) -> Needs:
@@ -190,6 +197,7 @@ def to_call(
         features=features,
         terms=parsed.ghost.terms(),
         preferences=parsed.ghost.preferences(),
+        signals=parsed.ghost.signals,
     )
 
 

@@ -13,13 +13,19 @@ ID_PREFIX = "chatcmpl-"
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The part that all chunks of an answer share, and the options of the client. `created_s` is a Unix time."""
+    """The part that all chunks of an answer share, and the options of the client. `created_s` is a Unix time.
+
+    `top_logprobs` is how many alternatives the client wants with its log-probabilities. `signals`: it also wants
+    `ghost.signals`.
+    """
 
     id: str
     model: str
     created_s: int
     include_usage: bool = False
     logprobs: bool = False
+    top_logprobs: int = 0
+    signals: bool = False
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:
@@ -40,9 +46,15 @@ def told_usage(told: Usage) -> dict[str, Any]:
     }
 
 
-def logprobs(tokens: Sequence[Token]) -> dict[str, Any]:
-    """Log-probabilities in OpenAI's shape, and one more field: `entropy_nats`, if the exact entropy is known."""
-    said = [t for t in tokens if t.aside is None]
+def logprobs(head: Head, tokens: Sequence[Token]) -> dict[str, Any] | None:
+    """Log-probabilities in OpenAI's shape, and one more field: `entropy_nats`, if the exact entropy is known.
+
+    None if the client has not asked for them. Tokens may have more alternatives than it wants here: `ghost.signals`
+    needs some.
+    """
+    if not head.logprobs:
+        return None
+    said = [t._replace(alternatives=t.alternatives[: head.top_logprobs]) for t in tokens if t.aside is None]
     content = [
         e | ({"entropy_nats": t.entropy_nats} if t.is_exact else {}) for e, t in zip(entries(said), said, strict=True)
     ]
@@ -90,11 +102,14 @@ def chunk(
     delta: dict[str, Any],
     finish_reason: str | None = None,
     logprobs_body: dict[str, Any] | None = None,
+    ghost: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A chunk with a part of the answer. If usage is asked for, every chunk has the field, as at OpenAI."""
     choice = {"index": 0, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
     told: dict[str, Any] = {**_chunk_head(head), "choices": [choice]}
-    return {**told, "usage": None} if head.include_usage else told
+    if head.include_usage:
+        told["usage"] = None
+    return told if ghost is None else {**told, "ghost": ghost}
 
 
 def ending(head: Head, finish_reason: str, usage_body: dict[str, Any], ghost: dict[str, Any]) -> list[dict[str, Any]]:
@@ -103,10 +118,9 @@ def ending(head: Head, finish_reason: str, usage_body: dict[str, Any], ghost: di
     The last of them has the `ghost` object (who wrote what). As at OpenAI, only the chunk with the usage has no
     choices. So clients that read `chunk.choices[0]` never see an empty list unless they asked for usage.
     """
-    last = chunk(head, {}, finish_reason)
     if not head.include_usage:
-        return [{**last, "ghost": ghost}]
-    return [last, {**_chunk_head(head), "choices": [], "usage": usage_body, "ghost": ghost}]
+        return [chunk(head, {}, finish_reason, ghost=ghost)]
+    return [chunk(head, {}, finish_reason), {**_chunk_head(head), "choices": [], "usage": usage_body, "ghost": ghost}]
 
 
 def _chunk_head(head: Head) -> dict[str, Any]:

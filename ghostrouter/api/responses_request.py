@@ -126,6 +126,8 @@ def from_wire(body: Any) -> ResponsesCall:
     parsed = parse(_Response, body, _IGNORED, _UNSUPPORTED)
     if parsed.background and not parsed.store:
         raise InvalidRequest("`background` needs `store`: an answer nobody waits for must be kept.")
+    if parsed.ghost.signals:
+        raise InvalidRequest("`ghost.signals` is for chat completions only. Leave it out.")
     return ResponsesCall(
         call=to_call(parsed, parsed.messages(), parsed.max_output_tokens, logprobs=bool(parsed.include)),
         instructions=parsed.instructions,

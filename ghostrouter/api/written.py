@@ -21,10 +21,10 @@ class Passage(NamedTuple):
     tokens: tuple[Token, ...] = ()
 
 
-def is_told(written: Written, logprobs: bool) -> bool:
-    """Whether a growth is sent as an event with a number: it has text, or log-probabilities that were asked for.
+def is_told(written: Written, numbers: bool) -> bool:
+    """Whether a growth is sent as an event with an id: it has text, or tokens whose `numbers` were asked for.
 
-    Tokens without text (half a character, or the possible start of a stop string) are sent only for their
-    log-probabilities.
+    The numbers are log-probabilities or signals. Tokens without text (half a character, or the possible start of a stop
+    string) are sent only for them.
     """
-    return bool(written.text) or (logprobs and bool(written.tokens))
+    return bool(written.text) or (numbers and bool(written.tokens))

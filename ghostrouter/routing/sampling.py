@@ -27,7 +27,7 @@ def sampling(call: ChatCall, defaults: SamplingDefaults, candidates: Mapping[str
         repetition_penalty=call.repetition_penalty,
         logit_bias=call.logit_bias,
         stop=call.stop,
-        top_logprobs=call.top_logprobs,
+        top_logprobs=call.alternatives,
         unasked=_unasked(call, defaults),
     )
 

@@ -27,6 +27,7 @@ class Ask:
     """One request: the conversation, the sampling, whether the client streams, and what the answer is worth to it.
 
     Without a `worth` the calibrations alone decide when to switch. `root_span` is None where nothing is traced.
+    `signals`: the client wants the signals of each token, its risk among them.
     """
 
     messages: tuple[Message, ...]
@@ -39,3 +40,4 @@ class Ask:
     worth: Worth | None = None
     behalf: Behalf = NOBODY
     root_span: RootSpan | None = None
+    signals: bool = False

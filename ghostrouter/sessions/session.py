@@ -250,4 +250,5 @@ class Session:
             scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
             cloud=prompt if isinstance(prompt, CloudPrompt) else None,
             trace_headers=root_span.segment(number).headers if root_span else (),
+            with_risks=self.ask.signals,
         )

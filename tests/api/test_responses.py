@@ -36,16 +36,19 @@ def test_an_unexpected_error_tells_nothing_of_itself() -> None:
 
 
 def test_logprobs_carry_text_bytes_and_alternatives() -> None:
-    body = chat_response.logprobs([token("é")._replace(alternatives=(("e", -2.0),))])
-    assert body["content"][0]["bytes"] == [195, 169]
+    asked = replace(HEAD, logprobs=True, top_logprobs=1)
+    body = chat_response.logprobs(asked, [token("é")._replace(alternatives=(("e", -2.0), ("f", -3.0)))])
+    assert body and body["content"][0]["bytes"] == [195, 169]
     assert body["content"][0]["top_logprobs"] == [{"token": "e", "logprob": -2.0, "bytes": [101]}]
 
 
 def test_an_exact_entropy_is_told_and_bounds_are_not() -> None:
     exact = token("a", entropy_nats=0.5)
-    known, bounded, far = chat_response.logprobs(
-        [exact, exact._replace(entropy_lower_nats=0.4), exact._replace(id=-1)]
-    )["content"]
+    body = chat_response.logprobs(
+        replace(HEAD, logprobs=True), [exact, exact._replace(entropy_lower_nats=0.4), exact._replace(id=-1)]
+    )
+    assert body
+    known, bounded, far = body["content"]
     assert known["entropy_nats"] == 0.5
     assert "entropy_nats" not in bounded and "entropy_nats" not in far
     assert chat_response.entries([exact]) == [{k: v for k, v in known.items() if k != "entropy_nats"}]

@@ -52,3 +52,19 @@ async def test_any_token_wakes_a_writer_that_has_nothing_to_send() -> None:
     segment = opened(judge)
     await judged(judge, segment, CALM)
     assert segment.wake.is_set()
+
+
+@pytest.mark.parametrize("with_risks", [True, False])
+@pytest.mark.parametrize("calibrated", [True, False])
+async def test_tokens_get_their_risks_where_they_are_asked_for(with_risks: bool, calibrated: bool) -> None:
+    judged_by = calibration() if calibrated else None
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), judged_by))
+    asking = judge.open(SegmentKey("s", 0), Limits(), asyncio.Event(), with_risks)
+    beside = opened(judge)
+    judge.submit(beside, [token(entropy_nats=HIGH)])
+    tokens = await judged(judge, asking, CALM, HIGH)
+    risks = [pytest.approx(0.018, abs=1e-3), pytest.approx(0.982, abs=1e-3)]
+    found = asking.take()
+    assert [t.risk for t in found] == (risks if with_risks and calibrated else [None, None])
+    assert [t._replace(risk=None) for t in found] == tokens
+    assert [t.risk for t in beside.take()] == [None]
