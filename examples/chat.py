@@ -3,8 +3,9 @@
     python examples/chat.py "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
     python examples/chat.py            # reads questions until Ctrl-D
 
-Any OpenAI client can stream the text. The colours come from the `ghost` object of the last chunk. Therefore the answer
-is shown as it comes, and then once more in colours.
+Any OpenAI client can stream the text. With `"ghost": {"signals": true}` each chunk also has the signals of its tokens:
+risky tokens are shown in red as they come. At the end the answer is shown once more, in the colours of its models; they
+come from the `ghost` object of the last chunk.
 """
 
 import argparse
@@ -12,30 +13,46 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from openai import OpenAI
 from rich.console import Console
 from rich.text import Text
 
 COLOURS = ("cyan", "magenta", "yellow", "green")
+RISKY, VERY_RISKY = 0.2, 0.5
 
 
-def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple[str, dict[str, object]]:
+def stream(client: OpenAI, console: Console, model: str, question: str) -> tuple[str, dict[str, Any]]:
     """Print an answer as it comes; returns its text and its `ghost` object."""
     answer = ""
-    ghost: dict[str, object] = {}
-    chunks = client.chat.completions.create(model=model, messages=[{"role": "user", "content": question}], stream=True)
+    ghost: dict[str, Any] = {}
+    chunks = client.chat.completions.create(
+        model=model,
+        messages=[{"role": "user", "content": question}],
+        stream=True,
+        extra_body={"ghost": {"signals": True}},
+    )
     for chunk in chunks:
-        ghost = getattr(chunk, "ghost", None) or ghost
-        piece = chunk.choices[0].delta.content or ""
-        answer += piece
-        console.print(Text(piece, style="dim"), end="", soft_wrap=True)
+        ghost = getattr(chunk, "ghost", None) or {}
+        answer += chunk.choices[0].delta.content or ""
+        for token in ghost.get("signals", ()):
+            console.print(Text(token["text"], style=shade(token["risk"])), end="", soft_wrap=True)
+        if "seam" in ghost:
+            console.print(Text("|", style="bold"), end="", soft_wrap=True)
         console.file.flush()
     console.print()
     return answer, ghost
 
 
-def show(console: Console, answer: str, ghost: dict[str, object]) -> None:
+def shade(risk: float | None) -> str:
+    """The style of a token. Models without a calibration have no risks."""
+    if risk is None or risk < RISKY:
+        return "dim"
+    return "red" if risk < VERY_RISKY else "bold red"
+
+
+def show(console: Console, answer: str, ghost: dict[str, Any]) -> None:
     """Print the answer in the colours of its models, and one line per segment."""
     segments = ghost.get("segments")
     if not isinstance(segments, list):
