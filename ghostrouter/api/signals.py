@@ -105,4 +105,4 @@ def _logprob(value: float) -> float:
 
 
 def _rounded(value: float) -> float:
-    return round(value, _DIGITS)
+    return round(value, _DIGITS) + 0.0  # no -0.0

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from openai import AsyncOpenAI
 
@@ -192,7 +192,8 @@ async def test_whoever_writes_on_counts_on(missed: int) -> None:
 
 async def test_log_probabilities_are_what_the_client_asked_for() -> None:
     fields: dict[str, Any] = {"logprobs": True, "top_logprobs": 2}
-    told = [(await service().post(CHAT, body(g, **fields))).events()[1].data for g in ({}, SIGNALS["ghost"])]
+    ghosts: list[dict[str, Any]] = [{}, SIGNALS["ghost"]]
+    told = [(await service().post(CHAT, body(ghost, **fields))).events()[1].data for ghost in ghosts]
     assert told[0]["choices"] == told[1]["choices"]
     assert len(told[1]["choices"][0]["logprobs"]["content"][0]["top_logprobs"]) == 2
     assert len(told[1]["ghost"]["signals"][0]["alternatives"]) == 4
@@ -208,16 +209,16 @@ async def test_answers_that_are_redacted_have_none(tmp_path: Path, stream: bool)
 
 
 async def test_openai_s_own_client_reads_the_stream() -> None:
-    transport = httpx.ASGITransport(app=service().app)
+    transport = httpx2.ASGITransport(app=service().app)
     asked: dict[str, Any] = {"model": "small", "messages": BODY["messages"]}
     async with AsyncOpenAI(
-        api_key="none", base_url="http://ghost/v1", http_client=httpx.AsyncClient(transport=transport)
+        api_key="none", base_url="http://ghost/v1", http_client=httpx2.AsyncClient(transport=transport)
     ) as client:
         stream = await client.chat.completions.create(
             **asked, stream=True, extra_body={"ghost": SIGNALS["ghost"] | HANDOFF}
         )
         chunks = [chunk async for chunk in stream]
     assert "".join(c.choices[0].delta.content or "" for c in chunks) == "abcdgfe"
-    ghosts = [c.ghost for c in chunks if hasattr(c, "ghost")]  # type: ignore[attr-defined]
+    ghosts = [c.ghost for c in chunks if hasattr(c, "ghost")]
     assert [t["text"] for g in ghosts for t in g.get("signals", ())] == list("abcdgfe")
     assert [g["seam"]["to"] for g in ghosts if "seam" in g] == ["large"]
