@@ -1,6 +1,7 @@
 """`"ghost": {"signals": true}`: what each token looked like, in streams and in whole answers, and the seams."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -21,6 +22,7 @@ from tests.deployments.fakes import Meter, ScriptedSteps, wait_until
 from tests.deployments.http.test_chat import BODY, CHAT, text
 from tests.deployments.in_process import Answer, Service, Writer
 from tests.deployments.session.test_budgeted_engines import BudgetedService, ask
+from tests.deployments.session.test_money import DONE, Paid, says
 from tests.make import calibration
 
 SIGNALS: dict[str, Any] = {"ghost": {"signals": True}}
@@ -144,6 +146,35 @@ async def test_a_whole_answer_has_the_same_signals() -> None:
     assert [s["model"] for s in whole["ghost"]["segments"]] == ["small", "large"]
     without = (await service().post(CHAT, body(HANDOFF, stream=False))).json
     assert set(whole["ghost"]) - set(without["ghost"]) == {"signals"}
+
+
+async def test_an_answer_that_is_asked_for_again_has_them_again() -> None:
+    made, again = service(), {"idempotency_key": "k"}
+    asked = body(SIGNALS["ghost"] | HANDOFF, stream=False)
+    first, second = [(await made.post(CHAT, asked, **again)).json for _ in range(2)]
+    assert len(first["ghost"]["signals"]) == 7
+    assert second["ghost"]["signals"] == first["ghost"]["signals"]
+    assert isinstance(made.writer, Replica) and len(made.writer.asked) == 1
+
+
+@pytest.mark.parametrize("logprobs", [True, False])
+async def test_of_a_cloud_model_what_its_provider_tells_is_known(tmp_path: Path, logprobs: bool) -> None:
+    top = [{"token": "so", "logprob": -0.5}, {"token": "no", "logprob": -1.5}]
+    told: dict[str, Any] = (
+        {"logprobs": {"content": [{"token": "so", "logprob": -0.5, "top_logprobs": top}]}} if logprobs else {}
+    )
+    choice = {"delta": {"content": "so"}, "finish_reason": "stop", **told}
+    event = b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n"
+    made = Paid(tmp_path, says(event, DONE), logprobs=logprobs, vocab_tokens=1000)
+    (only,) = signals(await made.post(CHAT, ask(stream=True, **SIGNALS)))
+    assert (only["text"], only["model"], only["risk"], only["draft_acceptance"]) == ("so", "far", None, None)
+    if logprobs:
+        assert (only["logprob"], only["margin"], only["slope"]) == (-0.5, 1.0, 0.0)
+        assert only["entropy_nats"] > 0
+        assert only["alternatives"] == [{"text": t["token"], "logprob": t["logprob"]} for t in top]
+    else:
+        unknown = ("logprob", "margin", "slope", "entropy_nats", "alternatives")
+        assert [only[name] for name in unknown] == [None] * 5
 
 
 async def test_a_model_that_is_not_judged_has_no_risk() -> None:
