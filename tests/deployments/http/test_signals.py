@@ -149,7 +149,8 @@ async def test_a_whole_answer_has_the_same_signals() -> None:
 
 
 async def test_an_answer_that_is_asked_for_again_has_them_again() -> None:
-    made, again = service(), {"idempotency_key": "k"}
+    made = service()
+    again: dict[str, Any] = {"idempotency_key": "k"}
     asked = body(SIGNALS["ghost"] | HANDOFF, stream=False)
     first, second = [(await made.post(CHAT, asked, **again)).json for _ in range(2)]
     assert len(first["ghost"]["signals"]) == 7
