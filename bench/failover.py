@@ -145,25 +145,40 @@ async def _read(url: str, streams: Sequence[Stream]) -> None:
 class Trouble:
     """Kills random processes of the service, of kinds that run twice. Kinds that have died least come first.
 
-    One replica that can continue always survives. Serve says which replicas run. The engine core contains the worker
-    too (`deployments.engine.single_process`).
+    One replica that can continue always survives. Serve says which replicas run; on a busy machine it takes a while to
+    say so, and what it said last is used meanwhile. The engine core contains the worker too
+    (`deployments.engine.single_process`).
     """
 
     def __init__(self) -> None:
         self._rng = random.Random(SEED)
+        self._told: dict[str, list[int]] = {}
+        self._asking: asyncio.Task[None] | None = None
         self.killed: list[str] = []
 
     async def make(self) -> None:
         """Kill at most one process every EVERY_S seconds."""
+        self._asking = self._asking or asyncio.create_task(self._ask())
+        while True:
+            await asyncio.sleep(EVERY_S)
+            running = {name: [pid for pid in self._told.get(name, ()) if parent(pid)] for _, name in KINDS}
+            kinds = [(part, name) for part, name in KINDS if len(running[name]) > 1]
+            if kinds:
+                self._rng.shuffle(kinds)
+                part, name = min(kinds, key=lambda kind: self.killed.count(_words(*kind)))
+                self._kill(part, name, running[name])
+
+    def stop(self) -> None:
+        """Ask Serve no more."""
+        if self._asking:
+            self._asking.cancel()
+
+    async def _ask(self) -> None:
         async with httpx.AsyncClient(base_url=DASHBOARD, headers=authorization(), timeout=GIVE_UP_S) as ray:
             while True:
-                await asyncio.sleep(EVERY_S)
-                running = await _running(ray)
-                kinds = [(part, name) for part, name in KINDS if len(running[name]) > 1]
-                if kinds:
-                    self._rng.shuffle(kinds)
-                    part, name = min(kinds, key=lambda kind: self.killed.count(_words(*kind)))
-                    self._kill(part, name, running[name])
+                with suppress(httpx.HTTPError):
+                    self._told = await _running(ray)
+                await asyncio.sleep(1)
 
     def _kill(self, part: str, name: str, replicas: list[int]) -> None:
         victim = self._rng.choice(replicas)
@@ -246,6 +261,7 @@ async def measure(url: str) -> dict[str, Any]:
         await all_back()
         troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
         print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)
+    trouble.stop()
     losses = [compare(a, b) for a, b in troubled]
     hit = [s for _, s in troubled if s.hit]
     pauses = sorted(max(s.pauses_s) for s in hit)
