@@ -151,9 +151,10 @@ class Ingress:
 
     @asynccontextmanager
     async def _serving(self, app: Starlette) -> AsyncGenerator[None, None]:
-        """The lifespan of the application. At its end the last spans are sent."""
+        """The lifespan of the application. At its end connections are closed, and the last spans are sent."""
         async with listening(app):
             yield
+        await self.close()
         if self._span_exporter:
             await asyncio.to_thread(self._span_exporter.close)
 

@@ -20,6 +20,7 @@ class LinkedMethod:
         self._method = handle.options(method_name=name)
         self._link: Link | None = None
         self._has_link = True
+        self._connecting = asyncio.Lock()
         self._calls = 0
         self._waiting: dict[int, asyncio.Future[Any]] = {}
 
@@ -31,8 +32,10 @@ class LinkedMethod:
         return asyncio.create_task(self._call(args))
 
     async def _call(self, args: tuple[Any, ...]) -> Any:
-        if self._has_link and (self._link is None or self._link.is_lost):
-            self._link = await self._connected()
+        if self._needs_link:
+            async with self._connecting:
+                if self._needs_link:  # nobody has connected meanwhile
+                    self._link = await self._connected()
         if self._link is None:
             return await self._method.remote(*args)
         self._calls += 1
@@ -43,6 +46,10 @@ class LinkedMethod:
             return await answer
         finally:
             del self._waiting[number]
+
+    @property
+    def _needs_link(self) -> bool:
+        return self._has_link and (self._link is None or self._link.is_lost)
 
     async def _connected(self) -> Link | None:
         """A new link; None if the deployment offers none, or cannot be reached that way now."""

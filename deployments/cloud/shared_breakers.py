@@ -9,6 +9,7 @@ deployment does not answer, a pool uses a `BreakerSet` of its own.
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from ray.serve.handle import DeploymentHandle
@@ -88,12 +89,10 @@ class BreakerSet:
 
     async def follow(self, known: frozenset[str] | None) -> frozenset[str]:
         """The models whose breakers are not closed: as soon as they are others than `known`, or after `FOLLOW_S`."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(FOLLOW_S):
                 while self.board.not_closed() == known:
                     await self._changed.wait()
-        except TimeoutError:
-            pass
         return self.board.not_closed()
 
 
@@ -126,7 +125,8 @@ class SharedBreakers:
             return
         self._unsent.append(report)
         if report.may_wait:
-            asyncio.get_running_loop().call_later(_GATHER_S, self._send_soon)
+            if len(self._unsent) == 1:  # later ones go with it
+                asyncio.get_running_loop().call_later(_GATHER_S, self._send_soon)
             return
         self._unsure.add(model)
         self._send_soon()

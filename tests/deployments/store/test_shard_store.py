@@ -62,6 +62,7 @@ async def test_batches_go_over_one_link(shard: Shard) -> None:
     batches = await asyncio.gather(*(store.write([opened(), grown(0)]) for _ in range(5)))
     assert batches == [["ok", "ok"]] * 5
     assert (shard.by_link, shard.by_call) == (5, 0)
+    assert shard.port and len(shard.port._links) == 1
 
 
 async def test_a_broken_link_fails_its_batches_and_the_next_one_connects(shard: Shard) -> None:
