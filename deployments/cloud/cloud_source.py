@@ -2,18 +2,17 @@
 
 import asyncio
 import json
-import re
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 from urllib.request import getproxies
 
 import httpx
 
 from deployments.cloud.connections import Connections
-from deployments.cloud.decoded_response import decoded, is_known
+from deployments.cloud.response_events import checked, drain, read_events, refusal
 from deployments.cloud.shared_breakers import Breakers
 from deployments.engine.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
@@ -22,23 +21,13 @@ from ghostrouter.events import metrics
 from ghostrouter.providers import failure
 from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.breaker import Admission, Outcome
-from ghostrouter.providers.chunk import read_json
 from ghostrouter.providers.segment import CloudSegment
-from ghostrouter.providers.sse import MOST_EVENT_BYTES, Event, EventTooLong, SseParser
+from ghostrouter.providers.sse import Event, EventTooLong
 from ghostrouter.types import SegmentRequest, Token
 
 # How long to wait for the rest of a response after the finish reason: the usage, the end, and perhaps more text.
 _USAGE_S = 2.0
 _END_S = 0.25
-# How long to wait for the response's last bytes. Only a response that is read completely frees its connection.
-_DRAIN_S = 0.05
-_MOST_ERROR_BYTES = 65_536
-_ERROR_S = 2.0
-# How events begin, or an answer in JSON.
-_BEGINNING = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:(?:data|event|id|retry)?:|[{\[])")
-_BEGINNING_BYTES = 16
-# White space and the bytes of a byte order mark.
-_BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
 class CloudSource:
@@ -170,7 +159,7 @@ class _Call:
                 raise SegmentFailed(f"{self._name}: the stream broke off")
             tokens += segment.close(self._source._clock())
             if segment.over:
-                await _drain(parts)
+                await drain(parts)
             yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
 
     async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:
@@ -211,11 +200,11 @@ class _Call:
         response = None
         try:
             response = await self._source._client.send(self._source._post(self._request), stream=True)
-            if broken := await _refusal(response):
+            if broken := await refusal(response):
                 raise _of(self._name, broken).at_no_cost()
             kind = failure.media_type(response.headers.get("content-type", ""))
             doubt = failure.of_content_type(kind)
-            async for events in _read_events(kind, _checked(response, doubt and _of(self._name, doubt).at_no_cost())):
+            async for events in read_events(kind, checked(response, doubt and _of(self._name, doubt).at_no_cost())):
                 yield events
         except EventTooLong:
             raise SegmentFailed(f"{self._name}: an event is larger than 4 MB") from None
@@ -232,85 +221,6 @@ class _Call:
 def _of(name: str, failure: SegmentFailed) -> SegmentFailed:
     """The failure, with the model's name in it."""
     return type(failure)(*(f"{name}: {failure}", *failure.args[1:]))
-
-
-async def _checked(response: httpx.Response, doubt: SegmentFailed | None) -> AsyncGenerator[bytes, None]:
-    """The body. Raises `doubt`, which the content type has raised, unless it begins as events or JSON do."""
-    head = b""
-    async for part in decoded(response):
-        if doubt is None:
-            yield part
-            continue
-        head += part
-        if len(head) >= _BEGINNING_BYTES:
-            if not _BEGINNING.match(head):
-                raise doubt
-            doubt = None
-            yield head
-    if doubt is not None:
-        raise doubt
-
-
-async def _read_events(kind: str, parts: AsyncIterator[bytes]) -> AsyncGenerator[list[Event], None]:
-    """The events of a body. A JSON body instead of a stream counts as one event, a JSON list as several."""
-    may_be_json = kind in ("application/json", "text/event-stream", "text/html")
-    parser, body = SseParser(bare=kind != "text/event-stream"), bytearray()
-    async for part in parts:
-        begun = part.lstrip(_BLANK)
-        if body or (may_be_json and begun[:1] in (b"{", b"[")):
-            body += part
-            if len(body) > MOST_EVENT_BYTES:
-                raise EventTooLong
-            continue
-        may_be_json = may_be_json and not begun  # only the beginning tells
-        if events := parser.push(part):
-            yield events
-    if body:
-        yield _whole(bytes(body))
-    elif (last := parser.close()) and _is_whole(last):
-        yield [last]
-
-
-def _whole(body: bytes) -> list[Event]:
-    """The events of a JSON body: the body itself, or the elements of its list."""
-    text = body.decode("utf-8-sig").strip()
-    try:
-        told = read_json(text)
-    except (ValueError, RecursionError):  # perhaps a line for each event
-        return [event for line in text.split("\n") if _is_whole(event := Event(line.strip()))]
-    return [Event(json.dumps(t)) for t in told] if isinstance(told, list) else [Event(text)]
-
-
-def _is_whole(event: Event) -> bool:
-    """Whether the rest of a stream is a complete event that only lacks its closing empty line."""
-    try:
-        return event.data.strip() == "[DONE]" or isinstance(read_json(event.data), dict)
-    except (ValueError, RecursionError):
-        return False
-
-
-async def _refusal(response: httpx.Response) -> SegmentFailed | None:
-    """The failure that a response stands for; None if it is a stream of events."""
-    if response.is_success:
-        return None if is_known(response) else failure.of_encoding()
-    body = b""
-    if not is_known(response):  # no body can be read, so only the status counts
-        return failure.of_status(response.status_code, response.headers, body)
-    with suppress(TimeoutError, httpx.HTTPError, SegmentFailed):
-        async with asyncio.timeout(_ERROR_S):
-            async for part in decoded(response):
-                body += part
-                if len(body) > _MOST_ERROR_BYTES:
-                    break
-    return failure.of_status(response.status_code, response.headers, body)
-
-
-async def _drain(parts: AsyncGenerator[list[Event], None]) -> None:
-    """Read to the end of the response if it comes soon. Only then the connection can be reused."""
-    with suppress(TimeoutError, SegmentFailed):
-        async with asyncio.timeout(_DRAIN_S):
-            async for _ in parts:
-                pass
 
 
 def make_client(
