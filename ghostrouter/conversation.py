@@ -41,8 +41,8 @@ class Message:
     """One turn of a conversation. `content` is its text.
 
     `parts` holds text and images in order, if there are images. A message of the role `assistant` may have
-    `tool_calls`. A message of the role `tool` answers the call `tool_call_id`. `name` is the speaker, if one role has
-    several.
+    `tool_calls`. A message of the role `tool` answers the call `tool_call_id`; `is_error` says that the call has
+    failed. `name` is the speaker, if one role has several.
     """
 
     role: str
@@ -51,6 +51,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     name: str = ""
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,10 @@ class Schema:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Features of a call that not every model supports. `tool_choice` is auto, none, required or the name of a tool."""
+    """Features of a call that not every model supports. `tool_choice` is auto, none, required or the name of a tool.
+
+    `wished_effort` is a `reasoning_effort` for the models that have one. Others may answer, too.
+    """
 
     tools: tuple[Tool, ...] = ()
     tool_choice: str = "auto"
@@ -82,6 +86,7 @@ class Features:
     schema: Schema | None = None
     reasoning_effort: str | None = None
     json_object: bool = False
+    wished_effort: str | None = None
 
     @property
     def binds(self) -> bool:

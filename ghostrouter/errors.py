@@ -4,6 +4,7 @@ GhostRouterError
 ├── ConfigError            the configuration is wrong; the message names the key
 ├── RequestError           an error of the client; never retried
 │   ├── InvalidRequest
+│   │   └── ThreadsUnsupported  the client wants its conversation to be held here; it can send all of it instead
 │   ├── BodyTooLarge
 │   ├── Unauthorized       no key, or an unknown key
 │   ├── NotPermitted       the key does not allow this
@@ -69,6 +70,10 @@ class RequestError(GhostRouterError):
 
 class InvalidRequest(RequestError):
     """A field is missing, of the wrong type or out of range."""
+
+
+class ThreadsUnsupported(InvalidRequest):
+    """Conversations are not held here. The client must send the whole conversation."""
 
 
 class BodyTooLarge(RequestError):

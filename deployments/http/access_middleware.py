@@ -102,6 +102,7 @@ def _with_headers(send: Send, admission: Admission, call: str) -> Callable[[Mess
             headers = MutableHeaders(scope=message)
             headers.update(limits)
             headers.setdefault("x-request-id", call)
+            headers.setdefault("request-id", headers["x-request-id"])  # Anthropic's clients read this one
         await send(message)
 
     return send_with_headers

@@ -17,10 +17,11 @@ from deployments.http import chat, responses
 from deployments.http.backend import Backend
 from deployments.http.body import DecodedBody, json_body
 from deployments.http.calls import CallApi
-from deployments.http.error_response import error_response
+from deployments.http.error_response import error_response, is_messages
+from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
 from deployments.http.unexpected_errors import UnexpectedErrors
-from ghostrouter.api import chat_request, errors, feedback_request, query, responses_request, route, traces
+from ghostrouter.api import chat_request, errors, feedback_request, models, query, responses_request, route, traces
 from ghostrouter.api.session_ids import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
@@ -55,6 +56,7 @@ def app(
             Route("/v1/status", api.status, methods=["GET"]),
             *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
             *CallApi(backend, max_body_bytes).routes(),
+            *MessagesApi(backend, max_body_bytes).routes(),
         ],
         middleware=[
             *_cors(cors_origins),
@@ -100,13 +102,13 @@ class _Api:
         return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse({"object": "list", "data": [_model_card(name) for name in self._backend.planner.names()]})
+        return JSONResponse(models.listed(self._backend.planner.names(), request.query_params))
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._backend.planner.names():
             raise UnknownModel(f"The model `{name}` does not exist.")
-        return JSONResponse(_model_card(name))
+        return JSONResponse(models.card(name))
 
     async def trace(self, request: Request) -> Response:
         return JSONResponse(await self._backend.events.trace(request.path_params["id"], requester(request).owner))
@@ -154,10 +156,6 @@ class _Api:
         return await json_body(request, self._max_body_bytes)
 
 
-def _model_card(name: str) -> dict[str, Any]:
-    return {"id": name, "object": "model", "created": 0, "owned_by": "ghostrouter"}
-
-
 async def _on_error(request: Request, error: Exception) -> Response:
     return error_response(error, request.url.path)
 
@@ -167,4 +165,6 @@ async def _on_http_error(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     body = errors.body(error.detail, error.status_code, None)
+    if is_messages(request.url.path):
+        body = errors.messages_body(body["error"], error.status_code)
     return JSONResponse(body, status_code=error.status_code, headers=error.headers)

@@ -1,6 +1,8 @@
 """The response to an error, in the format that clients of its path expect."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from starlette.responses import JSONResponse
 
@@ -9,6 +11,7 @@ from ghostrouter.tracebacks import without_message
 
 log = logging.getLogger("ray.serve")
 
+MESSAGES = "/v1/messages"
 # The first part of the call API's paths.
 _CALL_API = frozenset({"call", "result", "jobs", "health"})
 
@@ -17,6 +20,16 @@ def error_response(error: BaseException, path: str, more_headers: dict[str, str]
     """The response. An unexpected error is logged."""
     if not errors.is_expected(error):
         log.error("request.failed path=%s error=%s", path, without_message(error))
-    is_call_api = path.split("/")[1:2] and path.split("/")[1] in _CALL_API
-    status, body = (errors.to_call_wire if is_call_api else errors.to_wire)(error)
+    status, body = _to_wire(path)(error)
     return JSONResponse(body, status, {**errors.headers(error), **(more_headers or {})})
+
+
+def is_messages(path: str) -> bool:
+    """Whether clients of this path expect Anthropic's format."""
+    return path == MESSAGES or path.startswith(f"{MESSAGES}/")
+
+
+def _to_wire(path: str) -> Callable[[BaseException], tuple[int, dict[str, Any]]]:
+    if is_messages(path):
+        return errors.to_messages_wire
+    return errors.to_call_wire if path.split("/")[1:2] and path.split("/")[1] in _CALL_API else errors.to_wire

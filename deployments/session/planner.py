@@ -162,6 +162,15 @@ class Planner:
         """
         return preview.to_wire(await self._decide(call, requester))
 
+    async def prompt_tokens(self, call: ChatCall, requester: Requester) -> int:
+        """How many tokens the prompt of a call has, for the model that would answer first. Cloud models: an estimate.
+
+        Raises:
+            RequestError: the call cannot be served as it is.
+        """
+        decided = await self._decide(call, requester)
+        return decided.firsts[decided.decision.plan.models[0]].tokens
+
     def begin(self, session: Session) -> None:
         """Count a session that starts."""
         self._stats.begin(session.plan.models[0])

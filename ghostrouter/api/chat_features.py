@@ -1,6 +1,8 @@
 """The features of a chat request that only some cloud models have: tools, pictures, a JSON schema."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
@@ -8,9 +10,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from ghostrouter.api.body import Body
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 
-_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+TOOL_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 # Nothing is downloaded here. A URL goes to the provider as it is; a model that takes only data is then ineligible.
-_URL = Annotated[str, StringConstraints(pattern=r"^(https?://|data:image/[A-Za-z0-9.+-]+(;[\w=.-]+)*;base64,)")]
+IMAGE_DATA = r"data:image/[A-Za-z0-9.+-]+(;[\w=.-]+)*;base64,"
+_URL = Annotated[str, StringConstraints(pattern=rf"^(https?://|{IMAGE_DATA})")]
 
 
 # Some processes and protocols on the way cannot pass deeper schemas on.
@@ -34,15 +37,15 @@ def _passable(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
-_JsonObject = Annotated[dict[str, Any], AfterValidator(_passable)]
+JsonObject = Annotated[dict[str, Any], AfterValidator(_passable)]
 
 
 # Hints for caches of prompts: they change nothing of the answer.
-_HINTS = frozenset({"cache_control", "prompt_cache_breakpoint"})
+HINTS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 
 
 class TextPart(Body):
-    IGNORED = _HINTS | {"annotations", "citations"}
+    IGNORED = HINTS | {"annotations", "citations"}
 
     type: Literal["text"]
     text: str
@@ -66,7 +69,7 @@ def _as_image_url(value: Any) -> Any:
 
 
 class ImagePart(Body):
-    IGNORED = _HINTS
+    IGNORED = HINTS
 
     type: Literal["image_url"]
     image_url: Annotated[_ImageUrl, BeforeValidator(_as_image_url)]
@@ -88,7 +91,7 @@ class _CalledFunction(Body):
 
 
 class CalledTool(Body):
-    IGNORED = frozenset({"index", "provider_specific_fields"}) | _HINTS
+    IGNORED = frozenset({"index", "provider_specific_fields"}) | HINTS
 
     id: str
     type: Literal["function"] = "function"
@@ -99,14 +102,14 @@ class CalledTool(Body):
 
 
 class _Function(Body):
-    name: _NAME
+    name: TOOL_NAME
     description: str = ""
-    parameters: _JsonObject = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    parameters: JsonObject = Field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool | None = None
 
 
 class FunctionTool(Body):
-    IGNORED = _HINTS
+    IGNORED = HINTS
 
     type: Literal["function"]
     function: _Function
@@ -117,7 +120,7 @@ class FunctionTool(Body):
 
 
 class _NamedFunction(Body):
-    name: _NAME
+    name: TOOL_NAME
 
 
 class NamedTool(Body):
@@ -126,9 +129,9 @@ class NamedTool(Body):
 
 
 class _JsonSchema(Body):
-    name: _NAME
+    name: TOOL_NAME
     description: str | None = None
-    schema_: _JsonObject = Field(alias="schema")
+    schema_: JsonObject = Field(alias="schema")
     strict: bool | None = None
 
 
@@ -175,12 +178,15 @@ def message(
     """A turn of the conversation."""
     role = "system" if role == "developer" else role
     called = tuple(c.read() for c in calls or ())
-    if content is None or isinstance(content, str):
-        return Message(role, content or "", (), called, call_id or "", name or "")
-    parts = tuple(map(_part, content))
+    said = [content or ""] if content is None or isinstance(content, str) else [_part(p) for p in content]
+    return replace(joined(role, said), tool_calls=called, tool_call_id=call_id or "", name=name or "")
+
+
+def joined(role: str, parts: Sequence[str | Image]) -> Message:
+    """A turn of the conversation that says or shows `parts`."""
     text = "".join(p for p in parts if isinstance(p, str))
     pictured = any(isinstance(p, Image) for p in parts)
-    return Message(role, text, parts if pictured else (), called, call_id or "", name or "")
+    return Message(role, text, tuple(parts) if pictured else ())
 
 
 def _part(part: TextPart | RefusalPart | ImagePart) -> str | Image:

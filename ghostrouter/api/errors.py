@@ -1,6 +1,7 @@
 """Errors on the wire. Every HTTP status that a handler sends is chosen here.
 
-One table gives every error class its HTTP status and its code in both shapes: OpenAI's, and that of the call API.
+One table gives every error class its HTTP status and its codes. Three shapes show them: OpenAI's, Anthropic's, and
+that of the call API.
 """
 
 import math
@@ -29,6 +30,7 @@ from ghostrouter.errors import (
     SessionNotFound,
     StoreFailed,
     TaskUnclear,
+    ThreadsUnsupported,
     TooManyRequests,
     TraceNotFound,
     Unauthorized,
@@ -53,6 +55,8 @@ class ErrorForm:
 
 _FORMS: dict[type[GhostRouterError], ErrorForm] = {
     InvalidRequest: ErrorForm(400, None, "validation_error"),
+    # Anthropic's clients know this code: they ask again without a thread.
+    ThreadsUnsupported: ErrorForm(400, "thread_unsupported_request", "validation_error"),
     BodyTooLarge: ErrorForm(413, "body_too_large", "validation_error"),
     PromptTooLong: ErrorForm(400, "context_length_exceeded", "validation_error"),
     TaskUnclear: ErrorForm(409, "task_unclear", "validation_error"),
@@ -80,8 +84,13 @@ _FORMS: dict[type[GhostRouterError], ErrorForm] = {
 }
 _UNEXPECTED = ErrorForm(500, None, "unknown")
 _UNEXPECTED_MESSAGE = "The server failed to answer this request. It has been logged."
-# OpenAI's `type` follows from the status.
+# The `type` of OpenAI's and of Anthropic's errors follows from the status.
 _TYPES = {402: "insufficient_quota", 403: "permission_error", 429: "requests"}
+_MESSAGES_TYPES = {
+    401: "authentication_error", 402: "billing_error", 403: "permission_error", 404: "not_found_error",
+    410: "not_found_error", 413: "request_too_large", 429: "rate_limit_error", 503: "overloaded_error",
+    504: "timeout_error",
+}  # fmt: skip
 # The error whose HTTP status a failed result of the call API has, by its code.
 _FAILED: dict[CallCode, type[GhostRouterError]] = {
     "timeout": DeadlineExceeded,
@@ -118,6 +127,21 @@ def to_call_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
     details = error.numbers if isinstance(error, BudgetExceeded) else getattr(error, "details", None)
     shape = {"code": row.call_code, "message": message(error), "details": details}
     return row.call_status or row.status, {"errors": [shape]}
+
+
+def to_messages_wire(error: BaseException) -> tuple[int, dict[str, Any]]:
+    """HTTP status and body for an error, in the shape of Anthropic's API."""
+    status, shape = to_wire(error)
+    return status, messages_body(shape["error"], status)
+
+
+def messages_body(told: dict[str, Any], status: int) -> dict[str, Any]:
+    """The error body in Anthropic's shape. `told` is the error in OpenAI's; what only that has is in `details`."""
+    kind = _MESSAGES_TYPES.get(status, "invalid_request_error" if status < 500 else "api_error")
+    details = {k: v for k, v in told.items() if k not in ("message", "type", "param", "code")}
+    if told["code"]:
+        details["error_code"] = told["code"]
+    return {"type": "error", "error": {"type": kind, "message": told["message"], "details": details or None}}
 
 
 def result_status(status: str, code: CallCode | None) -> int:

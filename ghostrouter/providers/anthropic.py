@@ -86,7 +86,9 @@ def _turns(turns: Sequence[Message]) -> Iterator[dict[str, Any]]:
 def _blocks(message: Message) -> Iterator[dict[str, Any]]:
     """The content of a message without empty texts, which are refused."""
     if message.role == "tool":
-        result = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+        result: dict[str, Any] = {"type": "tool_result", "tool_use_id": message.tool_call_id}
+        if message.is_error:
+            result["is_error"] = True
         content = list(map(_part, filter(_is_something, message.parts))) if message.parts else message.content
         yield result | ({"content": content} if content and _is_something(message) else {})
         return

@@ -53,8 +53,10 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
             body["messages"][-1]["prefix"] = True
     if model.logprobs:
         body |= {"logprobs": True, "top_logprobs": model.top_logprobs}
-    if prompt.features.tools or any(m.tool_calls for m in prompt.messages):
-        body |= model.tool_fields
+    tool_fields = model.tool_fields if prompt.features.tools or any(m.tool_calls for m in prompt.messages) else {}
+    if model.reasons and prompt.features.wished_effort and not tool_fields:
+        body["reasoning_effort"] = prompt.features.wished_effort
+    body |= tool_fields
     return body | _penalties(model, sampling) | _features(prompt.features)
 
 

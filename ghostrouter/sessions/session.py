@@ -99,6 +99,13 @@ class Session:
         return self.finish is not None
 
     @property
+    def stop_string(self) -> str | None:
+        """The stop string that ended the answer; None if none did."""
+        scanner = StopScanner(self.ask.sampling.stop)
+        scanner.push("".join(s.text for s in self.segments))
+        return scanner.found
+
+    @property
     def kept_tokens(self) -> int:
         return sum(len(s.tokens) for s in self.segments)
 

@@ -7,13 +7,18 @@ class StopScanner:
     """Passes text through until it contains a stop string.
 
     Only text at the end that could become a stop string is held. Of several stop strings the first complete one wins.
-    So the cut does not depend on how the text was divided into pieces.
+    So the cut does not depend on how the text was divided into pieces. `found` is the stop string.
     """
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [s for s in stops if s]
         self._held = ""
-        self.stopped = False
+        self.found: str | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a stop string has come."""
+        return self.found is not None
 
     def push(self, text: str) -> str:
         """Add text. Return the text that is certainly before any stop string."""
@@ -22,11 +27,11 @@ class StopScanner:
         if not self._stops:
             return text
         text = self._held + text
-        found = [(text.find(s) + len(s), text.find(s)) for s in self._stops if s in text]
+        found = [(text.find(s) + len(s), text.find(s), s) for s in self._stops if s in text]
         if found:
-            self.stopped = True
+            _, start, self.found = min(found)
             self._held = ""
-            return text[: min(found)[1]]
+            return text[:start]
         held = max(self._overlap(text, s) for s in self._stops)
         self._held = text[len(text) - held :]
         return text[: len(text) - held]

@@ -1,52 +1,20 @@
 """Clients as they are, against the service over real HTTP with the real pool: text, streams, tools, history."""
 
-import gc
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import OpenAI
 
-from tests.providers.quirks.loopback import Loopback, keys
-from tests.providers.quirks.table import rows
-from tests.providers.quirks.upstream import Transcript
+from tests.clients.scripted import ASKED, CALL, SAID, TEXT, TOOL, plays, protocols
+from tests.providers.quirks.loopback import Loopback
 
-# LiteLLM would fetch a table of prices when it is imported.
-os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
-
-_TEXT = {r.protocol: r.transcripts[0] for r in rows("framing.yaml") if r.quirk == "as the reference shows it"}
-_CALL = {r.protocol: r.transcripts[0] for r in rows("tools.yaml") if r.quirk == "as the reference shows it"}
-SAID = "Grüße, 👩‍👩‍👧 日本."
-ASKED: Any = [{"role": "user", "content": "Who?"}]
-TOOL: Any = {"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # some keep their connections open
-protocols = pytest.mark.parametrize("protocol", ["openai", "anthropic", "gemini"])
-
-
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loopback]:
-    with keys(os.environ), Loopback(tmp_path_factory.mktemp("clients")) as made:
-        yield made
-
-
-@pytest.fixture(autouse=True)
-def connections_are_collected() -> Iterator[None]:
-    """What a client has left open is collected with its own test, and troubles no later one."""
-    yield
-    gc.collect()
-
-
-def plays(service: Loopback, *transcripts: Transcript) -> str:
-    """Lets the provider answer so; the service's base URL."""
-    service.upstream.plays(*transcripts)
-    return f"{service.url}/v1"
 
 
 @protocols
 def test_openai_s_own_example(service: Loopback, protocol: str) -> None:
-    with OpenAI(base_url=plays(service, _TEXT[protocol]), api_key="none", max_retries=0) as client:
+    with OpenAI(base_url=plays(service, TEXT[protocol]), api_key="none", max_retries=0) as client:
         stream = client.chat.completions.create(model=protocol, messages=ASKED, stream=True)
         said = ""
         for chunk in stream:
@@ -57,7 +25,7 @@ def test_openai_s_own_example(service: Loopback, protocol: str) -> None:
 
 @protocols
 def test_an_answer_s_dump_is_history(service: Loopback, protocol: str) -> None:
-    with OpenAI(base_url=plays(service, _CALL[protocol], _TEXT[protocol]), api_key="none", max_retries=0) as client:
+    with OpenAI(base_url=plays(service, CALL[protocol], TEXT[protocol]), api_key="none", max_retries=0) as client:
         first = client.chat.completions.create(model=protocol, messages=ASKED, tools=[TOOL]).choices[0].message
         assert first.tool_calls
         result = {"role": "tool", "tool_call_id": first.tool_calls[0].id, "content": "done"}
@@ -73,7 +41,7 @@ def test_langchain(service: Loopback, protocol: str) -> None:
     from langchain_core.messages import HumanMessage, ToolMessage
     from langchain_openai import ChatOpenAI
 
-    url = plays(service, _CALL[protocol], _TEXT[protocol])
+    url = plays(service, CALL[protocol], TEXT[protocol])
     model = ChatOpenAI(model=protocol, base_url=url, api_key="none", max_retries=0)
     asked = HumanMessage("Who?")
     called = model.bind_tools([TOOL]).invoke([asked])
@@ -82,7 +50,7 @@ def test_langchain(service: Loopback, protocol: str) -> None:
     done = ToolMessage("done", tool_call_id=call["id"] or "")
     assert model.bind_tools([TOOL]).invoke([asked, called, done]).content == SAID
     assert "".join(str(chunk.content) for chunk in model.stream([asked])) == SAID
-    plays(service, _CALL[protocol])
+    plays(service, CALL[protocol])
     whole: Any = None
     for chunk in model.bind_tools([TOOL]).stream([asked]):
         whole = chunk if whole is None else whole + chunk
@@ -95,7 +63,7 @@ async def test_pydantic_ai(service: Loopback, protocol: str) -> None:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    url = plays(service, _CALL[protocol], _TEXT[protocol])
+    url = plays(service, CALL[protocol], TEXT[protocol])
     agent = Agent(OpenAIChatModel(protocol, provider=OpenAIProvider(base_url=url, api_key="none")))
     asked: list[int] = []
 
@@ -106,7 +74,7 @@ async def test_pydantic_ai(service: Loopback, protocol: str) -> None:
 
     assert (await agent.run("Who?")).output == SAID
     assert asked == [1]
-    plays(service, _CALL[protocol], _TEXT[protocol])
+    plays(service, CALL[protocol], TEXT[protocol])
     async with agent.run_stream("Who?") as stream:
         assert await stream.get_output() == SAID
 
@@ -115,18 +83,18 @@ async def test_pydantic_ai(service: Loopback, protocol: str) -> None:
 def test_litellm(service: Loopback, protocol: str) -> None:
     import litellm
 
-    url = plays(service, _TEXT[protocol])
+    url = plays(service, TEXT[protocol])
     where: Any = {"model": f"openai/{protocol}", "api_base": url, "api_key": "none", "messages": ASKED}
     whole: Any = litellm.completion(**where)
     assert whole.choices[0].message.content == SAID
     assert whole.usage.total_tokens > 0
     streamed: Any = litellm.completion(**where, stream=True, stream_options={"include_usage": True})
     assert "".join(c.choices[0].delta.content or "" for c in streamed if c.choices) == SAID
-    plays(service, _CALL[protocol])
+    plays(service, CALL[protocol])
     called: Any = litellm.completion(**where, tools=[TOOL])
     turns = [*ASKED, called.choices[0].message.model_dump()]
     turns.append({"role": "tool", "tool_call_id": turns[1]["tool_calls"][0]["id"], "content": "done"})
-    plays(service, _TEXT[protocol])
+    plays(service, TEXT[protocol])
     again: Any = litellm.completion(**{**where, "messages": turns}, tools=[TOOL])
     assert again.choices[0].message.content == SAID
 
@@ -138,7 +106,7 @@ def test_llm(service: Loopback, protocol: str, stream: bool, tmp_path: Path, mon
     from llm.default_plugins.openai_models import Chat
 
     make: Any = Chat
-    model = make(protocol, model_name=protocol, api_base=plays(service, _TEXT[protocol]))
+    model = make(protocol, model_name=protocol, api_base=plays(service, TEXT[protocol]))
     model.key = "none"
     conversation = model.conversation()
     assert conversation.prompt("Who?", stream=stream).text() == SAID
