@@ -264,14 +264,14 @@ async def measure(url: str) -> dict[str, Any]:
     trouble.stop()
     losses = [compare(a, b) for a, b in troubled]
     hit = [s for _, s in troubled if s.hit]
-    pauses = sorted(max(s.pauses_s) for s in hit)
+    pauses = sorted(max(s.pauses_s) for s in hit if s.pauses_s)  # a stream that gave up may have got nothing
     return {
         "completed_share": statistics.mean(s.complete for _, s in troubled),
         "lost_tokens": sum(lost for lost, _ in losses),
         "duplicated_tokens": sum(more for _, more in losses),
         "identical_share": statistics.mean(a.text == b.text and a.tokens == b.tokens for a, b in troubled),
-        "pause_p50_s": statistics.median(pauses),
-        "pause_p99_s": pauses[int(0.99 * (len(pauses) - 1))],
+        "pause_p50_s": statistics.median(pauses) if pauses else None,
+        "pause_p99_s": pauses[int(0.99 * (len(pauses) - 1))] if pauses else None,
         "orphan_requests": await orphans(url),
         "streams": len(troubled),
         "streams_hit": len(hit),
@@ -282,6 +282,7 @@ async def measure(url: str) -> dict[str, Any]:
             for a, b in troubled
             if a.tokens != b.tokens
         ],
+        "gave_up": [{"tokens": len(s.tokens), "errors": s.errors[-3:]} for _, s in troubled if not s.complete],
         "errors": sorted({e for _, s in troubled for e in s.errors}),
         "seed": SEED,
     }
