@@ -73,11 +73,16 @@ class Schema:
     strict: bool | None = None
 
 
+# Names and values of fields that do not change the answer, such as `prompt_cache_key`.
+Hints = tuple[tuple[str, str], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Features:
     """Features of a call that not every model supports. `tool_choice` is auto, none, required or the name of a tool.
 
     `wished_effort` is a `reasoning_effort` for the models that have one. Others may answer, too.
+    `hints` go to the providers that understand them.
     """
 
     tools: tuple[Tool, ...] = ()
@@ -87,6 +92,7 @@ class Features:
     reasoning_effort: str | None = None
     json_object: bool = False
     wished_effort: str | None = None
+    hints: Hints = ()
 
     @property
     def binds(self) -> bool:

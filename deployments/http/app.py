@@ -20,6 +20,7 @@ from deployments.http.calls import CallApi
 from deployments.http.error_response import error_response, is_messages
 from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
+from deployments.http.tidy_paths import TidyPaths
 from deployments.http.unexpected_errors import UnexpectedErrors
 from ghostrouter.api import chat_request, errors, feedback_request, models, query, responses_request, route, traces
 from ghostrouter.api.session_ids import repeatable
@@ -60,6 +61,7 @@ def app(
         ],
         middleware=[
             *_cors(cors_origins),
+            Middleware(TidyPaths),
             Middleware(UnexpectedErrors),
             Middleware(DecodedBody, max_bytes=max_body_bytes),
             access,
@@ -161,9 +163,14 @@ async def _on_error(request: Request, error: Exception) -> Response:
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
-    """Starlette's own errors: an unknown path, or a method that the path does not have."""
+    """Starlette's own errors: an unknown path, or a method that the path does not have.
+
+    OPTIONS gets the methods that it has, as 405 names them.
+    """
     if not isinstance(error, HTTPException):
         raise error
+    if request.method == "OPTIONS" and error.status_code == 405:
+        return Response(status_code=204, headers=error.headers)
     body = errors.body(error.detail, error.status_code, None)
     if is_messages(request.url.path):
         body = errors.messages_body(body["error"], error.status_code)

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.hints import hints
 from ghostrouter.api.signals import MOST_ALTERNATIVES
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.errors import InvalidRequest
@@ -18,7 +19,7 @@ from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
 # No vocabulary has more.
 _TOKEN_ID = re.compile("[0-9]{1,9}")
-# Accepted without effect: they are about the caller, OpenAI's storage and tiers, or style.
+# Accepted: they are hints (`hints.py`), or about OpenAI's storage and tiers, or about style.
 _IGNORED = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
     "verbosity",
@@ -154,7 +155,7 @@ def from_wire(body: Any) -> ChatCall:
         logprobs=bool(parsed.logprobs),
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         continue_final=parsed.continue_final_message,
-        features=parsed.features(),
+        features=replace(parsed.features(), hints=hints(body)),
     )
 
 

@@ -13,10 +13,11 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
 from ghostrouter.api.chat_features import HINTS, IMAGE_DATA, TOOL_NAME, JsonObject, joined
 from ghostrouter.api.chat_request import ChatCall, to_call
+from ghostrouter.api.hints import hints
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest, ThreadsUnsupported
 
-# Accepted without effect: they are about the caller, Anthropic's caches, tiers and regions.
+# Accepted: they are hints (`hints.py`), or about Anthropic's tiers, regions and accounts.
 _IGNORED = (
     "metadata", "service_tier", "cache_control", "inference_geo", "diagnostics", "user_profile_id", "workspace_id",
     "context_management",
@@ -248,7 +249,8 @@ def from_wire(body: Any) -> ChatCall:
     if isinstance(body, dict) and body.get("thread") is not None:
         raise ThreadsUnsupported("`thread` is not supported here. Send the whole conversation without it.")
     parsed = parse(_Messages, body, _IGNORED, _UNSUPPORTED)
-    return replace(_call(parsed, parsed.max_tokens), stop=tuple(parsed.stop_sequences))
+    call = _call(parsed, parsed.max_tokens)
+    return replace(call, stop=tuple(parsed.stop_sequences), features=replace(call.features, hints=hints(body)))
 
 
 def to_count(body: Any) -> ChatCall:

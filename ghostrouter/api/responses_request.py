@@ -8,10 +8,11 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
 from ghostrouter.api.chat_request import ChatCall, to_call
-from ghostrouter.conversation import Message
+from ghostrouter.api.hints import hints
+from ghostrouter.conversation import Features, Message
 from ghostrouter.errors import InvalidRequest
 
-# Accepted without effect: these describe the caller, OpenAI's caches, or tools that do not exist here.
+# Accepted: they are hints (`hints.py`), or about OpenAI's tiers, or about tools that do not exist here.
 _IGNORED = (
     "service_tier",
     "safety_identifier",
@@ -129,7 +130,13 @@ def from_wire(body: Any) -> ResponsesCall:
     if parsed.ghost.signals:
         raise InvalidRequest("`ghost.signals` is for chat completions only. Leave it out.")
     return ResponsesCall(
-        call=to_call(parsed, parsed.messages(), parsed.max_output_tokens, logprobs=bool(parsed.include)),
+        call=to_call(
+            parsed,
+            parsed.messages(),
+            parsed.max_output_tokens,
+            logprobs=bool(parsed.include),
+            features=Features(hints=hints(body)),
+        ),
         instructions=parsed.instructions,
         background=parsed.background,
         store=parsed.store,

@@ -104,6 +104,7 @@ def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str
         "reasoning_field",
         "call_ids",
         "tool_images",
+        "hints",
     )
     return {
         "base_url": base_url(provider, environment),

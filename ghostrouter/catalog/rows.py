@@ -48,6 +48,7 @@ class Provider(_Row):
     reasoning_field: str | None = None
     call_ids: str | None = None
     tool_images: bool = False
+    hints: tuple[str, ...] = ()
     free: bool = False
     source: str
     as_of: date

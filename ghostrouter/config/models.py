@@ -155,6 +155,10 @@ class CloudModel(Section):
     tool_images: bool = Field(
         default=False, description="the answer of a tool may hold images; else they follow in a message of the user"
     )
+    hints: tuple[str, ...] = Field(
+        default=(),
+        description="fields of a request that do not change the answer and that it takes, such as prompt_cache_key",
+    )
     seed_field: str | None = Field(default="seed", description="its field for a seed; null: none")
     stream_usage: StreamUsage = Field(
         default="asked",

@@ -64,6 +64,11 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         body["temperature"] = min(sampling.temperature, 1.0)
     if prompt.features.schema:
         body["output_config"] = {"format": {"type": "json_schema", "schema": prompt.features.schema.schema}}
+    hints = {name: value for name, value in prompt.features.hints if name in model.hints}
+    if "cache_control" in hints:
+        body["cache_control"] = {"type": hints["cache_control"]}
+    if "user" in hints:
+        body["metadata"] = {"user_id": hints["user"]}
     return body | _tools(prompt.features)
 
 

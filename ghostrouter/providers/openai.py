@@ -57,6 +57,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     if model.reasons and prompt.features.wished_effort and not tool_fields:
         body["reasoning_effort"] = prompt.features.wished_effort
     body |= tool_fields
+    body |= {name: value for name, value in prompt.features.hints if name in model.hints}
     return body | _penalties(model, sampling) | _features(prompt.features)
 
 

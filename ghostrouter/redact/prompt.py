@@ -66,6 +66,7 @@ class PromptRedactor:
             features,
             tools=tuple(map(self._tool, features.tools)),
             schema=schema and Schema(schema.name, self._schema(schema.schema), schema.strict),
+            hints=tuple((name, self.text(value)) for name, value in features.hints),
         )
 
     def _tool(self, tool: Tool) -> Tool:

@@ -146,3 +146,19 @@ async def test_pages_of_other_origins_are_let_in_where_that_is_configured(tmp_pa
     assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, "https://app.example")
     other = await service.send("OPTIONS", CHAT, b"", **{**asks, "origin": "https://evil.example"})
     assert other.status == 400
+
+
+@pytest.mark.parametrize("path", [f"{CHAT}/", f"/{CHAT}", "/v1//chat/completions//"])
+async def test_slashes_too_many_change_nothing(path: str) -> None:
+    answer = await Service().post(path, BODIES[CHAT])
+    assert (answer.status, answer.json["choices"][0]["message"]["content"]) == (200, ANSWER)
+
+
+async def test_head_and_options() -> None:
+    service = Service()
+    for path in ("/v1/models", "/v1/models/small", "/healthz", "/v1/status/"):
+        head, got = await service.send("HEAD", path, b""), await service.get(path)
+        assert (head.status, head.headers["content-type"]) == (got.status, "application/json")
+    options = await service.send("OPTIONS", CHAT, b"")
+    assert (options.status, options.headers["allow"], options.body) == (204, "POST", b"")
+    assert (await service.send("OPTIONS", "/v1/nothing", b"")).status == 404
