@@ -1,5 +1,6 @@
 """Messages, tools and other parts of a request, independent of any provider's format."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,10 @@ class ToolCall:
     arguments: str
 
 
+# The role of a prompt that is no conversation: a model goes on with the text as it is. It is the only message then.
+PROMPT = "prompt"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One turn of a conversation. `content` is its text.
@@ -52,6 +57,11 @@ class Message:
     tool_call_id: str = ""
     name: str = ""
     is_error: bool = False
+
+
+def is_bare(messages: Sequence[Message]) -> bool:
+    """Whether a model is to go on with a text as it is, without a chat template."""
+    return len(messages) == 1 and messages[0].role == PROMPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,19 +13,34 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from deployments.http import chat, responses
+from deployments.http import responses
 from deployments.http.backend import Backend
 from deployments.http.body import DecodedBody, json_body
 from deployments.http.calls import CallApi
+from deployments.http.choices import Answers
 from deployments.http.error_response import error_response, is_messages
 from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
 from deployments.http.tidy_paths import TidyPaths
 from deployments.http.unexpected_errors import UnexpectedErrors
-from ghostrouter.api import chat_request, errors, feedback_request, models, query, responses_request, route, traces
+from ghostrouter.api import (
+    chat_request,
+    chat_response,
+    completion_request,
+    completion_response,
+    errors,
+    feedback_request,
+    models,
+    query,
+    responses_request,
+    route,
+    traces,
+)
 from ghostrouter.api.session_ids import repeatable
 from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
+
+_CHAT, _COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 
 
 def app(
@@ -44,7 +59,8 @@ def app(
     api = _Api(backend, max_body_bytes)
     return Starlette(
         routes=[
-            Route("/v1/chat/completions", api.chat_completions, methods=["POST"]),
+            Route(_CHAT, api.chat_completions, methods=["POST"]),
+            Route(_COMPLETIONS, api.completions, methods=["POST"]),
             Route("/v1/route", api.route, methods=["POST"]),
             Route("/v1/responses", api.responses, methods=["POST"]),
             Route("/v1/responses/{id}", api.response, methods=["GET"]),
@@ -93,6 +109,8 @@ class _Api:
     def __init__(self, backend: Backend, max_body_bytes: int) -> None:
         self._backend = backend
         self._max_body_bytes = max_body_bytes
+        self._chat = Answers(backend, chat_response, _CHAT)
+        self._completions = Answers(backend, completion_response, _COMPLETIONS)
 
     async def healthz(self, request: Request) -> Response:
         is_ready = await self._backend.health.is_ready()
@@ -130,10 +148,18 @@ class _Api:
     async def chat_completions(self, request: Request) -> Response:
         last_event = request.headers.get("last-event-id")
         if last_event is not None:
-            return await chat.resume(self._backend, last_event, requester(request).owner)
+            return await self._chat.resume(last_event, requester(request).owner)
         body, who = await self._json(request), requester(request)
         again = repeatable(request.headers, who.owner, body)
-        return await chat.answer(self._backend, chat_request.from_wire(body), who, again)
+        return await self._chat.answer([chat_request.from_wire(body)], who, again)
+
+    async def completions(self, request: Request) -> Response:
+        last_event = request.headers.get("last-event-id")
+        if last_event is not None:
+            return await self._completions.resume(last_event, requester(request).owner)
+        body, who = await self._json(request), requester(request)
+        again = repeatable(request.headers, who.owner, body)
+        return await self._completions.answer(completion_request.from_wire(body), who, again)
 
     async def route(self, request: Request) -> Response:
         call = chat_request.from_wire(route.chat_body(await self._json(request)))

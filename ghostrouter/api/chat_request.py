@@ -11,12 +11,14 @@ from ghostrouter.api import chat_features
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
 from ghostrouter.api.hints import hints
 from ghostrouter.api.signals import MOST_ALTERNATIVES
-from ghostrouter.conversation import NO_FEATURES, Features, Message
+from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.sessions.ask import ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
+# The most choices of one answer. Each is a session of its own.
+MOST_CHOICES = 16
 # No vocabulary has more.
 _TOKEN_ID = re.compile("[0-9]{1,9}")
 # Accepted: they are hints (`hints.py`), or about OpenAI's storage and tiers, or about style.
@@ -26,7 +28,6 @@ _IGNORED = (
 )  # fmt: skip
 # Valid in OpenAI's API, but not implemented here. Other values than the default are refused (400).
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "n": (1,),
     "functions": ([],),
     "modalities": (["text"],),
     "audio": (),
@@ -62,14 +63,15 @@ class _Message(Body):
         return chat_features.message(self.role, self.content, self.tool_calls, self.tool_call_id, self.name)
 
 
-class _StreamOptions(Body):
+class StreamOptions(Body):
     include_usage: bool = False
     include_obfuscation: bool = False
 
 
 class _ChatCompletion(SampledBody):
     messages: list[_Message] = Field(min_length=1)
-    stream_options: _StreamOptions | None = None
+    stream_options: StreamOptions | None = None
+    n: int = Field(default=1, ge=1, le=MOST_CHOICES)
     max_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     logprobs: bool | None = None
@@ -89,7 +91,7 @@ class _ChatCompletion(SampledBody):
 
 @dataclass(frozen=True, slots=True)
 class ChatCall:
-    """A valid request. A field is None if the request leaves it open."""
+    """A valid request. A field is None if the request leaves it open. `n` is how many choices the answer has."""
 
     model: str
     messages: tuple[Message, ...]
@@ -113,6 +115,7 @@ class ChatCall:
     terms: Terms = ANY_TERMS
     preferences: Preferences = NO_PREFERENCES
     signals: bool = False
+    n: int = 1
 
     @property
     def alternatives(self) -> int:
@@ -123,6 +126,7 @@ class ChatCall:
     def needs(self) -> Needs:
         """The abilities that a model needs for the call."""
         return Needs(
+            bare_prompt=is_bare(self.messages),
             features=self.features,
             terms=self.terms,
             images=images_of(self.messages),
@@ -156,6 +160,7 @@ def from_wire(body: Any) -> ChatCall:
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
         continue_final=parsed.continue_final_message,
         features=replace(parsed.features(), hints=hints(body)),
+        n=parsed.n,
     )
 
 
@@ -168,6 +173,7 @@ def to_call(
     include_usage: bool = False,
     continue_final: bool = False,
     features: Features = NO_FEATURES,
+    n: int = 1,
 ) -> ChatCall:
     """Turn a parsed body of any API into a call.
 
@@ -199,6 +205,7 @@ def to_call(
         terms=parsed.ghost.terms(),
         preferences=parsed.ghost.preferences(),
         signals=parsed.ghost.signals,
+        n=n,
     )
 
 

@@ -1,10 +1,11 @@
 """POST /v1/chat/completions: the response, in one piece and in chunks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
+from ghostrouter.api import asides
+from ghostrouter.api.written import Written, is_told
 from ghostrouter.money import Usage
 from ghostrouter.types import Token
 
@@ -74,24 +75,28 @@ def _one(text: str, logprob: float) -> dict[str, Any]:
     return {"token": text, "logprob": max(logprob, -9999.0), "bytes": list(text.encode())}
 
 
-def completion(
-    head: Head,
-    text: str,
-    finish_reason: str,
-    usage_body: dict[str, Any],
-    logprobs_body: dict[str, Any] | None,
-    ghost: dict[str, Any],
-    besides: Mapping[str, Any] = MappingProxyType({}),
+def choice(head: Head, index: int, answer: Written, finish_reason: str) -> dict[str, Any]:
+    """One choice of an answer in one piece. Tool calls and reasoning are fields of its message."""
+    besides = asides.message(answer.tokens)
+    content = answer.text or (None if besides else "")
+    return {
+        "index": index,
+        "message": {"role": "assistant", "content": content, "refusal": None, **besides},
+        "logprobs": logprobs(head, answer.tokens),
+        "finish_reason": finish_reason,
+    }
+
+
+def whole(
+    head: Head, choices: Sequence[dict[str, Any]], usage_body: dict[str, Any], ghost: dict[str, Any]
 ) -> dict[str, Any]:
-    """A whole answer. `besides` are the fields of its message that are not text: tool calls and reasoning."""
-    message = {"role": "assistant", "content": text or (None if besides else ""), "refusal": None, **besides}
-    choice = {"index": 0, "message": message, "logprobs": logprobs_body, "finish_reason": finish_reason}
+    """An answer in one piece."""
     return {
         "id": head.id,
         "object": "chat.completion",
         "created": head.created_s,
         "model": head.model,
-        "choices": [choice],
+        "choices": list(choices),
         "usage": usage_body,
         "ghost": ghost,
     }
@@ -103,24 +108,42 @@ def chunk(
     finish_reason: str | None = None,
     logprobs_body: dict[str, Any] | None = None,
     ghost: dict[str, Any] | None = None,
+    index: int = 0,
 ) -> dict[str, Any]:
-    """A chunk with a part of the answer. If usage is asked for, every chunk has the field, as at OpenAI."""
-    choice = {"index": 0, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
+    """A chunk with a part of a choice. If usage is asked for, every chunk has the field, as at OpenAI."""
+    choice = {"index": index, "delta": delta, "logprobs": logprobs_body, "finish_reason": finish_reason}
     told: dict[str, Any] = {**_chunk_head(head), "choices": [choice]}
     if head.include_usage:
         told["usage"] = None
     return told if ghost is None else {**told, "ghost": ghost}
 
 
-def ending(head: Head, finish_reason: str, usage_body: dict[str, Any], ghost: dict[str, Any]) -> list[dict[str, Any]]:
-    """The last chunks: the finish reason, then the usage if `stream_options.include_usage` asks for it.
+def opening(head: Head, index: int) -> dict[str, Any]:
+    """The first chunk of a choice."""
+    return chunk(head, {"role": "assistant", "content": ""}, index=index)
 
-    The last of them has the `ghost` object (who wrote what). As at OpenAI, only the chunk with the usage has no
-    choices. So clients that read `chunk.choices[0]` never see an empty list unless they asked for usage.
+
+def part(head: Head, growth: Written, ghost: dict[str, Any] | None, index: int) -> dict[str, Any] | None:
+    """The chunk of a growth; None if it is not sent."""
+    besides = asides.delta(growth.tokens)
+    if not (besides or is_told(growth, head.logprobs or head.signals)):
+        return None
+    content = {"content": growth.text} if growth.text or not besides else {}
+    return chunk(head, content | besides, None, logprobs(head, growth.tokens), ghost, index)
+
+
+def finish(head: Head, finish_reason: str, ghost: dict[str, Any] | None, index: int) -> dict[str, Any]:
+    """The last chunk of a choice."""
+    return chunk(head, {}, finish_reason, ghost=ghost, index=index)
+
+
+def usage_chunk(head: Head, usage_body: dict[str, Any], ghost: dict[str, Any] | None) -> dict[str, Any]:
+    """The chunk behind all choices, if `stream_options.include_usage` asks for it. Only this one has no choices.
+
+    So clients that read `chunk.choices[0]` never see an empty list unless they asked for usage.
     """
-    if not head.include_usage:
-        return [chunk(head, {}, finish_reason, ghost=ghost)]
-    return [chunk(head, {}, finish_reason), {**_chunk_head(head), "choices": [], "usage": usage_body, "ghost": ghost}]
+    told = {**_chunk_head(head), "choices": [], "usage": usage_body}
+    return told if ghost is None else {**told, "ghost": ghost}
 
 
 def _chunk_head(head: Head) -> dict[str, Any]:

@@ -29,6 +29,7 @@ class Needs:
     repetition_penalty: bool = False
     logit_bias: bool = False
     min_tokens: int = 0
+    bare_prompt: bool = False
 
 
 def images_of(messages: tuple[Message, ...]) -> tuple[Image, ...]:
@@ -83,6 +84,8 @@ def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
 
 
 def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
+    if needs.bare_prompt:
+        yield "answers conversations only, and this is a bare prompt"
     if (needs.features.tools or needs.speaks_of_tools) and not model.tools:
         yield "does not support tools"
     if needs.features.tools and needs.features.tool_choice not in ("auto", "none") and not model.forced_tools:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 
 from ghostrouter.config import CloudModel
-from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
+from ghostrouter.conversation import NO_FEATURES, Features, Image, Message, is_bare
 from ghostrouter.errors import SeamRefused
 from ghostrouter.replay.language import instruction
 from ghostrouter.types import CloudPrompt, Frame, ReasoningPart, Token
@@ -32,6 +32,8 @@ def cloud_prompt(
     Raises:
         SeamRefused: some text exists, and the model cannot continue it.
     """
+    if is_bare(messages):
+        raise SeamRefused(f"{model.name} answers conversations only, and this is a bare prompt")
     asked, begun = (messages[:-1], messages[-1].content) if continue_final else (messages, "")
     kept = begun + written
     if not kept:

@@ -9,7 +9,7 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ghostrouter.config import LocalModel
-from ghostrouter.conversation import Message
+from ghostrouter.conversation import Message, is_bare
 from ghostrouter.errors import ConfigError, InvalidRequest
 
 
@@ -47,9 +47,13 @@ class ChatTokenizer:
     def encode_chat(self, messages: Sequence[Message], continue_final: bool = False) -> tuple[int, ...]:
         """The ids of a conversation, up to where the model writes. With `continue_final` it continues the last message.
 
+        A bare prompt is encoded as it is, with the special tokens that the tokenizer puts around a text.
+
         Raises:
             InvalidRequest: the model's chat template refuses the conversation.
         """
+        if is_bare(messages):
+            return tuple(self.backend.encode(messages[0].content, add_special_tokens=True).ids)
         turns = [{"role": m.role, "content": m.content} for m in messages]
         begun = turns.pop()["content"] if continue_final else ""
         try:

@@ -79,7 +79,7 @@ def test_an_answer_may_be_begun_by_the_client() -> None:
         ({"presence_penalty": 3}, "`presence_penalty`"),
         ({"logit_bias": {"x": 1}}, "`logit_bias`"),
         ({"logit_bias": {"1": 101}}, "`logit_bias`"),
-        ({"n": 2}, "`n` is not supported"),
+        ({"n": 17}, "`n`"),
         ({"tools": [{"type": "function"}]}, "`tools.0.function`"),
         ({"response_format": {"type": "xml"}}, "`response_format`"),
         ({"no_such_field": 1}, "`no_such_field`"),

@@ -54,11 +54,11 @@ def test_an_exact_entropy_is_told_and_bounds_are_not() -> None:
     assert chat_response.entries([exact]) == [{k: v for k, v in known.items() if k != "entropy_nats"}]
 
 
-def test_no_chunk_without_choices_that_nobody_asked_for() -> None:
+def test_only_the_chunk_with_the_usage_has_no_choices() -> None:
     used, ghost = chat_response.usage(3, 4), {"id": "s"}
-    (last,) = chat_response.ending(HEAD, "stop", used, ghost)
+    last = chat_response.finish(HEAD, "stop", ghost, 0)
     assert (last["choices"][0]["finish_reason"], last["ghost"], "usage" in last) == ("stop", ghost, False)
     asking = replace(HEAD, include_usage=True)
-    finish, told = chat_response.ending(asking, "stop", used, ghost)
-    assert (finish["choices"][0]["finish_reason"], finish["usage"], "ghost" in finish) == ("stop", None, False)
+    finish, told = chat_response.finish(asking, "stop", None, 1), chat_response.usage_chunk(asking, used, ghost)
+    assert (finish["choices"][0]["index"], finish["usage"], "ghost" in finish) == (1, None, False)
     assert (told["choices"], told["usage"]["total_tokens"], told["ghost"]) == ([], 7, ghost)

@@ -72,7 +72,7 @@ def test_an_answer_can_be_sent_back_as_it_came() -> None:
         {"reasoning": {"effort": None, "summary": None}},
         {"truncation": "disabled"},
         {"tools": [], "tool_choice": "auto", "parallel_tool_calls": True, "max_tool_calls": 3},
-        {"service_tier": "auto", "safety_identifier": "x", "prompt_cache_key": "x", "prompt_cache_retention": "24h"},
+        {"service_tier": "auto"},
         {"stream_options": {"include_obfuscation": False}},
         {"include": []},
     ],

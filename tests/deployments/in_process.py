@@ -31,7 +31,7 @@ class Writer:
     fails at the token `breaks_at`.
 
     Its end comes with its last token, or apart, as a cloud model's does. `paused` gets the session's id when it begins
-    to wait: then all before is delivered.
+    to wait: then all before is delivered. `seeds` are those of its answers.
     """
 
     def __init__(self) -> None:
@@ -43,12 +43,14 @@ class Writer:
         self.ends_apart = False
         self.frame_tokens = 2
         self.opened = self.closed = 0
+        self.seeds: list[int] = []
 
     async def status(self) -> EngineStatus:
         return EngineStatus(self.opened - self.closed)
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         self.opened += 1
+        self.seeds.append(request.sampling.seed)
         at, most = request.kept_tokens, request.sampling.max_tokens
         text = ANSWER[at : at + most]
         if not text and not self.ends_apart:  # whoever asks has been told that the answer is whole
