@@ -13,12 +13,13 @@ from ray.serve.handle import DeploymentHandle
 from deployments.classifier import Classifier
 from deployments.cloud.own_servers import with_discovered
 from deployments.cloud_pool import CloudPool, CloudSettings, Judging
+from deployments.embedder import Embedder
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
 from deployments.replay import Replay
 from deployments.telemetry import Telemetry
-from ghostrouter.config import GraphConfig, LocalModel
+from ghostrouter.config import EmbeddingModel, GraphConfig, LocalModel
 from ghostrouter.detect.calibration import Calibration
 
 # A small share of a processor: these deployments wait most of the time.
@@ -57,6 +58,7 @@ def build(args: dict[str, Any]) -> serve.Application:
             replay=replay,
             events=_event_store(config),
             quotas=_quotas(config),
+            embedders={m.name: _embedder(m, m.source) for m in config.embeddings if m.source},
         ),
         calibrations=calibrations,
     )
@@ -118,6 +120,14 @@ def _quotas(config: GraphConfig) -> serve.Application | None:
         return None
     options = {"max_ongoing_requests": 1000, "num_replicas": 1}
     return _deploy(Quotas, "Quotas", options=options, access=config.access, budgets=config.budgets)
+
+
+def _embedder(model: EmbeddingModel, source: str) -> serve.Application:
+    """A deployment for one embedding model."""
+    path = Path(source)
+    found = str(path.resolve()) if path.is_dir() else source
+    options = {"ray_actor_options": {"num_cpus": 0.5}, **model.deployment}
+    return _deploy(Embedder, f"Embedder:{model.name}", options=options, source=found)
 
 
 def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:

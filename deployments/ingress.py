@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from deployments.ray_metrics import RayMetrics
 from deployments.rpc import DeploymentClient
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
+from deployments.session.embedding_models import EmbeddingModels
 from deployments.session.jobs import JobRules, Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
@@ -61,6 +62,8 @@ _BREAKERS_TIMEOUT_S = 5.0
 class Deployments:
     """The deployments that the ingress calls. `engines` are those of the local models, by model.
 
+    `embedders` are those of the embedding models with a `source`, by name.
+
     `replay` are the shards of the session store; the first one has the breakers. `quotas` is None where there are
     neither keys nor budgets. `cloud` is None where the ingress calls the cloud models itself; it then reports their
     signals to `telemetry`.
@@ -73,6 +76,7 @@ class Deployments:
     cloud: DeploymentHandle | None = None
     telemetry: Sequence[DeploymentHandle] = ()
     quotas: DeploymentHandle | None = None
+    embedders: Mapping[str, DeploymentHandle] = field(default_factory=dict)
 
 
 class Ingress:
@@ -121,6 +125,7 @@ class Ingress:
             ),
             Runtime(time.monotonic, emit),
         )
+        self.embeddings = EmbeddingModels(config.embeddings, deployments.embedders, self._quotas, emit)
         self._span_exporter = _span_exporter(self._models)
         self.runner = SessionRunner(
             conductor, self._budgeted, redacted, self.planner, self.events, emit, self._span_exporter
@@ -166,6 +171,7 @@ class Ingress:
         """Close the connections to providers."""
         if self._cloud:
             await self._cloud.close()
+        await self.embeddings.close()
 
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """The first prompt for a model. A session that is resumed before its first token needs it again."""

@@ -18,6 +18,7 @@ from deployments.http.backend import Backend
 from deployments.http.body import DecodedBody, json_body
 from deployments.http.calls import CallApi
 from deployments.http.choices import Answers
+from deployments.http.embeddings import EmbeddingsApi
 from deployments.http.error_response import error_response, is_messages
 from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
@@ -73,6 +74,7 @@ def app(
             Route("/v1/status", api.status, methods=["GET"]),
             *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
             *CallApi(backend, max_body_bytes).routes(),
+            *EmbeddingsApi(backend, max_body_bytes).routes(),
             *MessagesApi(backend, max_body_bytes).routes(),
         ],
         middleware=[
@@ -122,13 +124,16 @@ class _Api:
         return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
 
     async def models(self, request: Request) -> Response:
-        return JSONResponse(models.listed(self._backend.planner.names(), request.query_params))
+        return JSONResponse(models.listed(self._names(), request.query_params))
 
     async def model(self, request: Request) -> Response:
         name = request.path_params["name"]
-        if name not in self._backend.planner.names():
+        if name not in self._names():
             raise UnknownModel(f"The model `{name}` does not exist.")
         return JSONResponse(models.card(name))
+
+    def _names(self) -> list[str]:
+        return [*self._backend.planner.names(), *self._backend.embeddings.names]
 
     async def trace(self, request: Request) -> Response:
         return JSONResponse(await self._backend.events.trace(request.path_params["id"], requester(request).owner))

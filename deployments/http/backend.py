@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from deployments.http.health import Health
+from deployments.session.embedding_models import EmbeddingModels
 from deployments.session.jobs import Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
@@ -26,6 +27,11 @@ class Backend(Protocol):
     @property
     def kept_sessions(self) -> KeptSessions:
         """The sessions in the journal."""
+        ...
+
+    @property
+    def embeddings(self) -> EmbeddingModels:
+        """The models behind /v1/embeddings."""
         ...
 
     @property

@@ -28,7 +28,7 @@ def sentence_encoder(name: str, threads: int | None = None) -> Encode:
 
     if threads is not None:
         torch.set_num_threads(threads)
-    model = SentenceTransformer(_bundled(name) or name, device="cpu")
+    model = SentenceTransformer(bundled(name) or name, device="cpu")
     inner = model[0].auto_model
     model.eval()
 
@@ -72,7 +72,8 @@ def cached(encode: Encode, size: int) -> Encode:
     return encode_cached
 
 
-def _bundled(name: str) -> str | None:
+def bundled(name: str) -> str | None:
+    """The folder of a model that an installed package brings; None: no package does."""
     if name.removeprefix("sentence-transformers/") != "all-MiniLM-L6-v2":
         return None
     try:

@@ -6,7 +6,8 @@ by the name of the entry.
 """
 
 from ghostrouter.config.access import Access, Budgets, Redaction
-from ghostrouter.config.environment import api_key, cache_dir, is_set_up, log_dir, servers, span_exporters
+from ghostrouter.config.embeddings import EmbeddingModel
+from ghostrouter.config.environment import api_key, cache_dir, is_set_up, key_in, log_dir, servers, span_exporters
 from ghostrouter.config.graph import GraphConfig
 from ghostrouter.config.models import CLOUD_NAME, Breakers, CloudModel, LocalModel, Providers, SamplingDefaults
 from ghostrouter.config.routing import Classify, Override, Route, Router
@@ -14,8 +15,8 @@ from ghostrouter.config.serve_file import ServeFile
 from ghostrouter.config.serving import Events, FrameLimits, Journal, Sessions, Telemetry
 
 __all__ = [
-    "CLOUD_NAME", "Access", "Breakers", "Budgets", "Classify", "CloudModel", "Events", "FrameLimits", "GraphConfig",
-    "Journal", "LocalModel", "Override", "Providers", "Redaction", "Route", "Router", "SamplingDefaults", "ServeFile",
-    "Sessions", "Telemetry", "api_key", "cache_dir", "is_set_up", "log_dir", "servers",
+    "CLOUD_NAME", "Access", "Breakers", "Budgets", "Classify", "CloudModel", "EmbeddingModel", "Events", "FrameLimits",
+    "GraphConfig", "Journal", "LocalModel", "Override", "Providers", "Redaction", "Route", "Router", "SamplingDefaults",
+    "ServeFile", "Sessions", "Telemetry", "api_key", "cache_dir", "is_set_up", "key_in", "log_dir", "servers",
     "span_exporters",
 ]  # fmt: skip

@@ -28,10 +28,17 @@ def api_key(model: CloudModel) -> str | None:
     Raises:
         ConfigError: the environment variable is not set, or its value is not allowed in an HTTP header.
     """
-    if model.api_key_env is None:
-        return None
-    key = os.environ.get(model.api_key_env, "").strip()
-    where = f"cloud.{model.name}.api_key_env: the environment variable {model.api_key_env}"
+    return None if model.api_key_env is None else key_in(model.api_key_env, f"cloud.{model.name}.api_key_env")
+
+
+def key_in(variable: str, setting: str) -> str:
+    """The key that a variable holds. `setting` is what names the variable.
+
+    Raises:
+        ConfigError: the environment variable is not set, or its value is not allowed in an HTTP header.
+    """
+    key = os.environ.get(variable, "").strip()
+    where = f"{setting}: the environment variable {variable}"
     if not key:
         raise ConfigError(f"{where} is not set")
     if not key.isascii() or not key.isprintable() or " " in key:

@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from ghostrouter.catalog import discover
 from ghostrouter.config.access import Access, Budgets, Redaction
+from ghostrouter.config.embeddings import EmbeddingModel
 from ghostrouter.config.file import nearest
 from ghostrouter.config.models import Breakers, CloudModel, LocalModel, Providers
 from ghostrouter.config.routing import Classify, Override, Route, Router
@@ -22,6 +23,7 @@ class GraphConfig(Section):
 
     models: tuple[LocalModel, ...] = Field(default=(), description="local models; without any, vLLM is not needed")
     cloud: tuple[CloudModel, ...] = ()
+    embeddings: tuple[EmbeddingModel, ...] = Field(default=(), description="the models behind /v1/embeddings")
     providers: Providers = Providers()
     breakers: Breakers = Breakers()
     routes: dict[str, Route] = Field(description="task -> models; `default` is used if no other task fits")
@@ -73,8 +75,9 @@ class GraphConfig(Section):
                 "models, cloud: there is no model; name one of your own in `models`, one behind an API in `cloud`, or "
                 "set the key of a provider in the environment"
             )
-        if len(set(names)) != len(names):
-            raise ValueError("models, cloud: two models have the same name")
+        named = [*names, *(m.name for m in self.embeddings)]
+        if len(set(named)) != len(named):
+            raise ValueError("models, cloud, embeddings: two models have the same name")
         told = next(self.routing_problems(), None)
         if told:
             raise ValueError(told)

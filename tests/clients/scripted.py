@@ -1,5 +1,6 @@
 """What the provider behind the service says to the clients, in each protocol."""
 
+import json
 from typing import Any
 
 import pytest
@@ -21,3 +22,8 @@ def plays(service: Loopback, *transcripts: Transcript) -> str:
     """Lets the provider answer so; the service's base URL."""
     service.upstream.plays(*transcripts)
     return f"{service.url}/v1"
+
+
+def whole(body: Any) -> Transcript:
+    """An answer of the provider in one piece."""
+    return Transcript((json.dumps(body).encode(),), 200, {"content-type": "application/json"})

@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import NotFoundError, OpenAI
 
-from tests.clients.scripted import ASKED, CALL, SAID, TEXT, TOOL, plays, protocols
+from tests.clients.scripted import ASKED, CALL, SAID, TEXT, TOOL, plays, protocols, whole
 from tests.providers.quirks.loopback import Loopback
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # some keep their connections open
@@ -111,3 +111,13 @@ def test_llm(service: Loopback, protocol: str, stream: bool, tmp_path: Path, mon
     conversation = model.conversation()
     assert conversation.prompt("Who?", stream=stream).text() == SAID
     assert conversation.prompt("And then?", stream=stream).text() == SAID
+
+
+def test_openai_s_embeddings(service: Loopback) -> None:
+    body = {"data": [{"index": 0, "embedding": [0.25, -1.5]}], "usage": {"prompt_tokens": 3}}
+    with OpenAI(base_url=plays(service, whole(body)), api_key="none", max_retries=0) as client:
+        made = client.embeddings.create(model="far", input="hello")  # asks for base64, and decodes it
+        assert (made.data[0].embedding, made.usage.prompt_tokens) == ([0.25, -1.5], 3)
+        assert "far" in {m.id for m in client.models.list()}
+        with pytest.raises(NotFoundError):
+            client.embeddings.create(model="nobody", input="hello")

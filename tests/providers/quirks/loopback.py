@@ -79,6 +79,7 @@ class Loopback:
             {
                 "models": [],
                 "cloud": self.rows(),
+                "embeddings": [{"name": "far", "base_url": f"http://127.0.0.1:{self.upstream.port}/embed/v1"}],
                 "providers": {"discover": False},
                 "routes": {"default": {"models": ["openai"]}, "wider": {"models": ["narrow", "openai"]}},
                 "classify": {"encoder": None},
