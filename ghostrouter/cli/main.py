@@ -32,7 +32,8 @@ def main() -> None:
 @main.command()
 @click.argument("config", default="serve_config.yaml")
 @click.argument("overrides", nargs=-1)
-def serve(config: str, overrides: tuple[str, ...]) -> None:
+@click.option("--dashboard", is_flag=True, help="With Ray's dashboard, which takes half a gigabyte.")
+def serve(config: str, overrides: tuple[str, ...], dashboard: bool) -> None:
     """Start the service with the configuration CONFIG, and stay until Ctrl-C.
 
     OVERRIDES such as router.l2.threshold=0.85 change the configuration. So do environment variables such as
@@ -43,7 +44,7 @@ def serve(config: str, overrides: tuple[str, ...]) -> None:
     path = Path(config)
     if not path.is_file():
         raise click.BadParameter(f"File '{config}' does not exist.", param_hint="CONFIG")
-    raise SystemExit(serving.run(path, overrides))
+    raise SystemExit(serving.run(path, overrides, dashboard))
 
 
 @main.command()

@@ -26,7 +26,7 @@ class Service:
     url: str
     pid: int
     screen: str
-    dashboard: str
+    ray_api: str
     config: Path
 
 
@@ -83,8 +83,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     url = f"http://127.0.0.1:{config['http_options']['port']}"
     try:
         printed = _wait(child, screen)
-        dashboard = printed.partition("Ray dashboard")[2].split()[0]
-        yield Service(url, child.pid, printed, dashboard, path)
+        ray_api = printed.partition("Ray API")[2].split()[0]
+        yield Service(url, child.pid, printed, ray_api, path)
     finally:
         started = descendants(child.pid)
         child.send_signal(signal.SIGINT)

@@ -16,7 +16,7 @@ RULE = "routes.biography.rules=['quagga']"
 
 def reload(service: Service, *overrides: str) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).with_name("ghostrouter")), "reload", str(service.config), *overrides]
-    where = ["--url", service.url, "--dashboard", service.dashboard, "--timeout", "300"]
+    where = ["--url", service.url, "--dashboard", service.ray_api, "--timeout", "300"]
     return subprocess.run([*command, *where], cwd=ROOT, capture_output=True, text=True, check=False)
 
 

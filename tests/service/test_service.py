@@ -232,6 +232,6 @@ def wait_for(expected: set[str], service: Service, http: httpx.Client) -> None:
 
 def scrape(service: Service) -> set[str]:
     """The names of all metrics that the nodes of the cluster export."""
-    found = httpx.get(f"{service.dashboard}/api/prometheus/sd", headers=authorization()).raise_for_status().json()
+    found = httpx.get(f"{service.ray_api}/api/prometheus/sd", headers=authorization()).raise_for_status().json()
     pages = [httpx.get(f"http://{target}/metrics").text for group in found for target in group["targets"]]
     return {family.name for page in pages for family in text_string_to_metric_families(page)}

@@ -1,0 +1,37 @@
+"""Import Ray Serve without pandas, in every process of a node: pandas is half of the time and memory of that import."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import deployments
+
+_HOOK = "deployments.node.lean_serve.import_serve"
+# Where a worker process of Ray finds the name of its setup hook. A runtime environment sets it for its own workers. In
+# the environment of the node, all workers have it, those that Ray starts in advance included.
+_HOOK_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+
+
+def import_serve() -> None:
+    """Import Ray Serve as if pandas were not installed.
+
+    Serve would load pandas to write data frames as JSON, and no deployment here returns any. Later imports of pandas
+    find it.
+    """
+    if "pandas" in sys.modules:
+        importlib.import_module("ray.serve")
+        return
+    sys.modules["pandas"] = None  # type: ignore[assignment]  # Python's way to say: there is no such module
+    try:
+        importlib.import_module("ray.serve")
+    finally:
+        del sys.modules["pandas"]
+
+
+def prepare_workers() -> None:
+    """Have each worker process of a node that is started from here import Serve so, before it is given work."""
+    os.environ[_HOOK_VARIABLE] = _HOOK
+    # Workers that are started in advance are not told the driver's `sys.path`.
+    root = str(Path(deployments.__file__).parent.parent)
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
