@@ -13,6 +13,7 @@ from bench.in_process import CALIBRATION, MODEL, no_metrics
 from bench.peer_rows import percentile
 from deployments.engine.segment_judge import RunningSegment, SegmentJudge
 from deployments.engine.telemetry_client import TelemetryClient
+from deployments.garbage_collector import spare_what_is_loaded
 from deployments.telemetry import Telemetry
 from ghostrouter import config
 from ghostrouter.detect.calibration import Calibration
@@ -54,6 +55,7 @@ def verdicts(segments: int, seconds: float) -> dict[str, Any]:
 
 
 async def _verdicts(count: int, seconds: float) -> dict[str, Any]:
+    spare_what_is_loaded()  # as a replica does
     client = TelemetryClient(MODEL, [], config.Telemetry(), no_metrics, Calibration.load(CALIBRATION))
     judge = SegmentJudge(client)
     pool = tokens(1024)

@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from deployments.cloud_pool import CloudPool, CloudRuntime, CloudSettings, Judging
 from deployments.engine.engine_client import EngineClient
 from deployments.engine.frame_channel import FrameReceiver
+from deployments.garbage_collector import spare_what_is_loaded
 from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
 from deployments.http.health import Health
@@ -143,7 +144,9 @@ class Ingress:
 
     async def __serve_build_asgi_app__(self) -> Starlette:
         """The HTTP application. Serve calls this when the replica starts."""
-        return self.http_app()
+        found = self.http_app()
+        spare_what_is_loaded()
+        return found
 
     def http_app(self) -> Starlette:
         """The HTTP application."""

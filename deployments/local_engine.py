@@ -17,6 +17,7 @@ from deployments.engine.single_process import SingleProcessVllm
 from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
 from deployments.engine.token_source import TokenSource
 from deployments.engine.vllm_steps import VllmSteps
+from deployments.garbage_collector import spare_what_is_loaded
 from deployments.ray_metrics import RayMetrics
 from ghostrouter import config
 from ghostrouter.detect.calibration import Calibration
@@ -63,6 +64,7 @@ class LocalEngine(LLMServer):
         self._sender = FrameSender()
         await self._warm_up()
         await telemetry_client.ready()
+        spare_what_is_loaded()
 
     async def _warm_up(self) -> None:
         """Answer once before reporting ready: the first request compiles what the engine needs."""
