@@ -139,13 +139,9 @@ def _engine(
     model: LocalModel, telemetry: list[DeploymentHandle], calibration: Calibration | None, config: GraphConfig
 ) -> serve.Application:
     """A deployment of `LocalEngine` for one model. Only this needs vLLM: a graph of cloud models starts without it."""
-    from deployments.engine import lean_vllm
-
-    lean_vllm.import_vllm()  # before `ray.serve.llm` imports all of it; nothing is compiled in this process
-
     from ray.serve.llm import LLMConfig, build_llm_deployment
 
-    from deployments.engine.vllm_arguments import engine_arguments, runtime_environment
+    from deployments.engine.vllm_arguments import engine_arguments, environment
     from deployments.local_engine import LocalEngine
 
     source = Path(model.source)
@@ -160,7 +156,7 @@ def _engine(
         placement_group_config=model.placement_group,
         engine_kwargs=engine_arguments(model),
         deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
-        runtime_env=runtime_environment(model),
+        runtime_env={"env_vars": variables} if (variables := environment(model)) else None,
     )
     return build_llm_deployment(
         llm_config,

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from deployments.engine import lean_vllm
 from deployments.engine.exact_entropy import ASKED
-from deployments.node import lean_serve
 from ghostrouter.config import LocalModel
 from ghostrouter.config.speculative import located
 
@@ -24,14 +22,10 @@ def engine_arguments(model: LocalModel) -> dict[str, Any]:
     return arguments | model.engine_kwargs | told
 
 
-def runtime_environment(model: LocalModel) -> dict[str, Any] | None:
-    """Ray's runtime environment of its replicas. None: there is nothing to set.
+def environment(model: LocalModel) -> dict[str, str]:
+    """Environment variables of its replicas.
 
     Exact entropies need vLLM's first model runner. Custom logits processors select that runner anyway.
     """
     chosen = {"VLLM_USE_V2_MODEL_RUNNER": "0"} if model.exact_entropy and model.speculates else {}
-    # Only where workers are prepared is it certain that they find the hook. Without it they would not start.
-    lean = model.engine_kwargs.get("enforce_eager") and lean_serve.workers_are_prepared()
-    hook = {lean_serve.HOOK_VARIABLE: lean_vllm.HOOK} if lean else {}
-    variables = chosen | model.env | hook
-    return {"env_vars": variables} if variables else None
+    return chosen | model.env

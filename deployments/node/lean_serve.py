@@ -10,7 +10,7 @@ import deployments
 _HOOK = "deployments.node.lean_serve.import_serve"
 # Where a worker process of Ray finds the name of its setup hook. A runtime environment sets it for its own workers. In
 # the environment of the node, all workers have it, those that Ray starts in advance included.
-HOOK_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+_HOOK_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
 
 
 def import_serve() -> None:
@@ -29,14 +29,9 @@ def import_serve() -> None:
         del sys.modules["pandas"]
 
 
-def workers_are_prepared() -> bool:
-    """Whether this process is part of a node whose workers were prepared."""
-    return os.environ.get(HOOK_VARIABLE) == _HOOK
-
-
 def prepare_workers() -> None:
     """Have each worker process of a node that is started from here import Serve so, before it is given work."""
-    os.environ[HOOK_VARIABLE] = _HOOK
+    os.environ[_HOOK_VARIABLE] = _HOOK
     # Workers that are started in advance are not told the driver's `sys.path`.
     root = str(Path(deployments.__file__).parent.parent)
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))

@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from deployments.engine import lean_vllm
-from deployments.engine.vllm_arguments import engine_arguments, runtime_environment
-from deployments.node import lean_serve
+from deployments.engine.vllm_arguments import engine_arguments, environment
 from ghostrouter.config import GraphConfig, LocalModel
 from tests.shipped import ROOT
 
@@ -25,7 +23,7 @@ def test_entropies_and_samples_are_ours_unless_told_otherwise() -> None:
     assert found["logits_processors"] == ["deployments.engine.keyed_sampler:KeyedSampler"]
     assert found["worker_extension_cls"] == "deployments.engine.exact_entropy.EntropyWorker"
     assert found["max_logprobs"] == 21
-    assert runtime_environment(model()) == {"env_vars": {"A": "1"}}
+    assert environment(model()) == {"A": "1"}
     assert "worker_extension_cls" not in engine_arguments(model(exact_entropy=False))
     assert engine_arguments(model(engine_kwargs={"max_logprobs": 50}))["max_logprobs"] == 50
 
@@ -34,8 +32,8 @@ def test_speculative_decoding_leaves_sampling_to_vllm() -> None:
     guesses = model(engine_kwargs=NGRAM)
     assert "logits_processors" not in engine_arguments(guesses)
     assert engine_arguments(guesses)["speculative_config"] == NGRAM["speculative_config"]
-    assert runtime_environment(guesses) == {"env_vars": {"VLLM_USE_V2_MODEL_RUNNER": "0", "A": "1"}}
-    assert runtime_environment(model(engine_kwargs=NGRAM, exact_entropy=False)) == {"env_vars": {"A": "1"}}
+    assert environment(guesses) == {"VLLM_USE_V2_MODEL_RUNNER": "0", "A": "1"}
+    assert environment(model(engine_kwargs=NGRAM, exact_entropy=False)) == {"A": "1"}
 
 
 @pytest.mark.parametrize("method", ["draft_model", "eagle"])
@@ -59,17 +57,3 @@ def test_the_example_reaches_vllm_as_it_is() -> None:
         found = engine_arguments(model)
         assert found["speculative_config"] == row["engine_kwargs"]["speculative_config"]
         assert "logits_processors" not in found
-
-
-def test_without_variables_the_runtime_environment_is_that_of_the_service() -> None:
-    assert runtime_environment(model(env={})) is None
-
-
-def test_replicas_that_compile_nothing_import_vllm_by_a_hook_where_workers_find_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    eager = model(env={}, engine_kwargs={"enforce_eager": True})
-    assert runtime_environment(eager) is None
-    monkeypatch.setattr(lean_serve, "workers_are_prepared", lambda: True)
-    assert runtime_environment(eager) == {"env_vars": {lean_serve.HOOK_VARIABLE: lean_vllm.HOOK}}
-    assert runtime_environment(model(env={})) is None
