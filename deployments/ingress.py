@@ -18,6 +18,8 @@ from deployments.engine.frame_channel import FrameReceiver
 from deployments.garbage_collector import spare_what_is_loaded
 from deployments.http import app
 from deployments.http.access_middleware import AccessMiddleware
+from deployments.http.checked_requests import CheckedRequests
+from deployments.http.gate import Gate
 from deployments.http.health import Health
 from deployments.http.listener import listening
 from deployments.http.traced_requests import TracedRequests
@@ -42,7 +44,6 @@ from deployments.store.quota_client import QuotaClient
 from deployments.store.session_store import SessionStore
 from deployments.store.shard_store import ShardStore
 from deployments.store.valkey_store import ValkeyStore
-from ghostrouter.access.keys import Door
 from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel, span_exporters
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
@@ -105,6 +106,7 @@ class Ingress:
             FrameReceiver(host) if (host := node_host()) else None,
             self._cloud.write if self._cloud else None,
         )
+        self._gate = Gate(config.access)
         self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
             scanner(config.redaction.addresses)  # made here, so that no request waits for it
@@ -150,12 +152,13 @@ class Ingress:
 
     def http_app(self) -> Starlette:
         """The HTTP application."""
-        door, redaction = Door(self._config.access.callers()), self._config.redaction.discretion()
-        access = Middleware(AccessMiddleware, door=door, quotas=self._quotas, redaction=redaction)
-        max_bytes, origins = self._config.sessions.max_body_bytes, self._config.access.cors_origins
+        gate, redaction = self._gate, self._config.redaction.discretion()
+        checks = Middleware(CheckedRequests, lock=gate, hosts=self._config.access.hosts)
+        access = Middleware(AccessMiddleware, gate=gate, quotas=self._quotas, redaction=redaction)
+        limits, origins = self._config.sessions, self._config.access.cors_origins
         spans = self._span_exporter
         tracing = [Middleware(TracedRequests, root_span=spans.root_span)] if spans else []
-        return app.app(self, max_bytes, access, origins, self._serving, tracing)
+        return app.app(self, limits.max_body_bytes, limits.body_s, [checks, access], origins, self._serving, tracing)
 
     @asynccontextmanager
     async def _serving(self, app: Starlette) -> AsyncGenerator[None, None]:
@@ -171,7 +174,8 @@ class Ingress:
         await self.planner.reconfigure(user_config)
 
     async def close(self) -> None:
-        """Close the connections to providers."""
+        """Close the connections to providers and to the store of keys."""
+        await self._gate.close()
         if self._cloud:
             await self._cloud.close()
         await self.embeddings.close()

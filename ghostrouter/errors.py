@@ -6,6 +6,9 @@ GhostRouterError
 │   ├── InvalidRequest
 │   │   └── ThreadsUnsupported  the client wants its conversation to be held here; it can send all of it instead
 │   ├── BodyTooLarge
+│   ├── BodyTooSlow        the body did not arrive in time
+│   ├── UnsupportedBody    the body is not JSON
+│   ├── HostNotServed      the service is not called by that name
 │   ├── Unauthorized       no key, or an unknown key
 │   ├── NotPermitted       the key does not allow this
 │   ├── TooManyRequests    the key has reached its rate or its concurrent requests; says when to retry
@@ -78,6 +81,18 @@ class ThreadsUnsupported(InvalidRequest):
 
 class BodyTooLarge(RequestError):
     """The request body has more bytes than are allowed."""
+
+
+class BodyTooSlow(RequestError):
+    """The request body did not arrive in time."""
+
+
+class UnsupportedBody(RequestError):
+    """The `content-type` of the body is not that of JSON."""
+
+
+class HostNotServed(RequestError):
+    """The `Host` header names a host that this service is not."""
 
 
 class UnknownModel(RequestError):

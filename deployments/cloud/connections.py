@@ -1,5 +1,6 @@
 """Connections of an HTTP client, by aiohttp. Its parser is compiled, which halves the cost of a streamed answer."""
 
+import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 import aiohttp
 import httpx
 from yarl import URL
+
+from ghostrouter.access.hosts import is_metadata_address
 
 _KEEP_S = 30.0
 _MOST_HEADER_BYTES = 65_536
@@ -58,13 +61,27 @@ class Connections(httpx.AsyncBaseTransport):
         """The session, made when it is first needed: then there is an event loop."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=_KEEP_S),
+                connector=aiohttp.TCPConnector(ssl=self._tls, limit=0, keepalive_timeout=_KEEP_S, resolver=_Resolver()),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 max_line_size=_MOST_HEADER_BYTES,
                 max_field_size=_MOST_HEADER_BYTES,
             )
         return self._session
+
+
+class _Resolver(aiohttp.DefaultResolver):
+    """Resolves names, but never to a link-local address: there clouds tell their machines' secrets."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """The addresses of a name."""
+        found = await super().resolve(host, port, family)
+        kept = [address for address in found if not is_metadata_address(address["host"])]
+        if not kept:
+            raise OSError(None, "no address that may be connected to")
+        return kept
 
 
 class _Body(httpx.AsyncByteStream):

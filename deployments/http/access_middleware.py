@@ -8,16 +8,15 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http.body import bounded
-from deployments.http.error_response import error_response
+from deployments.http.error_response import refuse
+from deployments.http.gate import Gate
 from deployments.http.requester_in_scope import with_requester
 from deployments.session.requester import Requester
-from ghostrouter.access.keys import Caller, Door, digest, presented
+from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission
-from ghostrouter.errors import RequestError, TooManyRequests, Unauthorized
+from ghostrouter.access.scopes import OPEN_TO_STRANGERS, scope_of
+from ghostrouter.errors import GhostRouterError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
-
-# Load balancers have no key. They get short answers.
-_OPEN_TO_STRANGERS = frozenset({"/healthz", "/health", "/-/healthz"})
 
 
 class Quotas(Protocol):
@@ -34,9 +33,9 @@ class AccessMiddleware:
     `redaction` is what is configured.
     """
 
-    def __init__(self, app: ASGIApp, door: Door, quotas: Quotas, redaction: policy.Discretion) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, quotas: Quotas, redaction: policy.Discretion) -> None:
         self._app = app
-        self._door = door
+        self._gate = gate
         self._quotas = quotas
         self._redaction = redaction
 
@@ -44,14 +43,16 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_open = scope["path"] in _OPEN_TO_STRANGERS
+        is_open = scope["path"] in OPEN_TO_STRANGERS
         try:
-            requester = self._requester(Headers(scope=scope))
-        except RequestError as error:
+            requester = await self._requester(Headers(scope=scope), scope)
+            if not is_open:
+                requester.caller.check_scope(scope_of(scope["path"]))
+        except GhostRouterError as error:
             if is_open and isinstance(error, Unauthorized):
                 await self._app(scope, receive, send)
             else:
-                await _refuse(error, Admission(""), scope, receive, send)
+                await refuse(error, scope, receive, send)
             return
         scope = with_requester(scope, requester)
         if is_open:
@@ -62,17 +63,16 @@ class AccessMiddleware:
             body = bounded(receive, requester.caller.max_body_bytes)
             await self._app(scope, body, _with_headers(send, Admission(""), uuid.uuid4().hex))
 
-    def _requester(self, headers: Headers) -> Requester:
-        key = presented(headers)
-        caller = self._door.admit(key)
-        return Requester(digest(key or ""), caller, policy.asked(headers, self._redaction, caller))
+    async def _requester(self, headers: Headers, scope: Scope) -> Requester:
+        found = await self._gate.admit(headers, scope)
+        return Requester(found.owner, found.caller, policy.asked(headers, self._redaction, found.caller))
 
     async def _counted(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a call through that counts against its key's limits."""
         call = uuid.uuid4().hex
         admission = await self._quotas.enter(caller, call)
         if admission.refused:
-            await _refuse(_too_many(caller, admission), admission, scope, receive, send)
+            await refuse(_too_many(caller, admission), scope, receive, send, admission.headers())
             return
         try:
             await self._app(scope, bounded(receive, caller.max_body_bytes), _with_headers(send, admission, call))
@@ -86,11 +86,6 @@ def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
     else:
         why = f"This key may have {caller.concurrent_requests} requests running at the same time."
     return TooManyRequests(f"{why} Try again in {max(1, round(admission.retry_after_s))} s.", admission.retry_after_s)
-
-
-async def _refuse(error: RequestError, admission: Admission, scope: Scope, receive: Receive, send: Send) -> None:
-    headers = {**admission.headers(), "x-request-id": uuid.uuid4().hex}
-    await error_response(error, scope["path"], headers)(scope, receive, send)
 
 
 def _with_headers(send: Send, admission: Admission, call: str) -> Callable[[Message], Awaitable[None]]:

@@ -15,7 +15,7 @@ from starlette.types import Lifespan
 
 from deployments.http import responses
 from deployments.http.backend import Backend
-from deployments.http.body import DecodedBody, json_body
+from deployments.http.body import DecodedBody, TimedBody, json_body
 from deployments.http.calls import CallApi
 from deployments.http.choices import Answers
 from deployments.http.embeddings import EmbeddingsApi
@@ -47,7 +47,8 @@ _CHAT, _COMPLETIONS = "/v1/chat/completions", "/v1/completions"
 def app(
     backend: Backend,
     max_body_bytes: int,
-    access: Middleware,
+    body_s: float,
+    access: Sequence[Middleware],
     cors_origins: Collection[str] = (),
     lifespan: Lifespan[Starlette] | None = None,
     tracing: Sequence[Middleware] = (),
@@ -81,8 +82,9 @@ def app(
             *_cors(cors_origins),
             Middleware(TidyPaths),
             Middleware(UnexpectedErrors),
+            Middleware(TimedBody, body_s=body_s),
             Middleware(DecodedBody, max_bytes=max_body_bytes),
-            access,
+            *access,
             *tracing,
         ],
         exception_handlers={

@@ -1,10 +1,11 @@
-"""The body of a request: read, unpacked, and limited in size.
+"""The body of a request: read, unpacked, and limited in time and size.
 
-Three limits raise BodyTooLarge: `sessions.max_body_bytes` for the JSON that handlers read (`json_body`) and for what a
-compressed body unpacks to (`DecodedBody`), and a key's own `max_body_bytes` (`bounded`, for `AccessMiddleware`).
+`TimedBody` limits the time. Three limits of the size raise BodyTooLarge: `sessions.max_body_bytes` for the JSON that
+handlers read (`json_body`) and for what a compressed body unpacks to (`DecodedBody`), and a key's own `max_body_bytes`
+(`bounded`, for `AccessMiddleware`).
 """
 
-import uuid
+import asyncio
 import zlib
 from typing import Any
 
@@ -12,9 +13,9 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.http.error_response import error_response
+from deployments.http.error_response import refuse
 from ghostrouter.api.body import decoded
-from ghostrouter.errors import BodyTooLarge, InvalidRequest
+from ghostrouter.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
 
 # zlib's window bits: with a gzip header, and with zlib's own (which is what HTTP calls deflate).
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
@@ -47,6 +48,37 @@ def bounded(receive: Receive, max_bytes: int | None) -> Receive:
     return receive_bounded
 
 
+class TimedBody:
+    """Refuses a body that takes longer than `body_s` seconds: else a client could keep a request open for ever."""
+
+    def __init__(self, app: ASGIApp, body_s: float) -> None:
+        self._app = app
+        self._body_s = body_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on."""
+        timed = self._timed(receive) if scope["type"] == "http" else receive
+        await self._app(scope, timed, send)
+
+    def _timed(self, receive: Receive) -> Receive:
+        until_s = asyncio.get_running_loop().time() + self._body_s
+        has_more = True
+
+        async def receive_timed() -> Message:
+            nonlocal has_more
+            if not has_more:  # what follows is the client's leaving
+                return await receive()
+            try:
+                async with asyncio.timeout_at(until_s):
+                    message = await receive()
+            except TimeoutError:
+                raise BodyTooSlow(f"The body did not arrive within {self._body_s:g} s.") from None
+            has_more = message["type"] == "http.request" and message.get("more_body", False)
+            return message
+
+        return receive_timed
+
+
 class DecodedBody:
     """Decodes bodies with `content-encoding: gzip` or `deflate`, up to `max_bytes`; what follows sees plain bytes."""
 
@@ -64,7 +96,7 @@ class DecodedBody:
         else:
             known = ", ".join(_WINDOW_BITS)
             error = InvalidRequest(f"`content-encoding` must be one of {known}, or be left out.")
-            await error_response(error, scope["path"], {"x-request-id": uuid.uuid4().hex})(scope, receive, send)
+            await refuse(error, scope, receive, send)
 
     def _decoded(self, receive: Receive, window_bits: int) -> Receive:
         decoder = zlib.decompressobj(window_bits)

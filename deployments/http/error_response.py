@@ -1,10 +1,12 @@
 """The response to an error, in the format that clients of its path expect."""
 
 import logging
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
 
 from ghostrouter.api import errors
 from ghostrouter.tracebacks import without_message
@@ -22,6 +24,14 @@ def error_response(error: BaseException, path: str, more_headers: dict[str, str]
         log.error("request.failed path=%s error=%s", path, without_message(error))
     status, body = _to_wire(path)(error)
     return JSONResponse(body, status, {**errors.headers(error), **(more_headers or {})})
+
+
+async def refuse(
+    error: BaseException, scope: Scope, receive: Receive, send: Send, headers: dict[str, str] | None = None
+) -> None:
+    """Answer a request with an error, before it has an id of its own."""
+    response = error_response(error, scope["path"], {**(headers or {}), "x-request-id": uuid.uuid4().hex})
+    await response(scope, receive, send)
 
 
 def is_messages(path: str) -> bool:

@@ -7,6 +7,7 @@ An ingress does so where Serve runs no proxies (`proxy_location: Disabled`). It 
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -18,6 +19,7 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from deployments.http.disconnects import StoppedWhenClientLeaves
+from deployments.http.guarded_connection import GuardedConnection
 
 # uvicorn would write the text of unexpected errors to the log, and they can quote a prompt.
 logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -40,6 +42,7 @@ class Listener:
         """
         config = uvicorn.Config(
             StoppedWhenClientLeaves(app),
+            http=GuardedConnection,
             lifespan="off",
             access_log=False,
             log_config=None,
@@ -88,4 +91,6 @@ def _bound(host: str, port: int) -> socket.socket:
 
 def _tls(options: HTTPOptions) -> dict[str, Any]:
     names = ("ssl_keyfile", "ssl_certfile", "ssl_keyfile_password", "ssl_ca_certs")
-    return {name: value for name in names if (value := getattr(options, name))}
+    found = {name: value for name in names if (value := getattr(options, name))}
+    # Who names the authorities of clients wants every client to show a certificate of one.
+    return {**found, "ssl_cert_reqs": ssl.CERT_REQUIRED} if options.ssl_ca_certs else found

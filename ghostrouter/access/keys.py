@@ -1,16 +1,24 @@
-"""API keys: who calls, and which models and tasks the key allows."""
+"""API keys: who calls, and what the key allows."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from ghostrouter.errors import NotPermitted, Unauthorized
+
+Right = Literal["call", "feedback", "admin"]
+RIGHTS: tuple[Right, ...] = ("call", "feedback", "admin")
+Priority = Literal["high", "normal", "low"]
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The owner of a key. `models` and `tasks` may have wildcards. A limit that is None does not apply."""
+    """The owner of a key. `models` and `tasks` may have wildcards. A limit that is None does not apply.
+
+    `scopes`: what the key may be used for. `priority`: who is refused first when the service is overloaded.
+    """
 
     name: str = ""
     team: str = ""
@@ -22,6 +30,8 @@ class Caller:
     may_unredact: bool = True
     project: str = ""
     organisation: str = ""
+    scopes: tuple[Right, ...] = ("call", "feedback")
+    priority: Priority = "normal"
 
     def may_use(self, model: str) -> bool:
         """Whether the key allows a model."""
@@ -36,35 +46,66 @@ class Caller:
         if not any(fnmatchcase(task, pattern) for pattern in self.tasks):
             raise NotPermitted(f"This key may not be used for the task `{task}`.")
 
+    def check_scope(self, scope: Right) -> None:
+        """Check a scope.
+
+        Raises:
+            NotPermitted: the key does not have it.
+        """
+        if scope not in self.scopes:
+            raise NotPermitted(f"This key does not have the scope `{scope}`.")
+
 
 ANYONE = Caller()
 
 
-class Door:
-    """Checks keys by their SHA-256, in hexadecimal. Without any keys, everybody may call."""
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key that was created while the service ran. Times are Unix seconds; an expiry of None: never."""
 
-    def __init__(self, callers: Mapping[str, Caller]) -> None:
+    caller: Caller
+    expires_s: float | None = None
+
+
+class Door:
+    """Checks keys by their SHA-256, in hexadecimal.
+
+    `callers` are those of the configuration. `stored` keys change while the service runs. Everybody may call if the
+    door is not `locked` and no key was ever made.
+    """
+
+    def __init__(self, callers: Mapping[str, Caller], locked: bool = False) -> None:
         self._callers = {digest.lower(): caller for digest, caller in callers.items()}
+        self._stored: Mapping[str, StoredKey] = {}
+        self._locked = locked
 
     @property
     def is_open(self) -> bool:
         """Whether no key is needed."""
-        return not self._callers
+        return not self._callers and not self._locked
 
-    def admit(self, key: str | None) -> Caller:
+    def renew(self, stored: Mapping[str, StoredKey], ever_made: bool) -> None:
+        """Use these stored keys from now on. Once a key was made, the door stays locked, also if all are revoked."""
+        self._stored = stored
+        self._locked = self._locked or ever_made
+
+    def admit(self, key: str | None, now_s: float) -> Caller:
         """The owner of a key.
 
         Raises:
-            Unauthorized: the key is missing or unknown.
+            Unauthorized: the key is missing, unknown or expired.
         """
         if self.is_open:
             return ANYONE
         if not key:
             raise Unauthorized("You didn't provide an API key. Send it as `Authorization: Bearer KEY`.")
-        caller = self._callers.get(digest(key))
-        if caller is None:
+        hashed = digest(key)
+        if caller := self._callers.get(hashed):
+            return caller
+        stored = self._stored.get(hashed)
+        if stored is None or (stored.expires_s is not None and stored.expires_s <= now_s):
             raise Unauthorized("Incorrect API key provided.")
-        return caller
+        return stored.caller
 
 
 def digest(key: str) -> str:

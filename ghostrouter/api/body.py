@@ -12,6 +12,8 @@ from ghostrouter.errors import InvalidRequest
 from ghostrouter.terms import Preferences, SwitchMode, Terms, Trust
 from ghostrouter.types import KvMode
 
+# No request needs more levels. Code that walks a body may recurse without running out of stack.
+_MOST_LEVELS = 128
 # No answer has more; a larger number is a mistake, and no engine could read it.
 MOST_TOKENS = 2**53
 
@@ -104,11 +106,31 @@ def decoded(raw: bytes | bytearray) -> Any:
         InvalidRequest: the body is not valid JSON.
     """
     try:
-        return json.loads(raw, parse_constant=_no_number, parse_float=_finite)
+        body = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
     except ValueError as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from None
     except RecursionError:
         raise InvalidRequest("The body is nested too deeply.") from None
+    _check_depth(body)
+    return body
+
+
+def _check_depth(body: Any) -> None:
+    level = [body]
+    for _ in range(_MOST_LEVELS):
+        level = (
+            [
+                inner
+                for outer in level
+                for inner in (outer.values() if isinstance(outer, dict) else outer)
+                if isinstance(inner, dict | list)
+            ]
+            if isinstance(body, dict | list)
+            else []
+        )
+        if not level:
+            return
+    raise InvalidRequest(f"The body is nested more than {_MOST_LEVELS} levels deep.")
 
 
 def _finite(number: str) -> float:

@@ -11,12 +11,14 @@ from typing import Any, Literal
 from ghostrouter.errors import (
     AnswerRefused,
     BodyTooLarge,
+    BodyTooSlow,
     BudgetExceeded,
     BudgetUnknown,
     CallConflict,
     CallNotPermitted,
     DeadlineExceeded,
     GhostRouterError,
+    HostNotServed,
     InvalidRequest,
     JobNotFound,
     KeyReused,
@@ -35,6 +37,7 @@ from ghostrouter.errors import (
     TraceNotFound,
     Unauthorized,
     UnknownModel,
+    UnsupportedBody,
 )
 
 CallCode = Literal["validation_error", "permission_denied", "adapter_error", "timeout", "refused", "unknown"]
@@ -58,6 +61,9 @@ _FORMS: dict[type[GhostRouterError], ErrorForm] = {
     # Anthropic's clients know this code: they ask again without a thread.
     ThreadsUnsupported: ErrorForm(400, "thread_unsupported_request", "validation_error"),
     BodyTooLarge: ErrorForm(413, "body_too_large", "validation_error"),
+    BodyTooSlow: ErrorForm(408, "body_too_slow", "validation_error"),
+    UnsupportedBody: ErrorForm(415, "unsupported_body", "validation_error"),
+    HostNotServed: ErrorForm(421, "host_not_served", "validation_error"),
     PromptTooLong: ErrorForm(400, "context_length_exceeded", "validation_error"),
     TaskUnclear: ErrorForm(409, "task_unclear", "validation_error"),
     AnswerRefused: ErrorForm(400, "content_filter", "refused"),

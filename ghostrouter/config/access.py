@@ -1,13 +1,13 @@
 """Configuration of keys, budgets and redaction."""
 
 import os
-from typing import Self
+from typing import Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
 from ghostrouter.access.budget import Scope, Window
-from ghostrouter.access.keys import Caller, digest
+from ghostrouter.access.keys import Caller, Priority, Right, digest
 from ghostrouter.config.section import NAME, Database, Section
 from ghostrouter.errors import ConfigError
 from ghostrouter.redact.policy import Discretion, Mode
@@ -27,19 +27,29 @@ class Limits(Section):
     )
 
 
-class Key(Section):
+class Rights(Section):
+    """What a key may be used for."""
+
+    team: str = Field(default="", description="the team whose budgets it shares")
+    project: str = Field(default="", description="the project whose budgets and overrides it shares")
+    organisation: str = Field(default="", description="the organisation whose budgets and overrides it shares")
+    scopes: tuple[Right, ...] = Field(
+        default=("call", "feedback"),
+        description="call: ask for answers and read one's own; feedback: rate them; admin: status, metrics, dashboard",
+    )
+    priority: Priority = Field(default="normal", description="who is refused first when the service is overloaded")
+    models: tuple[str, ...] = Field(default=("*",), description="models that the key allows; may have wildcards")
+    tasks: tuple[str, ...] = Field(default=("*",), description="tasks that the key allows; may have wildcards")
+    limits: Limits | None = Field(default=None, description="limits of this key, instead of access.limits")
+    may_unredact: bool = Field(default=False, description="a request may ask for less redaction than configured")
+
+
+class Key(Rights):
     """An API key, given by its SHA-256 in hexadecimal or by the environment variable that holds it."""
 
     name: str = Field(pattern=NAME, description="the name of the key in budgets, metrics and the event store")
     sha256: str | None = Field(default=None, pattern="^[0-9a-fA-F]{64}$", description="printf %s KEY | sha256sum")
     env: str | None = Field(default=None, description="the environment variable that holds the key")
-    team: str = Field(default="", description="the team whose budgets it shares")
-    project: str = Field(default="", description="the project whose budgets and overrides it shares")
-    organisation: str = Field(default="", description="the organisation whose budgets and overrides it shares")
-    models: tuple[str, ...] = Field(default=("*",), description="models that the key allows; may have wildcards")
-    tasks: tuple[str, ...] = Field(default=("*",), description="tasks that the key allows; may have wildcards")
-    limits: Limits | None = Field(default=None, description="limits of this key, instead of access.limits")
-    may_unredact: bool = Field(default=False, description="a request may ask for less redaction than configured")
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -48,15 +58,60 @@ class Key(Section):
         return self
 
 
-class Access(Section):
+class Jwt(Section):
+    """JSON Web Tokens that are accepted as keys, such as those of an OpenID Connect provider."""
+
+    issuer: str = Field(min_length=1, description="the `iss` that a token must have")
+    audience: str = Field(min_length=1, description="the `aud` that a token must have")
+    jwks_url: str | None = Field(
+        default=None,
+        pattern=r"^(https://|http://(127\.0\.0\.1|localhost|\[::1\])[:/])",
+        description="where the issuer's public keys are; default: as its /.well-known/openid-configuration says",
+    )
+    algorithms: tuple[Literal["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"], ...] = ("RS256", "ES256")
+    name_claim: str = Field(
+        default="sub", description="the claim that names the caller; in budgets and limits it is jwt:NAME"
+    )
+    scopes_claim: str | None = Field(
+        default=None, description="the claim with the scopes, such as scope; null: those of `rights`"
+    )
+    team_claim: str | None = Field(default=None, description="the claim with the team; null: that of `rights`")
+    leeway_s: float = Field(default=30.0, ge=0, description="how far the issuer's clock may be off")
+    rights: Rights = Field(default=Rights(), description="what every token may be used for")
+
+    @model_validator(mode="after")
+    def _keys_can_be_found(self) -> Self:
+        if self.jwks_url is None and not self.issuer.startswith("https://"):
+            raise ValueError("`jwks_url` is needed if `issuer` does not begin with https://")
+        return self
+
+
+class Access(Database):
     """Who may call. Without keys everybody may call, without limits."""
 
+    KEY = "access"
+
     keys: tuple[Key, ...] = ()
+    required: bool = Field(default=False, description="nobody may call without a key, even if no key was made yet")
+    jwt: Jwt | None = None
+    refresh_s: float = Field(
+        default=1.0, gt=0, description="how often an ingress looks for keys that were created or revoked"
+    )
     limits: Limits = Field(default=Limits(), description="limits of every key")
     lease_s: float = Field(default=1_800.0, gt=0, description="a call that never ends counts as running for this time")
+    hosts: tuple[str, ...] = Field(
+        default=(),
+        description="names by which clients may call the service, such as api.example.com or *.example.com; empty: "
+        "any name if keys are needed, else only IP addresses, localhost and names of a local network",
+    )
     cors_origins: tuple[str, ...] = Field(
         default=(), description="of pages whose scripts may call this service, such as https://app.example; *: of any"
     )
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether a key is needed even if there is none yet."""
+        return self.required or self.jwt is not None
 
     def callers(self) -> dict[str, Caller]:
         """The callers by the digests of their keys.
@@ -64,13 +119,15 @@ class Access(Section):
         Raises:
             ConfigError: an environment variable for a key is not set.
         """
-        return {_digest(key): self._caller(key) for key in self.keys}
+        return {_digest(key): self.caller(key.name, key) for key in self.keys}
 
-    def _caller(self, key: Key) -> Caller:
-        limits = key.limits or self.limits
+    def caller(self, name: str, rights: Rights) -> Caller:
+        """The caller of that name with these rights."""
+        limits = rights.limits or self.limits
         return Caller(
-            key.name, key.team, key.models, key.tasks, limits.max_body_bytes, limits.requests_per_minute,
-            limits.concurrent_requests, key.may_unredact, key.project, key.organisation,
+            name, rights.team, rights.models, rights.tasks, limits.max_body_bytes, limits.requests_per_minute,
+            limits.concurrent_requests, rights.may_unredact, rights.project, rights.organisation, rights.scopes,
+            rights.priority,
         )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from ghostrouter.access.hosts import is_metadata_url, is_private_url
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import Continues, Kind, StreamUsage
 from ghostrouter.config.section import NAME, Section
@@ -144,6 +145,11 @@ class CloudModel(Section):
     json_schema: bool = Field(default=False, description="it supports JSON schemas")
     json_object: bool = Field(default=False, description="it supports JSON mode")
     vision: bool = Field(default=False, description="it supports images")
+    fetches_images: bool | None = Field(
+        default=None,
+        description="it may be given image URLs, which its server fetches; null: unless the server is in a private "
+        "network, which a URL could then be used to explore",
+    )
     temperature: bool = Field(default=True, description="it supports temperature and top_p")
     reasons: bool = Field(default=False, description="it reasons before it answers")
     reasoning_field: str | None = Field(
@@ -179,6 +185,19 @@ class CloudModel(Section):
         if isinstance(row, Mapping) and row.get("provider", "custom") != "custom":
             return discover.complete(row, os.environ)
         return row
+
+    @model_validator(mode="after")
+    def _is_no_metadata_service(self) -> Self:
+        if is_metadata_url(self.base_url):
+            raise ValueError(
+                f"base_url of {self.name}: a link-local address, where clouds tell their machines' secrets"
+            )
+        return self
+
+    @property
+    def may_fetch(self) -> bool:
+        """Whether it may be given URLs of images."""
+        return not is_private_url(self.base_url) if self.fetches_images is None else self.fetches_images
 
     @property
     def echo_window_tokens(self) -> int:

@@ -80,6 +80,7 @@ class Sessions(Section):
         default=10.0, ge=0, description="longest wait; a provider that asks for a longer one is skipped"
     )
     max_body_bytes: int = Field(default=4_000_000, ge=1_000)
+    body_s: float = Field(default=60.0, gt=0, description="a request body that takes longer is refused with 408")
     traces_kept: int = Field(
         default=10_000, ge=0, description="traces in the event store; the oldest are deleted first"
     )

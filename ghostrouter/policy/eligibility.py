@@ -7,6 +7,7 @@ decided in `plan.py`.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ghostrouter.access.hosts import is_private_url
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.terms import ANY_TERMS, NO_LOGPROBS, NO_SAMPLING, TRUST_TIERS, Terms
@@ -98,6 +99,11 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "does not support JSON mode"
     if needs.images and not model.vision:
         yield "does not support images"
+    linked = [image.url for image in needs.images if not image.url.startswith("data:")]
+    if any(is_private_url(url) for url in linked):
+        yield "gets no image URLs that point into a private network"
+    if linked and not model.may_fetch:
+        yield "supports images as data: URLs only"
     if needs.features.reasoning_effort and not (model.reasons and model.kind == "openai"):
         yield "does not support reasoning_effort"
     if needs.logprobs and not model.logprobs:

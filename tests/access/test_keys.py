@@ -2,7 +2,7 @@
 
 import pytest
 
-from ghostrouter.access.keys import ANYONE, Caller, Door, digest, presented
+from ghostrouter.access.keys import ANYONE, Caller, Door, StoredKey, digest, presented
 from ghostrouter.errors import InvalidRequest, NotPermitted, Unauthorized
 from ghostrouter.redact.policy import Discretion, asked
 
@@ -10,15 +10,33 @@ ALICE = Caller("alice", "red", models=("ghost-*",), tasks=("default",), may_unre
 
 
 def test_a_door_without_keys_is_open() -> None:
-    assert Door({}).admit(None) is ANYONE
+    assert Door({}).admit(None, 0.0) is ANYONE
+    with pytest.raises(Unauthorized):
+        Door({}, locked=True).admit(None, 0.0)
 
 
 def test_a_key_is_known_by_its_digest() -> None:
     door = Door({digest("secret").upper(): ALICE})
-    assert door.admit("secret") is ALICE
+    assert door.admit("secret", 0.0) is ALICE
     for key in ("", None, "other", digest("secret")):
         with pytest.raises(Unauthorized):
-            door.admit(key)
+            door.admit(key, 0.0)
+
+
+def test_stored_keys_come_and_go_and_the_door_stays_locked() -> None:
+    door = Door({})
+    door.renew({}, ever_made=False)
+    assert door.is_open
+    door.renew({digest("new"): StoredKey(ALICE, expires_s=10.0)}, ever_made=True)
+    assert door.admit("new", 9.9) is ALICE
+    with pytest.raises(Unauthorized):
+        door.admit("new", 10.0)
+    door.renew({}, ever_made=True)
+    assert not door.is_open
+    door.renew({}, ever_made=False)
+    for key in ("new", None):
+        with pytest.raises(Unauthorized):
+            door.admit(key, 0.0)
 
 
 @pytest.mark.parametrize(

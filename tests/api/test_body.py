@@ -103,6 +103,8 @@ def test_both_refuse_alike(read: Callable[[dict[str, Any]], ChatCall], change: d
 @pytest.mark.parametrize(
     ("raw", "words"),
     [
+        (b"[" * 129 + b"]" * 129, "more than 128 levels"),
+        (b'{"a":[' * 65 + b"]}" * 65, "more than 128 levels"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 50_000, "nested too deeply"),
         (b'{"temperature": NaN}', "NaN is no number"),
@@ -116,3 +118,8 @@ def test_both_refuse_alike(read: Callable[[dict[str, Any]], ChatCall], change: d
 def test_what_is_no_json_is_refused(raw: bytes, words: str) -> None:
     with pytest.raises(InvalidRequest, match=words):
         decoded(raw)
+
+
+def test_many_levels_are_read() -> None:
+    assert decoded(b"[" * 128 + b"]" * 128)
+    assert decoded(b"7") == 7

@@ -139,6 +139,7 @@ class Service:
                 "sessions": {"max_body_bytes": 10_000},
             }
         )
+        self.client = "127.0.0.1"
         self.writer: Writer = engines["small"]
         self.replay: Replay = beside.replay if beside else Replay(config.journal)
         known = beside or after
@@ -209,7 +210,7 @@ class Service:
             "query_string": query.encode(),
             "root_path": "",
             "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
-            "client": ("127.0.0.1", 1),
+            "client": (self.client, 1),
             "server": ("127.0.0.1", 2),
         }
         answer, gone = into or Answer(), asyncio.Event()
