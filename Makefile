@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check bench setup models lock schema prices clean help
+.PHONY: serve test check bench setup models lock schema prices audit sbom clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -38,6 +38,12 @@ schema: setup    ## write the JSON schema of the configuration
 
 prices: setup    ## compare the catalogue's prices with a public table (fetches it)
 	@$(BIN)/python -m scripts.check_prices
+
+audit: setup     ## look for known vulnerabilities in the locks (needs the network)
+	@$(BIN)/python -m scripts.audit
+
+sbom: setup      ## write the bill of materials of the locks to sbom/, as CycloneDX
+	@$(BIN)/python -m scripts.sbom
 
 clean:           ## remove what set-up and runs have made
 	rm -rf $(VENV) logs .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -17,6 +18,8 @@ for _row in providers().values():
 # Nor do tests send spans to the collector of whoever runs them.
 for _name in [name for name in os.environ if name.startswith("OTEL_")]:
     os.environ.pop(_name)
+# Nor do they read the keys of a service that runs here.
+os.environ["GHOSTROUTER_STATE_DIR"] = tempfile.mkdtemp(prefix="ghostrouter-tests-")
 
 
 @pytest.fixture(scope="session")

@@ -70,7 +70,7 @@ class Connections(httpx.AsyncBaseTransport):
         return self._session
 
 
-class _Resolver(aiohttp.DefaultResolver):
+class _Resolver(aiohttp.ThreadedResolver):
     """Resolves names, but never to a link-local address: there clouds tell their machines' secrets."""
 
     async def resolve(

@@ -130,8 +130,8 @@ _ANYONE_HERE = Caller(scopes=_LOCAL_SCOPES)
 
 def _is_from_here(headers: Mapping[str, str], scope: Scope) -> bool:
     """Whether a request comes from this machine, and from no proxy on it."""
-    client = scope.get("client")
-    return bool(client) and is_loopback(client[0]) and not any(name in headers for name in _FORWARDED)
+    address, _ = scope.get("client") or ("", 0)
+    return is_loopback(address) and not any(name in headers for name in _FORWARDED)
 
 
 def _rules(access: Access) -> TokenRules | None:

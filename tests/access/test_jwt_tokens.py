@@ -57,7 +57,7 @@ def test_wrong_claims_are_refused(changes: dict[str, Any]) -> None:
 def test_a_token_is_refused_if_anybody_else_signed_it_or_nobody() -> None:
     secret = "x" * 32
     rs = signed(rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256")
-    unsigned = jwt.encode(CLAIMS, None, "none")
+    unsigned = jwt.encode(CLAIMS, "", "none")
     for token in (signed(OTHER), rs, unsigned, signed(secret, "HS256"), signed()[:-4] + "AAAA", "eyJ.a.b"):
         with pytest.raises(Unauthorized):
             checked(token)

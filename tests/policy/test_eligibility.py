@@ -17,7 +17,7 @@ SCHEMA = Features(schema=Schema("s", {}))
 
 
 def cloud(**fields: Any) -> CloudModel:
-    row = {"name": "far", "base_url": "http://h", "model": "m", "context_tokens": 1000}
+    row = {"name": "far", "base_url": "https://h.example", "model": "m", "context_tokens": 1000}
     return CloudModel.model_validate(row | fields)
 
 
@@ -73,7 +73,7 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(json_object=True), Needs(Features(json_object=True)), ""),
         (cloud(), Needs(TOOLS), "does not support tools"),
         (cloud(), Needs(SCHEMA), "does not support JSON schemas"),
-        (cloud(), Needs(images=(Image("http://x"),)), "does not support images"),
+        (cloud(), Needs(images=(Image("http://x.example/"),)), "does not support images"),
         (cloud(), Needs(Features(reasoning_effort="low")), "does not support reasoning_effort"),
         (cloud(), Needs(logprobs=True), "does not return log-probabilities"),
         (cloud(temperature=False), Needs(temperature=0.0), "does not support temperature and top_p"),
@@ -81,7 +81,7 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(), Needs(repetition_penalty=True), "does not support repetition_penalty"),
         (cloud(provider="vllm", model="m"), Needs(repetition_penalty=True, min_tokens=2), ""),
         (cloud(), Needs(min_tokens=1), "does not support min_tokens"),
-        (ABLE, Needs(TOOLS, images=(Image("http://x"),), logprobs=True, top_logprobs=5), ""),
+        (ABLE, Needs(TOOLS, images=(Image("http://x.example/"),), logprobs=True, top_logprobs=5), ""),
         (ABLE, Needs(logprobs=True, top_logprobs=6), "returns at most 5 alternatives per token"),
         (cloud(tools=True), Needs(FORCED), ""),
         (cloud(tools=True, forced_tools=False), Needs(FORCED), "does not support a forced tool choice"),
@@ -98,12 +98,16 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(kind="anthropic"), Needs(temperature=1.2), "supports temperatures up to 1 only"),
         (cloud(kind="anthropic"), Needs(temperature=0.2, top_p=0.9), "supports temperature or top_p, not both"),
         (cloud(kind="gemini"), Needs(logit_bias=True), "does not support logit_bias"),
-        (cloud(kind="gemini", vision=True), Needs(images=(Image("http://x"),)), "supports images as data: URLs only"),
-        (cloud(vision=True), Needs(images=(Image("http://x", "low"),)), ""),
-        (cloud(kind="anthropic", vision=True), Needs(images=(Image("http://x", "auto"),)), ""),
+        (
+            cloud(kind="gemini", vision=True),
+            Needs(images=(Image("http://x.example/"),)),
+            "supports images as data: URLs only",
+        ),
+        (cloud(vision=True), Needs(images=(Image("http://x.example/", "low"),)), ""),
+        (cloud(kind="anthropic", vision=True), Needs(images=(Image("http://x.example/", "auto"),)), ""),
         (
             cloud(kind="anthropic", vision=True),
-            Needs(images=(Image("http://x", "low"),)),
+            Needs(images=(Image("http://x.example/", "low"),)),
             "does not support the detail of images",
         ),
         (cloud(kind="gemini", tools=True), Needs(SERIAL), "does not support parallel_tool_calls: false"),

@@ -142,7 +142,8 @@ async def test_pages_of_other_origins_are_let_in_where_that_is_configured(tmp_pa
     service = BudgetedService(tmp_path / "open", access={**keys, "cors_origins": ["https://app.example"]})
     preflight = await service.send("OPTIONS", CHAT, b"", **asks, access_control_request_headers="authorization")
     assert (preflight.status, preflight.headers["access-control-allow-origin"]) == (200, "https://app.example")
-    refused = await service.post(CHAT, BODIES[CHAT], origin="https://app.example")  # without a key, and told so
+    page: dict[str, Any] = {"origin": "https://app.example", "content_type": "application/json"}
+    refused = await service.post(CHAT, BODIES[CHAT], **page)  # without a key, and told so
     assert (refused.status, refused.headers["access-control-allow-origin"]) == (401, "https://app.example")
     other = await service.send("OPTIONS", CHAT, b"", **{**asks, "origin": "https://evil.example"})
     assert other.status == 400

@@ -1,0 +1,63 @@
+"""Where connections to providers may lead."""
+
+import asyncio
+import socket
+import ssl
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import ValidationError
+
+from deployments.cloud.connections import Connections
+from ghostrouter.config import CloudModel
+
+
+def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+    """Let every name have these addresses."""
+
+    def found(host: str, port: Any, *rest: Any, **more: Any) -> list[Any]:
+        return [
+            (socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port or 0))
+            for a in addresses
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+async def reached(port: int) -> bool:
+    connections = Connections(ssl.create_default_context())
+    try:
+        async with httpx.AsyncClient(transport=connections, timeout=5) as client:
+            return (await client.get(f"http://provider.example:{port}/")).is_success
+    except httpx.ConnectError:
+        return False
+    finally:
+        await connections.aclose()
+
+
+async def test_a_name_that_turns_into_a_metadata_address_is_not_connected_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def here(reader: Any, writer: Any) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(here, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    resolving(monkeypatch, "127.0.0.1")
+    assert await reached(port)
+    for address in ("169.254.169.254", "fe80::1", "::ffff:169.254.169.254"):
+        resolving(monkeypatch, address)
+        assert not await reached(port)
+    resolving(monkeypatch, "169.254.169.254", "127.0.0.1")
+    assert await reached(port)
+    server.close()
+    await server.wait_closed()
+
+
+def test_a_base_url_is_no_metadata_address() -> None:
+    for url in ("http://169.254.169.254/v1", "http://[fe80::1]/v1", "http://2852039166/v1"):
+        with pytest.raises(ValidationError, match="link-local"):
+            CloudModel.model_validate({"name": "far", "base_url": url, "model": "m", "context_tokens": 100})
