@@ -43,11 +43,12 @@ class AccessMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_open = scope["path"] in OPEN_TO_STRANGERS
+        path = _route(scope)
+        is_open = path in OPEN_TO_STRANGERS
         try:
             requester = await self._requester(Headers(scope=scope), scope)
             if not is_open:
-                requester.caller.check_scope(scope_of(scope["path"]))
+                requester.caller.check_scope(scope_of(path))
         except GhostRouterError as error:
             if is_open and isinstance(error, Unauthorized):
                 await self._app(scope, receive, send)
@@ -78,6 +79,12 @@ class AccessMiddleware:
             await self._app(scope, bounded(receive, caller.max_body_bytes), _with_headers(send, admission, call))
         finally:
             self._quotas.leave(caller, call)
+
+
+def _route(scope: Scope) -> str:
+    """The path as routes have it: without the prefix at which the application is mounted."""
+    path, root = str(scope["path"]), str(scope.get("root_path", "")).rstrip("/")
+    return path.removeprefix(root) if path.startswith(f"{root}/") else path
 
 
 def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:

@@ -139,7 +139,7 @@ class Service:
                 "sessions": {"max_body_bytes": 10_000},
             }
         )
-        self.client = "127.0.0.1"
+        self.client, self.root = "127.0.0.1", ""
         self.writer: Writer = engines["small"]
         self.replay: Replay = beside.replay if beside else Replay(config.journal)
         known = beside or after
@@ -198,7 +198,7 @@ class Service:
         headers: dict[str, str],
         into: Answer | None = None,
     ) -> Answer:
-        path, _, query = target.partition("?")
+        path, _, query = f"{self.root}{target}".partition("?")
         scope = {
             "type": "http",
             "asgi": {"version": "3.0", "spec_version": "2.3"},
@@ -208,7 +208,7 @@ class Service:
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "root_path": "",
+            "root_path": self.root,
             "headers": [(k.replace("_", "-").encode(), v.encode()) for k, v in headers.items()],
             "client": (self.client, 1),
             "server": ("127.0.0.1", 2),

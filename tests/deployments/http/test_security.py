@@ -67,7 +67,11 @@ async def test_what_is_about_everybody_needs_the_scope_admin(tmp_path: Path) -> 
     for path in ("/v1/status", "/metrics", "/dashboard/x"):
         assert [(await service.get(path, **who)).status for who in ({}, alice)] == [401, 403]
         assert (await service.get(path, **root)).status != 403
+    assert (await service.get("//v1//status/", **alice)).status == 403
     assert (await service.post(CHAT, ask(), **root)).status == 403
+    service.root = "/ghost"  # mounted below a path
+    assert [(await service.get("/v1/status", **who)).status for who in (alice, root)] == [403, 200]
+    assert (await service.get("/healthz")).status == 200
 
 
 async def test_without_keys_only_this_machine_is_admin(tmp_path: Path) -> None:
