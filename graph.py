@@ -1,6 +1,7 @@
 """Wiring only: `build(args)` makes the Ray Serve application. The one place that says `serve.deployment`."""
 
 import secrets
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
 from deployments.replay import Replay
+from deployments.store.bandit_keeper import bandit
 from deployments.telemetry import Telemetry
 from ghostrouter.config import EmbeddingModel, GraphConfig, LocalModel
 from ghostrouter.detect.calibration import Calibration
@@ -111,6 +113,7 @@ def _event_store(config: GraphConfig) -> serve.Application:
         settings=config.events.model_copy(update={"folder": str(config.events.path)}),
         traces_kept=config.sessions.traces_kept,
         life=secrets.token_hex(8),
+        bandit=bandit(config, time.time()),
     )
 
 

@@ -80,9 +80,33 @@ class ValkeyServer:
             self._process = None
 
 
+class Postgresql:
+    """A PostgreSQL server that is reached through a socket in a folder of its own. It can be stopped and started."""
+
+    def __init__(self, installed: Path, home: Path, user: str | None) -> None:
+        self._control = (str(installed / "bin" / "pg_ctl"), "-D", str(home / "data"))
+        self._home = home
+        self._user = user
+        self.url = f"postgresql+psycopg://ghost@/postgres?host={home}"
+        self._run(str(installed / "bin" / "initdb"), *self._control[1:], "-U", "ghost", "-A", "trust", "--no-sync")
+        self.start()
+
+    def start(self) -> None:
+        """Start the server, and wait until it answers."""
+        options = f"-c listen_addresses='' -k {self._home} -c fsync=off"
+        self._run(*self._control, "-l", str(self._home / "log"), "-o", options, "-w", "start")
+
+    def stop(self) -> None:
+        """Stop the server as a crash would: it waits for nobody."""
+        self._run(*self._control, "-m", "immediate", "-w", "stop")
+
+    def _run(self, *command: str) -> None:
+        subprocess.run(command, check=True, user=self._user, cwd=self._home, stdout=subprocess.DEVNULL)
+
+
 @contextmanager
-def postgresql() -> Iterator[str]:
-    """The URL of a PostgreSQL server that is reached through a socket in a folder of its own.
+def postgresql_that_stops() -> Iterator[Postgresql]:
+    """A server of its own, which must be running at the end.
 
     The server refuses to run as root: then it runs as `nobody`, from a copy if its own files are out of reach.
     """
@@ -96,22 +120,21 @@ def postgresql() -> Iterator[str]:
         shutil.chown(home, user)
         if not _reaches(installed, user):
             installed = Path(shutil.copytree(installed, folder / "installed", symlinks=True))
-    data = home / "data"
-
-    def run(*command: str) -> None:
-        subprocess.run(command, check=True, user=user, cwd=home, stdout=subprocess.DEVNULL)
-
-    control = str(installed / "bin" / "pg_ctl")
     try:
-        run(str(installed / "bin" / "initdb"), "-D", str(data), "-U", "ghost", "-A", "trust", "--no-sync")
-        options = f"-c listen_addresses='' -k {home} -c fsync=off"
-        run(control, "-D", str(data), "-l", str(home / "log"), "-o", options, "-w", "start")
+        server = Postgresql(installed, home, user)
         try:
-            yield f"postgresql+psycopg://ghost@/postgres?host={home}"
+            yield server
         finally:
-            run(control, "-D", str(data), "-m", "immediate", "-w", "stop")
+            server.stop()
     finally:
         shutil.rmtree(folder)
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server of its own."""
+    with postgresql_that_stops() as server:
+        yield server.url
 
 
 def _reaches(folder: Path, user: str) -> bool:

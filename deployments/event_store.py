@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from deployments.link import Address
 from deployments.linked_method import LinkedAnswers
 from deployments.ray_metrics import RayMetrics
+from deployments.store.bandit_keeper import BanditKeeper
 from deployments.store.event_writer import EventWriter
 from ghostrouter.config import Events
 from ghostrouter.errors import StoreFailed
@@ -17,10 +18,14 @@ from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
 from ghostrouter.events.spool import Spool
 from ghostrouter.events.store import Store
+from ghostrouter.learn.bandit import Beliefs
 from ghostrouter.policy.observations import NO_REPORT, ObservationBoard, Report, Update
 
 _SPOOL = "events.spool.jsonl"
+_BANDIT = "bandit"
+_BANDIT_EVERY_S = 5.0
 _SWEEP_EVERY_S = 60.0
+_DAY_S = 86_400.0
 # How long an answer waits until its row is stored. After that the row is stored later.
 _PATIENCE_S = 5.0
 _T = TypeVar("_T")
@@ -40,6 +45,7 @@ class EventStore:
         settings: Events,
         traces_kept: int,
         life: str,
+        bandit: BanditKeeper | None = None,
         clock: Callable[[], float] = time.time,
         emit: metrics.Emit | None = None,
     ) -> None:
@@ -55,6 +61,10 @@ class EventStore:
         self._board = ObservationBoard()
         self._waiters: dict[str, asyncio.Event] = {}
         self._sweep_at_s = 0.0
+        self._bandit = bandit
+        self._bandit_is_restored = bandit is None
+        self._bandit_due_s = 0.0
+        self._bandit_state: dict[str, Any] | None = None
         self._links = LinkedAnswers(self._take)
 
     async def ping(self) -> None:
@@ -73,7 +83,66 @@ class EventStore:
 
     def _take(self, rows: Sequence[Row], report: Report = NO_REPORT) -> Update:
         self._writer.take(rows, may_wait=True)
+        if self._bandit and self._bandit_is_restored:
+            for row in rows:
+                if isinstance(row, Event):
+                    self._bandit.saw(row)
+            self._note_bandit(self._bandit)
         return self._board.exchange(report)
+
+    async def keep(self, row: Row) -> StoreFailed | None:
+        """Write a row. Returns when the database or the spool has it."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                is_safe = await asyncio.shield(self._writer.take([row], may_wait=True))
+        except TimeoutError:
+            is_safe = False
+        if is_safe and self._bandit and isinstance(row, Event) and row.kind == "feedback":
+            await self._rate(row)
+        return None if is_safe else StoreFailed("The event store could not write this. Send it again.")
+
+    async def beliefs(self) -> Beliefs | None:
+        """What the bandit believes; None: there is none, or the database is down and its state is not known."""
+        if self._bandit is None:
+            return None
+        if not self._bandit_is_restored:
+            async with self._changing:
+                await self._restore_bandit(self._bandit)
+        return self._bandit.beliefs(self._clock()) if self._bandit_is_restored else None
+
+    async def _restore_bandit(self, bandit: BanditKeeper) -> None:
+        """Take over the kept state, then what came after it."""
+        if self._bandit_is_restored:
+            return
+        try:
+            await _in_time(self._writer.take(()))
+            state = await asyncio.to_thread(self.store.state, _BANDIT)
+            if state is not None:
+                bandit.restore(state)
+            since_s = bandit.until_s
+            later = await asyncio.to_thread(lambda: [e for e in self.store.export(since_s) if e.at_s > since_s])
+        except StoreFailed:
+            return
+        traces = {e.session: e.body for e in later if e.kind == "trace"}
+        for event in later:
+            if event.kind == "trace":
+                bandit.saw(event)
+            elif event.kind == "feedback" and (trace := traces.get(event.session)):
+                bandit.rated(trace, event)
+        self._bandit_is_restored = True
+
+    async def _rate(self, feedback: Event) -> None:
+        found = await self.trace(feedback.session, feedback.owner)
+        if self._bandit and self._bandit_is_restored and isinstance(found, dict):
+            self._bandit.rated(found, feedback)
+            self._note_bandit(self._bandit)
+
+    def _note_bandit(self, bandit: BanditKeeper) -> None:
+        """Have the state written with the next sweep. What comes after it is learned again from the events."""
+        now_s = self._clock()
+        if now_s >= self._bandit_due_s:
+            self._bandit_due_s = now_s + _BANDIT_EVERY_S
+            self._bandit_state = bandit.to_json()
 
     async def open_job(self, job: Job) -> Job | StoreFailed:
         """The job for a call: the one that exists already, else this one, which is stored before it is returned."""
@@ -156,8 +225,13 @@ class EventStore:
         """A caller's newest traces, newest first."""
         return await self._ask(lambda: self.store.traces(owner, limit))
 
+    async def forget(self, owner: str, session: str | None = None) -> int | StoreFailed:
+        """Delete what is kept of a caller, or of one of their sessions. Returns the number of rows."""
+        return await self._ask(lambda: self.store.forget(owner, session))
+
     async def close(self) -> None:
         """Write what waits, and give the connections back."""
+        self._sweep_at_s = 0.0
         await self._writer.close()
         self.store.close()
 
@@ -187,18 +261,24 @@ class EventStore:
         return seen if seen and seen.expires_s > now_s else None
 
     def _tidy(self) -> None:
-        """Once a minute: mark lost jobs as failed, and delete what has expired. Runs in the writer's thread."""
+        """Once a minute: mark lost jobs as failed, delete what has expired, keep what the bandit has learned.
+
+        Runs in the writer's thread.
+        """
         now_s = self._clock()
         if now_s < self._sweep_at_s:
             return
         jobs = self.store.unfinished()
         seen = [job.or_lost(self._life, now_s, self._settings.jobs_keep_s) for job in jobs]
         self.store.write([job for job in seen if job.is_over])
-        self.store.sweep(now_s, self._settings.max_jobs, self._traces_kept)
+        if self._bandit_state is not None:
+            self.store.keep_state(_BANDIT, self._bandit_state, now_s)
+            self._bandit_state = None
+        self.store.sweep(now_s, self._settings.max_jobs, self._traces_kept, self._settings.keep_days * _DAY_S)
         self._sweep_at_s = now_s + _SWEEP_EVERY_S
 
 
-async def _in_time(written: "asyncio.Future[None]") -> None:
+async def _in_time(written: "asyncio.Future[bool]") -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_PATIENCE_S):
             await asyncio.shield(written)

@@ -115,7 +115,14 @@ class Ingress:
         shards = _shards(journal, deployments.replay)
         self._journal = JournalClient(shards, journal.patience_s, journal.lease_s, emit)
         self.planner = Planner(config, self._models, deployments.classifier, self._budgeted, self._journal, emit)
-        self.events = EventClient(deployments.events, config.journal.patience_s, emit, self.planner.observations)
+        self.events = EventClient(
+            deployments.events,
+            config.journal.patience_s,
+            emit,
+            self.planner.observations,
+            has_bandit=config.router.bandit.stage != "off",
+        )
+        self.planner.beliefs = lambda: self.events.beliefs
         conductor = Conductor(
             Ports(self._budgeted, SeamPlanner(self._models.tokenizers, self._models.cloud)),
             AnswerRules.configured(config),
@@ -131,7 +138,14 @@ class Ingress:
         self.embeddings = EmbeddingModels(config.embeddings, deployments.embedders, self._quotas, emit)
         self._span_exporter = _span_exporter(self._models)
         self.runner = SessionRunner(
-            conductor, self._budgeted, redacted, self.planner, self.events, emit, self._span_exporter
+            conductor,
+            self._budgeted,
+            redacted,
+            self.planner,
+            self.events,
+            emit,
+            config.events.keep_texts,
+            self._span_exporter,
         )
         self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())

@@ -277,12 +277,33 @@ class Shadow:
 
 
 @dataclass(frozen=True, slots=True)
+class BanditRecord:
+    """What the bandit chose for a session; enough to learn from it and to evaluate other policies.
+
+    * `decides` says whether its `model` began; if not, it was only recorded.
+    * `propensities` are its probabilities by model.
+    * `features` describe the request.
+    * `offers` are the models with the quality and cost that were assumed of them, `expected` with what it had learned.
+    * `regret` is the expected value that was given up to learn.
+    """
+
+    model: str
+    decides: bool
+    propensities: tuple[tuple[str, float], ...]
+    features: tuple[float, ...]
+    offers: tuple[tuple[str, float, float], ...]
+    expected: tuple[tuple[str, float, float], ...]
+    regret: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The models that a session may use, in order of preference, and the reason.
 
     `ineligible` holds the other models of the route, each with its reason. `ladder` holds the models in order of
     strength, which handoffs follow; if it is empty, the order of preference is used. `propensity` is the probability
-    with which the first model was chosen; it is below 1 with exploration.
+    with which the first model was chosen; it is below 1 with exploration. `scores` holds the terms of the value of each
+    eligible model, in US dollars.
     """
 
     models: tuple[str, ...]
@@ -292,6 +313,8 @@ class Plan:
     ladder: tuple[str, ...] = ()
     propensity: float = 1.0
     shadow: Shadow | None = None
+    scores: tuple[tuple[str, tuple[tuple[str, float], ...]], ...] = ()
+    bandit: BanditRecord | None = None
 
     @property
     def by_strength(self) -> tuple[str, ...]:

@@ -71,6 +71,8 @@ def app(
             Route("/v1/models/{name:path}", api.model, methods=["GET"]),
             Route("/v1/traces", api.traces, methods=["GET"]),
             Route("/v1/traces/{id}", api.trace, methods=["GET"]),
+            Route("/v1/traces", api.forget, methods=["DELETE"]),
+            Route("/v1/traces/{id}", api.forget, methods=["DELETE"]),
             Route("/v1/feedback", api.feedback, methods=["POST"]),
             Route("/v1/status", api.status, methods=["GET"]),
             *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
@@ -101,7 +103,7 @@ def _cors(origins: Collection[str]) -> list[Middleware]:
         return []
     told = ("x-request-id", "x-ghost-model", "x-ghost-task", "x-ghost-layer", "x-ghost-router-ms", "retry-after")
     options: dict[str, Any] = {
-        "allow_methods": ["GET", "POST"],
+        "allow_methods": ["GET", "POST", "DELETE"],
         "allow_headers": ["*"],
         "expose_headers": told,
         "max_age": 600,
@@ -144,12 +146,17 @@ class _Api:
         limit = traces.limit(request.query_params.get("limit"))
         return JSONResponse(traces.listed(await self._backend.events.traces(requester(request).owner, limit)))
 
+    async def forget(self, request: Request) -> Response:
+        session = request.path_params.get("id")
+        deleted = await self._backend.events.forget(requester(request).owner, session)
+        return JSONResponse({"object": "deletion", "session": session, "deleted": deleted})
+
     async def feedback(self, request: Request) -> Response:
         asked = feedback_request.from_wire(await self._json(request))
         owner = requester(request).owner
         await self._backend.events.trace(asked.session, owner)  # raises if the session belongs to another caller
         event = Event.feedback(asked.session, owner, time.time(), asked.body)
-        self._backend.events.post(event)
+        await self._backend.events.keep(event)
         return JSONResponse({"id": event.id, "object": "feedback", **asked.body, "session": asked.session})
 
     async def chat_completions(self, request: Request) -> Response:

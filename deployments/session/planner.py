@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from ghostrouter.classify.layers import ABSTAINED, Label
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import BudgetExceeded, ConfigError, InvalidRequest
 from ghostrouter.events import metrics
+from ghostrouter.learn.bandit import Beliefs
 from ghostrouter.policy import plan
 from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.policy.observations import SharedObservations, observations
@@ -48,7 +49,8 @@ log = logging.getLogger("ray.serve")
 class Planner:
     """Turns a call into a session that can run: classifies, decides, reserves the budget, opens the journal entry.
 
-    It decides by the configuration in force and by what all ingresses have measured of the models (`observations`).
+    It decides by the configuration in force, by what all ingresses have measured of the models (`observations`), and by
+    what the bandit has learned (`beliefs`).
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Planner:
         self._emit = emit
         slots = {m.name: m.max_running * m.most_replicas for m in config.models if m.max_running}
         self._stats = FleetStats(slots)
+        self.beliefs: Callable[[], Beliefs | None] = lambda: None
         self.observations = SharedObservations(secrets.token_hex(8), self._stats, Promotions(config.router.promotion))
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -188,7 +191,7 @@ class Planner:
         began_s, decider = time.monotonic(), self._decider
         label, learned = await self._classify(call, requester, decider)
         labelled_s = time.monotonic()
-        state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s)
+        state = RuntimeState(self._stats, self.observations.promotions.levels, labelled_s, self.beliefs())
         # Templates and tokenizers take half a second for a megabyte. Other answers must not wait for that.
         decided = await off_loop_if_long(
             characters(call.messages), decider.decide, call, label, learned, requester.caller, state, time.monotonic

@@ -16,6 +16,7 @@ from ghostrouter.api import errors
 from ghostrouter.errors import SessionCancelled, SessionMoved
 from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
+from ghostrouter.events.session_events import session_events
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth
 from ghostrouter.sessions.single_tokens import SingleTokens
@@ -25,7 +26,10 @@ if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
 
 
 class SessionRunner:
-    """Runs the sessions of one ingress. `span_exporter` is None where nothing is traced."""
+    """Runs the sessions of one ingress. `keep_texts`: prompts and answers go into the event store.
+
+    `span_exporter` is None where nothing is traced.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class SessionRunner:
         planner: Planner,
         events: EventClient,
         emit: metrics.Emit,
+        keep_texts: bool,
         span_exporter: "SpanExporter | None" = None,
     ) -> None:
         self._conductor = conductor
@@ -43,6 +48,7 @@ class SessionRunner:
         self._planner = planner
         self._events = events
         self._emit = emit
+        self._keep_texts = keep_texts
         self._span_exporter = span_exporter
 
     async def run(self, session_handle: SessionHandle, has_tokens: int = 0) -> AsyncGenerator[Growth, None]:
@@ -138,4 +144,7 @@ class SessionRunner:
             session_handle.log.end(outcome, record, error)
         if moved:  # the ingress that has taken it over records it
             return None
-        return self._events.post(Event.trace(session_handle.opening.owner, time.time(), record))
+        owner, at_s = session_handle.opening.owner, time.time()
+        for event in session_events(session, owner, at_s, self._keep_texts):
+            self._events.post(event)
+        return self._events.post(Event.trace(owner, at_s, record))

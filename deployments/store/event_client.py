@@ -11,19 +11,22 @@ from deployments.rpc import DeploymentClient, Unanswered
 from ghostrouter.errors import JobNotFound, StoreFailed, TraceNotFound
 from ghostrouter.events import metrics
 from ghostrouter.events.records import Event, Job, JobStatus, Row
+from ghostrouter.learn.bandit import Beliefs
 from ghostrouter.policy.observations import NO_REPORT, SharedObservations, Update
 
 _TIMEOUT_S = 5.0
 # Rows that wait while the store's replica is being replaced; it comes back within seconds.
 _MAX_WAITING = 10_000
+_BELIEFS_EVERY_S = 1.0
 Posted = asyncio.Future[None]
 
 
 class EventClient:
     """Posts rows and asks for them. No answer ever waits for a row longer than `patience_s`.
 
-    With each batch of rows the ingress sends its `observations`, and gets those of the other ingresses. Methods that
-    ask raise StoreFailed if the store cannot tell.
+    With each batch of rows the ingress sends its `observations`, and gets those of the other ingresses. After a batch
+    it learns what the bandit believes (`beliefs`), where there is one. Methods that ask raise StoreFailed if the store
+    cannot tell.
     """
 
     def __init__(
@@ -32,6 +35,7 @@ class EventClient:
         patience_s: float,
         emit: metrics.Emit,
         observations: SharedObservations | None = None,
+        has_bandit: bool = False,
     ) -> None:
         self._store = DeploymentClient(store, _TIMEOUT_S, emit, linked=["write"])
         self._patience_s = patience_s
@@ -39,6 +43,9 @@ class EventClient:
         self._observations = observations
         self._waiting: deque[tuple[Row, Posted]] = deque()
         self._flushing: asyncio.Task[None] | None = None
+        self._has_bandit = has_bandit
+        self._beliefs_due_s = 0.0
+        self.beliefs: Beliefs | None = None
         self._is_behind = False  # a row was not written within `patience_s`, and no row has been written since
 
     def post(self, row: Row) -> Posted:
@@ -51,6 +58,14 @@ class EventClient:
         if self._flushing is None or self._flushing.done():
             self._flushing = asyncio.create_task(self._flush())
         return posted
+
+    async def keep(self, row: Row) -> None:
+        """Write a row, and wait until it is safe: it outlives the death of any process.
+
+        Raises:
+            StoreFailed: it may be lost. It can be sent again.
+        """
+        await self._ask("keep", row)
 
     async def settled(self, posted: Posted | None = None) -> None:
         """Wait until a row can be read, at most `patience_s`. Without a row: until all rows posted so far can be read.
@@ -73,6 +88,11 @@ class EventClient:
     async def traces(self, owner: str, limit: int) -> list[Event]:
         """A caller's newest traces, newest first."""
         found: list[Event] = await self._ask("traces", owner, limit)
+        return found
+
+    async def forget(self, owner: str, session: str | None = None) -> int:
+        """Delete a caller's events and ended jobs, or those of one session. Returns the number of rows."""
+        found: int = await self._ask("forget", owner, session)
         return found
 
     async def find(self, owner: str, call_id: str) -> Job | None:
@@ -136,11 +156,19 @@ class EventClient:
             self._is_behind = False
             if self._observations and update:
                 self._observations.apply(update, time.monotonic())
+            await self._hear_beliefs()
             for _, posted in batch:
                 if not posted.done():  # else it was given up meanwhile
                     posted.set_result(None)
             while self._waiting and self._waiting[0][1].done():
                 self._waiting.popleft()
+
+    async def _hear_beliefs(self) -> None:
+        """Ask once a second what the bandit believes, where there is one."""
+        now_s = time.monotonic()
+        if self._has_bandit and now_s >= self._beliefs_due_s:
+            self._beliefs_due_s = now_s + _BELIEFS_EVERY_S
+            self.beliefs = await self._store.ask_or_none("beliefs") or self.beliefs
 
 
 def _existing(job: Job | None, job_id: str) -> Job:

@@ -39,14 +39,14 @@ class EventWriter:
         self._emit = emit
         self.fresh: OrderedDict[str, Row] = OrderedDict()
         self._waiting: list[Row] = []
-        self._written: asyncio.Future[None] | None = None
+        self._written: asyncio.Future[bool] | None = None
         self._running: asyncio.Task[None] | None = None
         self._due = asyncio.Event()
         self._down = False
         self._retry_at_s = 0.0
 
-    def take(self, rows: Sequence[Row], may_wait: bool = False) -> "asyncio.Future[None]":
-        """Queue rows. The future is done when the database or the file has them.
+    def take(self, rows: Sequence[Row], may_wait: bool = False) -> "asyncio.Future[bool]":
+        """Queue rows. The future is done when the database or the file has them; False: some of them may be lost.
 
         Rows that may wait are written a little later, together with others.
         """
@@ -80,7 +80,7 @@ class EventWriter:
             stored, taken = await asyncio.to_thread(self._write, rows, began_s)
             self._forget(stored)
             if written and not written.done():
-                written.set_result(None)
+                written.set_result(taken == len(rows))
             self._report(len(rows), stored, taken, time.monotonic() - began_s)
 
     async def _gather(self) -> None:

@@ -18,6 +18,7 @@ class Caller:
     """The owner of a key. `models` and `tasks` may have wildcards. A limit that is None does not apply.
 
     `scopes`: what the key may be used for. `priority`: who is refused first when the service is overloaded.
+    `explore` says that the caller's requests may be used to try models out.
     """
 
     name: str = ""
@@ -32,6 +33,7 @@ class Caller:
     organisation: str = ""
     scopes: tuple[Right, ...] = ("call", "feedback")
     priority: Priority = "normal"
+    explore: bool = True
 
     def may_use(self, model: str) -> bool:
         """Whether the key allows a model."""

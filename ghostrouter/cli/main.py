@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import bench, call, events, exits, keys, learning, reload, route, signals
+from ghostrouter.cli import bench, call, events, exits, export, feedback, keys, learning, promote, reload, route, signals
 from ghostrouter.cli import models as models_shown
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
@@ -63,8 +63,9 @@ def models(as_json: bool, provider: str | None) -> None:
 
 _COMMANDS = (
     *(call.call, call.run, call.result, call.jobs, call.cancel, call.health),
-    *(events.events, keys.keys),
+    *(events.events, export.export, feedback.feedback, feedback.forget, keys.keys),
     *(signals.calibrate, signals.traces),
+    *(promote.promote, promote.demote),
     *(learning.train, route.route, bench.bench, reload.reload),
 )
 for command in _COMMANDS:

@@ -41,6 +41,7 @@ class Rights(Section):
     models: tuple[str, ...] = Field(default=("*",), description="models that the key allows; may have wildcards")
     tasks: tuple[str, ...] = Field(default=("*",), description="tasks that the key allows; may have wildcards")
     limits: Limits | None = Field(default=None, description="limits of this key, instead of access.limits")
+    explore: bool = Field(default=True, description="nothing is tried out on requests with this key, if false")
     may_unredact: bool = Field(default=False, description="a request may ask for less redaction than configured")
 
 
@@ -127,7 +128,7 @@ class Access(Database):
         return Caller(
             name, rights.team, rights.models, rights.tasks, limits.max_body_bytes, limits.requests_per_minute,
             limits.concurrent_requests, rights.may_unredact, rights.project, rights.organisation, rights.scopes,
-            rights.priority,
+            rights.priority, rights.explore,
         )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ class GraphConfig(Section):
         return self
 
     def routing_problems(self) -> Iterator[str]:
-        """The errors in names of models and routes."""
+        """The errors in names of models and routes, and in what decides."""
         names = [m.name for m in self.models] + [m.name for m in self.cloud]
         if "default" not in self.routes:
             yield "routes: a route named `default` is needed"
@@ -97,6 +97,8 @@ class GraphConfig(Section):
             spoken += [(f"{at}.tiers.{t}", row.models) for t, rows in override.tiers.items() for row in rows]
             if unknown := sorted(set(override.routes) - set(self.routes)):
                 yield f"{at}.routes: there is no route {unknown[0]}{nearest(unknown[0], list(self.routes))}"
+        if self.router.bandit.stage in ("share", "all") and self.router.exploration.share:
+            yield "router.exploration.share: must be 0 where the bandit decides, because the bandit explores itself"
         for key, models in spoken:
             if unknown := sorted(set(models) - set(names)):
                 why = discover.absence(unknown[0]) or nearest(unknown[0], names)

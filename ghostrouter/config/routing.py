@@ -115,6 +115,27 @@ class Exploration(Section):
     salt: str = Field(default="", description="with another salt, other prompts are chosen")
 
 
+class Bandit(Section):
+    """A contextual bandit, which chooses the first model of `ghost/auto` and learns from feedback which one is best.
+
+    It starts with what the learned router knows. Its stage is live: `ghostrouter promote` and `ghostrouter demote`.
+    """
+
+    stage: Literal["off", "shadow", "share", "all"] = Field(
+        default="off",
+        description="shadow: its choices are only recorded; share: it decides a share of the requests; all: every one. "
+        "From and to off needs a restart",
+    )
+    share: float = Field(default=0.1, gt=0, lt=1, description="of the requests, in the stage `share`")
+    usd_per_day: float | None = Field(
+        default=None, gt=0, description="dollars for the answers that it decides, spread over the day; null: any amount"
+    )
+    regret_per_day: float = Field(
+        default=10.0, ge=0, description="right answers a day that it may be expected to give up in order to learn"
+    )
+    half_life: float = Field(default=20_000.0, gt=0, description="decisions after which an observation counts half")
+
+
 class Router(Section):
     """Routing before the first token."""
 
@@ -128,6 +149,7 @@ class Router(Section):
     promotion: Promotion = Promotion()
     low_confidence: LowConfidence = LowConfidence()
     exploration: Exploration = Exploration()
+    bandit: Bandit = Bandit()
 
 
 class Override(Section):

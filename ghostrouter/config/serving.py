@@ -133,13 +133,18 @@ class Journal(Section):
 
 
 class Events(Database):
-    """Where traces, feedback and jobs are kept."""
+    """Where traces, feedback and jobs are kept, what they contain, and for how long."""
 
     KEY = "events"
 
     jobs_keep_s: float = Field(default=86_400.0, gt=0, description="time for which the result of a job is kept")
     max_jobs: int = Field(
         default=10_000, ge=1, description="jobs of all callers; the oldest finished ones are deleted first"
+    )
+    keep_days: float = Field(default=90.0, gt=0, description="age in days at which events are deleted")
+    keep_texts: bool = Field(
+        default=False,
+        description="keep prompts and answers, to train on them; else only digests and lengths of them are kept",
     )
     max_spool_bytes: int = Field(
         default=256_000_000, ge=0, description="size of the spool, which keeps rows while the database is down"

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 JobStatus = Literal["queued", "running", "complete", "failed"]
-EventKind = Literal["trace", "feedback"]
+EventKind = Literal["trace", "request", "signals", "feedback"]
 LOST = "The service stopped while it worked on this job. Send the call again."
 # Time after the deadline in which the worker of a job can still write that the job failed.
 _GRACE_S = 30.0
@@ -16,7 +16,8 @@ STATUSES: tuple[JobStatus, ...] = ("complete", "queued", "running", "failed")
 class Event:
     """An event of a session. Writing an event again replaces the one with the same `id`.
 
-    `owner` is a digest of the caller's key. The body is JSON; it has no prompt, no answer and no key.
+    `owner` is a digest of the caller's key. The body is JSON without keys. Prompts and answers are only in the kind
+    `request`, if the operator keeps them (`events.keep_texts`). The kind `feedback` has what a caller writes.
     """
 
     id: str

@@ -19,6 +19,7 @@ EVENTS = Table(
     Column("body", JSON, nullable=False),
     Index("events_newest", "kind", "owner", "at_s"),
     Index("events_oldest", "kind", "at_s"),
+    Index("events_by_owner", "owner", "at_s"),
 )
 
 JOBS = Table(
@@ -40,6 +41,25 @@ JOBS = Table(
     Index("jobs_newest", "owner", "created_s"),
     Index("jobs_by_status", "status", "created_s"),
 )
+
+
+STATES = Table(
+    "states",
+    METADATA,
+    Column("name", String(64), primary_key=True),
+    Column("at_s", Float, nullable=False),
+    Column("body", JSON, nullable=False),
+)
+"""The state of what learns while it serves, such as the bandit."""
+
+
+def upsert_state(dialect: Dialect) -> Insert:
+    """Insert a state, or replace it."""
+    insert = _insert(dialect, STATES)
+    new = insert.excluded
+    return insert.on_conflict_do_update(  # type: ignore[no-any-return]
+        index_elements=["name"], set_={"at_s": new.at_s, "body": new.body}
+    )
 
 
 def upsert_event(dialect: Dialect) -> Insert:

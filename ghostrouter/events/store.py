@@ -11,10 +11,12 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from ghostrouter.errors import ConfigError, RowsRefused, StoreFailed
 from ghostrouter.events import records, schema
+from ghostrouter.events.migrate import migrate
 from ghostrouter.events.records import Event, Job, JobStatus
-from ghostrouter.events.schema import EVENTS, JOBS
+from ghostrouter.events.schema import EVENTS, JOBS, STATES
 
 _BUSY_S = 5.0
+_MOST_DELETED = 10_000
 
 
 class Store:
@@ -96,20 +98,46 @@ class Store:
                 return
             at_s, last = rows[-1].at_s, rows[-1].id
 
-    def sweep(self, now_s: float, max_jobs: int, max_traces: int) -> None:
-        """Delete expired jobs, and the oldest finished jobs and traces above the configured numbers."""
+    def sweep(self, now_s: float, max_jobs: int, max_traces: int, keep_s: float) -> None:
+        """Delete expired jobs, events older than `keep_s`, and what is above the configured numbers, oldest first.
+
+        With a trace all other events of its session go.
+        """
         over = JOBS.c.status.in_(("complete", "failed"))
         spare_jobs = select(JOBS.c.job_id).order_by(JOBS.c.created_s.desc()).offset(max_jobs)
         traces = EVENTS.c.kind == "trace"
-        spare_traces = select(EVENTS.c.id).where(traces).order_by(EVENTS.c.at_s.desc()).offset(max_traces)
+        spare_traces = select(EVENTS.c.session).where(traces).order_by(EVENTS.c.at_s.desc()).offset(max_traces)
         with _failing(), self._connect() as connection, connection.begin():
             connection.execute(delete(JOBS).where(over, JOBS.c.expires_s <= now_s))
-            for table, spare in ((JOBS, spare_jobs), (EVENTS, spare_traces)):
-                key = table.primary_key.columns[0]
-                doomed = [row[0] for row in connection.execute(spare.limit(10_000))]
-                if doomed:
-                    gone = delete(table).where(key.in_(doomed))
-                    connection.execute(gone.where(over) if table is JOBS else gone)
+            connection.execute(delete(EVENTS).where(EVENTS.c.at_s <= now_s - keep_s))
+            if doomed := [row[0] for row in connection.execute(spare_jobs.limit(_MOST_DELETED))]:
+                connection.execute(delete(JOBS).where(JOBS.c.job_id.in_(doomed), over))
+            if doomed := [row[0] for row in connection.execute(spare_traces.limit(_MOST_DELETED))]:
+                connection.execute(delete(EVENTS).where(EVENTS.c.session.in_(doomed)))
+
+    def forget(self, owner: str, session: str | None = None) -> int:
+        """Delete the events and jobs of a caller, or of one of their sessions. Returns the number of rows.
+
+        A job that is still running stays.
+        """
+        events, jobs = delete(EVENTS).where(EVENTS.c.owner == owner), delete(JOBS).where(JOBS.c.owner == owner)
+        if session is not None:
+            events, jobs = events.where(EVENTS.c.session == session), jobs.where(JOBS.c.job_id == session)
+        jobs = jobs.where(JOBS.c.status.in_(("complete", "failed")))
+        with _failing(), self._connect() as connection, connection.begin():
+            return int(connection.execute(events).rowcount + connection.execute(jobs).rowcount)
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        """The state with a name, as `keep_state` wrote it."""
+        for (body,) in self._rows(select(STATES.c.body).where(STATES.c.name == name)):
+            return dict(body)
+        return None
+
+    def keep_state(self, name: str, body: dict[str, Any], now_s: float) -> None:
+        """Keep a state under a name, instead of the one before."""
+        with _failing(), self._connect() as connection, connection.begin():
+            values = {"name": name, "at_s": now_s, "body": body}
+            connection.execute(schema.upsert_state(self._engine.dialect), values)
 
     def close(self) -> None:
         """Close the connections."""
@@ -123,10 +151,10 @@ class Store:
             return connection.execute(query).all()
 
     def _connect(self) -> Connection:
-        """A connection. Creates the tables if they are missing."""
+        """A connection. Before the first one the tables are created, or brought up to date."""
         if not self._made:
             _make_folder(self._engine)
-            schema.METADATA.create_all(self._engine)
+            migrate(self._engine)
             self._made = True
         return self._engine.connect()
 

@@ -84,7 +84,9 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
         if label is None
         else {"task": label.task, "layer": label.layer, "confidence": label.confidence, "reason": label.reason},
         "propensity": session.plan.propensity,
+        "scores": {name: dict(terms) for name, terms in session.plan.scores},
         "shadow": _shadow(session.plan),
+        "bandit": None if session.plan.bandit is None else asdict(session.plan.bandit),
         "finish_reason": session.finish,
         "completion_tokens": session.kept_tokens,
         "usage": _told_usage(session),

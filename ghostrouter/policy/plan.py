@@ -142,7 +142,9 @@ def decide(
         able, propensity, explored = _explore(able, candidates, asked, table.exploration)
         reason += explored
     why = tuple((n, ineligible[n]) for n in names if n in ineligible)
-    return Decision(Plan(tuple(able), reason, asked.classification, why, ladder, propensity), assessments)
+    terms = tuple((c.name, c.terms) for c in assessments if not c.refused)
+    plan = Plan(tuple(able), reason, asked.classification, why, ladder, propensity, scores=terms)
+    return Decision(plan, assessments)
 
 
 def _explore(

@@ -11,13 +11,15 @@ from ghostrouter.classify.structure import complexity, estimate_tokens
 from ghostrouter.config import CloudModel, GraphConfig, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import NotPermitted, TaskUnclear
+from ghostrouter.learn.bandit import Beliefs
 from ghostrouter.money import Worth
 from ghostrouter.policy import cost, eligibility, overrides, plan, preferences, presets
 from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.policy.option import EXPECTED_ANSWER_TOKENS
 from ghostrouter.replay import prompts, tokenizers
+from ghostrouter.routing.first_choice import with_first_choice
 from ghostrouter.sessions.ask import Ask
-from ghostrouter.types import Classification, Prompt, Shadow
+from ghostrouter.types import Classification, Plan, Prompt, Shadow
 
 UNLABELLED = Label(Classification("default", "none", 0.0, "not classified"))
 _MAX_CHOICES = 4
@@ -58,11 +60,15 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class RuntimeState:
-    """The state of the service at a decision: the statistics of its models, and the levels of promoted tasks."""
+    """The state of the service at a decision: the statistics of its models, and the levels of promoted tasks.
+
+    `beliefs` are the bandit's; None: there is no bandit, or it is not known yet what it believes.
+    """
 
     stats: FleetStats
     promoted: Mapping[str, int]
     now_s: float = 0.0
+    beliefs: Beliefs | None = None
 
 
 NO_OBSERVATIONS = RuntimeState(FleetStats({}), {})
@@ -147,7 +153,7 @@ class Decider:
         began_s, config, rules = clock(), self.config, self.rules_for(caller)
         if call.model in self._models.by_name and not (caller.may_use(call.model) and rules.may_use(call.model)):
             raise NotPermitted(f"This key may not use the model `{call.model}`.")
-        asked = self._asked(call, label, rules.table)
+        asked = self._asked(call, label, rules.table, caller.explore)
         worth = presets.worth(call.preferences, call.model, rules.presets)
         table = replace(rules.table, worth=worth or rules.table.worth, promoted=state.promoted)
         caller.check_task(plan.task_of(asked, table) or call.model)
@@ -164,10 +170,13 @@ class Decider:
             guessed = {n: replace(c, quality=learned.get(n)) for n, c in candidates.items()}
             other = plan.decide(replace(asked, draw=1.0), guessed, table, why_not).plan.models
             chosen = replace(chosen, shadow=Shadow(other, tuple(sorted(learned.items()))))
+        if beliefs := self._beliefs(call, asked, table, state):
+            text, may_explore = last_user_text(call), caller.explore
+            chosen = self._with_first_choice(chosen, candidates, asked, learned, beliefs, table, text, may_explore)
         stages_s = {"encode": encoded_s - began_s, "plan": clock() - encoded_s}
         return CallDecision(firsts, candidates, replace(decision, plan=chosen), label, learned, worth, stages_s)
 
-    def _asked(self, call: ChatCall, label: Label, table: plan.Table) -> plan.PlanRequest:
+    def _asked(self, call: ChatCall, label: Label, table: plan.Table, explore: bool) -> plan.PlanRequest:
         text = last_user_text(call)
         tokens = estimate_tokens(text)
         classified = table.names_preset(call.model)
@@ -190,7 +199,40 @@ class Decider:
             complexity(text, tokens),
             one_tokenizer=bool(call.logit_bias),
             safer=action == "safer",
-            draw=_draw(text, self.config.router.exploration.salt),
+            draw=_draw(text, self.config.router.exploration.salt) if explore else 1.0,
+        )
+
+    def _beliefs(
+        self, call: ChatCall, asked: plan.PlanRequest, table: plan.Table, state: RuntimeState
+    ) -> Beliefs | None:
+        """The bandit's beliefs, if it may choose for this call."""
+        if self.config.router.bandit.stage == "off" or asked.one_tokenizer or asked.safer:
+            return None
+        return state.beliefs if table.names_preset(call.model) and presets.order(call.model) == "value" else None
+
+    def _with_first_choice(
+        self,
+        chosen: Plan,
+        candidates: Mapping[str, plan.Candidate],
+        asked: plan.PlanRequest,
+        learned: Mapping[str, float],
+        beliefs: Beliefs,
+        table: plan.Table,
+        text: str,
+        may_explore: bool,
+    ) -> Plan:
+        salt = self.config.router.exploration.salt
+        return with_first_choice(
+            chosen,
+            candidates,
+            (asked.complexity, asked.tokens),
+            tuple(self._models.by_name),
+            learned,
+            table.worth,
+            beliefs,
+            self.config.router.bandit,
+            may_explore,
+            lambda purpose: _draw(text, f"{salt}/{purpose}"),
         )
 
     def _why_not(self, name: str, call: ChatCall, caller: Caller, rules: overrides.CallerRules) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,7 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
     fixed = {
         "classify.encoder": (before.classify.encoder, after.classify.encoder),
         "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
+        **{f"router.bandit.{key}": (old, new) for key, old, new in _of_bandit(before, after)},
     }
     for key, (old, new) in fixed.items():
         if old != new:
@@ -71,6 +72,15 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
     learned = after.router.learned.path
     if learned and learned != before.router.learned.path:
         LearnedRouter.load(Path(learned))
+
+
+def _of_bandit(before: GraphConfig, after: GraphConfig) -> Iterator[tuple[str, Any, Any]]:
+    """What the event store's process has of the bandit, which no reload reaches."""
+    old, new = before.router.bandit, after.router.bandit
+    for key in ("usd_per_day", "regret_per_day", "half_life"):
+        yield key, getattr(old, key), getattr(new, key)
+    if "off" in (old.stage, new.stage):
+        yield "stage", old.stage, new.stage
 
 
 def version(config: GraphConfig) -> str:

@@ -16,7 +16,7 @@ class Segment:
     """What one engine wrote, and why it was asked. Times are on the conductor's clock.
 
     `lost` is the segment of the slower model, if two models were asked at the same time. `failure` is the type of the
-    error that has ended the segment.
+    error that has ended the segment. `abandoned` is the text that the seam at its end has dropped.
     """
 
     key: SegmentKey
@@ -44,6 +44,7 @@ class Segment:
     usage: Usage | None = None
     cost_usd: float | None = None
     lost: "Segment | None" = None
+    abandoned: str = ""
 
     @property
     def used(self) -> Usage:

@@ -197,6 +197,7 @@ class Session:
         segment = self.current
         start = min(segment.settled, keep)
         fresh = tuple(segment.tokens[start:keep])
+        segment.abandoned = "".join(t.text for t in segment.tokens[keep:])
         del segment.tokens[keep:]
         segment.settled = keep
         self._scanner = StopScanner(self.ask.sampling.stop)

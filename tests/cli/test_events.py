@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyarrow.parquet
 import yaml
 from click.testing import CliRunner
 
@@ -31,6 +32,11 @@ def test_events_are_printed_one_a_line(tmp_path: Path) -> None:
     assert "owner" not in lines[0]
     since = CliRunner().invoke(main, ["events", "export", str(config), "--since", "1970-06-01", "--kind", "trace"])
     assert [json.loads(line)["session"] for line in since.stdout.splitlines()] == ["b"]
+    CliRunner().invoke(main, ["events", "export", str(config), "--parquet", str(tmp_path / "e.parquet")])
+    table = pyarrow.parquet.read_table(tmp_path / "e.parquet").to_pylist()
+    assert [(row["session"], json.loads(row["body"])) for row in table] == [
+        (e["session"], e["body"]) for e in map(json.loads, lines)
+    ]
 
 
 def test_a_wrong_file_is_told(tmp_path: Path) -> None:

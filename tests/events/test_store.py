@@ -88,11 +88,11 @@ def test_what_has_expired_goes_and_what_is_too_much_of_what_is_over(store: Store
     running = job("running", created_s=1.0)
     done = [job(f"done{i}", created_s=10.0 + i, status="complete") for i in range(5)]
     store.write([running, *done, job("old", status="failed", expires_s=NOW_S), *(trace(f"s{i}", i) for i in range(5))])
-    store.sweep(NOW_S, max_jobs=3, max_traces=2)
+    store.sweep(NOW_S, max_jobs=3, max_traces=2, keep_s=1e9)
     assert {j.job_id for j in store.jobs("me", None, 10, NOW_S)} == {"running", "done2", "done3", "done4"}
     assert store.job("old") is None
     assert [e.session for e in store.traces("me", 10)] == ["s4", "s3"]
-    store.sweep(NOW_S, max_jobs=3, max_traces=0)
+    store.sweep(NOW_S, max_jobs=3, max_traces=0, keep_s=1e9)
     assert store.traces("me", 10) == []
 
 
@@ -158,3 +158,32 @@ def test_the_statements_are_right_for_postgresql_too() -> None:
         words = str(statement.compile(dialect=dialect))
         assert "ON CONFLICT (" in words
         assert "DO UPDATE SET" in words
+
+
+def test_what_is_older_than_it_may_get_is_deleted(store: Store) -> None:
+    store.write([trace("old", 100.0), Event.feedback("old", "me", 400.0, {}), trace("new", 400.0)])
+    store.sweep(NOW_S, 10, 10, keep_s=200.0)
+    assert [e.id for e in store.export(0.0)] == ["new/trace", "old/feedback/me"]
+
+
+def test_with_a_trace_all_events_of_its_session_go(store: Store) -> None:
+    for number in range(3):
+        store.write([trace(f"s{number}", float(number)), Event.feedback(f"s{number}", "me", float(number), {})])
+    store.sweep(NOW_S, 10, 1, keep_s=1e9)
+    assert {e.session for e in store.export(0.0)} == {"s2"}
+
+
+def test_a_caller_is_forgotten_and_nobody_else(store: Store) -> None:
+    store.write([trace("a"), trace("b"), trace("c", owner="you"), job("a", status="complete"), job("d")])
+    assert store.forget("me", "a") == 2
+    assert [e.session for e in store.export(0.0)] == ["b", "c"]
+    assert store.forget("me") == 1
+    assert [e.session for e in store.export(0.0)] == ["c"]
+    assert store.job("d") is not None  # it is still running
+
+
+def test_a_state_is_replaced(store: Store) -> None:
+    assert store.state("bandit") is None
+    store.keep_state("bandit", {"a": 1}, 1.0)
+    store.keep_state("bandit", {"b": [0.5]}, 2.0)
+    assert store.state("bandit") == {"b": [0.5]}
