@@ -193,27 +193,30 @@ def oracle(reward: Array, usd: Array, budget: float) -> float:
     return float(reward[np.arange(len(reward)), best].mean())
 
 
-def chosen_prior(table: Table, views: Views, past: Index, share: float) -> Prior:
-    """The settings with the highest reward on the past: trained on one half of it, run over the other half."""
+def chosen_prior(table: Table, halves: Known, past: Index, share: float) -> Prior:
+    """The settings with the highest reward on the past: run over one half of it, `halves` trained on the other half."""
     first, second = past[::2], past[1::2]
-    known = knowledge(table, views, first)
     usd = table.usd[first].mean(0)[table.reward[first].mean(0).argmax()] * share
 
     def found(prior: Prior) -> float:
         orders = [np.random.default_rng(seed).permutation(second) for seed in range(3)]
-        return sum(bandit(table, known, o, usd, prior, i).reward for i, o in enumerate(orders))
+        return sum(bandit(table, halves, o, usd, prior, i).reward for i, o in enumerate(orders))
 
     return max(_GRID, key=found)
 
 
-def within_budget(table: Table, views: Views, past: Index, rest: Index, share: float) -> dict[str, float]:
-    """The figures of one budget, a share of the cost of the best fixed model."""
+def within_budget(
+    table: Table, known: Known, cold: Known, halves: Known, past: Index, rest: Index, share: float
+) -> dict[str, float]:
+    """The figures of one budget, a share of the cost of the best fixed model.
+
+    `known` comes from the whole past, `cold` from nothing but mean costs, `halves` from one half of the past.
+    """
     fixed = int(table.reward[past].mean(0).argmax())
     budget = share * float(table.usd[past, fixed].mean())
     best = oracle(table.reward[rest], table.usd[rest], budget)
     best_fixed, best_fixed_usd = float(table.reward[rest, fixed].mean()), float(table.usd[rest, fixed].mean())
-    known, cold = knowledge(table, views, past), knowledge(table, views, past, warm=False)
-    prior = chosen_prior(table, views, past, share)
+    prior = chosen_prior(table, halves, past, share)
     orders = _orders(rest)
     runs = {
         "": [bandit(table, known, o, budget, prior, i) for i, o in enumerate(orders)],
@@ -246,10 +249,9 @@ def _orders(rest: Index) -> list[Index]:
     return [np.random.default_rng(1000 + seed).permutation(rest) for seed in range(SEEDS)]
 
 
-def unbounded(table: Table, views: Views, past: Index, rest: Index) -> dict[str, float]:
+def unbounded(table: Table, known: Known, halves: Known, past: Index, rest: Index) -> dict[str, float]:
     """Without a budget: the bandit beside the explorers of Vowpal Wabbit, which gets the same features."""
-    known, orders = knowledge(table, views, past), _orders(rest)
-    prior = chosen_prior(table, views, past, 1.0)
+    orders, prior = _orders(rest), chosen_prior(table, halves, past, 1.0)
     runs = [bandit(table, known, o, None, prior, i) for i, o in enumerate(orders)]
     found = {"reward": float(np.mean([r.reward for r in runs])), "usd": float(np.mean([r.usd for r in runs]))}
     stream = {
@@ -267,12 +269,14 @@ def measure(table: Table, views: Views) -> dict[str, Any]:
     """All figures."""
     past = np.flatnonzero([is_past(p) for p in table.prompts])
     rest = np.setdiff1d(np.arange(len(table.prompts)), past)
+    known, cold = knowledge(table, views, past), knowledge(table, views, past, warm=False)
+    halves = knowledge(table, views, past[::2])
     named: dict[str, dict[str, float]] = {}
     for share in (*BUDGETS, TIGHT):
         label = "tight" if share == TIGHT else f"budget_{share:g}"
-        found = named[label] = within_budget(table, views, past, rest, share)
+        found = named[label] = within_budget(table, known, cold, halves, past, rest, share)
         print(f"{label}: reward {found['reward']:.4f}, oracle {found['oracle_reward']:.4f}", flush=True)
-    named["unbounded"] = unbounded(table, views, past, rest)
+    named["unbounded"] = unbounded(table, known, halves, past, rest)
     worst = _worst([named[f"budget_{share:g}"] for share in BUDGETS])
     return {"n": len(rest), "past": len(past), "seeds": SEEDS, "models": len(table.models), **worst, **named}
 

@@ -7,7 +7,22 @@ from typing import Any
 import click
 
 from ghostrouter import __version__
-from ghostrouter.cli import bench, call, events, exits, export, feedback, keys, learning, promote, reload, route, signals
+from ghostrouter.cli import (
+    bench,
+    call,
+    chat,
+    events,
+    exits,
+    export,
+    feedback,
+    keys,
+    learning,
+    promote,
+    reload,
+    route,
+    signals,
+    stats,
+)
 from ghostrouter.cli import models as models_shown
 from ghostrouter.cli import serve as serving
 from ghostrouter.config import GraphConfig
@@ -65,7 +80,8 @@ _COMMANDS = (
     *(call.call, call.run, call.result, call.jobs, call.cancel, call.health),
     *(events.events, export.export, feedback.feedback, feedback.forget, keys.keys),
     *(signals.calibrate, signals.traces),
-    *(promote.promote, promote.demote),
+    chat.chat,
+    *(promote.promote, promote.demote, stats.stats, stats.analyze),
     *(learning.train, route.route, bench.bench, reload.reload),
 )
 for command in _COMMANDS:

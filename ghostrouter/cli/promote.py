@@ -28,7 +28,7 @@ _KEY = "router.bandit.stage"
 @client.address
 @click.pass_context
 def promote(
-    ctx: click.Context, config: Path, tolerance: float, dry_run: bool, as_json: bool, no_reload: bool, **where: str
+    ctx: click.Context, /, config: Path, tolerance: float, dry_run: bool, as_json: bool, no_reload: bool, **where: str
 ) -> None:
     """Move the bandit one stage up in CONFIG and in the running service: shadow, share, all.
 
@@ -58,7 +58,7 @@ def promote(
 @click.option("--dashboard", envvar="RAY_DASHBOARD", default=reload.DASHBOARD, show_default=True)
 @client.address
 @click.pass_context
-def demote(ctx: click.Context, config: Path, no_reload: bool, **where: str) -> None:
+def demote(ctx: click.Context, /, config: Path, no_reload: bool, **where: str) -> None:
     """Take the bandit back to the shadow, in CONFIG and in the running service: the rules decide again."""
     if _stage(config) not in ("share", "all"):
         raise click.ClickException(f"{_KEY} is `{_stage(config)}`: the rules decide already")
