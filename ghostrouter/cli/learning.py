@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 import numpy as np
+import yaml
 
 from ghostrouter.config import cache_dir
 from ghostrouter.errors import ConfigError
@@ -43,6 +44,30 @@ def train_router(data: tuple[Path, ...], out: Path, encoder: str) -> None:
         raise click.ClickException(str(error)) from error
     shares = ", ".join(f"{m} {good:.3f}" for m, good in zip(rows.models, np.nanmean(rows.good, axis=0), strict=True))
     click.echo(f"{out}: learned from {len(rows.prompts)} prompts; good answers: {shares}")
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--seed", default=1, show_default=True, help="Another seed draws other prompts.")
+@click.option(
+    "--templates", type=_FILE, help="YAML: `templates` (task -> texts with {slots}) and `slots` (name -> words)."
+)
+def generate(count: int, seed: int, templates: Path | None) -> None:
+    """Print made-up prompts with their tasks, one JSON object per line, to start without data of your own."""
+    from ghostrouter.learn import seed as made
+
+    found = yaml.safe_load(templates.read_text(encoding="utf-8")) if templates else {}
+    try:
+        rows = made.seed(
+            count,
+            np.random.default_rng(seed),
+            found.get("templates") or made.TEMPLATES,
+            {**made.SLOTS, **(found.get("slots") or {})},
+        )
+        for row in rows:
+            click.echo(json.dumps(row, ensure_ascii=False))
+    except KeyError as error:
+        raise click.ClickException(f"{templates}: there is no slot {error}") from error
 
 
 @click.command("routing")

@@ -82,7 +82,7 @@ _COMMANDS = (
     *(signals.calibrate, signals.traces),
     chat.chat,
     *(promote.promote, promote.demote, stats.stats, stats.analyze),
-    *(learning.train, route.route, bench.bench, reload.reload),
+    *(learning.train, learning.generate, route.route, bench.bench, reload.reload),
 )
 for command in _COMMANDS:
     main.add_command(command)
