@@ -32,8 +32,6 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "top_logprobs": (),
 }
 _CHOICES = {"auto": "auto", "none": "none", "any": "required"}
-# OpenAI's word for the highest effort.
-_EFFORTS = {"max": "xhigh"}
 
 
 class _Text(Body):
@@ -224,13 +222,12 @@ class _Prompt(SampledBody):
         choice, form = self.tool_choice, self.output_config.format or self.output_format
         named = choice.name if isinstance(choice, _NamedChoice) else _CHOICES[choice.type if choice else "auto"]
         one_by_one = choice.disable_parallel_tool_use if choice else None
-        effort = self.output_config.effort
         return Features(
             tuple(t.read() for t in self.tools),
             named,
             None if one_by_one is None else not one_by_one,
             Schema("answer", form.schema_) if form else None,
-            wished_effort=_EFFORTS.get(effort, effort) if effort else None,
+            wished_effort=self.output_config.effort,
         )
 
 

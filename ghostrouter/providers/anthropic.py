@@ -163,9 +163,9 @@ def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
     if kind == "message_start":
         return Chunk(usage=_usage((body.get("message") or {}).get("usage")))
     if kind == "content_block_start":
-        return _block(index(body.get("index")), body.get("content_block") or {})
+        return _block(index(body.get("index")), _object(body.get("content_block")))
     if kind == "content_block_delta":
-        return _delta(index(body.get("index")), body.get("delta") or {})
+        return _delta(index(body.get("index")), _object(body.get("delta")))
     if kind == "message_stop":
         return Chunk(done=True)
     if kind != "message_delta":
@@ -174,8 +174,15 @@ def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
     return Chunk(finish=finish_reason(told), usage=_usage(body.get("usage")), leaves_open=told is None)
 
 
+def _object(told: Any) -> Mapping[str, Any]:
+    """A block or a delta. Some write only its text."""
+    return {"text": told} if isinstance(told, str) else told or {}
+
+
 def _whole(body: Mapping[str, Any]) -> Chunk:
-    blocks = [_block(at, block) for at, block in enumerate(body.get("content") or ())]
+    content = body.get("content") or ()
+    content = [content] if isinstance(content, str | Mapping) else content
+    blocks = [_block(at, _object(block)) for at, block in enumerate(content)]
     return Chunk(
         tokens=tuple(t for b in blocks for t in b.tokens),
         finish=finish_reason(body.get("stop_reason")),

@@ -43,7 +43,8 @@ class Chunk:
     """The content of an event, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
 
     `usage` may come in parts. `done`: nothing more will come. `leaves_open`: the finish reason is null. A provider that
-    sends null while the answer goes on also says when it ends: if it has not, the stream has broken off.
+    sends null while the answer goes on also says when it ends: if it has not, the stream has broken off. `choice` is
+    the index of the choice that the event is of, where a provider may write several.
     """
 
     tokens: tuple[Written, ...] = ()
@@ -53,6 +54,7 @@ class Chunk:
     usage: Usage | None = None
     done: bool = False
     leaves_open: bool = False
+    choice: int = 0
 
 
 # Some providers write line ends and tabs into strings as they are, which JSON does not allow.

@@ -131,9 +131,8 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         if body.get("error"):
             raise of_event(body["error"])
         blocked = (body.get("promptFeedback") or {}).get("blockReason")
-        candidates = [c for c in body.get("candidates") or () if c is not None and not index(c.get("index"))]
-        candidate: dict[str, Any] = candidates[0] if candidates else {}
-        parts = [p for p in (candidate.get("content") or {}).get("parts") or () if p]
+        candidate = _candidate(body.get("candidates"))
+        parts = _parts_of(candidate.get("content"))
         said = "".join(text(p.get("text")) for p in parts if not p.get("thought"))
         thought = "".join(text(p.get("text")) for p in parts if p.get("thought"))
         calls = tuple(_calls(parts))
@@ -143,7 +142,21 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
     if blocked and blocked not in ("BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"):
         raise ProviderRefused(f"the provider ended the answer ({safe(blocked)})")
     usage = _usage(body.get("usageMetadata"))
-    return Chunk((Written(said),) if said else (), finish_reason(finish), thought, calls, usage, leaves_open=not finish)
+    tokens, place = (Written(said),) if said else (), max(0, index(candidate.get("index")) or 0)
+    return Chunk(tokens, finish_reason(finish), thought, calls, usage, leaves_open=not finish, choice=place)
+
+
+def _candidate(candidates: Any) -> Mapping[str, Any]:
+    """The candidate with the lowest index; nobody asked for more than one. Some write it without a list around it."""
+    found = [candidates] if isinstance(candidates, Mapping) else [c for c in candidates or () if c is not None]
+    return min(found, key=lambda c: max(0, index(c.get("index")) or 0), default={})
+
+
+def _parts_of(content: Any) -> list[Mapping[str, Any]]:
+    """The parts of a candidate. Some write the text where the parts, or their content, should be."""
+    parts = content.get("parts") if isinstance(content, Mapping) else content
+    parts = parts if isinstance(parts, list) else [parts]
+    return [{"text": p} if isinstance(p, str) else p for p in parts if p]
 
 
 def _calls(parts: Sequence[Mapping[str, Any]]) -> Iterator[CallPiece]:

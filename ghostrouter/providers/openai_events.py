@@ -31,6 +31,8 @@ from ghostrouter.providers.finish import finish_reason
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import replaced
 
+_CALL_FIELDS = frozenset(("function", "name", "arguments", "id", "index"))
+_CHOICE_FIELDS = frozenset(("delta", "message", "text", "index", "finish_reason"))
 # The fields for reasoning, besides the one that a provider's row names.
 _REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 
@@ -53,9 +55,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         usage = _usage(body, choice)
         if choice is None:
             return Chunk(usage=usage)
-        delta = choice.get("delta")
-        if delta is None:  # only a complete answer in one piece has a message and no delta
-            delta = choice.get("message") or {"content": choice.get("text")}
+        delta = _delta(choice)
         if delta.get("refusal"):
             raise ProviderRefused("the model refuses to answer")
         said, thought = _content(delta.get("content"))
@@ -67,7 +67,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
             told = "stop"  # a whole answer, though it does not say why it ended
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
-    return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None)
+    return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None, choice=_place(choice))
 
 
 def _error(body: Any, name: str) -> Any:
@@ -80,8 +80,29 @@ def _error(body: Any, name: str) -> Any:
 
 
 def _choice(choices: Any) -> dict[str, Any] | None:
-    """The first choice. Nobody asked for more than one, and others must not be mixed into its text."""
-    return next((c for c in choices or () if c is not None and (index(c.get("index")) or 0) <= 0), None)
+    """The choice with the lowest index. Nobody asked for more than one.
+
+    Some write it without a list around it, or with its index as a key. A choice that is a text is its content.
+    """
+    if isinstance(choices, Mapping):
+        choices = [choices] if choices.keys() & _CHOICE_FIELDS else choices.values()
+    found = [{"text": c} if isinstance(c, str) else c for c in choices or () if c is not None]
+    return min(found, key=_place, default=None)
+
+
+def _place(choice: Mapping[str, Any]) -> int:
+    return max(0, index(choice.get("index")) or 0)
+
+
+def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a choice adds. Only a complete answer in one piece has a message and no delta.
+
+    A delta or message that is a text, or a list of parts, is its content.
+    """
+    told = choice.get("delta")
+    if told is None:
+        told = choice.get("message") or {"content": choice.get("text")}
+    return told if isinstance(told, Mapping) else {"content": told}
 
 
 def _content(content: Any) -> tuple[str, str]:
@@ -119,7 +140,9 @@ def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
 
 def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
     calls = delta.get("tool_calls") or ()
-    calls = [calls] if isinstance(calls, Mapping) else [c for c in calls if c]
+    if isinstance(calls, Mapping):  # one call, or several by their index
+        calls = [calls] if calls.keys() & _CALL_FIELDS else list(calls.values())
+    calls = [c for c in calls if c]
     for at, call in enumerate(calls):
         function = call.get("function") or call
         told = index(call.get("index"))

@@ -72,6 +72,7 @@ class CloudSegment:
         self._written = 0
         self._usage: Usage | None = None
         self._leaves_open = False
+        self._choice: int | None = None  # the index of the provider's choice that is read
         self.finish: FinishReason | None = None
         self.over = False
 
@@ -104,6 +105,7 @@ class CloudSegment:
             return []
         chunk = Chunk(done=True) if event.data.strip() == _DONE else self._read(event, self._model)
         self._usage = merged(self._usage, chunk.usage)
+        chunk = self._of_one_choice(chunk)
         self._leaves_open = self._leaves_open or chunk.leaves_open
         self.finish = self.finish or chunk.finish
         tokens = self._within_limit(self._tokens(chunk, now_s))
@@ -113,6 +115,13 @@ class CloudSegment:
             self.finish = "stop"  # this provider never says why an answer ends
         self.over = self.over or chunk.done
         return tokens
+
+    def _of_one_choice(self, chunk: Chunk) -> Chunk:
+        """The chunk, if it is of the choice that the answer began with. Others must not be mixed into its text."""
+        says = chunk.tokens or chunk.thought or chunk.calls or chunk.finish
+        if self._choice is None and says:
+            self._choice = chunk.choice
+        return chunk if not says or chunk.choice == self._choice else Chunk(done=chunk.done)
 
     def close(self, now_s: float) -> list[Token]:
         """Return the held tokens. The answer has a `finish`, and nothing more comes."""

@@ -36,7 +36,7 @@ def test_everything_is_read() -> None:
     assert (call.stream, call.max_tokens, call.temperature, call.stop) == (True, 9, 0.0, ("x", "y", "z", "u", "v"))
     f = call.features
     assert (f.tools, f.tool_choice, f.parallel_tool_calls) == ((Tool("f", "", SCHEMA, True),), "required", False)
-    assert (f.schema, f.wished_effort, f.reasoning_effort) == (Schema("answer", SCHEMA), "xhigh", None)
+    assert (f.schema, f.wished_effort, f.reasoning_effort) == (Schema("answer", SCHEMA), "max", None)
     assert call.preferences.switch == "off"
 
 

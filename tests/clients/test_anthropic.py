@@ -1,6 +1,5 @@
 """Anthropic's own client, unmodified, against /v1/messages over real HTTP, in front of every protocol."""
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +8,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 from pydantic import BaseModel
 
-from tests.clients.scripted import ASKED, CALL, PARAMETERS, SAID, TEXT, plays, protocols
+from tests.clients.scripted import ASKED, CALL, ENDLESS, PARAMETERS, SAID, TEXT, plays, protocols, whole_text
 from tests.deployments.fakes import wait_until
 from tests.providers.quirks.loopback import Loopback
 from tests.providers.quirks.table import rows
@@ -147,8 +146,7 @@ def test_an_answer_that_follows_a_schema(service: Loopback, client: Anthropic) -
     class Number(BaseModel):
         value: int
 
-    said = json.dumps({"choices": [{"delta": {"content": '{"value": 4}'}, "finish_reason": "stop"}]})
-    plays(service, Transcript((f"data: {said}\n\n".encode(),)))
+    plays(service, whole_text('{"value": 4}'))
     message = client.messages.parse(model="openai", max_tokens=50, messages=ASKED, output_format=Number)
     assert message.parsed_output == Number(value=4)
     assert service.upstream.asked[-1]["response_format"]["type"] == "json_schema"
@@ -206,7 +204,7 @@ def test_an_error_in_mid_stream_is_raised(service: Loopback, client: Anthropic) 
 
 
 async def test_who_leaves_ends_the_answer(service: Loopback) -> None:
-    plays(service, Transcript((b'data: {"choices": [{"delta": {"content": "Fo"}}]}\n\n',), endless=True))
+    plays(service, ENDLESS)
     async with (
         AsyncAnthropic(base_url=service.url, api_key="none", max_retries=0) as client,
         client.messages.stream(model="openai", max_tokens=50, messages=ASKED) as stream,
