@@ -3,7 +3,9 @@
     make bench NAME=routing [DATA=../shared/data/routellm] [FOLDS=5] [DRAWS=1000]
 
 Cross-validation: every question is scored by routers that were fitted without it (equal questions are in one fold). For
-`apgr_mmlu_unseen_subjects` whole subjects are left out. The first run encodes all questions, which takes minutes.
+`apgr_mmlu_unseen_subjects` whole subjects are left out. Keys with `nested` are of the same router, but its settings
+are chosen inside each training fold: no choice has seen the questions that it is measured on. The first run encodes all
+questions, which takes minutes.
 """
 
 import os
@@ -19,7 +21,7 @@ from ghostrouter.config import cache_dir
 from ghostrouter.learn import offline
 from ghostrouter.learn.apgr import apgr
 from ghostrouter.learn.embedded import embedded
-from ghostrouter.learn.peers import PEERS
+from ghostrouter.learn.peers import PEERS, nested
 from ghostrouter.learn.rows import pair, read
 from ghostrouter.learn.views import view
 
@@ -34,7 +36,7 @@ def measure(name: str) -> dict[str, Any]:
     rows = pair(read(DATA / f"{name}.csv"))
     views = view(rows.prompts, embedded(rows.prompts, _ENCODER, sentence_encoder, cache_dir(), print))
     print(f"{name}: {len(rows.prompts)} questions, {FOLDS} folds", flush=True)
-    scores = offline.cross_validated(rows, views, offline.questions(rows), PEERS, FOLDS)
+    scores = offline.cross_validated(rows, views, offline.questions(rows), {**PEERS, "nested": nested}, FOLDS)
     found = _named(name, offline.figures(scores, rows, DRAWS))
     subjects = np.unique(rows.groups, return_inverse=True)[1]
     if subjects.max() > 0:

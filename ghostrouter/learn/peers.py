@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ghostrouter.learn.apgr import apgr
-from ghostrouter.learn.router import LearnedRouter
+from ghostrouter.learn.router import USUAL, LearnedRouter, Settings
 from ghostrouter.learn.rows import Rows
 from ghostrouter.learn.views import Views
 
@@ -70,6 +70,35 @@ def _heads(rows: Rows, views: Views, asked: Views, c: float) -> Array:
         head = LogisticRegression(C=c, max_iter=300).fit(views.layers[:, -1], right)
         columns.append(head.predict_proba(asked.layers[:, -1])[:, 1])
     return need(np.stack(columns, axis=1))
+
+
+CHOICES = (
+    USUAL,
+    Settings(sharpness=0.5),
+    Settings(sharpness=2.0),
+    Settings(noise=3.0),
+    Settings(noise=30.0),
+    Settings(neighbours=120),
+)
+"""The settings that `nested` chooses among."""
+
+
+def nested(rows: Rows, views: Views, asked: Views) -> Array:
+    """The learned router with the settings that are best on three folds of these rows.
+
+    In cross-validation that is nested: the questions to score have no part in the choice.
+    """
+    fold = np.random.default_rng(0).permutation(len(rows.prompts)) % 3
+
+    def on_folds(settings: Settings) -> float:
+        scores = np.zeros(len(rows.prompts))
+        for number in range(3):
+            inner, outer = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+            router = LearnedRouter.fit(rows.take(inner), views.take(inner), settings)
+            scores[outer] = need(router.probabilities(views.take(outer)))
+        return apgr(scores, *rows.good.T)
+
+    return need(LearnedRouter.fit(rows, views, max(CHOICES, key=on_folds)).probabilities(asked))
 
 
 PEERS: dict[str, Peer] = {

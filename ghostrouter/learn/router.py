@@ -7,7 +7,7 @@ logistic regression per model learns the weights of the three. Its probabilities
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +19,27 @@ from ghostrouter.learn.rows import Rows
 from ghostrouter.learn.views import Matrix, Scale, Views, kernel, view
 
 FORMAT = "ghostrouter-router-1"
-NOISE = 10.0
-"""Noise variance / prior variance of the process. It is high because one right answer tells little about a question."""
-NEIGHBOURS = 60
 SHARPNESS = 8.0
 _PRIOR_ROWS = 20.0
 _MAX_ROWS = 8_000
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What is not learned.
+
+    * `sharpness` narrows the Gaussians of the kernel.
+    * `noise` is noise variance / prior variance of the process. It is high because one right answer tells little of a
+      question.
+    * `neighbours` are asked.
+    """
+
+    sharpness: float = 1.0
+    noise: float = 10.0
+    neighbours: int = 60
+
+
+USUAL = Settings()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +60,10 @@ class LearnedRouter:
     means: Matrix
     rates: Matrix
     stack: Matrix
+    settings: Settings = USUAL
 
     @classmethod
-    def fit(cls, rows: Rows, views: Views) -> "LearnedRouter":
+    def fit(cls, rows: Rows, views: Views, settings: Settings = USUAL) -> "LearnedRouter":
         """Fit a router to rows.
 
         An unknown outcome is replaced by the mean of the model, and left out of the calibration. Of more than 8,000
@@ -69,22 +85,24 @@ class LearnedRouter:
         member = np.eye(len(kinds), dtype=np.float32)[kind]
         scale = Scale.fit(views)
         support = scale.blocks(views)
-        likeness = kernel(support, support)
+        likeness = kernel(support, support, settings.sharpness)
         targets = np.concatenate([good, member], axis=1)
         means = targets.mean(0)
-        weights, left_out = _process(likeness, targets - means)
+        weights, left_out = _process(likeness, targets - means, settings.noise)
         counts = member.sum(0)[:, None]
         rates = (member.T @ good + _PRIOR_ROWS * good.mean(0)) / (counts + _PRIOR_ROWS)
         np.fill_diagonal(similar := support[-2] @ support[-2].T, -2.0)
-        predictions = _predictions(left_out + means, rates, _nearest(similar, good), len(rows.models))
+        predictions = _predictions(
+            left_out + means, rates, _nearest(similar, good, settings.neighbours), len(rows.models)
+        )
         stack = np.stack([_logistic(predictions[:, m], rows.good[:, m]) for m in range(len(rows.models))])
-        return cls(rows.models, scale, support, good, weights, means, rates, stack.astype(np.float32))
+        return cls(rows.models, scale, support, good, weights, means, rates, stack.astype(np.float32), settings)
 
     def probabilities(self, views: Views) -> npt.NDArray[np.float64]:
         """The probability of a good answer, of shape (prompts, models)."""
         blocks = self.scale.blocks(views)
-        predicted = kernel(blocks, self.support) @ self.weights + self.means
-        nearest = _nearest(blocks[-2] @ self.support[-2].T, self.good)
+        predicted = kernel(blocks, self.support, self.settings.sharpness) @ self.weights + self.means
+        nearest = _nearest(blocks[-2] @ self.support[-2].T, self.good, self.settings.neighbours)
         predictions = _predictions(predicted, self.rates, nearest, len(self.models))
         logits = np.einsum("pmo,mo->pm", predictions, self.stack[:, :-1]) + self.stack[:, -1]
         return np.asarray(1 / (1 + np.exp(-logits.astype(np.float64))))
@@ -105,7 +123,7 @@ class LearnedRouter:
             **{f"support.{i}": block for i, block in enumerate(self.support)},
             **{name: getattr(self, name) for name in _ARRAYS},
         }
-        about = {"format": FORMAT, "models": json.dumps(self.models)}
+        about = {"format": FORMAT, "models": json.dumps(self.models), "settings": json.dumps(asdict(self.settings))}
         save_file({k: np.ascontiguousarray(v, dtype=np.float32) for k, v in arrays.items()}, path, about)
 
     @classmethod
@@ -125,19 +143,21 @@ class LearnedRouter:
                 arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             scale = Scale(arrays["layer_means"], arrays["count_mean"], arrays["count_spread"])
             support = [arrays[f"support.{i}"] for i in range(sum(k.startswith("support.") for k in arrays))]
-            return cls(tuple(json.loads(about["models"])), scale, support, *(arrays[name] for name in _ARRAYS))
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            settings = Settings(**json.loads(about.get("settings", "{}")))
+            models = tuple(json.loads(about["models"]))
+            return cls(models, scale, support, *(arrays[name] for name in _ARRAYS), settings)
+        except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise ConfigError(f"{path}: this is not a learned router: {error}") from error
 
 
 _ARRAYS = ("good", "weights", "means", "rates", "stack")
 
 
-def _process(likeness: Matrix, targets: Matrix) -> tuple[Matrix, Matrix]:
+def _process(likeness: Matrix, targets: Matrix, noise: float) -> tuple[Matrix, Matrix]:
     """The weights of the process, and its leave-one-out predictions of the training rows."""
     from scipy.linalg import lapack
 
-    likeness[np.diag_indices_from(likeness)] += NOISE
+    likeness[np.diag_indices_from(likeness)] += noise
     factor, info = lapack.spotrf(likeness, lower=1, overwrite_a=1, clean=1)
     inverse, info_inverse = lapack.spotri(factor, lower=1, overwrite_c=1)
     if info or info_inverse:
@@ -148,12 +168,12 @@ def _process(likeness: Matrix, targets: Matrix) -> tuple[Matrix, Matrix]:
     return weights, targets - weights / diagonal[:, None]
 
 
-def _nearest(similar: Matrix, good: Matrix) -> Matrix:
+def _nearest(similar: Matrix, good: Matrix, neighbours: int) -> Matrix:
     """The mean outcome of the nearest rows, of shape (prompts, models).
 
     For training rows the diagonal of `similar` must be below -1, so that a row is not its own neighbour.
     """
-    count = min(NEIGHBOURS, similar.shape[1])
+    count = min(neighbours, similar.shape[1])
     if count == similar.shape[1]:
         return np.repeat(good.mean(0, keepdims=True), len(similar), axis=0)
     nearest = np.argpartition(-similar, count, axis=1)[:, :count]

@@ -56,9 +56,9 @@ class Scale:
 _KERNELS = ((0.25, 1.0), (0.30, 1.0), (0.25, 3.0), (0.20, 0.3))
 
 
-def kernel(left: Sequence[Matrix], right: Sequence[Matrix]) -> Matrix:
+def kernel(left: Sequence[Matrix], right: Sequence[Matrix], sharpness: float = 1.0) -> Matrix:
     """The similarity in [0, 1] of each pair of prompts, of shape (left, right): a weighted sum of one Gaussian
-    per block.
+    per block. The Gaussians get narrower with `sharpness`.
     """
     total = np.zeros((len(left[0]), len(right[0])), dtype=np.float32)
     for a, b, (weight, gamma) in zip(left, right, _KERNELS, strict=True):
@@ -66,7 +66,7 @@ def kernel(left: Sequence[Matrix], right: Sequence[Matrix]) -> Matrix:
         distance *= -2
         distance += (a * a).sum(1)[:, None] + (b * b).sum(1)[None]
         np.maximum(distance, 0, out=distance)
-        distance *= -gamma
+        distance *= -gamma * sharpness
         np.exp(distance, out=distance)
         distance *= weight
         total += distance

@@ -5,6 +5,7 @@ import json
 import secrets
 import shutil
 import tempfile
+import time
 import weakref
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from bench.handles import Handle
 from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.replay import Replay
+from deployments.store.bandit_keeper import bandit
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import SegmentFailed
 from ghostrouter.types import EngineStatus, Frame, SegmentEnd, SegmentRequest
@@ -128,6 +130,7 @@ class Service:
         after: "Service | None" = None,
         small: Writer | None = None,
         large: Writer | None = None,
+        router: dict[str, Any] | None = None,
         **journal: Any,
     ) -> None:
         engines = {"small": small or (beside.writer if beside else Writer())} | ({"large": large} if large else {})
@@ -135,6 +138,7 @@ class Service:
             {
                 "models": [{"name": n, "source": str(MODELS / f"ghost-{n}"), "price": PRICES[n]} for n in engines],
                 "routes": {"default": {"models": list(engines)}},
+                "router": router or {},
                 "journal": {"patience_s": 60.0, "lease_s": 60.0, **journal},
                 "sessions": {"max_body_bytes": 10_000},
             }
@@ -148,7 +152,10 @@ class Service:
             beside.events
             if beside
             else EventStore(
-                config.events.model_copy(update={"folder": str(self.state), "retry_s": 0.01}), 100, secrets.token_hex(8)
+                config.events.model_copy(update={"folder": str(self.state), "retry_s": 0.01}),
+                100,
+                secrets.token_hex(8),
+                bandit(config, time.time()),
             )
         )
         nobody: Any = Handle(None)

@@ -6,8 +6,8 @@ import pytest
 from ghostrouter.classify.features import NAMES, features
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn import apgr, offline, rows
-from ghostrouter.learn.peers import PEERS
-from ghostrouter.learn.router import LearnedRouter
+from ghostrouter.learn.peers import PEERS, nested
+from ghostrouter.learn.router import LearnedRouter, Settings
 from ghostrouter.learn.views import view
 
 CSV = "subject,prompt,weak_correct,strong_correct\n"
@@ -47,6 +47,23 @@ def test_the_router_learns_who_fails_where_and_survives_its_file(tmp_path: Path)
     again = LearnedRouter.load(tmp_path / "r.safetensors")
     assert again.models == ("weak", "strong")
     assert np.array_equal(again.probabilities(asked), probabilities)
+
+
+def test_settings_change_the_router_and_are_in_its_file(tmp_path: Path) -> None:
+    train = questions(200, 1)
+    views, asked = view(train.prompts, layers(200, 3)), view(train.prompts[:20], layers(20, 4))
+    sharp = LearnedRouter.fit(train, views, Settings(sharpness=4.0, noise=1.0, neighbours=5))
+    usual = LearnedRouter.fit(train, views).probabilities(asked)
+    assert not np.allclose(sharp.probabilities(asked), usual)
+    sharp.save(tmp_path / "r.safetensors")
+    again = LearnedRouter.load(tmp_path / "r.safetensors")
+    assert np.array_equal(again.probabilities(asked), sharp.probabilities(asked))
+
+
+def test_settings_chosen_inside_the_training_rows_find_who_fails() -> None:
+    train, test = questions(150, 1), questions(100, 2)
+    scores = nested(train, view(train.prompts, layers(150, 3)), view(test.prompts, layers(100, 4)))
+    assert apgr.apgr(scores, *test.good.T) > 0.65
 
 
 def test_a_file_that_is_no_router_is_refused(tmp_path: Path) -> None:
