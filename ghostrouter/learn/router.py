@@ -145,7 +145,8 @@ class LearnedRouter:
             support = [arrays[f"support.{i}"] for i in range(sum(k.startswith("support.") for k in arrays))]
             settings = Settings(**json.loads(about.get("settings", "{}")))
             models = tuple(json.loads(about["models"]))
-            return cls(models, scale, support, *(arrays[name] for name in _ARRAYS), settings=settings)
+            fitted = {name: arrays[name] for name in _ARRAYS}
+            return cls(models, scale, support, **fitted, settings=settings)
         except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
             raise ConfigError(f"{path}: this is not a learned router: {error}") from error
 

@@ -16,7 +16,7 @@ _AT_A_TIME = 200
 
 
 async def main(folder: Path, count: int) -> None:
-    store = EventStore(Events(folder=str(folder)), 100, "life", emit=Meter())
+    store = EventStore(Events(folder=str(folder)), 100, "life", clock=lambda: 20_000.0, emit=Meter())
     numbers = iter(range(count))
 
     async def post() -> None:

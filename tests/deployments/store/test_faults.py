@@ -39,7 +39,7 @@ async def test_postgresql_that_stops_under_load_loses_no_event(tmp_path: Path) -
     meter = Meter()
     with servers.postgresql_that_stops() as server:
         settings = Events(folder=str(tmp_path), url=server.url, retry_s=0.05)
-        store = EventStore(settings, 100_000, "life", emit=meter)
+        store = EventStore(settings, 100_000, "life", clock=lambda: 20_000.0, emit=meter)
         acknowledged: list[str] = []
 
         async def post(first: int, count: int) -> None:
