@@ -27,9 +27,12 @@ from deployments.link import node_host
 from deployments.quotas import limits
 from deployments.ray_metrics import RayMetrics
 from deployments.rpc import DeploymentClient
+from deployments.session.branches import Branches
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
 from deployments.session.embedding_models import EmbeddingModels
+from deployments.session.fleet_feed import FleetFeed
+from deployments.session.fleet_reporter import FleetReporter
 from deployments.session.jobs import JobRules, Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
@@ -58,6 +61,7 @@ if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
     from deployments.session.span_exporter import SpanExporter
 
 _BREAKERS_TIMEOUT_S = 5.0
+_BOARD_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,7 @@ class Ingress:
         self._config = config
         self._models = Models.load(config)
         self.headers_after_s = config.sessions.headers_after_s
+        self.keep_s = config.journal.keep_s
         emit = emit or RayMetrics()
         sessions, journal = config.sessions, config.journal
         self._cloud = None if deployments.cloud else _cloud_pool(config, deployments, calibrations, emit)
@@ -107,11 +112,11 @@ class Ingress:
             self._cloud.write if self._cloud else None,
         )
         self._gate = Gate(config.access)
-        self._quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
+        self.quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
             scanner(config.redaction.addresses)  # made here, so that no request waits for it
         redacted = RedactedEngines(self._engines, self._models.by_name)
-        self._budgeted = BudgetedEngines(redacted, self._models.by_name, self._quotas)
+        self._budgeted = BudgetedEngines(redacted, self._models.by_name, self.quotas)
         shards = _shards(journal, deployments.replay)
         self._journal = JournalClient(shards, journal.patience_s, journal.lease_s, emit)
         self.planner = Planner(config, self._models, deployments.classifier, self._budgeted, self._journal, emit)
@@ -123,8 +128,9 @@ class Ingress:
             has_bandit=config.router.bandit.stage != "off",
         )
         self.planner.beliefs = lambda: self.events.beliefs
+        seams = SeamPlanner(self._models.tokenizers, self._models.cloud)
         conductor = Conductor(
-            Ports(self._budgeted, SeamPlanner(self._models.tokenizers, self._models.cloud)),
+            Ports(self._budgeted, seams),
             AnswerRules.configured(config),
             Experience(
                 Switching(
@@ -135,8 +141,10 @@ class Ingress:
             ),
             Runtime(time.monotonic, emit),
         )
-        self.embeddings = EmbeddingModels(config.embeddings, deployments.embedders, self._quotas, emit)
+        self.embeddings = EmbeddingModels(config.embeddings, deployments.embedders, self.quotas, emit)
         self._span_exporter = _span_exporter(self._models)
+        board = DeploymentClient(deployments.replay[0], _BOARD_TIMEOUT_S, emit)
+        self.fleet = FleetFeed(board)
         self.runner = SessionRunner(
             conductor,
             self._budgeted,
@@ -145,9 +153,13 @@ class Ingress:
             self.events,
             emit,
             config.events.keep_texts,
+            FleetReporter(board),
             self._span_exporter,
         )
         self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
+        self.branches = Branches(
+            self.kept_sessions, self.planner, seams, self._budgeted, frozenset(self._models.by_name)
+        )
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
         self.health = Health(
@@ -168,7 +180,7 @@ class Ingress:
         """The HTTP application."""
         gate, redaction = self._gate, self._config.redaction.discretion()
         checks = Middleware(CheckedRequests, lock=gate, hosts=self._config.access.hosts)
-        access = Middleware(AccessMiddleware, gate=gate, quotas=self._quotas, redaction=redaction)
+        access = Middleware(AccessMiddleware, gate=gate, quotas=self.quotas, redaction=redaction)
         limits, origins = self._config.sessions, self._config.access.cors_origins
         spans = self._span_exporter
         tracing = [Middleware(TracedRequests, root_span=spans.root_span)] if spans else []

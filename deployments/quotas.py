@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ghostrouter.access.budget import Limit, Scope, Shortage, lines, nano
+from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, balances, lines, nano
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.ledger import Ledger
 from ghostrouter.access.limits import Admission, KeyLimits
@@ -78,6 +78,14 @@ class Quotas:
         """A call has ended and has cost `spent`."""
         if self._ledger:
             await self._in_thread(self._ledger.settle, id, spent, self._clock())
+
+    async def balances(self, names: dict[Scope, str] | None) -> list[Balance]:
+        """The balances of the budgets that apply to `names`; of all budgets, if that is None."""
+        if self._ledger is None:
+            return []
+        loop = asyncio.get_running_loop()
+        states = await loop.run_in_executor(self._thread, self._ledger.states)
+        return balances(self._limits, states, names, self._clock(), self._zone)
 
     async def _in_thread(self, work: Callable[..., Shortage | int | None], *args: object) -> Shortage | None:
         found = await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)

@@ -1,4 +1,7 @@
-"""One shard of the replay deployment: keeps sessions that can be resumed. The first shard has the circuit breakers."""
+"""One shard of the replay deployment: keeps sessions that can be resumed.
+
+The first shard also has the circuit breakers, and the board of all sessions that run.
+"""
 
 import time
 from collections.abc import Sequence
@@ -10,10 +13,12 @@ from deployments.link import Address
 from deployments.linked_method import LinkedAnswers
 from deployments.ray_metrics import RayMetrics
 from deployments.store.embedded_store import EmbeddedStore
+from deployments.store.shared_fleet import SharedFleet
 from ghostrouter import config
 from ghostrouter.events import metrics
 from ghostrouter.providers.breaker import Admission
 from ghostrouter.sessions.entries import Answer, Entry
+from ghostrouter.sessions.fleet import FleetMark, FleetNews, SessionRow
 from ghostrouter.sessions.memory_store import MemoryStore
 from ghostrouter.sessions.record import Kept, Refusal
 
@@ -39,6 +44,7 @@ class Replay:
         self._shard = str(shard)
         self._reported_at_s = 0.0
         self._breakers = BreakerSet(breakers, self._emit)
+        self._fleet = SharedFleet(time.monotonic)
         self._links = LinkedAnswers(self._write)
 
     async def ping(self) -> None:
@@ -88,6 +94,14 @@ class Replay:
     async def breakers(self) -> dict[str, dict[str, Any]]:
         """The state of the circuit breaker of each cloud model that was called."""
         return {model: asdict(s) for model, s in self._breakers.board.standings(time.monotonic()).items()}
+
+    async def report_sessions(self, rows: Sequence[SessionRow]) -> bool:
+        """Take in what runs at an ingress. Returns whether anybody watches."""
+        return self._fleet.report(rows)
+
+    async def follow_sessions(self, known: FleetMark | None, wait_s: float) -> FleetNews:
+        """The sessions of all ingresses that have changed since `known`, as soon as there are any."""
+        return await self._fleet.follow(known, wait_s)
 
     def _report(self, now_s: float) -> None:
         if now_s - self._reported_at_s > _REPORT_EVERY_S:

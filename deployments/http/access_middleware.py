@@ -14,7 +14,7 @@ from deployments.http.requester_in_scope import with_requester
 from deployments.session.requester import Requester
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission
-from ghostrouter.access.scopes import OPEN_TO_STRANGERS, scope_of
+from ghostrouter.access.scopes import is_open_to_strangers, scope_of
 from ghostrouter.errors import GhostRouterError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
 
@@ -44,7 +44,7 @@ class AccessMiddleware:
             await self._app(scope, receive, send)
             return
         path = _route(scope)
-        is_open = path in OPEN_TO_STRANGERS
+        is_open = is_open_to_strangers(path)
         try:
             requester = await self._requester(Headers(scope=scope), scope)
             if not is_open:

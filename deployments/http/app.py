@@ -19,8 +19,10 @@ from deployments.http.body import DecodedBody, TimedBody, json_body
 from deployments.http.calls import CallApi
 from deployments.http.choices import Answers
 from deployments.http.embeddings import EmbeddingsApi
+from deployments.http.dashboard import Dashboard
 from deployments.http.error_response import error_response, is_messages
 from deployments.http.messages import MessagesApi
+from deployments.http.live import LiveApi
 from deployments.http.requester_in_scope import requester
 from deployments.http.tidy_paths import TidyPaths
 from deployments.http.unexpected_errors import UnexpectedErrors
@@ -79,6 +81,8 @@ def app(
             *CallApi(backend, max_body_bytes).routes(),
             *EmbeddingsApi(backend, max_body_bytes).routes(),
             *MessagesApi(backend, max_body_bytes).routes(),
+            *LiveApi(backend, max_body_bytes).routes(),
+            *Dashboard().routes(),
         ],
         middleware=[
             *_cors(cors_origins),

@@ -4,11 +4,14 @@ from typing import Protocol
 
 from deployments.http.health import Health
 from deployments.session.embedding_models import EmbeddingModels
+from deployments.session.branches import Branches
+from deployments.session.fleet_feed import FleetFeed
 from deployments.session.jobs import Jobs
 from deployments.session.kept_sessions import KeptSessions
 from deployments.session.planner import Planner
 from deployments.session.session_runner import SessionRunner
 from deployments.store.event_client import EventClient
+from deployments.store.quota_client import QuotaClient
 
 
 class Backend(Protocol):
@@ -47,6 +50,26 @@ class Backend(Protocol):
     @property
     def health(self) -> Health:
         """The health of the service."""
+        ...
+
+    @property
+    def branches(self) -> Branches:
+        """Opens sessions that go on from a part of another one."""
+        ...
+
+    @property
+    def fleet(self) -> FleetFeed:
+        """The sessions of all ingresses."""
+        ...
+
+    @property
+    def quotas(self) -> QuotaClient:
+        """The budgets."""
+        ...
+
+    @property
+    def keep_s(self) -> float:
+        """How long a session is kept after its last token."""
         ...
 
     @property

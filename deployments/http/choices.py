@@ -69,7 +69,7 @@ class Answers:
                 handle.release()
             raise
         if calls[0].stream:
-            return self._streamed(handles)
+            return self.streamed(handles)
         try:
             whole = await self._whole(handles, calls[0].n)
         except Exception as error:  # noqa: BLE001 - it is answered, and logged if nobody expected it
@@ -81,7 +81,7 @@ class Answers:
         session_id, number = sse.parse_id(last_event)
         if not session_id.startswith(self.form.ID_PREFIX):
             raise SessionNotFound(f"There is no `{session_id}` among the answers of {self.path}.")
-        return self._streamed([await self.backend.kept_sessions.resume(session_id, owner)], number)
+        return self.streamed([await self.backend.kept_sessions.resume(session_id, owner)], number)
 
     async def _open(self, call: ChatCall, index: int, requester: Requester, again: Repeatable) -> SessionHandle:
         """The session of one choice. The first one has the answer's id."""
@@ -120,7 +120,7 @@ class Answers:
             return Passage("".join(g.text for g in growths), tuple(t for g in growths for t in g.tokens))
         return Passage(session.text, tuple(t for segment in session.segments for t in segment.tokens))
 
-    def _streamed(self, handles: Sequence[SessionHandle], last_event: int = -1) -> EventStream:
+    def streamed(self, handles: Sequence[SessionHandle], last_event: int = -1) -> EventStream:
         """The events of an answer after the one with the number `last_event`."""
         first = handles[0]
 

@@ -79,6 +79,13 @@ class BudgetedEngines:
         self._sessions[session].tickets += 1
         return Ticket(lambda: self._give_back(session))
 
+    def free_first(self, session: str) -> None:
+        """Release the reservation for a first segment. Its prompt is another one, so it reserves for itself."""
+        open_session = self._sessions[session]
+        if open_session.reservation:
+            self._quotas.settle(open_session.reservation, 0)
+            open_session.reservation = ""
+
     def _give_back(self, session: str) -> None:
         open_session = self._sessions[session]
         open_session.tickets -= 1

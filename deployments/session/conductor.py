@@ -47,7 +47,7 @@ class Conductor:
         if session.is_whole:
             return
         failed: list[str] = []
-        following = NextSegment(session.current.model, "resumed", "") if session.segments else None
+        following = next_segment.at_start(session)
         warming = Warming(self._ports)
         while True:
             if following is None:

@@ -81,6 +81,11 @@ class KeptSessions:
             await self._adopt(session_id, owner)
         return await asyncio.to_thread(lambda: redacted_record(Record.of(kept)))
 
+    async def peek(self, session_id: str, owner: str) -> Record:
+        """Read a session as it stands, not redacted. Whether it has a writer does not matter."""
+        kept = found(await self._journal.store(session_id).read(session_id, owner))
+        return await asyncio.to_thread(Record.of, kept)
+
     async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
         """Follow a session that another ingress writes: its growths as they come, then its record, without them."""
         store, reader = self._journal.store(session_id), encoding.GrowthReader()

@@ -33,6 +33,16 @@ class NextSegment:
     wait_s: float = 0.0
 
 
+def at_start(session: Session) -> NextSegment | None:
+    """The next segment of a session that has segments already; None: it has none, and the plan's first model begins."""
+    if not session.segments:
+        return None
+    branch = session.ask.branch
+    if branch and not session.own_segments:
+        return NextSegment(session.plan.models[0], "branch", f"from token {branch.tokens} of {branch.session}")
+    return NextSegment(session.current.model, "resumed", "")
+
+
 def after_end(session: Session, failed: Collection[str]) -> NextSegment:
     """The next segment after a verdict or the script has ended one."""
     current = session.current

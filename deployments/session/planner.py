@@ -16,6 +16,7 @@ from deployments.session.off_loop import characters, off_loop_if_long
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
+from ghostrouter.access.keys import Caller
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.classify.layers import ABSTAINED, Label
 from ghostrouter.config import GraphConfig
@@ -27,7 +28,7 @@ from ghostrouter.policy.model_stats import FleetStats
 from ghostrouter.policy.observations import SharedObservations, observations
 from ghostrouter.policy.tiers import Promotions
 from ghostrouter.replay import prompts
-from ghostrouter.routing import live, preview
+from ghostrouter.routing import live, preview, table
 from ghostrouter.routing.decider import (
     UNLABELLED,
     CallDecision,
@@ -103,6 +104,10 @@ class Planner:
         """The names a client may ask for."""
         return self._decider.names()
 
+    def routing(self, caller: Caller) -> dict[str, Any]:
+        """The routing table for a caller: routes, presets, and the models with their prices."""
+        return table.to_wire(self._decider, self._models, caller)
+
     def default_models(self) -> tuple[str, ...]:
         """The models of the default route."""
         return self._decider.routes["default"]
@@ -139,6 +144,7 @@ class Planner:
             behalf=requester.behalf,
             root_span=requester.exchange.root_span(decided.stages_s) if requester.exchange else None,
             signals=call.signals,
+            branch=call.branch,
         )
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
         first = firsts[chosen.models[0]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
+from deployments.session.fleet_reporter import FleetReporter
 from deployments.session.planner import Planner
 from deployments.session.redacted_engines import RedactedEngines, answer_redactor
 from deployments.session.session_handle import SessionHandle
@@ -40,6 +41,7 @@ class SessionRunner:
         events: EventClient,
         emit: metrics.Emit,
         keep_texts: bool,
+        fleet: FleetReporter,
         span_exporter: "SpanExporter | None" = None,
     ) -> None:
         self._conductor = conductor
@@ -49,6 +51,7 @@ class SessionRunner:
         self._events = events
         self._emit = emit
         self._keep_texts = keep_texts
+        self._fleet = fleet
         self._span_exporter = span_exporter
 
     async def run(self, session_handle: SessionHandle, has_tokens: int = 0) -> AsyncGenerator[Growth, None]:
@@ -100,6 +103,7 @@ class SessionRunner:
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
         self._planner.begin(session)
+        self._fleet.begin(session, session_handle.opening.owner)
         outcome: Outcome = "disconnected"
         failure: Exception | None = None
         moved = False
@@ -108,6 +112,7 @@ class SessionRunner:
             async with aclosing(log.until_stopped(written) if log else written) as growths:
                 async for growth in growths:
                     if growth.text or growth.tokens or session.finish:
+                        self._fleet.grow(session)
                         if log:
                             await log.grow(growth)
                         yield growth
@@ -134,7 +139,10 @@ class SessionRunner:
         session, now_s = session_handle.session, time.monotonic()
         self._emit(metrics.INFERENCE_TIME, now_s - began_s)
         self._emit(metrics.SESSIONS, 1, outcome=outcome)
+        self._fleet.end(session, outcome)
         for source, target in zip(session.segments, session.segments[1:], strict=False):
+            if target.copied:
+                continue
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
         self._planner.end(session, outcome == "failed", now_s)

@@ -8,7 +8,7 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.quotas import Granted
 from deployments.rpc import DeploymentClient
-from ghostrouter.access.budget import Limit, Scope, Shortage, is_limited, usd
+from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, is_limited, usd
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown
@@ -87,6 +87,25 @@ class QuotaClient:
         """
         if self._ledger:
             self._ledger.tell_until_heard("settle", id, spent, tries=_TRIES)
+
+    async def balances(self, caller: Caller) -> list[Balance]:
+        """The balances of the budgets of a caller; those of everybody, if the caller is an admin.
+
+        Raises:
+            BudgetUnknown: `Quotas` does not answer.
+        """
+        if self._ledger is None:
+            return []
+        names: dict[Scope, str] = {
+            "key": caller.name,
+            "team": caller.team,
+            "project": caller.project,
+            "organisation": caller.organisation,
+        }
+        found: list[Balance] | None = await self._ledger.ask_or_none("balances", None if caller.admin else names)
+        if found is None:
+            raise BudgetUnknown("The budgets cannot be read at the moment.")
+        return found
 
     async def until_all_sent(self) -> None:
         """Wait until all messages are received or given up."""

@@ -88,6 +88,45 @@ def lines(limits: Sequence[Limit], names: Mapping[Scope, str], now_s: float, zon
     return tuple(sorted(found, key=lambda line: line.account))
 
 
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """What is left of a limit, for one name of its scope, in the current window. Amounts are nano-dollars."""
+
+    scope: Scope
+    name: str
+    window: Window
+    limit: int
+    state: State
+    ends_s: float
+
+
+def balances(
+    limits: Sequence[Limit],
+    states: Mapping[str, State],
+    names: Mapping[Scope, str] | None,
+    now_s: float,
+    zone: ZoneInfo,
+) -> list[Balance]:
+    """The balances in the current windows: those that apply to `names`, or all (None).
+
+    Of a limit that every name has for its own ("*"), all names are there that have spent or reserved something.
+    """
+    found = []
+    for limit in limits:
+        first, ends_s = window(limit.window, now_s, zone)
+        before, after = f"{limit.scope}/", f"/{limit.window}/{first}"
+        if names is not None:
+            of = [names[limit.scope]] if _applies(limit, names) else []
+        elif limit.name != "*":
+            of = [limit.name]
+        else:
+            of = [a[len(before) : -len(after)] for a in sorted(states) if a.startswith(before) and a.endswith(after)]
+        for name in of:
+            state = states.get(f"{before}{name}{after}", State())
+            found.append(Balance(limit.scope, name, limit.window, limit.nano, state, ends_s))
+    return found
+
+
 def _applies(limit: Limit, names: Mapping[Scope, str]) -> bool:
     name = names.get(limit.scope, "")
     return bool(name) and limit.name in ("*", name)

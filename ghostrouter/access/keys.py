@@ -39,6 +39,11 @@ class Caller:
         """Whether the key allows a model."""
         return any(fnmatchcase(model, pattern) for pattern in self.models)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether the key is told what is about all callers."""
+        return "admin" in self.scopes
+
     def check_task(self, task: str) -> None:
         """Check a task.
 

@@ -2,10 +2,17 @@
 
 from ghostrouter.access.keys import Right
 
-# Load balancers have no key, and the API's description tells nothing about this service's data.
-OPEN_TO_STRANGERS = frozenset({"/healthz", "/health", "/-/healthz", "/openapi.json"})
+# Load balancers have no key. The API's description and the page tell nothing about this service's data: whoever opens the
+# page types the key into it.
+_OPEN_TO_STRANGERS = frozenset({"/healthz", "/health", "/-/healthz", "/openapi.json", "/dashboard"})
+_PAGE = "/dashboard/"
 # What tells about all callers together. Everything below these paths, too.
-_ADMIN = ("/v1/status", "/metrics", "/dashboard", "/v1/admin")
+_ADMIN = ("/v1/status", "/metrics", "/v1/admin")
+
+
+def is_open_to_strangers(path: str) -> bool:
+    """Whether a path needs no key."""
+    return path in _OPEN_TO_STRANGERS or path.startswith(_PAGE)
 
 
 def scope_of(path: str) -> Right:

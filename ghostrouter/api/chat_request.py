@@ -14,7 +14,7 @@ from ghostrouter.api.signals import MOST_ALTERNATIVES
 from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
-from ghostrouter.sessions.ask import ScriptedHandoff
+from ghostrouter.sessions.ask import Branch, ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 
 # The most choices of one answer. Each is a session of its own.
@@ -116,6 +116,7 @@ class ChatCall:
     preferences: Preferences = NO_PREFERENCES
     signals: bool = False
     n: int = 1
+    branch: Branch | None = None
 
     @property
     def alternatives(self) -> int:

@@ -131,7 +131,7 @@ def _stages(parts: _Parts) -> Iterator[Span]:
 
 def _segments(parts: _Parts) -> Iterator[Span]:
     before: Segment | None = None
-    for segment in parts.session.segments:
+    for segment in parts.session.own_segments:
         if before is not None:
             yield _seam(parts, before, segment)
         yield _chat(parts, segment, before)

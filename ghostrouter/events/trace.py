@@ -68,6 +68,7 @@ def _segment(segment: Segment, start: int, end: int) -> dict[str, Any]:
         "cost_usd": segment.cost_usd,
         "ttft_ms": _ms(segment.ttft_s),
         "stall_ms": _ms(segment.stall_s),
+        "copied": segment.copied,
         "hedge": segment.lost and {"model": segment.lost.model, "cost_usd": segment.lost.cost_usd},
     }
 
@@ -78,6 +79,7 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
     return {
         **summary(session),
         "outcome": outcome,
+        "branch_of": asdict(session.ask.branch) if session.ask.branch else None,
         "plan_reason": session.plan.reason,
         "ineligible": dict(session.plan.ineligible),
         "classification": None

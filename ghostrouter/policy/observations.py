@@ -37,7 +37,8 @@ class Observation:
 def observations(session: Session, failed: bool) -> tuple[Observation, ...]:
     """The observations of a session that has ended, one per segment. `failed` says how its last segment ended."""
     found = []
-    for segment, after in zip_longest(session.segments, session.segments[1:]):
+    segments = session.own_segments
+    for segment, after in zip_longest(segments, segments[1:]):
         segment_failed = after.reason in ("failure", "shed") if after else failed
         rest_s = None
         if segment.first_token_at_s and segment.last_token_at_s:
@@ -45,7 +46,7 @@ def observations(session: Session, failed: bool) -> tuple[Observation, ...]:
         found.append(Observation(segment.model, segment.ttft_s, segment.generated_tokens, rest_s, segment_failed))
     label = session.plan.classification
     if found and label:
-        found[0] = replace(found[0], task=label.task, confidence=_confidence(session.segments[0]))
+        found[0] = replace(found[0], task=label.task, confidence=_confidence(segments[0]))
     return tuple(found)
 
 

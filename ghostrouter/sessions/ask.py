@@ -23,11 +23,20 @@ class ScriptedHandoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """Where a session leaves another one: it has the first `tokens` tokens of the answer of `session`."""
+
+    session: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ask:
     """One request: the conversation, the sampling, whether the client streams, and what the answer is worth to it.
 
     Without a `worth` the calibrations alone decide when to switch. `root_span` is None where nothing is traced.
-    `signals`: the client wants the signals of each token, its risk among them.
+    `signals`: the client wants the signals of each token, its risk among them. `branch` is set if the answer goes on
+    from a part of another one.
     """
 
     messages: tuple[Message, ...]
@@ -41,3 +50,4 @@ class Ask:
     behalf: Behalf = NOBODY
     root_span: RootSpan | None = None
     signals: bool = False
+    branch: Branch | None = None

@@ -7,7 +7,7 @@ from ghostrouter.money import Usage
 from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token
 
 OpenReason = Literal[
-    "plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted", "hedge"
+    "plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted", "hedge", "branch"
 ]
 
 
@@ -17,6 +17,7 @@ class Segment:
 
     `lost` is the segment of the slower model, if two models were asked at the same time. `failure` is the type of the
     error that has ended the segment. `abandoned` is the text that the seam at its end has dropped.
+    `copied`: it is part of another session, which this one is a branch of. It costs nothing here.
     """
 
     key: SegmentKey
@@ -45,6 +46,7 @@ class Segment:
     cost_usd: float | None = None
     lost: "Segment | None" = None
     abandoned: str = ""
+    copied: bool = False
 
     @property
     def used(self) -> Usage:

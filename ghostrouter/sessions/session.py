@@ -115,9 +115,14 @@ class Session:
         return answer_tokens(t for s in self.segments for t in s.tokens)
 
     @property
+    def own_segments(self) -> list[Segment]:
+        """The segments without those that were copied from another session."""
+        return [s for s in self.segments if not s.copied]
+
+    @property
     def handoffs(self) -> int:
         """How often another engine took over, for any reason."""
-        return max(0, len(self.segments) - 1)
+        return max(0, len(self.own_segments) - 1)
 
     @property
     def router_s(self) -> float | None:
@@ -239,7 +244,8 @@ class Session:
         left = replace(sampling, max_tokens=most, min_tokens=least)
         before = self.segments[-1] if self.segments else None
         root_span, number = self.ask.root_span, segment.key.segment
-        leaves = before is not None and before.model == segment.model and segment.reason != "resumed"
+        stays = segment.reason in ("resumed", "branch")
+        leaves = before is not None and before.model == segment.model and not stays
         avoid = before.replica if before and leaves else ""
         segment.is_cloud = isinstance(prompt, CloudPrompt)
         segment.prompt_tokens = (

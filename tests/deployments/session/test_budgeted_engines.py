@@ -82,7 +82,7 @@ class BudgetedService(Service):
 
     async def settled(self) -> None:
         """Wait until what was sent to `Quotas` has arrived."""
-        await self.ingress._quotas.until_all_sent()
+        await self.ingress.quotas.until_all_sent()
 
 
 def ask(text: str = "Who?", model: str = "far", **fields: Any) -> dict[str, Any]:

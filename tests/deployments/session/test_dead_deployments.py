@@ -52,7 +52,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def with_quotas(folder: Path, dead: Dead, limits: dict[str, int], **sections: Any) -> BudgetedService:
     service = BudgetedService(folder, access={"keys": [key("alice", limits=limits)]}, **sections)
-    for client in (service.ingress._quotas._keys, service.ingress._quotas._ledger):
+    for client in (service.ingress.quotas._keys, service.ingress.quotas._ledger):
         if client:
             dead._target = service.quotas
             handle: Any = Handle(dead)
@@ -68,7 +68,7 @@ async def test_dead_quotas_cost_one_call_its_time_and_hold_again_when_they_are_b
     dead = Dead(None)
     service = with_quotas(tmp_path, dead, {"requests_per_minute": 1})
     assert (await service.post(CHAT, ask(model="small"), **MINE)).status == 200
-    client: Any = service.ingress._quotas._keys
+    client: Any = service.ingress.quotas._keys
     await finds_out(client)
     asked = dead.asked["enter"]
     answers = [await service.post(CHAT, ask(model="small"), **MINE) for _ in range(5)]
@@ -112,7 +112,7 @@ async def test_a_database_that_hangs_refuses_fast_and_leaves_the_limits_alone(tm
     dead = Dead(None, "reserve", "settle", "ping_ledger")
     service = with_quotas(tmp_path, dead, {"requests_per_minute": 3}, budgets=BUDGET)
     assert (await service.post(CHAT, ask(model="far"), **MINE)).status == 503
-    await finds_out(service.ingress._quotas._ledger)
+    await finds_out(service.ingress.quotas._ledger)
     statuses = [(await service.post(CHAT, ask(model="far"), **MINE)).status for _ in range(3)]
     assert statuses == [503, 503, 429]
     assert dead.asked["reserve"] == 1
