@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check bench setup models lock schema prices audit sbom clean help
+.PHONY: serve test check bench setup browser page screenshots models lock schema prices audit sbom clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -13,8 +13,17 @@ setup:           ## .venv with everything in it, from the committed lock; quick 
 serve: setup     ## start the service (CONFIG=serve_config.yaml); Ctrl-C stops it
 	@$(BIN)/ghostrouter serve $(or $(CONFIG),serve_config.yaml)
 
-test: setup      ## the whole suite
+test: browser    ## the whole suite
 	@$(BIN)/pytest $(ARGS)
+
+browser: setup   ## what the tests of the page need: Chromium (installed if you are root) and npm's packages
+	@scripts/browser.sh
+
+page: browser    ## build the page from dashboards/live/
+	@scripts/node.sh npm run --silent build
+
+screenshots: browser    ## docs/live_light.png and docs/live_dark.png
+	@SCREENSHOTS=docs $(BIN)/pytest -q tests/dashboards/test_page.py -k watched
 
 check: setup     ## lint, format, types, import rules
 	@$(BIN)/ruff check .

@@ -18,11 +18,11 @@ from deployments.http.backend import Backend
 from deployments.http.body import DecodedBody, TimedBody, json_body
 from deployments.http.calls import CallApi
 from deployments.http.choices import Answers
-from deployments.http.embeddings import EmbeddingsApi
 from deployments.http.dashboard import Dashboard
+from deployments.http.embeddings import EmbeddingsApi
 from deployments.http.error_response import error_response, is_messages
-from deployments.http.messages import MessagesApi
 from deployments.http.live import LiveApi
+from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
 from deployments.http.tidy_paths import TidyPaths
 from deployments.http.unexpected_errors import UnexpectedErrors

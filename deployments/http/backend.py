@@ -3,8 +3,8 @@
 from typing import Protocol
 
 from deployments.http.health import Health
-from deployments.session.embedding_models import EmbeddingModels
 from deployments.session.branches import Branches
+from deployments.session.embedding_models import EmbeddingModels
 from deployments.session.fleet_feed import FleetFeed
 from deployments.session.jobs import Jobs
 from deployments.session.kept_sessions import KeptSessions

@@ -127,13 +127,15 @@ class Session:
     @property
     def router_s(self) -> float | None:
         """Time from the request's arrival to the first call of a model; None before that call."""
-        return self.segments[0].opened_at_s - self.opened_at_s if self.segments else None
+        own = self.own_segments
+        return own[0].opened_at_s - self.opened_at_s if own else None
 
     @property
     def inference_s(self) -> float | None:
         """Time from the first call of a model to the last token so far; None before the first token."""
-        written = [s.last_token_at_s for s in self.segments if s.last_token_at_s is not None]
-        return max(written) - self.segments[0].opened_at_s if written else None
+        own = self.own_segments
+        written = [s.last_token_at_s for s in own if s.last_token_at_s is not None]
+        return max(written) - own[0].opened_at_s if written else None
 
     @property
     def current(self) -> Segment:

@@ -1,6 +1,7 @@
 """A shipped model in this process, without vLLM: transformers computes each token. It is a `StepSource`."""
 
 import asyncio
+import functools
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,23 @@ from ghostrouter.types import SegmentRequest
 TOP = 20
 
 
+@functools.cache
+def _loaded(folder: Path) -> tuple[Any, Any]:
+    """torch, and a model. Imported here: it takes seconds."""
+    import torch
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    torch.set_num_threads(1)
+    return torch, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+
+
 class SmallEngine:
     """Writes greedily. `pause_s` is the time between two tokens, so that a person, or a test, can watch."""
 
     def __init__(self, folder: Path, pause_s: float) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        self._torch: Any = torch
-        torch.set_num_threads(1)
-        self._model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        self._torch, self._model = _loaded(folder)
         self._pause_s = pause_s
 
     async def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]:
@@ -42,4 +50,6 @@ class SmallEngine:
             logprobs = torch.log_softmax(out.logits[0, -1].float(), -1)
             entropy = -(logprobs.exp() * logprobs).sum().item()
             values, top = logprobs.topk(TOP)
-        return Sampled(top[0].item(), values[0].item(), 1, tuple(top.tolist()), values.tolist(), entropy), out.past_key_values
+        return Sampled(
+            top[0].item(), values[0].item(), 1, tuple(top.tolist()), values.tolist(), entropy
+        ), out.past_key_values

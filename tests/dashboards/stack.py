@@ -1,6 +1,6 @@
 """The service behind the page, in one process and without Ray: real ingress, journal, telemetry and shipped models.
 
-    python -m tests.dashboards.stack            # http://127.0.0.1:8123/dashboard, for whoever works on the page
+python -m tests.dashboards.stack            # http://127.0.0.1:8123/dashboard, for whoever works on the page
 """
 
 import argparse
@@ -147,9 +147,15 @@ class Stack:
         replay, events = Handle(self.replay), Handle(self.events)
         self._deployments = Deployments(engines, nobody, [replay], events, telemetry=[telemetry], quotas=quotas)
 
+    def feedback(self) -> list[dict[str, Any]]:
+        """All feedback that is stored."""
+        self._call(lambda: self._ingress.events.settled())
+        return [{"session": e.session, **e.body} for e in self.events.store.export(0.0) if e.kind == "feedback"]
+
     def start(self) -> None:
         """Start an ingress, and wait until it listens."""
-        app = self._call(lambda: Ingress(self._config, self._deployments, self._calibrations, no_metrics).http_app())
+        self._ingress = self._call(lambda: Ingress(self._config, self._deployments, self._calibrations, no_metrics))
+        app = self._ingress.http_app()
         app = Starlette(routes=[Mount(self._prefix, app)]) if self._prefix else app
         settings = uvicorn.Config(app, "127.0.0.1", self._port, log_level="warning", lifespan="off")
         self._server = uvicorn.Server(settings)

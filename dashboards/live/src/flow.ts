@@ -15,6 +15,8 @@ export class Flow {
   private seamLines: HTMLElement[] = [];
   private active = -1;
   private end = 0;
+  /** Whoever walks with the keys is not disturbed by a pointer that lies still. */
+  private byKeys = false;
   private tokens: Token[] = [];
   private seams: Seam[] = [];
 
@@ -30,7 +32,8 @@ export class Flow {
       role: "group",
       "aria-label": `${label}. Arrow keys walk through the tokens, Enter goes on from one.`,
       onpointerover: (e: PointerEvent) => this.pointed(e),
-      onpointerleave: () => this.point(null),
+      onpointermove: () => (this.byKeys = false),
+      onpointerleave: () => this.byKeys || this.point(null),
       onclick: (e: MouseEvent) => {
         const index = this.indexOf(e.target);
         if (index !== null) this.onPick(index, this.spans[index]!);
@@ -99,7 +102,7 @@ export class Flow {
   }
 
   private pointed(e: PointerEvent): void {
-    if (e.pointerType === "touch") return;
+    if (e.pointerType === "touch" || this.byKeys) return;
     const index = this.indexOf(e.target);
     if (index !== null) this.point(index);
   }
@@ -127,6 +130,7 @@ export class Flow {
   private walk(index: number): void {
     const token = this.tokens[index];
     if (!token || index < 0) return;
+    this.byKeys = true;
     this.point(index);
     this.spans[index]!.scrollIntoView({ block: "nearest" });
     const others = (token.alternatives ?? []).filter((a) => a.text !== token.text).slice(0, 2);

@@ -30,6 +30,7 @@ export function show(index: number | null, anchor: HTMLElement | null, where: Wh
   if (index === null || !anchor) return hide();
   fill(element, ...card(index, where));
   element.removeAttribute("role");
+  element.classList.add("passing");
   place(anchor);
 }
 
@@ -49,6 +50,7 @@ export function pin(index: number, anchor: HTMLElement, where: Where): void {
         )
       : null;
   fill(element, ...card(index, where), choices, h("button", { type: "button", class: "close", "aria-label": "Close", onclick: () => close(true) }, "×"));
+  element.classList.remove("passing");
   element.setAttribute("role", "dialog");
   element.setAttribute("aria-label", `Token ${index + 1}`);
   place(anchor);

@@ -100,6 +100,7 @@ async def test_a_branch_goes_on_from_any_token_of_a_finished_answer(at: int) -> 
     assert all(s["cost_usd"] == 0 for s in ghost["segments"] if s["copied"])
     assert ghost["cost_usd"] == own[0]["cost_usd"] > 0
     assert ghost["handoffs"] == 0
+    assert ghost["router_ms"] > 0 < ghost["inference_ms"]
     if at:
         last = seams(answer)[-1]
         assert (last["reason"], last["to"], last["position"], last["rollback_tokens"]) == ("branch", "large", at, 0)
