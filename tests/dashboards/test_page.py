@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from tests.dashboards.stack import Stack
 
@@ -17,14 +17,14 @@ from tests.dashboards.stack import Stack
 QUESTION = "Who was Xenia Farrow? Give teacher, home, work, birth, trade."
 VIEWS = ("", "fleet", "routing", "health", "budgets")
 WAIT_MS = 120_000
-TABLET = {"width": 1440, "height": 960}
-PHONE = {"width": 390, "height": 844}
+DESK = ViewportSize(width=1440, height=960)
+PHONE = ViewportSize(width=390, height=844)
 
 
 @contextmanager
-def opened(browser: Browser, url: str, scheme: Any = "light", size: Any = None) -> Iterator[Page]:
+def opened(browser: Browser, url: str, scheme: Any = "light", size: ViewportSize = DESK) -> Iterator[Page]:
     """The page. At the end: nothing went wrong in it, and it asked only its own server."""
-    page = browser.new_page(viewport=size or TABLET, color_scheme=scheme)
+    page = browser.new_page(viewport=size, color_scheme=scheme)
     page.set_default_timeout(WAIT_MS)
     wrong, asked = list[str](), list[str]()
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -124,7 +124,7 @@ def _sampled(token_id: int, high: bool) -> Sampled:
     return Sampled(token_id, top[0], 1, (token_id, 0, 1, 2), top)
 
 
-async def wait_until(condition: Callable[[], bool]) -> None:
+async def wait_until(condition: Callable[[], object]) -> None:
     """Let others run until that holds; at most ten seconds."""
     async with asyncio.timeout(10):
         while not condition():

@@ -47,6 +47,17 @@ export function perFrame(work: () => void): () => void {
   };
 }
 
+/** Runs work at most once in `ms`, the last time after the last call. */
+export function perWhile(ms: number, work: () => void): () => void {
+  let timer = 0;
+  return () => {
+    timer ||= setTimeout(() => {
+      timer = 0;
+      work();
+    }, ms) as unknown as number;
+  };
+}
+
 /** Tell a screen reader. */
 export function announce(words: string): void {
   const place = document.getElementById("announcer");

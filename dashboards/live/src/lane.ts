@@ -2,7 +2,7 @@
 
 import type { Answer } from "./answer";
 import { SignalChart } from "./chart";
-import { announce, fill, h, modelTag, number, perFrame } from "./dom";
+import { announce, fill, h, modelTag, number, perFrame, perWhile } from "./dom";
 import { Flow } from "./flow";
 import * as popover from "./popover";
 
@@ -15,6 +15,11 @@ export class Lane {
   private readonly status = h("span", { class: "status" });
   private readonly foot = h("div", { class: "lane-foot" });
   private seamsTold = 0;
+  /** Tokens come with the next frame; chart, plan and cost need not be that fast. */
+  private readonly later = perWhile(80, () => {
+    if (this.answer.tokens.length) this.chart.show(this.answer.tokens, this.answer.seams);
+    this.onChange(this.answer);
+  });
 
   constructor(
     readonly answer: Answer,
@@ -52,7 +57,7 @@ export class Lane {
   private render(): void {
     const a = this.answer;
     this.flow.show(a.tokens, a.seams);
-    if (a.tokens.length) this.chart.show(a.tokens, a.seams);
+    this.later();
     this.element.dataset.state = a.state;
     const now = a.tokens.at(-1)?.model;
     fill(this.status, h("i", { class: "pulse", "aria-hidden": "true" }), WORDS[a.state], a.state === "writing" && now ? modelTag(now) : null);
@@ -61,7 +66,6 @@ export class Lane {
       announce(`${seam.to} goes on instead of ${seam.from}: ${seam.reason.replace("_", "-")}.`);
     }
     if (a.over) this.end();
-    this.onChange(a);
   }
 
   private end(): void {

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def _key(name: str, **fields: Any) -> dict[str, Any]:
 KEYS = [_key("ann"), _key("bob"), _key("chief", admin=True)]
 
 
-def bearer(name: str) -> dict[str, str]:
+def bearer(name: str) -> dict[str, Any]:
     return {"authorization": f"Bearer {name}"}
 
 
@@ -173,7 +174,7 @@ async def test_a_caller_sees_only_its_own_and_an_admin_all(tmp_path: Path) -> No
     seen = {}
     for name in ("ann", "bob", "chief"):
         async with feed(made, **bearer(name)) as watched:
-            await wait_until(lambda watched=watched: len(rows(watched)) >= 1)
+            await wait_until(partial(rows, watched))
             await asyncio.sleep(0.3)
             seen[name] = {(row["id"], row.get("key")) for row in rows(watched).values()}
     assert seen["ann"] == {(ids["ann"], None)}

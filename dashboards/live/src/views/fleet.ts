@@ -12,6 +12,8 @@ class RowView {
   readonly element: HTMLElement;
   private readonly who = h("span", { class: "cell who" });
   private readonly strip = h("span", { class: "cell strip", "aria-hidden": "true" });
+  /** What the strip shows, in words. */
+  private readonly words = h("span", { class: "unseen" });
   private readonly tokens = h("span", { class: "cell num" });
   private readonly risk = h("span", { class: "cell num" });
   private readonly canvas = h("canvas", { class: "cell spark", width: 4 * SPARK, height: 40, "aria-hidden": "true" });
@@ -30,12 +32,14 @@ class RowView {
       this.canvas,
       this.tokens,
       this.risk,
+      this.words,
     );
     this.update(row);
   }
 
   update(row: Row): void {
     this.element.dataset.outcome = row.outcome;
+    this.element.title = row.outcome;
     const model = row.model ?? "";
     if (model !== this.model || !this.who.firstChild) {
       this.model = model;
@@ -47,7 +51,7 @@ class RowView {
     if (parts !== this.parts) {
       this.parts = parts;
       fill(this.strip, ...row.segments.map((s) => { const bar = h("i", { class: `b${hue(s.model)}` }); bar.style.flexGrow = String(Math.max(0.5, s.tokens)); return bar; }));
-      this.element.setAttribute("aria-label", `${row.outcome}: ${row.segments.map((s) => `${s.model} ${s.tokens} tokens`).join(", then ") || "deciding"}`);
+      this.words.textContent = `${row.segments.map((s) => `${s.tokens} tokens by ${s.model}`).join(", then ")}. `;
     }
     if (row.entropy_nats !== null && row.entropy_nats !== this.entropies.at(-1)) {
       this.entropies.push(row.entropy_nats);
