@@ -14,7 +14,7 @@ from deployments.http.requester_in_scope import with_requester
 from deployments.session.requester import Requester
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission
-from ghostrouter.access.scopes import is_open_to_strangers, scope_of
+from ghostrouter.access.scopes import is_open_to_strangers, scopes_of
 from ghostrouter.errors import GhostRouterError, TooManyRequests, Unauthorized
 from ghostrouter.redact import policy
 
@@ -48,7 +48,7 @@ class AccessMiddleware:
         try:
             requester = await self._requester(Headers(scope=scope), scope)
             if not is_open:
-                requester.caller.check_scope(scope_of(path))
+                requester.caller.check_scope(*scopes_of(path))
         except GhostRouterError as error:
             if is_open and isinstance(error, Unauthorized):
                 await self._app(scope, receive, send)

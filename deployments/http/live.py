@@ -62,12 +62,13 @@ class LiveApi:
     async def session(self, request: Request) -> Response:
         """One session, token by token."""
         session_id, who = request.path_params["id"], requester(request)
-        owner = await self._backend.fleet.owner(session_id) if who.caller.admin else None
+        owner = await self._backend.fleet.owner(session_id) if who.caller.is_admin else None
         known = await self._backend.kept_sessions.peek(session_id, owner or who.owner)
+        is_own = owner in (None, who.owner)
         now_s, keep_s = time.monotonic(), self._backend.keep_s
         return JSONResponse(
             await asyncio.to_thread(
-                lambda: session_detail.to_wire(known, redacted_record(known), now_s, keep_s),
+                lambda: session_detail.to_wire(known, redacted_record(known), now_s, keep_s, is_own),
             )
         )
 
@@ -100,11 +101,11 @@ async def _feed(backend: Backend, who: Requester) -> AsyncGenerator[str, None]:
             if news is not None:
                 rows = [row for row in news.rows if _may_see(row, who)]
                 if rows or news.is_all:
-                    yield sse.event(live_events.sessions(rows, news.is_all, caller.admin), name="sessions")
+                    yield sse.event(live_events.sessions(rows, news.is_all, caller.is_admin), name="sessions")
             if time.monotonic() - looked_s < _LOOK_S:
                 continue
             looked_s = time.monotonic()
-            now = {"health": await _health(backend), "budgets": await _budgets(backend, caller)}
+            now = {"health": await _health(backend, caller), "budgets": await _budgets(backend, caller)}
             for name, body in now.items():
                 if told.get(name) != body:
                     yield sse.event(body, name=name)
@@ -114,11 +115,17 @@ async def _feed(backend: Backend, who: Requester) -> AsyncGenerator[str, None]:
 
 
 def _may_see(row: SessionRow, who: Requester) -> bool:
-    return who.caller.admin or row.owner == who.owner
+    return who.caller.is_admin or row.owner == who.owner
 
 
-async def _health(backend: Backend) -> dict[str, Any]:
-    return {**await backend.health.full(backend.jobs), "models": await backend.health.models()}
+async def _health(backend: Backend, caller: Caller) -> dict[str, Any]:
+    """The body of /health, and the local models that the caller may use. Only an admin is told how busy they are."""
+    models = {
+        name: state if caller.is_admin else {**state, "running": None}
+        for name, state in (await backend.health.models()).items()
+        if caller.may_use(name)
+    }
+    return {**await backend.health.full(backend.jobs), "models": models}
 
 
 async def _budgets(backend: Backend, caller: Caller) -> dict[str, Any]:

@@ -102,7 +102,7 @@ class QuotaClient:
             "project": caller.project,
             "organisation": caller.organisation,
         }
-        found: list[Balance] | None = await self._ledger.ask_or_none("balances", None if caller.admin else names)
+        found: list[Balance] | None = await self._ledger.ask_or_none("balances", None if caller.is_admin else names)
         if found is None:
             raise BudgetUnknown("The budgets cannot be read at the moment.")
         return found

@@ -53,14 +53,14 @@ class Caller:
         if not any(fnmatchcase(task, pattern) for pattern in self.tasks):
             raise NotPermitted(f"This key may not be used for the task `{task}`.")
 
-    def check_scope(self, scope: Right) -> None:
-        """Check a scope.
+    def check_scope(self, *scopes: Right) -> None:
+        """Check that the key has one of some scopes.
 
         Raises:
-            NotPermitted: the key does not have it.
+            NotPermitted: it has none of them.
         """
-        if scope not in self.scopes:
-            raise NotPermitted(f"This key does not have the scope `{scope}`.")
+        if not set(scopes) & set(self.scopes):
+            raise NotPermitted(f"This key does not have the scope `{scopes[0]}`.")
 
 
 ANYONE = Caller()

@@ -13,7 +13,7 @@ _DIGITS = 6
 
 def caller(known: Caller) -> dict[str, Any]:
     """Who watches: the first event."""
-    return {"key": known.name or None, "admin": known.admin}
+    return {"key": known.name or None, "admin": known.is_admin}
 
 
 def sessions(rows: Sequence[SessionRow], is_all: bool, is_admin: bool) -> dict[str, Any]:

@@ -11,22 +11,25 @@ from ghostrouter.sessions.record import Record
 from ghostrouter.sessions.session import Growth, Session
 
 
-def to_wire(known: Record, redacted: Record, now_s: float, keep_s: float) -> dict[str, Any]:
+def to_wire(known: Record, redacted: Record, now_s: float, keep_s: float, with_texts: bool) -> dict[str, Any]:
     """The JSON of a session. `redacted` is the same session as its client has it.
 
-    Where answers are redacted there are no tokens: their texts and signals would reveal what was redacted.
+    Where answers are redacted there are no tokens: their texts and signals would reveal what was redacted. Not
+    `with_texts`: an admin reads how the answer was written, and neither prompt nor answer.
     """
     opening, session = known.opening, known.session(now_s)
     ask, label = opening.ask, opening.plan.classification
     covers = ask.behalf.discretion.covers_answers
     tokens, seams = ([], []) if covers else _tokens_and_seams(known, session)
+    if not with_texts:
+        tokens = [{**token, "text": "", "alternatives": None} for token in tokens]
     return {
         "id": opening.session,
         "object": "session",
         "outcome": known.outcome,
         "finish_reason": session.finish,
-        "messages": [{"role": m.role, "content": m.content} for m in ask.messages],
-        "text": "".join(growth.text for growth in redacted.growths),
+        "messages": [{"role": m.role, "content": m.content} for m in ask.messages] if with_texts else None,
+        "text": "".join(growth.text for growth in redacted.growths) if with_texts else None,
         "branch_of": asdict(ask.branch) if ask.branch else None,
         "classification": asdict(label) if label else None,
         "plan": list(opening.plan.models),

@@ -43,7 +43,7 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def guarded() -> Iterator[Stack]:
     """With keys and budgets, behind a path prefix."""
-    keys = [key("ann", team="red"), key("bob"), key("chief", admin=True)]
+    keys = [key("ann", team="red"), key("bob"), key("chief", scopes=["call", "feedback", "admin"])]
     budgets = {"limits": [{"scope": "key", "usd": 1.0, "window": "day"}, {"scope": "team", "name": "red", "usd": 20.0}]}
     made = Stack(free_port(), 0.005, "/behind/a/proxy", access={"keys": keys}, budgets=budgets)
     yield made

@@ -117,8 +117,9 @@ export interface Budget {
 export interface Detail {
   id: string;
   outcome: string;
-  messages: { role: string; content: string }[];
-  text: string;
+  /** Null: this is somebody else's session. */
+  messages: { role: string; content: string }[] | null;
+  text: string | null;
   branch_of: { session: string; tokens: number } | null;
   classification: Preview["classification"];
   plan: string[];

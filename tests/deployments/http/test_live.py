@@ -158,7 +158,7 @@ def _key(name: str, **fields: Any) -> dict[str, Any]:
     return {"name": name, "sha256": hashlib.sha256(name.encode()).hexdigest(), **fields}
 
 
-KEYS = [_key("ann"), _key("bob"), _key("chief", admin=True)]
+KEYS = [_key("ann"), _key("bob"), _key("chief", scopes=["call", "feedback", "admin"])]
 
 
 def bearer(name: str) -> dict[str, Any]:
@@ -182,6 +182,9 @@ async def test_a_caller_sees_only_its_own_and_an_admin_all(tmp_path: Path) -> No
     assert seen["chief"] == {(ids["ann"], "ann"), (ids["bob"], "bob")}
     got = {name: (await made.get(f"/v1/sessions/{ids['ann']}", **bearer(name))).status for name in seen}
     assert got == {"ann": 200, "bob": 404, "chief": 200}
+    seen_by_chief = (await made.get(f"/v1/sessions/{ids['ann']}", **bearer("chief"))).json
+    assert (seen_by_chief["messages"], seen_by_chief["text"]) == (None, None)
+    assert {(t["text"], t["alternatives"]) for t in seen_by_chief["tokens"]} == {("", None)}
     assert (await made.get("/v1/live")).status == 401
     assert (await made.get("/dashboard/")).status == 200
     stolen = await made.post(f"/v1/sessions/{ids['ann']}/branch", {"at": 1, "model": "far"}, **bearer("bob"))

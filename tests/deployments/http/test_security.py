@@ -64,11 +64,14 @@ async def test_what_is_about_everybody_needs_the_scope_admin(tmp_path: Path) -> 
     keys = [key("alice"), key("root", scopes=["admin"])]
     service = BudgetedService(tmp_path, access={"keys": keys})
     root, alice = bearer("key of root"), bearer("key of alice")
-    for path in ("/v1/status", "/metrics", "/dashboard/x"):
+    for path in ("/v1/status", "/metrics", "/metrics/x"):
         assert [(await service.get(path, **who)).status for who in ({}, alice)] == [401, 403]
         assert (await service.get(path, **root)).status != 403
     assert (await service.get("//v1//status/", **alice)).status == 403
     assert (await service.post(CHAT, ask(), **root)).status == 403
+    assert (await service.post("/v1/sessions/x/branch", {"at": 0, "model": "far"}, **root)).status == 403
+    for path in ("/v1/budgets", "/v1/routing"):
+        assert [(await service.get(path, **who)).status for who in ({}, alice, root)] == [401, 200, 200]
     service.root = "/ghost"  # mounted below a path
     assert [(await service.get("/v1/status", **who)).status for who in (alice, root)] == [403, 200]
     assert (await service.get("/healthz")).status == 200

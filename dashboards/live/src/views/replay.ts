@@ -49,6 +49,7 @@ export class ReplayView {
     try {
       const follows = !this.detail || this.end === this.detail.tokens.length;
       this.detail = await get<Detail>(`v1/sessions/${this.id}`);
+      if (!this.detail.messages) for (const t of this.detail.tokens) t.text = "▪ ";
       if (!this.flow) this.build(this.detail);
       this.scrubber.max = String(this.detail.tokens.length);
       if (follows) this.seek(this.detail.tokens.length);
@@ -73,7 +74,7 @@ export class ReplayView {
       h("h1", {}, "Session ", h("code", {}, detail.id.replace("chatcmpl-", "").slice(0, 12))),
       h("p", { class: "quiet" }, `${detail.outcome} · kept for ${number(detail.kept_s / 60, 0)} more minutes`, detail.branch_of ? h("span", {}, " · branch of ", h("a", { href: `#/session/${detail.branch_of.session}` }, detail.branch_of.session.slice(9, 17)), ` from token ${detail.branch_of.tokens + 1}`) : null),
       h("div", { class: "tiles" }, tile("tokens", String(detail.tokens.length)), tile("changes of model", String(ghost.handoffs)), tile("cost", usd(ghost.cost_usd)), ...ghost.segments.slice(0, 8).map((s) => tile(modelTag(s.model), `${s.tokens} · ${s.reason.replace("_", "-")}`))),
-      ...detail.messages.slice(-1).map((m) => h("p", { class: "question" }, m.content)),
+      ...(detail.messages ?? []).slice(-1).map((m) => h("p", { class: "question" }, m.content)), detail.messages ? null : h("p", { class: "quiet" }, "Another key's session: you see how it was written, not what."),
       h("div", { class: "transport" }, this.play, this.scrubber, this.clock, this.speed),
       h("article", { class: "lane" }, this.flow.element, h("div", { class: "chart-box" }, place), feedback({ id: detail.id })),
       h("p", { class: "quiet" }, `Plan: ${detail.plan.join(", ")}. ${detail.plan_reason}`),
@@ -85,7 +86,7 @@ export class ReplayView {
 
   private where(): popover.Where {
     const { tokens, seams } = this.detail!;
-    return { tokens, seams, models: knownCatalog().models.map((m) => m.model), goOn: (at, model) => this.goOn(at, model) };
+    return { tokens, seams, models: this.detail!.messages ? knownCatalog().models.map((m) => m.model) : [], goOn: (at, model) => this.goOn(at, model) };
   }
 
   private goOn(at: number, model: string, from = this.id): void {
