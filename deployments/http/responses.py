@@ -13,12 +13,20 @@ from deployments.http.error_response import error_response
 from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
-from ghostrouter.api import errors, responses_object, sse
+from ghostrouter.api import asides, errors, responses_items, responses_object, sse
 from ghostrouter.api.responses_events import Ending, Stream
-from ghostrouter.api.responses_request import ResponsesCall
+from ghostrouter.api.responses_request import ResponsesCall, continued
 from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import Passage
-from ghostrouter.errors import GhostRouterError, SessionCancelled, SessionExists, SessionMoved, SessionNotFound
+from ghostrouter.conversation import Message, ToolCall
+from ghostrouter.errors import (
+    GhostRouterError,
+    InvalidRequest,
+    SessionCancelled,
+    SessionExists,
+    SessionMoved,
+    SessionNotFound,
+)
 from ghostrouter.events import trace
 from ghostrouter.money import Usage
 from ghostrouter.sessions.record import Record
@@ -32,6 +40,8 @@ PATH = "/v1/responses"
 
 async def create(backend: Backend, asked: ResponsesCall, requester: Requester, again: Repeatable) -> Response:
     """The answer to a call, in the form it asks for. A repeated call gets the existing answer."""
+    if asked.previous_response_id is not None:
+        asked = continued(asked, await _conversation(backend, asked.previous_response_id, requester.owner))
     id_ = f"{responses_object.ID_PREFIX}{again.suffix}"
     head = responses_object.head(asked, id_, int(time.time()))
     try:
@@ -63,6 +73,26 @@ async def create(backend: Backend, asked: ResponsesCall, requester: Requester, a
         return error_response(error, PATH, headers)
     body = _object(head, growths, _ending(session_handle, "complete"))
     return JSONResponse(body, headers=session_handle.headers_when_written)
+
+
+async def _conversation(backend: Backend, response_id: str, owner: str) -> list[Message]:
+    """What was said up to the end of a kept response, without its instructions.
+
+    Raises:
+        InvalidRequest: it has not ended well.
+    """
+    record = await backend.kept_sessions.read(_checked(response_id), owner)
+    if record.outcome != "complete":
+        raise InvalidRequest(
+            f"`previous_response_id`: `{response_id}` has no whole answer. Its state: {record.outcome}."
+        )
+    asked = record.opening.ask.messages
+    if record.opening.wire.echo["instructions"] is not None:
+        asked = asked[1:]
+    answer = _joined(record.growths)
+    called = asides.message(answer.tokens).get("tool_calls", ())
+    calls = (ToolCall(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in called)
+    return [*asked, Message("assistant", answer.text, tool_calls=tuple(calls))]
 
 
 async def retrieve(
@@ -176,15 +206,18 @@ def _read(outcome: str, told: dict[str, Any], prompt_tokens: int, error: str) ->
 
 def _object(head: responses_object.Head, growths: Iterable[Growth], ending: Ending) -> dict[str, Any]:
     """The whole answer."""
-    return responses_object.response(head, ending.status, _joined(growths), ending.usage, ending.ghost, ending.error)
+    output = responses_items.output(head, ending.status, _joined(growths))
+    return responses_object.response(head, ending.status, output, ending.usage, ending.ghost, ending.error)
 
 
 def _of_record(record: Record) -> dict[str, Any]:
     head = record.opening.wire
     if record.over:
         return _object(head, record.growths, _ending_of(record))
-    written = _joined(record.growths) if record.growths else None
-    return responses_object.response(head, "in_progress" if written else "queued", written)
+    if not record.growths:
+        return responses_object.response(head, "queued")
+    output = responses_items.output(head, "in_progress", _joined(record.growths))
+    return responses_object.response(head, "in_progress", output)
 
 
 def _joined(growths: Iterable[Growth]) -> Passage:

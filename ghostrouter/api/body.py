@@ -95,7 +95,7 @@ class SampledBody(Body):
 
 
 # Pydantic adds these to a field's path if the field may have several types. They are not part of its name.
-_BRANCH = re.compile(r"(constrained-)?str|list\[.*")
+_BRANCH = re.compile(r"(constrained-)?str|list\[.*|literal\[.*")
 _BodyT = TypeVar("_BodyT", bound=Body)
 
 

@@ -13,7 +13,7 @@ from ghostrouter.conversation import Features, Image, Message, Schema, Tool, Too
 TOOL_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 # Nothing is downloaded here. A URL goes to the provider as it is; a model that takes only data is then ineligible.
 IMAGE_DATA = r"data:image/[A-Za-z0-9.+-]+(;[\w=.-]+)*;base64,"
-_URL = Annotated[str, StringConstraints(pattern=rf"^(https?://|{IMAGE_DATA})")]
+IMAGE_URL = Annotated[str, StringConstraints(pattern=rf"^(https?://|{IMAGE_DATA})")]
 
 
 # Some processes and protocols on the way cannot pass deeper schemas on.
@@ -59,7 +59,7 @@ class RefusalPart(Body):
 
 
 class _ImageUrl(Body):
-    url: _URL
+    url: IMAGE_URL
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -149,6 +149,7 @@ class SchemaFormat(Body):
 
 
 Format = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Choice = Literal["none", "auto", "required"] | NamedTool
 
 

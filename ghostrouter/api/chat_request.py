@@ -81,7 +81,7 @@ class _ChatCompletion(SampledBody):
     tool_choice: chat_features.Choice = "auto"
     parallel_tool_calls: bool | None = None
     response_format: chat_features.Format | None = None
-    reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None = None
+    reasoning_effort: chat_features.Effort | None = None
 
     def features(self) -> Features:
         return chat_features.features(

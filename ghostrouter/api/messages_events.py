@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ghostrouter.api.messages_object import Ending, Head, message, usage
-from ghostrouter.api.written import Written
+from ghostrouter.api.written import Passage, Written, pieces
 from ghostrouter.providers.history import arguments_object
 from ghostrouter.types import Aside, ReasoningPart, ToolCallPart
 
@@ -59,7 +59,7 @@ class Stream:
 
     def write(self, growth: Written) -> list[Event]:
         """The events of a growth; none if it has nothing for the client."""
-        return [event for piece in _pieces(growth) for event in self._piece(piece)]
+        return [event for piece in pieces(growth) for event in self._piece(piece)]
 
     def end(self, ending: Ending) -> list[Event]:
         """The events after the last growth."""
@@ -67,15 +67,15 @@ class Stream:
         told = {"type": "message_delta", "delta": delta, "usage": usage(ending.usage), "ghost": ending.ghost}
         return [*self._stop_all(), told, {"type": "message_stop"}]
 
-    def _piece(self, piece: str | Aside) -> Iterator[Event]:
+    def _piece(self, piece: Passage | Aside) -> Iterator[Event]:
         if isinstance(piece, ToolCallPart):
             yield from self._call(piece)
         elif isinstance(piece, ReasoningPart):
             yield from self._flow("thinking", {"type": "thinking", "thinking": "", "signature": ""})
             yield _delta(self._blocks - 1, {"type": "thinking_delta", "thinking": piece.text})
-        else:
+        elif piece.text:
             yield from self._flow("text", {"type": "text", "text": ""})
-            yield _delta(self._blocks - 1, {"type": "text_delta", "text": piece})
+            yield _delta(self._blocks - 1, {"type": "text_delta", "text": piece.text})
 
     def _flow(self, kind: _Flowing, block: dict[str, Any]) -> Iterator[Event]:
         """Begin a block of this kind, unless the last one is of this kind."""
@@ -135,21 +135,6 @@ def _blocks(events: Iterable[Event]) -> list[dict[str, Any]]:
     for index, told in arguments.items():
         blocks[index]["input"] = arguments_object(told)
     return blocks
-
-
-def _pieces(growth: Written) -> Iterator[str | Aside]:
-    """The parts of a growth in order. A text may come later than its token, if it was held or cut at a stop string."""
-    rest, said = growth.text, ""
-    for token in growth.tokens:
-        if token.aside is None:
-            said, rest = said + rest[: len(token.text)], rest[len(token.text) :]
-            continue
-        if said:
-            yield said
-            said = ""
-        yield token.aside
-    if said + rest:
-        yield said + rest
 
 
 def _delta(index: int, delta: dict[str, Any]) -> Event:

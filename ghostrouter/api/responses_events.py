@@ -6,6 +6,7 @@
     3  response.content_part.added   6+n  response.output_item.done
                                      7+n  response.completed, .incomplete or .failed
 
+An answer that calls functions has an item for each call, with the events of its arguments (`responses_items.py`).
 An event and its number follow from the head, the deltas so far and the ending alone: whoever has those (the journal)
 makes the same events again. However an answer ends, what was added is done before it does. OpenAI's union of stream
 events has none for a cancelled response, and its SDK does not know one; the stream then ends with response.incomplete,
@@ -16,11 +17,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ghostrouter.api.responses_object import Ended, Head, message, message_id, part, response
-from ghostrouter.api.written import Passage, Written, is_told
-from ghostrouter.types import Token
-
-Event = dict[str, Any]
+from ghostrouter.api.responses_items import Event, Items
+from ghostrouter.api.responses_object import Ended, Head, response
+from ghostrouter.api.written import Written
 
 _TERMINAL: dict[Ended, str] = {
     "completed": "response.completed",
@@ -28,7 +27,6 @@ _TERMINAL: dict[Ended, str] = {
     "failed": "response.failed",
     "cancelled": "response.incomplete",
 }
-_NOTHING = Passage("")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +50,10 @@ class Stream:
     head: Head
     starting_after: int | None = None
     _next: int = field(default=0, init=False)
-    _text: list[str] = field(default_factory=list, init=False)
-    _tokens: list[Token] = field(default_factory=list, init=False)
+    _items: Items = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._items = Items(self.head)
 
     def begin(self) -> list[Event]:
         """The events before the first delta."""
@@ -61,33 +61,18 @@ class Stream:
         return self._due(
             {"type": "response.created", "response": started},
             {"type": "response.in_progress", "response": started},
-            {"type": "response.output_item.added", "output_index": 0, "item": message(self.head, "in_progress", [])},
-            self._of_part("response.content_part.added", part=part(self.head, _NOTHING)),
         )
 
     def write(self, delta: Written) -> list[Event]:
-        """The event of a delta; none if the delta is not sent (`is_told`)."""
-        if not is_told(delta, self.head.logprobs):
-            return []
-        self._text.append(delta.text)
-        if self.head.logprobs:
-            self._tokens += delta.tokens
-        logprobs = _without_bytes(part(self.head, delta)["logprobs"])
-        return self._due(self._of_part("response.output_text.delta", delta=delta.text, logprobs=logprobs))
+        """The events of a delta; none if the delta is not sent (`is_told`)."""
+        return self._due(*self._items.write(delta))
 
     def end(self, ending: Ending) -> list[Event]:
         """The events after the last delta."""
-        whole = Passage("".join(self._text), tuple(self._tokens))
-        content = part(self.head, whole)
-        logprobs = _without_bytes(content["logprobs"])
-        item = message(self.head, ending.status, [content])
-        body = response(self.head, ending.status, whole, ending.usage, ending.ghost, ending.error)
-        return self._due(
-            self._of_part("response.output_text.done", text=whole.text, logprobs=logprobs),
-            self._of_part("response.content_part.done", part=content),
-            {"type": "response.output_item.done", "output_index": 0, "item": item},
-            {"type": _TERMINAL[ending.status], "response": body},
-        )
+        done = list(self._items.end(ending.status))
+        output = self._items.output
+        body = response(self.head, ending.status, output, ending.usage, ending.ghost, ending.error)
+        return self._due(*done, {"type": _TERMINAL[ending.status], "response": body})
 
     def error(self, body: dict[str, Any]) -> Event:
         """The event for an error after `begin`. The stream stops, but the answer may continue.
@@ -98,9 +83,6 @@ class Stream:
         told = {k: body["error"][k] for k in ("code", "message", "param")}
         seen = max(self._next - 1, self.starting_after or 0)
         return {"type": "error", **told, "sequence_number": seen}
-
-    def _of_part(self, kind: str, **fields: Any) -> Event:
-        return {"type": kind, "item_id": message_id(self.head), "output_index": 0, "content_index": 0, **fields}
 
     def _due(self, *events: Event) -> list[Event]:
         """Number the events, and drop those that the client has."""
@@ -116,15 +98,3 @@ def events(head: Head, deltas: Iterable[Written], ending: Ending, starting_after
     for delta in deltas:
         yield from stream.write(delta)
     yield from stream.end(ending)
-
-
-def _without_bytes(logprobs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Log-probabilities as text events have them: without bytes. Those of the content part have bytes too."""
-    return [
-        {
-            "token": one["token"],
-            "logprob": one["logprob"],
-            "top_logprobs": [{"token": top["token"], "logprob": top["logprob"]} for top in one["top_logprobs"]],
-        }
-        for one in logprobs
-    ]

@@ -1,11 +1,10 @@
 """The Response object of /v1/responses: the state of an answer at any time, from queued to its end."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from ghostrouter.api import chat_response
 from ghostrouter.api.responses_request import ResponsesCall
-from ghostrouter.api.written import Written
 from ghostrouter.money import Usage
 from ghostrouter.types import FinishReason
 
@@ -14,7 +13,7 @@ ID_PREFIX = "resp_"
 Ended = Literal["completed", "incomplete", "failed", "cancelled"]
 Status = Literal["queued", "in_progress"] | Ended
 
-FINISHED: dict[FinishReason, Ended] = {"stop": "completed", "length": "incomplete"}
+FINISHED: dict[FinishReason, Ended] = {"stop": "completed", "length": "incomplete", "tool_calls": "completed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,12 @@ def head(asked: ResponsesCall, id: str, created_s: int) -> Head:
         "max_output_tokens": call.max_tokens,
         "metadata": asked.metadata,
         "parallel_tool_calls": asked.parallel_tool_calls,
-        "previous_response_id": None,
-        "reasoning": {"effort": None, "summary": None},
+        "previous_response_id": asked.previous_response_id,
+        "reasoning": {"effort": call.features.reasoning_effort, "summary": None},
         "temperature": call.temperature,
-        "text": {"format": {"type": "text"}},
+        "text": {"format": asked.format},
         "tool_choice": asked.tool_choice,
-        "tools": [],
+        "tools": asked.tools,
         "top_logprobs": call.top_logprobs,
         "top_p": call.top_p,
         "truncation": "disabled",
@@ -57,12 +56,12 @@ def head(asked: ResponsesCall, id: str, created_s: int) -> Head:
 def response(
     head: Head,
     status: Status,
-    written: Written | None = None,
+    output: Sequence[dict[str, Any]] = (),
     usage: dict[str, Any] | None = None,
     ghost: dict[str, Any] | None = None,
     error: str = "",
 ) -> dict[str, Any]:
-    """The object. Without `written` it has no output item yet; `error` says why it failed."""
+    """The object, with its output items so far (`responses_items.py`); `error` says why it failed."""
     body = {
         "id": head.id,
         "object": "response",
@@ -71,7 +70,7 @@ def response(
         "error": {"code": "server_error", "message": error} if status == "failed" else None,
         "incomplete_details": {"reason": "max_output_tokens"} if status == "incomplete" else None,
         **head.echo,
-        "output": [] if written is None else [message(head, status, [part(head, written)])],
+        "output": list(output),
         "usage": usage,
     }
     return body if ghost is None else {**body, "ghost": ghost}
@@ -86,20 +85,3 @@ def usage(told: Usage) -> dict[str, Any]:
         "output_tokens_details": {"reasoning_tokens": told.reasoning_tokens},
         "total_tokens": told.prompt_tokens + told.completion_tokens,
     }
-
-
-def message_id(head: Head) -> str:
-    """The id of the only output item."""
-    return "msg_" + head.id.removeprefix(ID_PREFIX)
-
-
-def message(head: Head, status: Status, content: list[dict[str, Any]]) -> dict[str, Any]:
-    """The only output item. Its status is `incomplete` if the answer was broken off, for any reason."""
-    state = status if status in ("in_progress", "completed") else "incomplete"
-    return {"id": message_id(head), "type": "message", "status": state, "role": "assistant", "content": content}
-
-
-def part(head: Head, written: Written) -> dict[str, Any]:
-    """The only content part of the only output item."""
-    logprobs = chat_response.entries(written.tokens) if head.logprobs else []
-    return {"type": "output_text", "text": written.text, "annotations": [], "logprobs": logprobs}

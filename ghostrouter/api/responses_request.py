@@ -1,15 +1,16 @@
 """POST /v1/responses: the request body."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.chat_features import HINTS, IMAGE_URL, TOOL_NAME, Effort, JsonObject, joined
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.api.hints import hints
-from ghostrouter.conversation import Features, Message
+from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest
 
 # Accepted: they are hints (`hints.py`), or about OpenAI's tiers, or about tools that do not exist here.
@@ -23,8 +24,6 @@ _IGNORED = (
 )
 # Valid in OpenAI's API, but not implemented here. Other values than the default are refused.
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "tools": ([],),
-    "previous_response_id": (),
     "conversation": (),
     "prompt": (),
     "context_management": ([],),
@@ -34,16 +33,42 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 }
 
 
-class _Part(Body):
+class _Text(Body):
     """A text part. A part of an earlier answer may be sent back unchanged, with all its fields."""
+
+    IGNORED = HINTS | {"annotations", "logprobs"}
 
     type: Literal["input_text", "output_text"]
     text: str
-    annotations: list[Any] = Field(default_factory=list)
-    logprobs: list[Any] | None = None
 
 
-class _Item(Body):
+class _Refusal(Body):
+    type: Literal["refusal"]
+    refusal: str
+
+
+class _Picture(Body):
+    IGNORED = HINTS
+
+    type: Literal["input_image"]
+    image_url: IMAGE_URL
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+_Part = Annotated[_Text | _Refusal | _Picture, Field(discriminator="type")]
+
+
+def _parts(content: str | list[Any]) -> list[str | Image]:
+    return [content] if isinstance(content, str) else [_part(part) for part in content]
+
+
+def _part(part: _Text | _Refusal | _Picture) -> str | Image:
+    if isinstance(part, _Picture):
+        return Image(part.image_url, part.detail or "")
+    return part.text if isinstance(part, _Text) else part.refusal
+
+
+class _Said(Body):
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
     content: str | Annotated[list[_Part], Field(min_length=1)]
@@ -52,21 +77,85 @@ class _Item(Body):
     phase: str | None = None
 
     def read(self) -> Message:
-        text = self.content if isinstance(self.content, str) else "".join(p.text for p in self.content)
-        return Message("system" if self.role == "developer" else self.role, text)
+        return joined("system" if self.role == "developer" else self.role, _parts(self.content))
 
 
-class _Format(Body):
-    type: Literal["text"]
+class _Call(Body):
+    IGNORED = frozenset({"parsed_arguments", "namespace"})
+
+    type: Literal["function_call"]
+    call_id: str
+    name: str
+    arguments: str
+    id: str | None = None
+    status: str | None = None
+
+    def read(self) -> Message:
+        return Message("assistant", "", tool_calls=(ToolCall(self.call_id, self.name, self.arguments or "{}"),))
 
 
-class _Text(Body):
-    format: _Format | None = None
-    verbosity: Literal["medium"] | None = None
+class _Result(Body):
+    type: Literal["function_call_output"]
+    call_id: str
+    output: str | Annotated[list[_Part], Field(min_length=1)]
+    id: str | None = None
+    status: str | None = None
+
+    def read(self) -> Message:
+        return replace(joined("tool", _parts(self.output)), tool_call_id=self.call_id)
 
 
 class _Reasoning(Body):
-    effort: Literal["none"] | None = None
+    """Reasoning of an earlier answer. Models do not get it again."""
+
+    IGNORED = frozenset({"id", "summary", "content", "encrypted_content", "status"})
+
+    type: Literal["reasoning"]
+
+    def read(self) -> None:
+        return None
+
+
+_Item = Annotated[_Said | _Call | _Result | _Reasoning, Field(discriminator="type")]
+
+
+class _Tool(Body):
+    """A function of the client. OpenAI's own tools have other types, and are refused."""
+
+    type: Literal["function"]
+    name: TOOL_NAME
+    description: str = ""
+    parameters: JsonObject = Field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool | None = None
+
+    def read(self) -> Tool:
+        return Tool(self.name, self.description, self.parameters, self.strict)
+
+
+class _NamedTool(Body):
+    type: Literal["function"]
+    name: TOOL_NAME
+
+
+class _PlainFormat(Body):
+    type: Literal["text", "json_object"]
+
+
+class _SchemaFormat(Body):
+    type: Literal["json_schema"]
+    name: TOOL_NAME
+    description: str | None = None
+    schema_: JsonObject = Field(alias="schema")
+    strict: bool | None = None
+
+
+class _TextSettings(Body):
+    format: Annotated[_PlainFormat | _SchemaFormat, Field(discriminator="type")] = _PlainFormat(type="text")
+    verbosity: Literal["low", "medium", "high"] | None = None
+
+
+class _ReasoningSettings(Body):
+    effort: Effort | None = None
     summary: None = None
 
 
@@ -75,8 +164,12 @@ class _StreamOptions(Body):
 
 
 def _as_items(value: Any) -> Any:
-    """Turn a string into a message of the user."""
-    return [{"role": "user", "content": value}] if isinstance(value, str) else value
+    """Turn a string into a message of the user. An item without a type is a message."""
+    if isinstance(value, str):
+        return [{"type": "message", "role": "user", "content": value}]
+    if isinstance(value, list):
+        return [{"type": "message", **item} if isinstance(item, dict) else item for item in value]
+    return value
 
 
 class _Response(SampledBody):
@@ -90,18 +183,40 @@ class _Response(SampledBody):
     ] = Field(default_factory=dict, max_length=16)
     user: str | None = None
     include: list[Literal["message.output_text.logprobs"]] = Field(default_factory=list)
-    text: _Text = _Text()
-    reasoning: _Reasoning = _Reasoning()
+    text: _TextSettings = _TextSettings()
+    reasoning: _ReasoningSettings = _ReasoningSettings()
     truncation: Literal["disabled"] = "disabled"
     parallel_tool_calls: bool = True
-    tool_choice: Literal["none", "auto"] = "auto"
+    tools: list[_Tool] = Field(default_factory=list, max_length=128)
+    tool_choice: Literal["none", "auto", "required"] | _NamedTool = "auto"
+    previous_response_id: str | None = None
     stream_options: _StreamOptions = _StreamOptions()
 
     def messages(self) -> Iterator[Message]:
+        """The conversation. Calls of one turn are in one message, with the text before them."""
         if self.instructions is not None:
             yield Message("system", self.instructions)
-        for item in self.input:
-            yield item.read()
+        turn: Message | None = None
+        for message in filter(None, (item.read() for item in self.input)):
+            if turn and turn.role == message.role == "assistant" and message.tool_calls:
+                turn = replace(turn, tool_calls=(*turn.tool_calls, *message.tool_calls))
+                continue
+            if turn:
+                yield turn
+            turn = message
+        if turn:
+            yield turn
+
+    def features(self) -> Features:
+        form, choice = self.text.format, self.tool_choice
+        return Features(
+            tuple(t.read() for t in self.tools),
+            choice.name if isinstance(choice, _NamedTool) else choice,
+            None if self.parallel_tool_calls else False,
+            Schema(form.name, form.schema_, form.strict) if isinstance(form, _SchemaFormat) else None,
+            None if self.reasoning.effort == "none" else self.reasoning.effort,
+            form.type == "json_object",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +230,10 @@ class ResponsesCall:
     metadata: dict[str, str]
     user: str | None
     parallel_tool_calls: bool
-    tool_choice: str
+    tool_choice: Any
+    tools: list[dict[str, Any]]
+    format: dict[str, Any]
+    previous_response_id: str | None = None
 
 
 def from_wire(body: Any) -> ResponsesCall:
@@ -135,7 +253,7 @@ def from_wire(body: Any) -> ResponsesCall:
             parsed.messages(),
             parsed.max_output_tokens,
             logprobs=bool(parsed.include),
-            features=Features(hints=hints(body)),
+            features=replace(parsed.features(), hints=hints(body)),
         ),
         instructions=parsed.instructions,
         background=parsed.background,
@@ -143,5 +261,15 @@ def from_wire(body: Any) -> ResponsesCall:
         metadata=parsed.metadata,
         user=parsed.user,
         parallel_tool_calls=parsed.parallel_tool_calls,
-        tool_choice=parsed.tool_choice,
+        tool_choice=choice.model_dump() if isinstance(choice := parsed.tool_choice, _NamedTool) else choice,
+        tools=[{"strict": None, **tool.model_dump()} for tool in parsed.tools],
+        format=parsed.text.format.model_dump(by_alias=True, exclude_none=True),
+        previous_response_id=parsed.previous_response_id,
     )
+
+
+def continued(asked: ResponsesCall, earlier: Sequence[Message]) -> ResponsesCall:
+    """The request as the next one of a conversation. `earlier` is what was said up to the end of the last answer."""
+    own = asked.call.messages
+    instructions, new = (own[:1], own[1:]) if asked.instructions is not None else ((), own)
+    return replace(asked, call=replace(asked.call, messages=(*instructions, *earlier, *new)))

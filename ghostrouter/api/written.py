@@ -1,8 +1,9 @@
 """A part of an answer, or the whole, as the wire formats see it."""
 
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from ghostrouter.types import Token
+from ghostrouter.types import Aside, Token
 
 
 class Written(Protocol):
@@ -28,3 +29,22 @@ def is_told(written: Written, numbers: bool) -> bool:
     string) are sent only for them.
     """
     return bool(written.text) or (numbers and bool(written.tokens))
+
+
+def pieces(written: Written) -> Iterator[Passage | Aside]:
+    """The parts of an answer in order: text with its tokens, and what is beside it.
+
+    A text may come later than its token, if it was held or cut at a stop string.
+    """
+    rest, said, tokens = written.text, "", list[Token]()
+    for token in written.tokens:
+        if token.aside is None:
+            said, rest = said + rest[: len(token.text)], rest[len(token.text) :]
+            tokens.append(token)
+            continue
+        if tokens:
+            yield Passage(said, tuple(tokens))
+            said, tokens = "", []
+        yield token.aside
+    if tokens or rest:
+        yield Passage(said + rest, tuple(tokens))

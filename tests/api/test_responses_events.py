@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.api.errors import to_wire
-from ghostrouter.api.responses_events import Ending, Event, Stream, events
+from ghostrouter.api.responses_events import Ending, Stream, events
+from ghostrouter.api.responses_items import Event, output
 from ghostrouter.api.responses_object import Ended, head, response, usage
 from ghostrouter.api.responses_request import from_wire
 from ghostrouter.api.written import Passage, is_told
 from ghostrouter.errors import SessionMoved
 from ghostrouter.money import Usage
+from ghostrouter.types import ToolCallPart
 from tests.api.openai_types import check_event
 from tests.make import token
 
@@ -51,7 +53,9 @@ def test_the_events_of_an_answer() -> None:
     ]
     assert [e["delta"] for e in found[4:6]] == ["he", "y"]
     assert found[0]["response"] == found[1]["response"] == response(HEAD, "in_progress")
-    assert found[-1]["response"] == response(HEAD, "completed", Passage("hey"), DONE.usage, DONE.ghost)
+    assert found[-1]["response"] == response(
+        HEAD, "completed", output(HEAD, "completed", Passage("hey")), DONE.usage, DONE.ghost
+    )
 
 
 @given(heads, delta_lists, endings)
@@ -87,7 +91,8 @@ def test_what_is_told_does_not_depend_on_what_comes_after(head: Any, deltas: lis
     stream = Stream(head)
     live = stream.begin() + [e for d in deltas for e in stream.write(d)]
     assert list(events(head, deltas, DONE))[: len(live)] == live
-    assert len(live) == 4 + sum(is_told(d, head.logprobs) for d in deltas)
+    told = sum(is_told(d, head.logprobs) for d in deltas)
+    assert len(live) == 2 + (2 + told if told else 0)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +109,7 @@ def test_which_deltas_take_a_number(delta: Passage, logprobs: bool, told: bool) 
     assert is_told(delta, logprobs) == told
     stream = Stream(replace(HEAD, logprobs=logprobs))
     stream.begin()
+    stream.write(Passage("begun"))
     assert len(stream.write(delta)) == told
 
 
@@ -143,3 +149,45 @@ def test_after_an_error_a_client_resumes_where_it_was(starting_after: int | None
     error = check_event(body)
     assert (error.type, error.code, error.message) == ("error", "session_moved", "it moved")
     assert error.sequence_number == seen
+
+
+def called(*parts: ToolCallPart | str) -> Passage:
+    found = tuple(token(p) if isinstance(p, str) else token("")._replace(aside=p) for p in parts)
+    return Passage("".join(p for p in parts if isinstance(p, str)), found)
+
+
+def test_calls_are_items_of_their_own() -> None:
+    deltas = [
+        called("Well."),
+        called(ToolCallPart(0, "a", "f", '{"x"')),
+        called(ToolCallPart(0, arguments=": 1}"), ToolCallPart(1, "b", "g", "{}")),
+    ]
+    found = list(events(HEAD, deltas, DONE))
+    for body in found:
+        check_event(body)
+    assert kinds(found)[2:] == [
+        "output_item.added", "content_part.added", "output_text.delta", "output_text.done", "content_part.done",
+        "output_item.done", "output_item.added", "function_call_arguments.delta", "function_call_arguments.delta",
+        "function_call_arguments.done", "output_item.done", "output_item.added", "function_call_arguments.delta",
+        "function_call_arguments.done", "output_item.done", "completed",
+    ]  # fmt: skip
+    items = found[-1]["response"]["output"]
+    assert [(i["type"], i["id"]) for i in items] == [
+        ("message", "msg_0a"), ("function_call", "fc_0a_1"), ("function_call", "fc_0a_2"),
+    ]  # fmt: skip
+    assert [(i["call_id"], i["name"], i["arguments"]) for i in items[1:]] == [("a", "f", '{"x": 1}'), ("b", "g", "{}")]
+    whole = Passage("Well.", tuple(t for d in deltas for t in d.tokens))
+    assert output(HEAD, "completed", whole) == items
+
+
+def test_an_answer_of_calls_alone_has_no_message() -> None:
+    found = list(events(HEAD, [called(ToolCallPart(0, "a", "f", "{}"))], DONE))
+    (item,) = found[-1]["response"]["output"]
+    assert (item["type"], item["id"], item["status"]) == ("function_call", "fc_0a", "completed")
+
+
+def test_calls_that_take_turns_are_whole() -> None:
+    parts = [ToolCallPart(0, "a", "f", '{"x"'), ToolCallPart(1, "b", "g", '{"y"')]
+    parts += [ToolCallPart(0, arguments=": 1}"), ToolCallPart(1, arguments=": 2}")]
+    items = list(events(HEAD, [called(p) for p in parts], DONE))[-1]["response"]["output"]
+    assert [i["arguments"] for i in items] == ['{"x": 1}', '{"y": 2}']

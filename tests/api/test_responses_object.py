@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from ghostrouter.api import responses_object
+from ghostrouter.api.responses_items import output
 from ghostrouter.api.responses_object import Ended, Status, head, response, usage
 from ghostrouter.api.responses_request import from_wire
 from ghostrouter.api.written import Passage
@@ -52,7 +53,9 @@ def test_a_head_outlives_its_process() -> None:
     ],
 )
 def test_every_status(status: Status, message_status: str, incomplete: bool, failed: bool) -> None:
-    found = check_response(response(HEAD, status, TEXT, usage(Usage(3, 2, 1)), {"id": "s"}, "boom" if failed else ""))
+    found = check_response(
+        response(HEAD, status, output(HEAD, status, TEXT), usage(Usage(3, 2, 1)), {"id": "s"}, "boom" if failed else "")
+    )
     (message,) = found.output
     assert message.type == "message"
     assert (found.status, message.status, message.id, found.output_text) == (status, message_status, "msg_0a", "hi")
@@ -62,13 +65,15 @@ def test_every_status(status: Status, message_status: str, incomplete: bool, fai
     assert (found.model_extra or {})["ghost"] == {"id": "s"}
 
 
-@pytest.mark.parametrize(("finish", "status"), [("stop", "completed"), ("length", "incomplete")])
+@pytest.mark.parametrize(
+    ("finish", "status"), [("stop", "completed"), ("length", "incomplete"), ("tool_calls", "completed")]
+)
 def test_why_an_answer_finished_is_its_status(finish: Any, status: Ended) -> None:
     assert responses_object.FINISHED[finish] == status
 
 
 def test_usage_counts_every_token_once() -> None:
-    found = check_response(response(HEAD, "completed", TEXT, usage(Usage(30, 2, 16)))).usage
+    found = check_response(response(HEAD, "completed", output(HEAD, "completed", TEXT), usage(Usage(30, 2, 16)))).usage
     assert found is not None
     assert (found.input_tokens, found.output_tokens, found.total_tokens) == (30, 2, 32)
     assert (found.input_tokens_details.cached_tokens, found.output_tokens_details.reasoning_tokens) == (16, 0)
@@ -82,8 +87,9 @@ def test_an_answer_on_its_way_has_neither_usage_nor_ghost() -> None:
 
 def test_logprobs_are_there_when_asked_for() -> None:
     written = Passage("é", (token("é")._replace(alternatives=(("e", -2.0),)),))
-    assert response(HEAD, "completed", written)["output"][0]["content"][0]["logprobs"] == []
-    body = response(replace(HEAD, logprobs=True), "completed", written)
+    assert output(HEAD, "completed", written)[0]["content"][0]["logprobs"] == []
+    asking = replace(HEAD, logprobs=True)
+    body = response(asking, "completed", output(asking, "completed", written))
     check_response(body)
     (one,) = body["output"][0]["content"][0]["logprobs"]
     assert (one["token"], one["logprob"], one["bytes"]) == ("é", -0.1, [195, 169])
@@ -91,5 +97,5 @@ def test_logprobs_are_there_when_asked_for() -> None:
 
 
 def test_the_object_is_json() -> None:
-    body = response(HEAD, "completed", TEXT, usage(Usage(1, 1)), {"id": "s"})
+    body = response(HEAD, "completed", output(HEAD, "completed", TEXT), usage(Usage(1, 1)), {"id": "s"})
     assert json.loads(json.dumps(body)) == body

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from ghostrouter.api.responses_request import from_wire
-from ghostrouter.conversation import Message
+from ghostrouter.api.responses_request import continued, from_wire
+from ghostrouter.conversation import Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest
 
 ASKED = {"model": "m", "input": "hi"}
@@ -81,7 +81,7 @@ def test_what_changes_nothing_is_accepted(harmless: dict[str, Any]) -> None:
     assert from_wire({**ASKED, **harmless}) == from_wire(ASKED)
 
 
-IMAGE = {"type": "input_image", "image_url": "data:x"}
+FILE = {"type": "input_file", "file_id": "x"}
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,16 @@ IMAGE = {"type": "input_image", "image_url": "data:x"}
         ({"input": []}, "`input`"),
         ({"input": 3}, "`input`"),
         ({"input": [3]}, "`input.0`"),
-        ({"input": "\ud800"}, "`input.0.content`"),
-        ({"input": [{"role": "tool", "content": "x"}]}, "`input.0.role`"),
-        ({"input": [{"role": "user", "content": None}]}, "`input.0.content`"),
-        ({"input": [{"role": "user", "content": []}]}, "`input.0.content`"),
-        ({"input": [{"role": "user", "content": [IMAGE]}]}, "`input.0.content.0.type`"),
-        ({"input": [{"role": "user", "content": "x"}, {"type": "function_call_output"}]}, "`input.1.type`"),
-        ({"input": [{"type": "item_reference", "id": "x"}]}, "`input.0.type`"),
+        ({"input": "\ud800"}, "`input.0.message.content`"),
+        ({"input": [{"role": "tool", "content": "x"}]}, "`input.0.message.role`"),
+        ({"input": [{"role": "user", "content": None}]}, "`input.0.message.content`"),
+        ({"input": [{"role": "user", "content": []}]}, "`input.0.message.content`"),
+        ({"input": [{"role": "user", "content": [FILE]}]}, "`input.0.message.content.0`"),
+        (
+            {"input": [{"role": "user", "content": "x"}, {"type": "function_call_output"}]},
+            "`input.1.function_call_output.call_id`",
+        ),
+        ({"input": [{"type": "item_reference", "id": "x"}]}, "`input.0`"),
         ({"instructions": 3}, "`instructions`"),
         ({"max_output_tokens": 0}, "`max_output_tokens`"),
         ({"background": 1}, "`background`"),
@@ -108,14 +111,15 @@ IMAGE = {"type": "input_image", "image_url": "data:x"}
         ({"metadata": {"k": "v" * 513}}, "`metadata.k`"),
         ({"user": 3}, "`user`"),
         ({"include": ["reasoning.encrypted_content"]}, "`include.0`"),
-        ({"text": {"format": {"type": "json_schema", "name": "x", "schema": {}}}}, "`text.format.type`"),
-        ({"text": {"verbosity": "low"}}, "`text.verbosity`"),
-        ({"reasoning": {"effort": "high"}}, "`reasoning.effort`"),
+        ({"text": {"format": {"type": "grammar"}}}, "`text.format`"),
+        ({"text": {"verbosity": "none"}}, "`text.verbosity`"),
+        ({"reasoning": {"effort": "extreme"}}, "`reasoning.effort`"),
         ({"reasoning": {"summary": "auto"}}, "`reasoning.summary`"),
         ({"truncation": "auto"}, "`truncation`"),
-        ({"tool_choice": "required"}, "`tool_choice`"),
+        ({"tool_choice": "any"}, "`tool_choice`"),
+        ({"tools": [{"type": "web_search"}]}, "`tools.0"),
         ({"tool_choice": {"type": "file_search"}}, "`tool_choice`"),
-        ({"previous_response_id": "resp_1"}, "`previous_response_id` is not supported"),
+        ({"previous_response_id": 1}, "`previous_response_id`"),
         ({"conversation": "conv_1"}, "`conversation` is not supported"),
         ({"prompt": {"id": "pmpt_1"}}, "`prompt` is not supported"),
         ({"context_management": [{"type": "compaction"}]}, "`context_management` is not supported"),
@@ -143,3 +147,44 @@ def test_what_was_sent_is_not_echoed() -> None:
     with pytest.raises(InvalidRequest) as refusal:
         from_wire({**ASKED, "text": "sk-secret"})
     assert "sk-secret" not in str(refusal.value)
+
+
+def test_tools_and_their_results() -> None:
+    call = {"type": "function_call", "id": "fc_1", "call_id": "a", "name": "f", "arguments": '{"x": 1}'}
+    shown = [{"type": "input_text", "text": "done"}, {"type": "input_image", "image_url": "https://x/y.png"}]
+    items = [
+        {"role": "user", "content": "hi"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"role": "assistant", "content": [{"type": "output_text", "text": "I call."}]},
+        call,
+        {**call, "id": "fc_2", "call_id": "b", "arguments": ""},
+        {"type": "function_call_output", "call_id": "a", "output": "1"},
+        {"type": "function_call_output", "call_id": "b", "output": shown},
+    ]  # fmt: skip
+    tools = [{"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": True}]
+    asked = from_wire({"model": "m", "input": items, "tools": tools, "tool_choice": {"type": "function", "name": "f"}})
+    assert asked.call.messages == (
+        Message("user", "hi"),
+        Message("assistant", "I call.", (), (ToolCall("a", "f", '{"x": 1}'), ToolCall("b", "f", "{}"))),
+        Message("tool", "1", tool_call_id="a"),
+        Message("tool", "done", ("done", Image("https://x/y.png")), tool_call_id="b"),
+    )
+    features = asked.call.features
+    assert (features.tools, features.tool_choice) == ((Tool("f", "", {"type": "object"}, True),), "f")
+    assert asked.tool_choice == {"type": "function", "name": "f"} and asked.tools[0]["name"] == "f"
+
+
+def test_formats_and_effort() -> None:
+    schema = {"type": "json_schema", "name": "n", "schema": {"type": "object"}, "strict": True}
+    asked = from_wire({**ASKED, "text": {"format": schema}, "reasoning": {"effort": "high"}})
+    assert asked.call.features.schema == Schema("n", {"type": "object"}, True)
+    assert (asked.call.features.reasoning_effort, asked.format) == ("high", schema)
+    assert from_wire({**ASKED, "text": {"format": {"type": "json_object"}}}).call.features.json_object
+
+
+def test_a_conversation_goes_on_with_new_instructions() -> None:
+    asked = from_wire({**ASKED, "instructions": "be kind", "previous_response_id": "resp_1"})
+    earlier = [Message("user", "one"), Message("assistant", "two")]
+    assert continued(asked, earlier).call.messages == (
+        Message("system", "be kind"), *earlier, Message("user", "hi"),
+    )  # fmt: skip

@@ -9,6 +9,7 @@ from openai import OpenAI
 
 from ghostrouter.api import sse
 from ghostrouter.api.responses_events import Ending, events
+from ghostrouter.api.responses_items import output
 from ghostrouter.api.responses_object import Head, head, response, usage
 from ghostrouter.api.responses_request import ResponsesCall, from_wire
 from ghostrouter.api.written import Passage
@@ -34,8 +35,9 @@ class Server:
         if self.asked[-1].call.stream:
             return self._stream(None)
         whole = Passage(TEXT, tuple(t for d in DELTAS for t in d.tokens))
+        items = output(self._head, "completed", whole)
         return httpx2.Response(
-            200, text=sse.dumps(response(self._head, "completed", whole, ENDING.usage, ENDING.ghost))
+            200, text=sse.dumps(response(self._head, "completed", items, ENDING.usage, ENDING.ghost))
         )
 
     @property

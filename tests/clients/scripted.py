@@ -14,6 +14,7 @@ TEXT = {r.protocol: r.transcripts[0] for r in rows("framing.yaml") if r.quirk ==
 CALL = {r.protocol: r.transcripts[0] for r in rows("tools.yaml") if r.quirk == "as the reference shows it"}
 SAID = "Grüße, 👩‍👩‍👧 日本."
 ASKED: Any = [{"role": "user", "content": "Who?"}]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 PARAMETERS: Any = {"type": "object", "properties": {"a": {"type": "integer"}}}
 TOOL: Any = {"type": "function", "function": {"name": "f", "parameters": PARAMETERS}}
 ENDLESS = Transcript((b'data: {"choices": [{"delta": {"content": "Fo"}}]}\n\n',), endless=True)

@@ -8,7 +8,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic, beta_tool
 from pydantic import BaseModel
 
-from tests.clients.scripted import ASKED, CALL, ENDLESS, PARAMETERS, SAID, TEXT, plays, protocols, whole_text
+from tests.clients.scripted import ASKED, CALL, ENDLESS, PARAMETERS, PIXEL, SAID, TEXT, plays, protocols, whole_text
 from tests.deployments.fakes import wait_until
 from tests.providers.quirks.loopback import Loopback
 from tests.providers.quirks.table import rows
@@ -16,7 +16,6 @@ from tests.providers.quirks.upstream import Transcript
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 TOOL: Any = {"name": "f", "description": "does", "input_schema": PARAMETERS}
-PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 _THOUGHT = Transcript(
     (
         b'data: {"choices": [{"delta": {"reasoning_content": "Let me "}}]}\n\n',
