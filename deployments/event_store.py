@@ -120,7 +120,9 @@ class EventStore:
             if state is not None:
                 bandit.restore(state)
             since_s = bandit.until_s
-            later = await asyncio.to_thread(lambda: [e for e in self.store.export(since_s) if e.at_s > since_s])
+            later = await asyncio.to_thread(
+                lambda: [e for e in self.store.export(since_s) if e.at_s > since_s and _teaches(e)]
+            )
         except StoreFailed:
             return
         traces = {e.session: e.body for e in later if e.kind == "trace"}
@@ -276,6 +278,11 @@ class EventStore:
             self._bandit_state = None
         self.store.sweep(now_s, self._settings.max_jobs, self._traces_kept, self._settings.keep_days * _DAY_S)
         self._sweep_at_s = now_s + _SWEEP_EVERY_S
+
+
+def _teaches(event: Event) -> bool:
+    """Whether the bandit can learn from an event."""
+    return event.kind == "feedback" or (event.kind == "trace" and bool(event.body.get("bandit")))
 
 
 async def _in_time(written: "asyncio.Future[bool]") -> None:

@@ -1,6 +1,7 @@
 """The bandit between plan, traces and feedback: what it decides, learns, and keeps over restarts."""
 
 import asyncio
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,11 @@ async def test_a_state_of_other_models_is_not_used(tmp_path: Path) -> None:
     beliefs = await store.beliefs()
     assert beliefs and set(beliefs.reward) == set(MODELS)
     await store.close()
+
+
+def test_it_and_what_it_believes_can_go_to_another_process() -> None:
+    learner = taught(keeper(usd_per_day=5.0), 20)
+    moved: BanditKeeper = pickle.loads(pickle.dumps(learner))  # noqa: S301
+    assert moved.to_json() == learner.to_json()
+    beliefs: Beliefs = pickle.loads(pickle.dumps(learner.beliefs(30.0)))  # noqa: S301
+    assert planned(beliefs) == planned(learner.beliefs(30.0))
