@@ -21,15 +21,13 @@ from deployments.quotas import Quotas
 from deployments.replay import Replay
 from deployments.store.bandit_keeper import bandit
 from deployments.telemetry import Telemetry
-from ghostrouter.config import EmbeddingModel, GraphConfig, LocalModel
+from ghostrouter.config import EmbeddingModel, GraphConfig, LocalModel, Logs
 from ghostrouter.detect.calibration import Calibration
 
 # A small share of a processor: these deployments wait most of the time.
 _LIGHT = {"num_cpus": 0.05}
 # Every replica of a model follows every shard of telemetry, with a call that waits there.
 _FOLLOWED = {"max_ongoing_requests": 10_000}
-# No log line per call between deployments: there are hundreds per second.
-_QUIET = {"enable_access_log": False}
 _AFFINITY = RequestRouterConfig(request_router_class="deployments.engine.affinity:AffinityRouter")
 
 
@@ -43,24 +41,25 @@ def build(args: dict[str, Any]) -> serve.Application:
     files = {m.name: m.calibration for m in config.models} | {m.name: m.calibration for m in config.cloud}
     calibrations = {name: Calibration.load(Path(file)) for name, file in files.items() if file}
     telemetry = [
-        _deploy(Telemetry, f"Telemetry{shard or ''}", options=_FOLLOWED, calibrations=calibrations)
+        _deploy(Telemetry, f"Telemetry{shard or ''}", config.logs, options=_FOLLOWED, calibrations=calibrations)
         for shard in range(config.telemetry.shards)
     ]
     replay = [_replay(config, shard) for shard in range(config.journal.shards)]
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
+        config.logs,
         options={**_streams(config), **config.ingress},
         config=config,
         deployments=Deployments(
             engines={m.name: _engine(m, telemetry, calibrations.get(m.name), config) for m in config.models},
             cloud=_cloud_pool(config, telemetry, calibrations, replay[0]),
             telemetry=telemetry,
-            classifier=_deploy(Classifier, "Classifier", config=config),
+            classifier=_deploy(Classifier, "Classifier", config.logs, config=config),
             replay=replay,
             events=_event_store(config),
             quotas=_quotas(config),
-            embedders={m.name: _embedder(m, m.source) for m in config.embeddings if m.source},
+            embedders={m.name: _embedder(m, m.source, config.logs) for m in config.embeddings if m.source},
         ),
         calibrations=calibrations,
     )
@@ -86,6 +85,7 @@ def _cloud_pool(
     return _deploy(
         CloudPool,
         "CloudPool",
+        config.logs,
         options={**_streams(config), **config.cloud_pool},
         settings=CloudSettings(config.cloud, config.sessions, config.breakers),
         judging=Judging(telemetry, config.telemetry, calibrations),
@@ -97,6 +97,7 @@ def _replay(config: GraphConfig, shard: int) -> serve.Application:
     return _deploy(
         Replay,
         f"Replay{shard or ''}",
+        config.logs,
         # Those who wait for growths take a request each.
         options={"max_ongoing_requests": 100_000},
         journal=config.journal,
@@ -109,6 +110,7 @@ def _event_store(config: GraphConfig) -> serve.Application:
     return _deploy(
         EventStore,
         "EventStore",
+        config.logs,
         options={"max_ongoing_requests": 1000},
         settings=config.events.model_copy(update={"folder": str(config.events.path)}),
         traces_kept=config.sessions.traces_kept,
@@ -122,19 +124,27 @@ def _quotas(config: GraphConfig) -> serve.Application | None:
     if not config.access.keys and not config.budgets.limits:
         return None
     options = {"max_ongoing_requests": 1000, "num_replicas": 1}
-    return _deploy(Quotas, "Quotas", options=options, access=config.access, budgets=config.budgets)
+    return _deploy(Quotas, "Quotas", config.logs, options=options, access=config.access, budgets=config.budgets)
 
 
-def _embedder(model: EmbeddingModel, source: str) -> serve.Application:
+def _embedder(model: EmbeddingModel, source: str, logs: Logs) -> serve.Application:
     """A deployment for one embedding model."""
     path = Path(source)
     found = str(path.resolve()) if path.is_dir() else source
     options = {"ray_actor_options": {"num_cpus": 0.5}, **model.deployment}
-    return _deploy(Embedder, f"Embedder:{model.name}", options=options, source=found)
+    return _deploy(Embedder, f"Embedder:{model.name}", logs, options=options, source=found)
 
 
-def _deploy(cls: type, name: str, options: Mapping[str, Any] | None = None, **kwargs: Any) -> serve.Application:
-    defaults = {"ray_actor_options": _LIGHT, "max_ongoing_requests": 200, "logging_config": _QUIET}
+def _logging(logs: Logs) -> dict[str, Any]:
+    """Ray Serve's options of logs. Calls between deployments are not logged: there are hundreds per second."""
+    encoding = "JSON" if logs.format == "json" else "TEXT"
+    return {"enable_access_log": False, "encoding": encoding, "log_level": logs.level.upper()}
+
+
+def _deploy(
+    cls: type, name: str, logs: Logs, options: Mapping[str, Any] | None = None, **kwargs: Any
+) -> serve.Application:
+    defaults = {"ray_actor_options": _LIGHT, "max_ongoing_requests": 200, "logging_config": _logging(logs)}
     return serve.deployment(cls, name=name, **{**defaults, **(options or {})}).bind(**kwargs)
 
 
@@ -158,7 +168,11 @@ def _engine(
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
         engine_kwargs=engine_arguments(model),
-        deployment_config={"request_router_config": _AFFINITY, "logging_config": _QUIET, **model.deployment},
+        deployment_config={
+            "request_router_config": _AFFINITY,
+            "logging_config": _logging(config.logs),
+            **model.deployment,
+        },
         runtime_env={"env_vars": variables} if (variables := environment(model)) else None,
     )
     return build_llm_deployment(

@@ -22,6 +22,7 @@ from deployments.http.checked_requests import CheckedRequests
 from deployments.http.gate import Gate
 from deployments.http.health import Health
 from deployments.http.listener import listening
+from deployments.http.node_metrics import NodeMetrics
 from deployments.http.traced_requests import TracedRequests
 from deployments.link import node_host
 from deployments.quotas import limits
@@ -162,6 +163,7 @@ class Ingress:
         )
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
+        self.node_metrics = NodeMetrics()
         self.health = Health(
             self._engines,
             DeploymentClient(deployments.replay[0], _BREAKERS_TIMEOUT_S, emit),
@@ -200,8 +202,9 @@ class Ingress:
         await self.planner.reconfigure(user_config)
 
     async def close(self) -> None:
-        """Close the connections to providers and to the store of keys."""
+        """Close the connections to providers, nodes and the store of keys."""
         await self._gate.close()
+        await self.node_metrics.close()
         if self._cloud:
             await self._cloud.close()
         await self.embeddings.close()

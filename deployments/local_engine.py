@@ -11,6 +11,8 @@ from ray.serve.llm.deployment import LLMServer
 
 from deployments.engine.exact_entropy import are_exact
 from deployments.engine.frame_channel import Channel, FrameSender
+from deployments.engine.hardware import Hardware
+from deployments.engine.load_meter import EngineStats, LoadMeter
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.single_process import SingleProcessVllm
@@ -47,6 +49,7 @@ class LocalEngine(LLMServer):
         emit = RayMetrics()
         ports = [TelemetryPort.of(shard) for shard in telemetry]
         telemetry_client = TelemetryClient(llm_config.model_id, ports, settings, emit, calibration)
+        self._load_meter = LoadMeter(llm_config.model_id, EngineStats.of(client), Hardware(), emit)
         self._writer = SegmentWriter(
             source=TokenSource(
                 VllmSteps(client, exact),
@@ -59,6 +62,7 @@ class LocalEngine(LLMServer):
             replica=serve.get_replica_context().replica_id.unique_id,
             clock=time.monotonic,
             emit=emit,
+            pressure=self._load_meter.pressure,
         )
         self._max_running = max_running
         self._sender = FrameSender()

@@ -7,14 +7,22 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, balances, lines, nano
+from sqlalchemy.exc import SQLAlchemyError
+
+from deployments.ray_metrics import RayMetrics
+from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, balances, ending, lines, nano, usd
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.ledger import Ledger
 from ghostrouter.access.limits import Admission, KeyLimits
 from ghostrouter.config.access import Access, Budgets
+from ghostrouter.events import metrics
+
+# How often the state of the budgets is exported, once a call has reserved something.
+_REPORT_EVERY_S = 5.0
 
 
 def limits(budgets: Budgets) -> list[Limit]:
@@ -35,7 +43,13 @@ class Quotas:
         ConfigError: the variable that should hold the database's URL is not set.
     """
 
-    def __init__(self, access: Access, budgets: Budgets, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        access: Access,
+        budgets: Budgets,
+        clock: Callable[[], float] = time.time,
+        emit: metrics.Emit | None = None,
+    ) -> None:
         self._turnstile = KeyLimits(access.lease_s)
         self._limits = limits(budgets)
         self._zone = ZoneInfo(budgets.time_zone)
@@ -43,6 +57,8 @@ class Quotas:
         self._clock = clock
         self._thread = ThreadPoolExecutor(1, "budgets")
         self._ledger = Ledger(budgets.database) if budgets.limits else None
+        self._emit = emit or RayMetrics()
+        self._reporting: asyncio.Task[None] | None = None
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""
@@ -67,6 +83,7 @@ class Quotas:
         found = lines(self._limits, names, now_s, self._zone)
         if self._ledger is None or not found:
             return Granted(None)
+        self._reporting = self._reporting or asyncio.create_task(self._report(self._ledger))
         return Granted(await self._in_thread(self._ledger.reserve, id, found, amount, now_s, self._lease_s))
 
     async def renew(self, id: str, spent: int) -> None:
@@ -86,6 +103,20 @@ class Quotas:
         loop = asyncio.get_running_loop()
         states = await loop.run_in_executor(self._thread, self._ledger.states)
         return balances(self._limits, states, names, self._clock(), self._zone)
+
+    async def _report(self, ledger: Ledger) -> None:
+        """Export the state of every budget, again and again."""
+        while True:
+            with suppress(SQLAlchemyError):  # it is down; calls say so themselves
+                now_s = self._clock()
+                endings = sorted({ending(limit, now_s, self._zone) for limit in self._limits})
+                states = await asyncio.get_running_loop().run_in_executor(self._thread, ledger.states, endings)
+                for budget in balances(self._limits, states, None, now_s, self._zone):
+                    labels = {"scope": budget.scope, "name": budget.name, "window": budget.window}
+                    self._emit(metrics.BUDGET_LIMIT, usd(budget.limit), **labels)
+                    self._emit(metrics.BUDGET_SPENT, usd(budget.state.spent), **labels)
+                    self._emit(metrics.BUDGET_RESERVED, usd(budget.state.reserved), **labels)
+            await asyncio.sleep(_REPORT_EVERY_S)
 
     async def _in_thread(self, work: Callable[..., Shortage | int | None], *args: object) -> Shortage | None:
         found = await asyncio.get_running_loop().run_in_executor(self._thread, work, *args)

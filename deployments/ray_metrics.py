@@ -8,18 +8,22 @@ from ray.serve import metrics as serve_metrics
 from ghostrouter.events.metrics import Metric
 
 _FLUSH_S = 0.5
+_REPEAT_S = 5.0
 
 
 class RayMetrics:
     """An `Emit` that creates each metric when it is first used.
 
     Recording in Ray is slow beside the work of a frame, and Prometheus reads every few seconds. So counters and gauges
-    are collected, and recorded twice a second.
+    are collected, and recorded twice a second. Ray forgets a gauge that was not set for some seconds. So every gauge is
+    set again and again; one that does not change, such as an open breaker, stays in Prometheus.
     """
 
     def __init__(self) -> None:
         self._made: dict[str, Any] = {}
         self._collected: dict[tuple[str, ...], tuple[Metric, float, dict[str, str]]] = {}
+        self._gauges: dict[tuple[str, ...], tuple[Metric, float, dict[str, str]]] = {}
+        self._is_repeating = False
 
     def __call__(self, metric: Metric, value: float, **labels: str) -> None:
         if metric.kind == "histogram":
@@ -39,8 +43,18 @@ class RayMetrics:
 
     def _flush(self) -> None:
         collected, self._collected = self._collected, {}
-        for metric, value, labels in collected.values():
+        for key, (metric, value, labels) in collected.items():
+            if metric.kind == "gauge":
+                self._gauges[key] = metric, value, labels
             self._record(metric, value, labels)
+        if self._gauges and not self._is_repeating:
+            self._is_repeating = True
+            asyncio.get_running_loop().call_later(_REPEAT_S, self._repeat)
+
+    def _repeat(self) -> None:
+        for metric, value, labels in self._gauges.values():
+            self._record(metric, value, labels)
+        asyncio.get_running_loop().call_later(_REPEAT_S, self._repeat)
 
     def _record(self, metric: Metric, value: float, labels: dict[str, str]) -> None:
         if metric.kind == "gauge":

@@ -7,25 +7,30 @@ shard is slow or dead, metrics are lost but no answer is.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
 
 from deployments.ray_metrics import RayMetrics
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.drift import Drift, Drifts
 from ghostrouter.events import metrics
-from ghostrouter.signals.batch import COLUMNS, Floats, SignalBatch
+from ghostrouter.signals.batch import COLUMNS, SignalBatch
 
 FOLLOW_S = 2.0
 """`follow` answers after so long even if nothing has changed."""
 SAMPLE = 32
 """How many values of one report each histogram gets at most."""
-_LOGPROB, _ENTROPY, _ACCEPTED, _DRAFTS = (
-    COLUMNS.index(n) for n in ("logprob", "entropy_nats", "accepted_drafts", "draft_acceptance")
+_LOGPROB, _ENTROPY, _ACCEPTED, _DRAFTS, _GAP = (
+    COLUMNS.index(n) for n in ("logprob", "entropy_nats", "accepted_drafts", "draft_acceptance", "inter_token_s")
 )
+_SLOPE_TOKENS = 16
 _UNKNOWN_LOGPROB = -9999.0
+_T = TypeVar("_T")
 log = logging.getLogger("ray.serve")
 
 
@@ -65,15 +70,25 @@ class Telemetry:
         known = batch.values[batch.values[:, _LOGPROB] > _UNKNOWN_LOGPROB]
         # The average of draft acceptance begins at 1. It means something only once drafts were proposed.
         proposed = (known[:, _DRAFTS] < 1) | (known[:, _ACCEPTED] > 0)
-        histograms = (
+        histograms: tuple[tuple[metrics.Metric, Sequence[float]], ...] = (
             (metrics.RISK, [s.risk for s in batch.segments if s.risk is not None]),
-            (metrics.ENTROPY, known[:, _ENTROPY]),
-            (metrics.DRAFT_ACCEPTANCE, known[proposed, _DRAFTS]),
+            (metrics.ENTROPY, known[:, _ENTROPY].tolist()),
+            (metrics.DRAFT_ACCEPTANCE, known[proposed, _DRAFTS].tolist()),
+            (metrics.INTER_TOKEN, batch.values[_later_tokens(batch), _GAP].tolist()),
         )
         for metric, values in histograms:
             for value in _sample(values):
-                self._emit(metric, float(value), model=batch.model)
+                self._emit(metric, value, model=batch.model)
+        for slope in _slopes(batch):
+            self._emit(
+                metrics.ENTROPY_SLOPE, abs(slope), model=batch.model, direction="rising" if slope > 0 else "falling"
+            )
         counted, alarms = sum(s.counted for s in batch.segments), sum(s.alarms for s in batch.segments)
+        self._emit(metrics.JUDGED_TOKENS, counted, model=batch.model)
+        self._emit(metrics.ALARMS, alarms, model=batch.model)
+        calibration = self._calibrations.get(batch.model)
+        if calibration and calibration.alarms:
+            self._emit(metrics.CALIBRATED_ALARM_RATE, calibration.alarms.per_token, model=batch.model)
         if drift := self._drifts.count(batch.model, counted, alarms):
             self._report(batch.model, drift)
 
@@ -102,9 +117,31 @@ class Telemetry:
             self._changed = asyncio.Event()
 
 
-def _sample(values: Sequence[float] | Floats) -> Sequence[float] | Floats:
-    """At most SAMPLE of the values, evenly spaced. One observation of a histogram costs more than all else here."""
-    return values[:: -(-len(values) // SAMPLE) or 1]
+def _later_tokens(batch: SignalBatch) -> npt.NDArray[np.bool_]:
+    """Which rows of a batch are not the first token of a segment: that one has waited for the prompt."""
+    later = np.ones(len(batch.values), dtype=bool)
+    begin = 0
+    for segment in batch.segments:
+        if segment.start == 0 and segment.count:
+            later[begin] = False
+        begin += segment.count
+    return later
+
+
+def _slopes(batch: SignalBatch) -> Iterator[float]:
+    """The slope of the entropy over the newest tokens of some segments of a batch, in nats per token."""
+    ends = np.cumsum([segment.count for segment in batch.segments])
+    for i in _sample(range(len(batch.segments)), SAMPLE // 4):
+        count = min(batch.segments[i].count, _SLOPE_TOKENS)
+        if count > 1:
+            newest = batch.values[ends[i] - count : ends[i], _ENTROPY].astype(np.float64)
+            x = np.arange(count) - (count - 1) / 2
+            yield float(x @ newest / (x @ x))
+
+
+def _sample(values: Sequence[_T], most: int = SAMPLE) -> Sequence[_T]:
+    """At most `most` of the values, evenly spaced. One observation of a histogram costs more than all else here."""
+    return values[:: -(-len(values) // most) or 1]
 
 
 def digest(calibration: Calibration | None) -> str:

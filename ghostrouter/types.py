@@ -153,7 +153,8 @@ class Frame:
 
     `start` is the index of the first token within the segment. `replica` and `cached_tokens` (prompt tokens
     whose KV entries the engine already held) are told by the first frame. `risk_raised` says that the risk
-    is raised: a target may be prepared.
+    is raised: a target may be prepared. `pressure` says how close the replica is to its limits, from 0 to 1; None: it
+    does not say.
     """
 
     key: SegmentKey
@@ -163,6 +164,7 @@ class Frame:
     replica: str = ""
     cached_tokens: int = 0
     risk_raised: bool = False
+    pressure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

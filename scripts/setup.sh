@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 kind=${GHOSTROUTER_EXTRA:-$(nvidia-smi -L >/dev/null 2>&1 && echo gpu || echo cpu)}
 lock=locks/$kind.lock
 stamp=.venv/.installed
-wanted=$(cat "$lock" pyproject.toml scripts/setup.sh | sha256sum)
+wanted=$(cat "$lock" pyproject.toml scripts/setup.sh scripts/system_packages.sh | sha256sum)
 [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && exit 0
 
 find_python() {
@@ -33,5 +33,6 @@ if [ "$kind" = cpu ] && ! ls ${UV_FIND_LINKS:+"$UV_FIND_LINKS"/torch-*+cpu-*.whl
 fi
 .venv/bin/uv pip sync --quiet --python .venv/bin/python --compile-bytecode "${backend[@]}" "$lock"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+scripts/system_packages.sh prometheus=prometheus
 echo "$wanted" > "$stamp"
 echo "Done. Run 'source .venv/bin/activate' to use the tools in it."

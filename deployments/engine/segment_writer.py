@@ -57,8 +57,29 @@ class _Inbox:
         self.wake.clear()
 
 
+class _Held:
+    """Each time tokens of a segment were held: how many at most, and how many seconds."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[int, float]] = []
+        self._most = 0
+        self._since_s = 0.0
+
+    def follow(self, held: int, now_s: float) -> None:
+        """So many tokens are held now."""
+        if held:
+            self._since_s = self._since_s if self._most else now_s
+            self._most = max(self._most, held)
+        elif self._most:
+            self.times.append((self._most, now_s - self._since_s))
+            self._most = 0
+
+
 class SegmentWriter:
-    """Turns a source's tokens into frames. One per replica; each segment has its own call of `write`."""
+    """Turns a source's tokens into frames. One per replica; each segment has its own call of `write`.
+
+    `pressure` says how close the replica is to its limits. The first frame of a segment and the last one tell it.
+    """
 
     def __init__(
         self,
@@ -68,6 +89,7 @@ class SegmentWriter:
         replica: str,
         clock: Callable[[], float],
         emit: metrics.Emit,
+        pressure: Callable[[], float | None] = lambda: None,
     ) -> None:
         self._source = source
         self._judge = judge
@@ -75,6 +97,7 @@ class SegmentWriter:
         self._replica = replica
         self._clock = clock
         self._emit = emit
+        self._pressure = pressure
         self._running = 0
 
     async def write(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
@@ -91,6 +114,7 @@ class SegmentWriter:
         pump = asyncio.create_task(self._pump(request, segment, inbox))
         self._count_running(+1, request.model)
         sent, due_s, raised = 0, 0.0, False
+        held = _Held()
         try:
             while True:
                 # While risk is raised, each token counts: which ones are held must not depend on when frames are due.
@@ -99,6 +123,7 @@ class SegmentWriter:
                 segment.is_quiet = False
                 now_s = self._clock()
                 end = self._take(request, segment, inbox, hold)
+                held.follow(hold.held, now_s)
                 if end or segment.raised != raised or (hold.ready and now_s >= due_s):
                     tokens = hold.release()
                     first, raised = sent == 0, segment.raised
@@ -110,6 +135,7 @@ class SegmentWriter:
                         self._replica if first else "",
                         inbox.cached_tokens if first else 0,
                         raised,
+                        self._pressure() if first or end else None,
                     )
                     sent += len(tokens)
                     due_s = now_s + min(self._running / self._limits.frames_per_s, self._limits.most_gap_s)
@@ -122,6 +148,10 @@ class SegmentWriter:
             pump.cancel()
             self._count_running(-1, request.model)
             self._emit(metrics.EXPIRED, hold.expired_tokens, model=request.model)
+            held.follow(0, self._clock())
+            for most, held_s in held.times:
+                self._emit(metrics.HELD_TOKENS, most, model=request.model)
+                self._emit(metrics.HOLD_TIME, held_s, model=request.model)
 
     def _take(
         self, request: SegmentRequest, segment: RunningSegment, inbox: _Inbox, hold: HoldBack

@@ -44,6 +44,7 @@ from ghostrouter.errors import GhostRouterError, UnknownModel
 from ghostrouter.events.records import Event
 
 _CHAT, _COMPLETIONS = "/v1/chat/completions", "/v1/completions"
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def app(
@@ -76,6 +77,7 @@ def app(
             Route("/v1/traces", api.forget, methods=["DELETE"]),
             Route("/v1/traces/{id}", api.forget, methods=["DELETE"]),
             Route("/v1/feedback", api.feedback, methods=["POST"]),
+            Route("/metrics", api.metrics, methods=["GET"]),
             Route("/v1/status", api.status, methods=["GET"]),
             *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
             *CallApi(backend, max_body_bytes).routes(),
@@ -130,6 +132,9 @@ class _Api:
         health, configuration = self._backend.health, self._backend.planner.configuration()
         models, breakers = await health.models(), await health.breakers()
         return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
+
+    async def metrics(self, request: Request) -> Response:
+        return Response(await self._backend.node_metrics.page(), media_type=_PROMETHEUS)
 
     async def models(self, request: Request) -> Response:
         return JSONResponse(models.listed(self._names(), request.query_params))

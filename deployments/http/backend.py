@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from deployments.http.health import Health
+from deployments.http.node_metrics import NodeMetrics
 from deployments.session.branches import Branches
 from deployments.session.embedding_models import EmbeddingModels
 from deployments.session.fleet_feed import FleetFeed
@@ -70,6 +71,11 @@ class Backend(Protocol):
     @property
     def keep_s(self) -> float:
         """How long a session is kept after its last token."""
+        ...
+
+    @property
+    def node_metrics(self) -> NodeMetrics:
+        """The metrics of all nodes."""
         ...
 
     @property

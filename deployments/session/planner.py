@@ -10,6 +10,7 @@ from typing import Any
 
 from ray.serve.handle import DeploymentHandle
 
+from deployments import logs
 from deployments.rpc import DeploymentClient
 from deployments.session.budgeted_engines import BudgetedEngines, Ticket
 from deployments.session.off_loop import characters, off_loop_if_long
@@ -74,6 +75,7 @@ class Planner:
         slots = {m.name: m.max_running * m.most_replicas for m in config.models if m.max_running}
         self._stats = FleetStats(slots)
         self.beliefs: Callable[[], Beliefs | None] = lambda: None
+        self._running = 0
         self.observations = SharedObservations(secrets.token_hex(8), self._stats, Promotions(config.router.promotion))
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
@@ -137,6 +139,8 @@ class Planner:
             field = "logprobs" if call.logprobs else "ghost.signals"
             raise InvalidRequest(f"`{field}` would reveal what is redacted. Leave it out.")
         decided = await self._decide(call, requester)
+        for stage, stage_s in decided.stages_s.items():
+            self._emit(metrics.ROUTER_STAGE_TIME, stage_s, stage=stage)
         firsts, candidates, chosen = decided.firsts, decided.candidates, decided.decision.plan
         planned = {name: candidates[name] for name in chosen.models}
         ask = replace(
@@ -146,8 +150,11 @@ class Planner:
             signals=call.signals,
             branch=call.branch,
         )
+        reserving_s = time.monotonic()
         chosen, ticket = await self._within_budget(wire.id, ask, chosen, firsts)
+        self._emit(metrics.ROUTER_STAGE_TIME, time.monotonic() - reserving_s, stage="reserve")
         first = firsts[chosen.models[0]]
+        logs.bind(session=wire.id, **({"trace": ask.root_span.context.trace_id} if ask.root_span else {}))
         opening = Opening(wire.id, requester.owner, ask, chosen, first.tokens, now_s, wire, request_hash)
         session = Session(wire.id, ask, chosen, now_s)
         epoch = Epoch(0, secrets.token_hex(4))
@@ -183,10 +190,14 @@ class Planner:
     def begin(self, session: Session) -> None:
         """Count a session that starts."""
         self._stats.begin(session.plan.models[0])
+        self._running += 1
+        self._emit(metrics.RUNNING_SESSIONS, self._running)
 
     def end(self, session: Session, failed: bool, now_s: float) -> None:
         """Learn from a session that is over. It counts for later decisions."""
         self._stats.end(session.plan.models[0])
+        self._running -= 1
+        self._emit(metrics.RUNNING_SESSIONS, self._running)
         self.observations.add(observations(session, failed), now_s)
         label, promotions = session.plan.classification, self.observations.promotions
         if label and promotions.has_targets:

@@ -1,6 +1,7 @@
 """Runs a session: the conductor writes it, the journal keeps it, the event store gets its trace."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -19,11 +20,13 @@ from ghostrouter.events import metrics, trace
 from ghostrouter.events.records import Event
 from ghostrouter.events.session_events import session_events
 from ghostrouter.sessions.entries import Outcome
-from ghostrouter.sessions.session import Growth
+from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.sessions.single_tokens import SingleTokens
 
 if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
     from deployments.session.span_exporter import SpanExporter
+
+log = logging.getLogger("ray.serve")
 
 
 class SessionRunner:
@@ -132,6 +135,12 @@ class SessionRunner:
         if failure:
             raise failure
 
+    def _report_cost(self, session: Session) -> None:
+        for segment in session.segments:
+            for asked in (segment, segment.lost):
+                if asked and asked.cost_usd:
+                    self._emit(metrics.COST, asked.cost_usd, model=asked.model)
+
     def _record(
         self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool
     ) -> Posted | None:
@@ -145,9 +154,21 @@ class SessionRunner:
                 continue
             labels = {"source": source.model, "target": target.model}
             self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
+        if not moved:
+            self._report_cost(session)
         self._planner.end(session, outcome == "failed", now_s)
         session.redacted = self._redacted.counts(session.id)
         record = trace.trace(session, outcome, now_s)
+        log.info(
+            "session.ended session=%s outcome=%s models=%s handoffs=%d tokens=%d cost_usd=%g duration_ms=%.1f",
+            session.id,
+            outcome,
+            "+".join(segment.model for segment in session.segments),
+            session.handoffs,
+            session.kept_tokens,
+            record["cost_usd"],
+            record["duration_ms"],
+        )
         if session_handle.log:
             session_handle.log.end(outcome, record, error)
         if moved:  # the ingress that has taken it over records it

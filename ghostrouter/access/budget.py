@@ -100,6 +100,11 @@ class Balance:
     ends_s: float
 
 
+def ending(limit: Limit, now_s: float, zone: ZoneInfo) -> str:
+    """How the accounts of a limit end in its current window."""
+    return f"/{limit.window}/{window(limit.window, now_s, zone)[0]}"
+
+
 def balances(
     limits: Sequence[Limit],
     states: Mapping[str, State],

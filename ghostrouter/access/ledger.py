@@ -25,6 +25,7 @@ from sqlalchemy import (
     event,
     func,
     insert,
+    or_,
     select,
     update,
 )
@@ -112,10 +113,11 @@ class Ledger:
         with self._engine.connect() as connection:
             connection.execute(select(1))
 
-    def states(self) -> dict[str, State]:
-        """The states of all accounts."""
+    def states(self, endings: Sequence[str] = ("",)) -> dict[str, State]:
+        """The states of all accounts whose names end so."""
+        wanted = select(_ACCOUNTS).where(or_(*(_ACCOUNTS.c.account.endswith(e, autoescape=True) for e in endings)))
         with self._engine.connect() as connection:
-            return {row.account: State(row.spent, row.reserved) for row in connection.execute(select(_ACCOUNTS))}
+            return {row.account: State(row.spent, row.reserved) for row in connection.execute(wanted)}
 
     def open(self) -> int:
         """The number of open reservations."""

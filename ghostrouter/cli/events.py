@@ -9,11 +9,15 @@ import click
 
 from ghostrouter.cli import exits
 from ghostrouter.cli.stored import stored
+from ghostrouter.cli.wandb_command import wandb
 
 
 @click.group()
 def events() -> None:
     """The event store."""
+
+
+events.add_command(wandb)
 
 
 @events.command()

@@ -12,11 +12,11 @@ from ghostrouter.config.graph import GraphConfig
 from ghostrouter.config.models import CLOUD_NAME, Breakers, CloudModel, LocalModel, Providers, SamplingDefaults
 from ghostrouter.config.routing import Classify, Override, Route, Router
 from ghostrouter.config.serve_file import ServeFile
-from ghostrouter.config.serving import Events, FrameLimits, Journal, Sessions, Telemetry
+from ghostrouter.config.serving import Events, FrameLimits, Journal, Logs, Sessions, Telemetry
 
 __all__ = [
     "CLOUD_NAME", "Access", "Breakers", "Budgets", "Classify", "CloudModel", "EmbeddingModel", "Events", "FrameLimits",
-    "GraphConfig", "Journal", "LocalModel", "Override", "Providers", "Redaction", "Route", "Router", "SamplingDefaults",
-    "ServeFile", "Sessions", "Telemetry", "api_key", "cache_dir", "is_set_up", "key_in", "log_dir", "servers",
-    "span_exporters",
+    "GraphConfig", "Journal", "LocalModel", "Logs", "Override", "Providers", "Redaction", "Route", "Router",
+    "SamplingDefaults", "ServeFile", "Sessions", "Telemetry", "api_key", "cache_dir", "is_set_up", "key_in", "log_dir",
+    "servers", "span_exporters",
 ]  # fmt: skip

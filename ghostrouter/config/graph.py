@@ -13,7 +13,7 @@ from ghostrouter.config.file import nearest
 from ghostrouter.config.models import Breakers, CloudModel, LocalModel, Providers
 from ghostrouter.config.routing import Classify, Override, Route, Router
 from ghostrouter.config.section import Section
-from ghostrouter.config.serving import Events, Journal, Sessions, Telemetry
+from ghostrouter.config.serving import Events, Journal, Logs, Sessions, Telemetry
 from ghostrouter.errors import ConfigError
 from ghostrouter.money import Worth
 
@@ -50,6 +50,7 @@ class GraphConfig(Section):
     access: Access = Access()
     budgets: Budgets = Budgets()
     redaction: Redaction = Redaction()
+    logs: Logs = Logs()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,6 +1,7 @@
 """Configuration of answers: telemetry, sessions, journal, event store."""
 
 import os
+from typing import Literal
 
 from pydantic import Field
 
@@ -17,6 +18,17 @@ class FrameLimits(Section):
     )
     most_gap_s: float = Field(
         default=0.5, gt=0, description="longest time between two frames of a segment, however many segments are running"
+    )
+
+
+class Logs(Section):
+    """What the deployments log. No prompt, no answer and no key is ever logged."""
+
+    format: Literal["console", "json"] = Field(
+        default="console", description="json: one object a line, with `event`, `fields`, `session` and `trace`"
+    )
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="info has one line for each session that ends"
     )
 
 

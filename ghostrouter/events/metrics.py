@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _NATS = (0.01, 0.03, 0.1, 0.2, 0.5, 0.8, 1.2, 1.8, 2.5, 3.5, 5.0, 8.0)
+_TOKENS = (1, 2, 4, 8, 16, 32, 64)
+_SLOPES = (0.003, 0.01, 0.03, 0.1, 0.2, 0.5, 1.0, 2.0)
 _SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 _RISK = (0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 0.99)
 
@@ -27,6 +29,7 @@ class Emit(Protocol):
 
 
 SESSIONS = Metric("ghost_sessions", "counter", "Sessions by how they ended.", ("outcome",))
+RUNNING_SESSIONS = Metric("ghost_running_sessions", "gauge", "Sessions that an ingress is running.")
 TOKENS = Metric("ghost_tokens", "counter", "Tokens accepted into answers.", ("model",))
 HANDOFFS = Metric(
     "ghost_handoffs", "counter", "Changes of engine in mid-answer.", ("source", "target", "reason", "kv_mode")
@@ -41,8 +44,25 @@ STALL = Metric(
 )
 TTFT = Metric("ghost_ttft_seconds", "histogram", "Opening the first segment to its first token.", ("model",), _SECONDS)
 ROUTER_TIME = Metric("ghost_router_seconds", "histogram", "Arrival to opening the first segment.", (), _SECONDS)
+ROUTER_STAGE_TIME = Metric(
+    "ghost_router_stage_seconds",
+    "histogram",
+    "Stages of the router: classify, encode (templates, tokenizers), plan, reserve (budgets).",
+    ("stage",),
+    (0.0001, 0.0003, *_SECONDS),
+)
 INFERENCE_TIME = Metric("ghost_inference_seconds", "histogram", "Opening the first segment to the end.", (), _SECONDS)
 ENTROPY = Metric("ghost_entropy_nats", "histogram", "Entropy of the next-token distribution.", ("model",), _NATS)
+ENTROPY_SLOPE = Metric(
+    "ghost_entropy_slope_nats",
+    "histogram",
+    "Size of the entropy's least-squares slope over a segment's newest tokens, in nats per token, by its direction.",
+    ("model", "direction"),
+    _SLOPES,
+)
+INTER_TOKEN = Metric(
+    "ghost_inter_token_seconds", "histogram", "Time from one token of a segment to the next.", ("model",), _SECONDS
+)
 DRAFT_ACCEPTANCE = Metric(
     "ghost_draft_acceptance",
     "histogram",
@@ -51,6 +71,22 @@ DRAFT_ACCEPTANCE = Metric(
     _SHARES,
 )
 RUNNING = Metric("ghost_running_segments", "gauge", "Segments being written on a replica.", ("model",))
+HELD_TOKENS = Metric(
+    "ghost_held_tokens", "histogram", "Most tokens held at once, each time tokens were held.", ("model",), _TOKENS
+)
+HOLD_TIME = Metric(
+    "ghost_hold_seconds", "histogram", "How long tokens were held, each time some were.", ("model",), _SECONDS
+)
+QUEUE = Metric("ghost_engine_queue", "gauge", "Requests that wait in a replica's engine.", ("model",))
+KV_USE = Metric("ghost_engine_kv_use", "gauge", "Share of a replica's KV cache that is in use.", ("model",))
+PRESSURE = Metric(
+    "ghost_engine_pressure", "gauge", "How close a replica is to its limit: 0 has room, 1 is full.", ("model",)
+)
+CPU_USE = Metric("ghost_cpu_use", "gauge", "Share of the processors of a replica's node in use.", ("model",))
+MEMORY_USE = Metric("ghost_memory_use", "gauge", "Share of the memory of a replica's node in use.", ("model",))
+GPU_USE = Metric("ghost_gpu_use", "gauge", "Share of time in which a replica's GPU worked.", ("model", "gpu"))
+GPU_MEMORY_USE = Metric("ghost_gpu_memory_use", "gauge", "Share of a GPU's memory in use.", ("model", "gpu"))
+GPU_POWER = Metric("ghost_gpu_watts", "gauge", "Power that a GPU draws.", ("model", "gpu"))
 EXPIRED = Metric(
     "ghost_hold_expired_tokens", "counter", "Tokens that left while risk was raised: too many were held.", ("model",)
 )
@@ -72,6 +108,11 @@ EVENTS_LOST = Metric("ghost_events_lost", "counter", "Rows given up: neither the
 EVENT_WRITE_TIME = Metric("ghost_event_write_seconds", "histogram", "Writing a batch of rows.", (), _SECONDS)
 EVENT_STORE_UP = Metric("ghost_event_store_up", "gauge", "1 while the event store can be written, else 0.")
 JOBS = Metric("ghost_jobs", "counter", "Jobs of the call API by how they ended.", ("status",))
+JUDGED_TOKENS = Metric("ghost_judged_tokens", "counter", "Tokens that could have alarmed.", ("model",))
+ALARMS = Metric("ghost_alarms", "counter", "Alarms, true and false.", ("model",))
+CALIBRATED_ALARM_RATE = Metric(
+    "ghost_calibrated_alarms_per_token", "gauge", "Alarms per token, true and false, when calibrated.", ("model",)
+)
 ALARM_RATE = Metric("ghost_alarms_per_token", "gauge", "Alarms per token in the last full window.", ("model",))
 DRIFT = Metric(
     "ghost_alarm_drift", "gauge", "1 while alarms come more or less often than calibrated; else 0.", ("model",)
@@ -85,6 +126,14 @@ HEDGES = Metric(
     "counter",
     "Segments asked of another model as well, by who wrote first.",
     ("model", "other", "first"),
+)
+COST = Metric("ghost_cost_usd", "counter", "What answers have cost, in US dollars.", ("model",))
+BUDGET_LIMIT = Metric("ghost_budget_limit_usd", "gauge", "A budget's limit.", ("scope", "name", "window"))
+BUDGET_SPENT = Metric(
+    "ghost_budget_spent_usd", "gauge", "Spent in a budget's current window.", ("scope", "name", "window")
+)
+BUDGET_RESERVED = Metric(
+    "ghost_budget_reserved_usd", "gauge", "Reserved for running calls of a budget.", ("scope", "name", "window")
 )
 CLOUD_CALLS = Metric("ghost_cloud_calls", "counter", "Calls of providers by how they ended.", ("model", "outcome"))
 CLOUD_TOKENS = Metric(

@@ -82,11 +82,11 @@ def trace(session: Session, outcome: str, now_s: float) -> dict[str, Any]:
         "branch_of": asdict(session.ask.branch) if session.ask.branch else None,
         "plan_reason": session.plan.reason,
         "ineligible": dict(session.plan.ineligible),
+        "scores": {model: dict(terms) for model, terms in session.plan.scores},
         "classification": None
         if label is None
         else {"task": label.task, "layer": label.layer, "confidence": label.confidence, "reason": label.reason},
         "propensity": session.plan.propensity,
-        "scores": {name: dict(terms) for name, terms in session.plan.scores},
         "shadow": _shadow(session.plan),
         "bandit": None if session.plan.bandit is None else asdict(session.plan.bandit),
         "finish_reason": session.finish,

@@ -1,4 +1,5 @@
-"""Statistics of the models in service: how long they take, how often they fail, how many calls they work on."""
+"""Statistics of the models in service: how long they take, how often they fail, how many calls they work on, how full
+their replicas are."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,9 @@ _WEIGHT = 0.1
 _HALF_LIFE_S = 60.0
 """A share of failures halves in this time without a call, so that a model that failed gets another chance."""
 
+_PRESSURE_HALF_LIFE_S = 10.0
+"""What a replica has said of its load is worth half after this time, so that a model that was full is asked again."""
+
 
 def _average() -> MovingAverage:
     return MovingAverage(_WEIGHT)
@@ -20,7 +24,7 @@ class ModelStats:
     """Moving averages of one model: seconds to the first token, seconds per further token, share of failed calls.
 
     `running` is the number of its sessions that have not ended. `counted_at_s` is the time of the last call, good or
-    failed.
+    failed. `told_pressure` is what one of its replicas has said last (`policy/pressure.py`), at `told_at_s`.
     """
 
     first_token: MovingAverage = field(default_factory=_average)
@@ -28,10 +32,16 @@ class ModelStats:
     failures: MovingAverage = field(default_factory=lambda: MovingAverage(_WEIGHT, 0.0))
     counted_at_s: float = 0.0
     running: int = 0
+    told_pressure: float = 0.0
+    told_at_s: float = 0.0
 
     def failure_share(self, now_s: float) -> float:
         """The share of failed calls now."""
         return float((self.failures.value or 0.0) * 0.5 ** ((now_s - self.counted_at_s) / _HALF_LIFE_S))
+
+    def pressure(self, now_s: float) -> float:
+        """How close its replicas are to their limits now, from 0 to 1."""
+        return float(self.told_pressure * 0.5 ** ((now_s - self.told_at_s) / _PRESSURE_HALF_LIFE_S))
 
     def count_call(self, failed: bool, now_s: float) -> None:
         """Add a call to the share of failed calls."""
@@ -71,6 +81,12 @@ class FleetStats:
     def add_failure(self, model: str, now_s: float) -> None:
         """Add a call that failed."""
         self.of(model).count_call(failed=True, now_s=now_s)
+
+    def tell_pressure(self, model: str, pressure: float, now_s: float) -> None:
+        """Take in what a replica says. Of several that were told at the same time the average counts."""
+        stats = self.of(model)
+        stats.told_pressure = (stats.pressure(now_s) + pressure) / 2
+        stats.told_at_s = now_s
 
     def wait_s(self, model: str, answer_tokens: int) -> float:
         """The expected time of an answer of that many tokens, queue included; 0 before the first answer."""

@@ -22,6 +22,7 @@ _KEPT = 1_000
 class Observation:
     """One segment: whether it failed, its seconds to the first token, the seconds from there to its last, its tokens.
 
+    `pressure` is what its replica said of its load at the end; None if it said nothing.
     `task` is set for the first segment of an answer. `confidence` is None if the engine gives no log-probabilities.
     """
 
@@ -32,6 +33,7 @@ class Observation:
     failed: bool = False
     task: str = ""
     confidence: float | None = None
+    pressure: float | None = None
 
 
 def observations(session: Session, failed: bool) -> tuple[Observation, ...]:
@@ -43,7 +45,16 @@ def observations(session: Session, failed: bool) -> tuple[Observation, ...]:
         rest_s = None
         if segment.first_token_at_s and segment.last_token_at_s:
             rest_s = segment.last_token_at_s - segment.first_token_at_s
-        found.append(Observation(segment.model, segment.ttft_s, segment.generated_tokens, rest_s, segment_failed))
+        found.append(
+            Observation(
+                segment.model,
+                segment.ttft_s,
+                segment.generated_tokens,
+                rest_s,
+                segment_failed,
+                pressure=segment.pressure,
+            )
+        )
     label = session.plan.classification
     if found and label:
         found[0] = replace(found[0], task=label.task, confidence=_confidence(segments[0]))
@@ -129,5 +140,7 @@ class SharedObservations:
                 self._stats.add_failure(o.model, now_s)
             elif o.first_token_s is not None and o.rest_s is not None:
                 self._stats.add_answer(o.model, o.first_token_s, o.tokens, o.rest_s, now_s)
+            if o.pressure is not None:
+                self._stats.tell_pressure(o.model, o.pressure, now_s)
             if o.task:
                 self.promotions.observe(o.task, o.first_token_s, o.confidence, now_s)

@@ -16,8 +16,8 @@ class Candidate:
 
     `context_tokens` is its context window, `prompt_tokens` the length of the prompt in its `tokenizer`. `quality` is
     the probability of a good answer; None without a learned router. `wait_s` is the expected time of its answer, queue
-    included. `failing` is the share of its calls that fail now. `estimated`: the length of the prompt is an estimate,
-    because only the provider knows the tokenizer.
+    included. `failing` is the share of its calls that fail now. `pressure` is that of its replicas, from 0 to 1.
+    `estimated`: the length of the prompt is an estimate, because only the provider knows the tokenizer.
     """
 
     context_tokens: int
@@ -27,6 +27,7 @@ class Candidate:
     quality: float | None = None
     wait_s: float = 0.0
     failing: float = 0.0
+    pressure: float = 0.0
     estimated: bool = False
 
     @property
@@ -53,4 +54,4 @@ class Option:
         """What its answer is expected to bring and to cost."""
         found = self.candidate
         cost = price_usd(found.price, found.prompt_tokens, self.answer_tokens)
-        return Expectation((found.quality or 0.0) * (1 - found.failing), cost, found.wait_s)
+        return Expectation((found.quality or 0.0) * (1 - found.failing), cost, found.wait_s, found.pressure)

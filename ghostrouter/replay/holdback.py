@@ -26,6 +26,11 @@ class HoldBack:
         """How many tokens may be sent now."""
         return len(self._ready)
 
+    @property
+    def held(self) -> int:
+        """How many tokens are held."""
+        return len(self._waiting)
+
     def admit(self, tokens: Sequence[Token]) -> None:
         """Add the next tokens of the segment."""
         self._waiting.extend(tokens)

@@ -252,6 +252,7 @@ class Decider:
             quality=quality,
             wait_s=state.stats.wait_s(name, EXPECTED_ANSWER_TOKENS),
             failing=state.stats.of(name).failure_share(state.now_s),
+            pressure=state.stats.of(name).pressure(state.now_s),
             estimated=name in self._models.cloud,
         )
 

@@ -17,6 +17,7 @@ class Segment:
 
     `lost` is the segment of the slower model, if two models were asked at the same time. `failure` is the type of the
     error that has ended the segment. `abandoned` is the text that the seam at its end has dropped.
+    `pressure` is what its replica has said last of its load.
     `copied`: it is part of another session, which this one is a branch of. It costs nothing here.
     """
 
@@ -44,6 +45,7 @@ class Segment:
     is_cloud: bool = False
     usage: Usage | None = None
     cost_usd: float | None = None
+    pressure: float | None = None
     lost: "Segment | None" = None
     abandoned: str = ""
     copied: bool = False

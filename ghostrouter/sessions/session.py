@@ -153,6 +153,8 @@ class Session:
         if frame.start == 0:
             segment.replica, segment.cached_tokens = frame.replica, frame.cached_tokens
         segment.generated_tokens += generated_tokens(frame)
+        if frame.pressure is not None:
+            segment.pressure = frame.pressure
         if frame.end is not None:
             segment.usage = frame.end.usage
         if frame.tokens:

@@ -1,38 +1,47 @@
+"""The dashboards as they are committed: made from their source, complete, and laid out without overlaps."""
+
 import json
 import re
+from typing import Any
 
 import pytest
 
+from dashboards.source.build import BOARDS, text
+from dashboards.source.panels import Board
 from ghostrouter.events import metrics
 from tests.shipped import ROOT
 
-DASHBOARD = json.loads((ROOT / "dashboards" / "grafana" / "ghostrouter.json").read_text())
-PANELS = [p for p in DASHBOARD["panels"] if p["type"] != "row"]
-BY_NAME = {f"ray_{m.name}": m for m in metrics.ALL}
+FOLDER = ROOT / "dashboards" / "grafana"
+COMMITTED = {path.stem: path.read_text() for path in sorted(FOLDER.glob("*.json"))}
+RECORDING = (ROOT / "dashboards" / "prometheus" / "recording.yaml").read_text()
+
+
+def panels(dashboard: dict[str, Any]) -> list[dict[str, Any]]:
+    return [p for p in dashboard["panels"] if p["type"] != "row"]
+
+
+@pytest.mark.parametrize("board", BOARDS, ids=lambda b: b.uid)
+def test_what_is_committed_is_what_the_source_makes(board: Board) -> None:
+    assert COMMITTED[board.uid] == text(board), "run `make dashboards`"
+
+
+def test_there_are_no_others() -> None:
+    assert set(COMMITTED) == {board.uid for board in BOARDS}
 
 
 def test_every_metric_has_a_panel() -> None:
-    named = {n for p in PANELS for t in p["targets"] for n in re.findall(r"\bray_\w+", t["expr"])}
-    assert {re.sub("_bucket$", "", n) for n in named} == set(BY_NAME)
+    expressions = [t["expr"] for d in COMMITTED.values() for p in panels(json.loads(d)) for t in p["targets"]]
+    named = {n for e in [*expressions, RECORDING] for n in re.findall(r"\bray_ghost_\w+", e)}
+    assert {re.sub("_(bucket|total)$", "", n) for n in named} == {f"ray_{m.name}" for m in metrics.ALL}
 
 
-@pytest.mark.parametrize("panel", PANELS, ids=lambda p: p["title"])
-def test_expressions_fit_their_metric(panel: dict[str, list[dict[str, str]]]) -> None:
-    for target in panel["targets"]:
-        name = re.findall(r"\bray_\w+", target["expr"])[0]
-        metric = BY_NAME[name.removesuffix("_bucket")]
-        assert name.endswith("_bucket") is (metric.kind == "histogram")
-        assert ("rate(" in target["expr"]) is (metric.kind != "gauge")
-        grouped = {label for group in re.findall(r"by \(([^)]*)\)", target["expr"]) for label in group.split(", ")}
-        assert {g.strip() for label in grouped for g in label.split(",")} - {"le"} <= set(metric.labels)
-
-
-def test_panels_do_not_overlap() -> None:
+@pytest.mark.parametrize("name", COMMITTED)
+def test_panels_do_not_overlap(name: str) -> None:
     cells = [
         (x, y)
-        for p in DASHBOARD["panels"]
-        for x in range(p["gridPos"]["x"], p["gridPos"]["x"] + p["gridPos"]["w"] if p["type"] != "row" else 24)
-        for y in range(p["gridPos"]["y"], p["gridPos"]["y"] + p["gridPos"]["h"])
+        for p in json.loads(COMMITTED[name])["panels"]
+        for x in range(p["gridPos"].get("x", 0), p["gridPos"].get("x", 0) + p["gridPos"]["w"])
+        for y in range(p["gridPos"].get("y", 0), p["gridPos"].get("y", 0) + p["gridPos"]["h"])
     ]
     assert len(cells) == len(set(cells))
     assert max(x for x, _ in cells) < 24

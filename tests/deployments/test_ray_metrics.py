@@ -53,6 +53,26 @@ async def test_counters_are_added_up_by_their_labels(recorded: dict[str, Recorde
     assert recorded[metrics.TOKENS.name].calls[-1] == ("inc", 7, {"model": "a"})
 
 
+async def test_a_gauge_that_does_not_change_is_set_again(
+    recorded: dict[str, Recorded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray drops a gauge that was not set lately, and an alert about an open breaker would end by itself."""
+    monkeypatch.setattr(ray_metrics, "_REPEAT_S", 0.02)
+    emit = RayMetrics()
+    emit(metrics.BREAKER, 2, model="a")
+    emit(metrics.TOKENS, 1, model="a")
+    async with asyncio.timeout(10):
+        while len(recorded.get(metrics.BREAKER.name, Recorded()).calls) < 3:
+            await asyncio.sleep(0.01)
+    emit(metrics.BREAKER, 0, model="a")
+    before = len(recorded[metrics.BREAKER.name].calls)
+    async with asyncio.timeout(10):
+        while len(recorded[metrics.BREAKER.name].calls) < before + 3:
+            await asyncio.sleep(0.01)
+    assert recorded[metrics.BREAKER.name].calls[-1] == ("set", 0, {"model": "a"})
+    assert len(recorded[metrics.TOKENS.name].calls) == 1
+
+
 def test_outside_an_event_loop_they_are_recorded_at_once(recorded: dict[str, Recorded]) -> None:
     emit = RayMetrics()
     emit(metrics.TOKENS, 2, model="a")

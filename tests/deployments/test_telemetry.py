@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from deployments.telemetry import SAMPLE, Telemetry
+from ghostrouter.detect.calibration import AlarmRate
 from ghostrouter.events import metrics
 from ghostrouter.events.metrics import Metric
 from ghostrouter.signals.batch import COLUMNS, Reported, SignalBatch, matrix
 from ghostrouter.types import SegmentKey
 from tests.deployments.fakes import Meter
-from tests.make import token
+from tests.make import calibration, token
 
 _ENTROPY = COLUMNS.index("entropy_nats")
 
@@ -64,6 +65,34 @@ def test_histograms_get_a_sample_of_a_long_report_and_counters_all_of_it() -> No
     # Evenly spaced over the whole report.
     assert abs(np.mean(entropies) - segments * each / 2) < segments * each / SAMPLE
     assert sorted(found[metrics.VERDICTS.name]) == [250, 750]
+
+
+def test_the_slope_of_the_entropy_and_the_time_between_tokens() -> None:
+    """The first token of a segment has waited for its prompt, so its time is not one between tokens."""
+    found: list[tuple[str, float, dict[str, str]]] = []
+
+    def emit(metric: Metric, value: float, **labels: str) -> None:
+        found.append((metric.name, value, labels))
+
+    values = np.zeros((9, len(COLUMNS)), dtype=np.float32)
+    values[:, _ENTROPY] = [0, 1, 2, 3, 5, 4.5, 4, 3.5, 7]
+    values[:, COLUMNS.index("inter_token_s")] = [9, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2, 0.2, 8]
+    segments = (
+        Reported(SegmentKey("a", 0), 0, 4, counted=4, alarms=1),
+        Reported(SegmentKey("b", 0), 7, 4, counted=4),
+        Reported(SegmentKey("c", 0), 0, 1),
+    )
+    alarms = AlarmRate(per_token=0.01, spread=1.0)
+    judge = Telemetry({"m": calibration(alarms=alarms)}, emit)
+    asyncio.run(judge.observe(SignalBatch("m", segments, values)))
+    slopes = {labels["direction"]: value for name, value, labels in found if name == metrics.ENTROPY_SLOPE.name}
+    assert slopes == {"rising": pytest.approx(1.0), "falling": pytest.approx(0.5)}
+    gaps = [value for name, value, _ in found if name == metrics.INTER_TOKEN.name]
+    assert gaps == pytest.approx([0.1] * 3 + [0.2] * 4)
+    told = {name: value for name, value, _ in found}
+    assert told[metrics.JUDGED_TOKENS.name] == 8
+    assert told[metrics.ALARMS.name] == 1
+    assert told[metrics.CALIBRATED_ALARM_RATE.name] == 0.01
 
 
 def test_an_empty_report_is_no_error() -> None:

@@ -1,6 +1,6 @@
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from typing import Any
 
@@ -14,6 +14,7 @@ from deployments.engine.telemetry_client import TelemetryClient
 from deployments.engine.token_source import TokenSource
 from ghostrouter import config
 from ghostrouter.detect.calibration import Calibration
+from ghostrouter.events import metrics
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import NO_VERDICTS, Frame, Limits, Sampling, SegmentKey, SegmentRequest
 from tests.deployments.fakes import Meter, ScriptedSteps
@@ -43,6 +44,7 @@ class Replica:
         hold_tokens: int = 32,
         judged_by: Calibration | None = CALIBRATION,
         most_gap_s: float = 3_600.0,
+        pressure: Callable[[], float | None] = lambda: None,
     ) -> None:
         self.meter = Meter()
         limits = config.FrameLimits(frames_per_s=frames_per_s, hold_tokens=hold_tokens, most_gap_s=most_gap_s)
@@ -50,7 +52,7 @@ class Replica:
         clock = asyncio.get_running_loop().time
         source = TokenSource(engine, TOKENIZER.backend, 768, clock)
         judge = SegmentJudge(TelemetryClient("m", [], told, self.meter, judged_by))
-        self.writer = SegmentWriter(source, judge, told.frames, "replica-1", clock, self.meter)
+        self.writer = SegmentWriter(source, judge, told.frames, "replica-1", clock, self.meter, pressure)
 
     async def frames(self, limits: Limits = OFF, **more: Any) -> list[Frame]:
         request = SegmentRequest(KEY, "m", (1, 2), 0, Sampling(max_tokens=50), limits, **more)
@@ -91,6 +93,29 @@ async def test_the_token_at_which_trouble_shows_is_still_held(rollback: str) -> 
     assert end.verdict is not None
     assert (end.reason, end.verdict.onset) == ("handoff", 2)
     assert [t.text for t in end.held] == ["c"]
+
+
+async def test_how_many_tokens_were_held_and_how_long() -> None:
+    """Risk is raised at D, and falls after two calm tokens."""
+    doubtful = calibration(warm_risk=0.5, handoff_risk=0.999)
+    replica = Replica(ScriptedSteps(written("abcDefgh"), pause=lambda: asyncio.sleep(0.01)), judged_by=doubtful)
+    await replica.frames(Limits(may_hand_off=True))
+    sums = replica.meter.sums
+    assert 1 <= sums[metrics.HELD_TOKENS.name] <= 3
+    assert 0.01 <= sums[metrics.HOLD_TIME.name] < 1
+
+
+async def test_calm_tokens_are_not_held() -> None:
+    replica = Replica(ScriptedSteps(written("abcdef")))
+    await replica.frames()
+    assert metrics.HELD_TOKENS.name not in replica.meter.sums
+
+
+async def test_the_first_frame_and_the_last_tell_the_pressure() -> None:
+    replica = Replica(ScriptedSteps(written("abcdef")), pressure=lambda: 0.5)
+    told = [frame.pressure for frame in await replica.frames()]
+    assert (told[0], told[-1]) == (0.5, 0.5)
+    assert set(told[1:-1]) <= {None}
 
 
 async def test_a_handoff_aborts_the_engine() -> None:

@@ -1,0 +1,1 @@
+"""Dashboards, alerts and rules, and the source that makes them."""
