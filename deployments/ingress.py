@@ -245,4 +245,7 @@ def _shards(journal: Journal, replay: Sequence[DeploymentHandle]) -> list[Sessio
 
 def _known(model: LocalModel | CloudModel, calibration: Calibration | None) -> Known:
     """What is weighed before an answer moves to a model, or back to it."""
-    return Known(model.price, calibration.remainder, calibration.recall or 0.0) if calibration else Known(model.price)
+    if calibration is None:
+        return Known(model.price)
+    answer_tokens = calibration.answer.tokens if calibration.answer else None
+    return Known(model.price, calibration.remainder, calibration.recall or 0.0, answer_tokens)

@@ -199,12 +199,14 @@ class Limits:
     """Which verdicts may end a segment.
 
     With `may_hand_off` the segment ends at the first token whose risk reaches `hand_off_at` (None: the threshold of the
-    model's calibration). With `may_hand_back` it ends at the first calm step boundary.
+    model's calibration). With `may_hand_back` it ends at the first calm step boundary. `answer_hand_off_at` is the same
+    as `hand_off_at` for the probability that the answer is wrong and the next model can still rescue it.
     """
 
     may_hand_off: bool = False
     hand_off_at: float | None = None
     may_hand_back: bool = False
+    answer_hand_off_at: float | None = None
 
 
 NO_VERDICTS = Limits()
@@ -223,7 +225,8 @@ class SegmentRequest:
 
     `trace_headers` name the segment's span, so that the engine's own spans are its children; none without tracing.
 
-    `with_risks`: each token gets its calibrated risk.
+    `with_risks`: each token gets its calibrated risk. `question` is the end of the last thing that the user said, if
+    the segment begins the answer.
     """
 
     key: SegmentKey
@@ -241,6 +244,7 @@ class SegmentRequest:
     cold: bool = False
     trace_headers: Headers = ()
     with_risks: bool = False
+    question: str | None = None
 
     @property
     def may_hand_off(self) -> bool:

@@ -70,10 +70,21 @@ class SegmentJudge:
         self._telemetry_client = telemetry_client
         self._dirty: list[RunningSegment] = []
 
-    def open(self, key: SegmentKey, limits: Limits, wake: asyncio.Event, with_risks: bool = False) -> RunningSegment:
-        """Start to judge a segment. It uses the calibration that is in force now, to its end."""
+    def open(
+        self,
+        key: SegmentKey,
+        limits: Limits,
+        wake: asyncio.Event,
+        with_risks: bool = False,
+        question: str | None = None,
+    ) -> RunningSegment:
+        """Start to judge a segment. It uses the calibration that is in force now, to its end.
+
+        `question` is known if the segment begins an answer. Then the answer is judged too.
+        """
         monitor = self._telemetry_client.monitor(key)
-        return RunningSegment(key, wake, monitor, monitor.open(key, limits) if monitor else None, with_risks)
+        judged = monitor.open(key, limits, question) if monitor else None
+        return RunningSegment(key, wake, monitor, judged, with_risks)
 
     def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
         """Submit the next tokens of a segment. Tokens after a verdict stay unjudged."""
@@ -96,7 +107,8 @@ class SegmentJudge:
         risks: Floats | None = None
         if monitor:
             try:
-                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts)
+                pieces = [token.text for t in segments for token in t.waiting] if monitor.reads else ()
+                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts, pieces)
             except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
                 for segment in segments:
                     segment.error = error

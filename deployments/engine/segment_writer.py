@@ -110,7 +110,7 @@ class SegmentWriter:
         Tokens that were held at that moment are lost; the next engine writes them again.
         """
         inbox, hold = _Inbox(), HoldBack(self._limits.hold_tokens)
-        segment = self._judge.open(request.key, request.limits, inbox.wake, request.with_risks)
+        segment = self._judge.open(request.key, request.limits, inbox.wake, request.with_risks, request.question)
         pump = asyncio.create_task(self._pump(request, segment, inbox))
         self._count_running(+1, request.model)
         sent, due_s, raised = 0, 0.0, False

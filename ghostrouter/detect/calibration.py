@@ -8,11 +8,12 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from ghostrouter.detect.answer_risk import AnswerRisk
 from ghostrouter.detect.hazard import Hazard, Weights
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.errors import ConfigError
 
-__all__ = ["AlarmRate", "Calibration", "Remainder", "Risk", "Weights"]
+__all__ = ["AlarmRate", "AnswerRisk", "Calibration", "Remainder", "Risk", "Weights"]
 
 
 class AlarmRate(BaseModel):
@@ -36,8 +37,8 @@ class Calibration(BaseModel):
     handed off. The answer is then cut where risk rose (`rollback` is `onset`) or at the token that raised the alarm
     (`alarm`). A segment may be handed back at a step boundary after `calm_tokens` tokens in a row below `quiet_risk`.
     The value of a hand-back to this model follows from `remainder`, how likely it is to go wrong in the rest of the
-    answer, and from `recall`, the share of those errors that raise an alarm. `reasons` gives the figures behind the
-    choice of detector and rollback.
+    answer, and from `recall`, the share of those errors that raise an alarm. `answer` judges whole answers beside it.
+    `reasons` gives the figures behind the choice of detector and rollback.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +54,7 @@ class Calibration(BaseModel):
     remainder: Remainder | None = None
     recall: float | None = Field(default=None, ge=0, le=1, description="share of onsets that raise an alarm, 0 to 1")
     alarms: AlarmRate | None = None
+    answer: AnswerRisk | None = Field(default=None, description="what judges whole answers; null: nothing does")
     reasons: Mapping[str, str] = Field(default={}, description="why this `detector` and this `rollback` were chosen")
     fitted_on: str = Field(description="which traces the numbers come from")
 

@@ -1,17 +1,19 @@
 """How well detectors find the wrong tokens of labelled traces."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from ghostrouter.confidence_intervals import interval, weighted
-from ghostrouter.detect import training
+from ghostrouter.confidence_intervals import Weights, interval, weighted
+from ghostrouter.detect import answer_evaluate, onset_reader, training
 from ghostrouter.detect.choose import LEARNED
-from ghostrouter.detect.contenders import Contender, contenders
+from ghostrouter.detect.contenders import Contender, Kind, contenders
 from ghostrouter.detect.detector import Detector, Floats, scan_answers
+from ghostrouter.detect.fixed_detectors import FIXED_DETECTORS
+from ghostrouter.detect.onset_reader import READERS
 from ghostrouter.detect.ranking import RESAMPLES, Ranking
 from ghostrouter.detect.rollback import WINDOW_TOKENS
 from ghostrouter.errors import TraceInvalid
@@ -32,42 +34,74 @@ def scores(detector: Detector, traces: Sequence[Trace]) -> list[Floats]:
 
 
 def compare(traces: Sequence[Trace], train: Sequence[Trace] | None = None) -> dict[str, Any]:
-    """Measure all detectors.
+    """Measure the risk of answers and all detectors of onsets.
 
-    The keys are `<detector>_<figure>`, and `<figure>` alone for the best learned or unlearned. Without `train`,
-    cross-validation by group sets the detectors up. With `train`, traces that share a group with `traces` are left out
-    of it. The best detector is the one with the highest onset AUROC. `learned_less_unlearned` is the onset AUROC of the
-    learned detector minus that of the best unlearned one; `_low` and `_high` are the bounds of its 95% interval over
-    resampled groups.
+    Without `train`, cross-validation by group sets everything up. With `train`, traces that share a group with `traces`
+    are left out of it. `answer_evaluate.compare` has the figures of the answer's risk. The others come from the
+    detectors: `<detector>_<figure>`, and `<figure>` alone for the best learned or unlearned by onset AUROC
+    (`best_onset`). `best_answer` is the best by answer AUROC. Without any label of an onset, `onset_auroc` is None and
+    there are no other figures of onsets. `learned_less_unlearned` is the onset AUROC of the learned detector minus that
+    of the best unlearned one; `onset_less_text` that of `reader` minus that of `reader_text`; `_low` and `_high` are
+    the bounds of their 95% intervals over resampled groups.
 
     Raises:
-        TraceInvalid: there are too few traces, or all tokens are right, or all are wrong.
+        TraceInvalid: there are too few traces, or all answers are right, or all tokens are wrong.
     """
     train = None if train is None else without_groups_of(traces, train)
-    wrong = np.array([t.onset is not None for t in traces])
+    if not any(t.wrong for t in traces):
+        raise TraceInvalid("to evaluate, some tokens must be right and some wrong, or some answers")
+    answers = answer_evaluate.compare(traces, train)
+    counts = {
+        "n": len(traces),
+        "wrong_answers": sum(t.wrong for t in traces),
+        "trained_on": len(traces if train is None else train),
+    }
+    if not any(t.spans for t in traces) or (train is not None and not any(t.spans for t in train)):
+        return answers | _unlearned_answers(traces, answers) | {"onset_auroc": None} | counts
+    onsets = _onsets(traces, train)
+    found = {k.removesuffix("_answer_auroc"): v for k, v in onsets.items() if k.endswith("_answer_auroc")}
+    return onsets | answers | _best_answer(found, answers) | counts
+
+
+def _best_answer(found: Mapping[str, float], answers: Mapping[str, Any]) -> dict[str, str]:
+    """The name of the best detector by answer AUROC; the answer's risk is named `answer`."""
+    every = {**found, "answer": answers["answer_auroc"]}
+    known = {name: area for name, area in every.items() if area is not None and not np.isnan(area)}
+    return {"best_answer": max(known, key=lambda name: known[name])} if known else {}
+
+
+def _unlearned_answers(traces: Sequence[Trace], answers: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer AUROC of each fixed detector, whose score of an answer is its highest."""
+    wrong = [t.wrong for t in traces]
+    if all(wrong):
+        return {}
+    found = {
+        name: float(roc_auc_score(wrong, [s.max() for s in scores(detector, traces)]))
+        for name, detector in FIXED_DETECTORS.items()
+    }
+    return _best_answer(found, answers) | {f"{name}_answer_auroc": area for name, area in found.items()}
+
+
+def _onsets(traces: Sequence[Trace], train: Sequence[Trace] | None) -> dict[str, Any]:
+    """The figures of all detectors of onsets."""
+    wrong = np.array([t.wrong for t in traces])
     labels = [t.labels for t in traces]
     joined = joined_labels(traces)
     if not (joined == 1).any() or not (joined == 0).any():
         raise TraceInvalid("to evaluate, some tokens must be right and some wrong")
     out: dict[str, Any] = {}
-    best: tuple[float, str] = (-1.0, "")
     rankings: dict[str, Ranking] = {}
     field = contenders(all(t.text_only for t in traces))
-    for contender in field:
-        found = _scored(contender, traces, train)
-        if contender.kind in ("learned", "unlearned"):
-            rankings[contender.name] = Ranking(found, labels)
-        figures = measure(found, labels, wrong, scores_are_probabilities=contender.scores_are_probabilities)
-        out |= {f"{contender.name}_{k}": v for k, v in figures.items()}
-        if contender.kind in ("learned", "unlearned"):
-            best = max(best, (figures["onset_auroc"], contender.name))
-    lead = _lead(rankings, field, [t.group for t in traces])
-    counts = {
-        "n": len(traces),
-        "wrong_answers": int(wrong.sum()),
-        "trained_on": len(traces if train is None else train),
-    }
-    return {"best": best[1]} | _headline(out, best[1], field) | lead | out | counts
+    kinds: dict[str, Kind] = {c.name: c.kind for c in field} | {"reader": "learned", "reader_text": "text"}
+    probabilities = {c.name for c in field if c.scores_are_probabilities} | set(READERS)
+    found = {c.name: _scored(c, traces, train) for c in field} | onset_reader.scored(traces, train)
+    for name, row in found.items():
+        rankings[name] = Ranking(row, labels)
+        figures = measure(row, labels, wrong, scores_are_probabilities=name in probabilities)
+        out |= {f"{name}_{k}": v for k, v in figures.items()}
+    best = max((n for n in found if kinds[n] in ("learned", "unlearned")), key=lambda n: out[f"{n}_onset_auroc"])
+    groups = [t.group for t in traces]
+    return {"best_onset": best} | _headline(out, best, kinds) | _lead(rankings, kinds, groups) | out
 
 
 def without_groups_of(traces: Sequence[Trace], train: Sequence[Trace]) -> list[Trace]:
@@ -82,28 +116,33 @@ def without_groups_of(traces: Sequence[Trace], train: Sequence[Trace]) -> list[T
     raise TraceInvalid("every trace to learn from belongs to a group that is measured")
 
 
-def _lead(rankings: Mapping[str, Ranking], field: Sequence[Contender], groups: Sequence[str]) -> dict[str, float]:
-    """How far the learned detector is ahead of the best unlearned one."""
+def _lead(rankings: Mapping[str, Ranking], kinds: Mapping[str, Kind], groups: Sequence[str]) -> dict[str, float]:
+    """How far learned detectors are ahead of the best unlearned one, and of the one that sees text alone."""
     every = np.ones(len(groups))
-    others = [c.name for c in field if c.kind == "unlearned"]
-    best = max((rankings[name] for name in others), key=lambda r: r.auroc(every))
-    learned = rankings[LEARNED]
-    lead = interval(weighted(lambda w: learned.auroc(w) - best.auroc(w), len(groups)), groups, RESAMPLES)
-    name = "learned_less_unlearned"
-    return {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
+    best = max((n for n, kind in kinds.items() if kind == "unlearned"), key=lambda n: rankings[n].auroc(every))
+    pairs = {"learned_less_unlearned": (LEARNED, best), "onset_less_text": ("reader", "reader_text")}
+    out: dict[str, float] = {}
+    for name, (left, right) in pairs.items():
+        one, other = rankings[left].auroc, rankings[right].auroc
+        lead = interval(weighted(_less(one, other), len(groups)), groups, RESAMPLES)
+        out |= {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
+    return out
 
 
-def _headline(figures: dict[str, Any], best: str, field: Sequence[Contender]) -> dict[str, Any]:
+def _less(left: Callable[[Weights], float], right: Callable[[Weights], float]) -> Callable[[Weights], float]:
+    return lambda w: left(w) - right(w)
+
+
+def _headline(figures: dict[str, Any], best: str, kinds: Mapping[str, Kind]) -> dict[str, Any]:
     """The figures of the best detector, and those of the baselines."""
     names = [k.removeprefix(f"{best}_") for k in figures if k.startswith(f"{best}_")]
-    others = [c.name for c in field if c.kind == "unlearned"]
-    learned = [c.name for c in field if c.kind == "learned"]
-    ceiling = max(figures[f"{o}_onset_auroc"] for o in others)
+    ceiling = max(figures[f"{name}_onset_auroc"] for name, kind in kinds.items() if kind == "unlearned")
     return {name: figures[f"{best}_{name}"] for name in names} | {
+        "onset_auroc_text": figures["reader_text_onset_auroc"],
         "position_baseline_auroc": max(figures["position_onset_auroc"], figures["position_early_onset_auroc"]),
         "length_baseline_auroc": figures["position_answer_auroc"],
         "unlearned_onset_auroc": ceiling,
-        "learned_beat_unlearned": all(figures[f"{name}_onset_auroc"] > ceiling for name in learned),
+        "learned_beat_unlearned": figures[f"{LEARNED}_onset_auroc"] > ceiling,
     }
 
 

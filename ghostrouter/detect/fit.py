@@ -1,15 +1,16 @@
 """Fit a calibration to labelled traces, and measure what it finds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import betaln
 
-from ghostrouter.detect import choose, conformal, training
-from ghostrouter.detect.calibration import AlarmRate, Calibration
+from ghostrouter.detect import answer_fit, choose, conformal, training
+from ghostrouter.detect.answer_fit import AnswerFit
+from ghostrouter.detect.calibration import AlarmRate, Calibration, Weights
 from ghostrouter.detect.remainder import Remainder
 from ghostrouter.detect.rollback import WINDOW_TOKENS, Levels, rollback
 from ghostrouter.signals.batch import COLUMNS
@@ -27,7 +28,7 @@ Array = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A calibration, and what it finds in traces that the detector was not trained on.
+    """A calibration, and what it finds in traces that the detector was not trained on. `answers` is about answers.
 
     `recall` is the share of onsets with an alarm at the onset or at most WINDOW_TOKENS after it. `delay_tokens` is the
     median number of tokens between onset and alarm; None if there is no such alarm. `false_alarms` is the number of
@@ -38,9 +39,12 @@ class Fit:
     recall: float
     delay_tokens: float | None
     false_alarms: float
+    answers: AnswerFit | None = None
 
     def __str__(self) -> str:
         c = self.calibration
+        if self.answers and c.recall is None:
+            return str(self.answers)
         delay = "-" if self.delay_tokens is None else f"{self.delay_tokens:g}"
         if c.handoff_risk is None:
             summary = (
@@ -52,7 +56,10 @@ class Fit:
                 f"median delay {delay} tokens, {1000 * self.false_alarms:.2f} false alarms per 1000 tokens"
             )
         chosen = {"detector": c.hazard.name, "rollback": f"to the {c.rollback}"}
-        return "\n".join([summary, *(f"  {what}: {chosen[what]} ({why})" for what, why in c.reasons.items())])
+        lines = [summary] + ([str(self.answers)] if self.answers else [])
+        return "\n".join(
+            [*lines, *(f"  {what}: {chosen[what]} ({why})" for what, why in c.reasons.items() if what in chosen)]
+        )
 
 
 def fit(
@@ -91,6 +98,42 @@ def fit(
     peaks = (conformal.step_peaks(t, r) for t, r in zip(traces, by_trace, strict=True))
     false = sum(int(conformal.alarming(found, at).sum()) for found in peaks)
     return Fit(calibration, recall, delay, false / faithful)
+
+
+def fit_answers(model: str, traces: Sequence[Trace], false_alarms_per_100_answers: float, fitted_on: str) -> Fit:
+    """A calibration that judges whole answers only. Its detector of onsets never alarms.
+
+    Right or wrong is all that must be known of the traces.
+
+    Raises:
+        TraceInvalid: no answer is wrong, or all are, or all belong to one group.
+    """
+    answers = answer_fit.fit(traces, false_alarms_per_100_answers)
+    calibration = Calibration(
+        model=model,
+        hazard=Weights(),
+        warm_risk=1.0,
+        handoff_risk=None,
+        quiet_risk=0.0,
+        quiet_tokens=_QUIET_TOKENS,
+        calm_tokens=_CALM_TOKENS,
+        answer=answers.risk,
+        reasons={"answer": str(answers)},
+        fitted_on=fitted_on,
+    )
+    return Fit(calibration, 0.0, None, 0.0, answers)
+
+
+def with_answers(fitted: Fit, traces: Sequence[Trace], false_alarms_per_100_answers: float) -> Fit:
+    """The same calibration, which also judges whole answers and keeps a promise about them.
+
+    Only the risk of the answer raises alarms then: a promise about answers would not hold if onsets alarmed too. Where
+    a right answer has a worth, both risks are weighed against the cost of a handoff.
+    """
+    answers = answer_fit.fit(traces, false_alarms_per_100_answers)
+    c = fitted.calibration
+    changed = {"answer": answers.risk, "handoff_risk": None, "reasons": {**c.reasons, "answer": str(answers)}}
+    return replace(fitted, calibration=c.model_copy(update=changed), answers=answers)
 
 
 def platt_of(traces: Sequence[Trace], raw: Sequence[Array]) -> tuple[float, float]:

@@ -35,13 +35,22 @@ class Tree(BaseModel):
         if any(len(column) != nodes for column in (self.threshold, self.left, self.right, self.value)):
             raise ValueError("the columns of a tree differ in length")
         for i, (feature, left, right) in enumerate(zip(self.feature, self.left, self.right, strict=True)):
-            if feature >= len(NAMES):
-                raise ValueError(f"node {i} asks for feature {feature} of {len(NAMES)}")
             if feature >= 0 and not (i < left < nodes and i < right < nodes):
                 raise ValueError(f"node {i} points outside the tree or to an earlier node")
         if self.feature.count(-1) > MOST_LEAVES:
             raise ValueError(f"a tree has more than {MOST_LEAVES} leaves")
         return self
+
+
+def check_features(trees: Sequence[Tree], count: int) -> None:
+    """Refuse trees that ask for a feature beyond the first `count`.
+
+    Raises:
+        ValueError: a node does.
+    """
+    for i, tree in enumerate(trees):
+        if (most := max(tree.feature)) >= count:
+            raise ValueError(f"tree {i} asks for feature {most} of {count}")
 
 
 class Weights(BaseModel):
@@ -59,6 +68,11 @@ class Weights(BaseModel):
     feature: str = Field(default="least_confidence", pattern=f"^({'|'.join(NAMES)})$")
     detector: str | None = Field(default=None, pattern=f"^({'|'.join(FIXED_DETECTORS)})$")
     trees: tuple[Tree, ...] = ()
+
+    @model_validator(mode="after")
+    def _asks_for_what_there_is(self) -> Self:
+        check_features(self.trees, len(NAMES))
+        return self
 
     @property
     def name(self) -> str:

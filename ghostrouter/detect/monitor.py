@@ -6,14 +6,16 @@ not on how many tokens are taken in at once, nor on which segments are taken in 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, repeat
 from typing import NamedTuple
 
 import numpy as np
 
+from ghostrouter.detect.answer_risk import AnswerDetector
 from ghostrouter.detect.calibration import Calibration, Risk
-from ghostrouter.detect.detector import Floats, State, scan
+from ghostrouter.detect.detector import Floats, State, Tick, scan
 from ghostrouter.detect.onset import OnsetTracker
+from ghostrouter.signals.answer_text import AnswerText
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.types import NO_VERDICTS, Limits, SegmentKey, Verdict
 
@@ -33,7 +35,8 @@ class Judged:
 
     The detector begins every segment with fresh state, also after a seam. The tokens kept before it were written by
     another model, so this model's signals of them are not known; and the detectors are trained on traces that begin at
-    any step (`detect.training.begun_later`).
+    any step (`detect.training.begun_later`). `answer` is there if the segment begins an answer that is judged as a
+    whole; `answer_risk` is P(wrong) of that answer so far.
     """
 
     key: SegmentKey
@@ -44,6 +47,8 @@ class Judged:
     calm_run: int = 0
     risk: float = 0.0
     verdict: Verdict | None = None
+    answer: "JudgedAnswer | None" = None
+    answer_risk: float | None = None
     _alarmed: bool = False
     _tokens: int = 0
     _alarms: int = 0
@@ -63,28 +68,49 @@ class Judged:
         return counted
 
 
+@dataclass(slots=True)
+class JudgedAnswer:
+    """An answer that is judged as a whole: what was read of its text, and what the detector remembers."""
+
+    text: AnswerText
+    state: State
+
+
 class Monitor:
     """Judges by one calibration. A verdict is final: later tokens are not judged."""
 
     def __init__(self, calibration: Calibration) -> None:
         self._calibration = calibration
         self._risk = Risk(calibration)
+        self._answers = AnswerDetector(calibration.answer) if calibration.answer else None
 
-    def open(self, key: SegmentKey, limits: Limits = NO_VERDICTS) -> Judged:
-        """A segment that begins."""
-        return Judged(key, limits, np.zeros(self._risk.width))
+    @property
+    def reads(self) -> bool:
+        """Whether `judge` needs the text of the tokens."""
+        return self._answers is not None
 
-    def judge(self, segments: Sequence[Judged], signals: Floats, counts: Sequence[int]) -> Floats:
+    def open(self, key: SegmentKey, limits: Limits = NO_VERDICTS, question: str | None = None) -> Judged:
+        """A segment that begins. With a `question` it begins an answer, which is judged as a whole too."""
+        answer = None
+        if self._answers and question is not None:
+            answer = JudgedAnswer(AnswerText(question), np.zeros(self._answers.width))
+        return Judged(key, limits, np.zeros(self._risk.width), answer=answer)
+
+    def judge(
+        self, segments: Sequence[Judged], signals: Floats, counts: Sequence[int], pieces: Sequence[str] = ()
+    ) -> Floats:
         """Take in the next `counts` tokens of some segments; the risk of each token, of shape (tokens,).
 
-        `signals` has the shape (tokens, columns), segment by segment. The segments' `position` and `verdict` go on.
+        `signals` has the shape (tokens, columns), segment by segment; `pieces` is their text, if the monitor `reads`.
+        The segments' `position` and `verdict` go on.
         """
         if not segments:
             return np.empty(0, np.float32)
         state = np.array([s.state for s in segments])
         risks = scan(self._risk, state, signals, counts)
         # One conversion for all segments: one for each would cost as much as the walk.
-        told = zip(risks.tolist(), signals[:, _STEP_START].tolist(), strict=True)
+        wrong = self._answer_risks(segments, signals, counts, pieces) if self._answers and pieces else repeat(None)
+        told = zip(risks.tolist(), signals[:, _STEP_START].tolist(), wrong, strict=False)
         for segment, row, count in zip(segments, state, counts, strict=True):
             segment.state = row
             self._walk(segment, islice(told, count))
@@ -97,12 +123,33 @@ class Monitor:
         """
         return segment.trouble.onset if self._calibration.rollback == "onset" else None
 
-    def _walk(self, segment: Judged, tokens: Iterable[tuple[float, float]]) -> None:
-        for risk, step_start in tokens:
+    def _answer_risks(
+        self, segments: Sequence[Judged], signals: Floats, counts: Sequence[int], pieces: Sequence[str]
+    ) -> list[float | None]:
+        """P(wrong) of the answer at each token; None in segments that do not begin an answer."""
+        out: list[float | None] = [None] * len(signals)
+        lengths = np.array(counts)
+        first = np.cumsum(lengths) - lengths
+        for t in range(int(lengths.max())):
+            running = [(s.answer, int(first[i]) + t) for i, s in enumerate(segments) if s.answer and counts[i] > t]
+            if not running or self._answers is None:
+                continue
+            state = np.array([answer.state for answer, _ in running])
+            rows = [row for _, row in running]
+            text = [answer.text.push(pieces[row]) for answer, row in running]
+            risks = self._answers.step(state, Tick(*signals[rows].T), text)
+            for (answer, row), after, risk in zip(running, state, risks.tolist(), strict=True):
+                answer.state = after
+                out[row] = risk
+        return out
+
+    def _walk(self, segment: Judged, tokens: Iterable[tuple[float, float, float | None]]) -> None:
+        for risk, step_start, wrong in tokens:
             if segment.verdict is not None:
                 continue
             segment.count(_reaches(risk, self._calibration.handoff_risk), bool(step_start))
-            segment.verdict = self._next(segment, risk, bool(step_start))
+            segment.verdict = self._next(segment, risk, bool(step_start)) or self._of_answer(segment, wrong)
+            segment.answer_risk = wrong
             segment.risk = risk
             segment.position += 1
 
@@ -121,6 +168,17 @@ class Monitor:
             return None
         begun = self.held_from(segment)
         return Verdict(segment.key, at + 1, "handoff", risk, at if begun is None else begun)
+
+    def _of_answer(self, segment: Judged, wrong: float | None) -> Verdict | None:
+        """The verdict if the whole answer is likely to be wrong; `wrong` is that probability."""
+        answer, limits, at = self._calibration.answer, segment.limits, segment.position
+        if answer is None or wrong is None or not limits.may_hand_off:
+            return None
+        if limits.answer_hand_off_at is None:
+            alarms = _reaches(wrong, answer.alarm_risk)
+        else:
+            alarms = wrong * (answer.rescue.at(at) if answer.rescue else 1.0) >= limits.answer_hand_off_at
+        return Verdict(segment.key, at + 1, "handoff", wrong, at) if alarms else None
 
 
 def _reaches(risk: float, at: float | None) -> bool:

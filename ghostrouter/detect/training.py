@@ -75,7 +75,7 @@ def train(traces: Sequence[Trace], seed: int = 0) -> Weights:
         return Weights(feature="novelty" if all(t.text_only for t in traces) else "least_confidence")
     model = boosted(x, wrong, seed)
     # scikit-learn has no public way to read its trees. Versions are pinned, and a test compares the predictions.
-    trees = tuple(_tree(stage[0].nodes) for stage in model._predictors)
+    trees = tuple(as_tree(stage[0].nodes) for stage in model._predictors)
     return Weights(base=float(np.ravel(model._baseline_prediction)[0]), trees=trees)
 
 
@@ -84,7 +84,8 @@ def boosted(x: Floats, wrong: npt.NDArray[np.bool_], seed: int = 0) -> HistGradi
     return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(x, wrong)
 
 
-def _tree(nodes: Any) -> Tree:
+def as_tree(nodes: Any) -> Tree:
+    """A tree of scikit-learn as ours."""
     leaf = nodes["is_leaf"].astype(bool)
     return Tree(
         feature=tuple(np.where(leaf, -1, nodes["feature_idx"]).tolist()),

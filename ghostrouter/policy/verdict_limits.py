@@ -34,11 +34,15 @@ class Remainder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of a model: its price, how often it goes wrong, and the share of that which is noticed."""
+    """What is known of a model: its price, how often it goes wrong, and the share of that which is noticed.
+
+    `answer_tokens` is the mean length of its answers, if they are judged as a whole; else None.
+    """
 
     price: Price
     remainder: Remainder | None = None
     recall: float = 0.0
+    answer_tokens: float | None = None
 
 
 class Switching:
@@ -56,11 +60,13 @@ class Switching:
         """The limits of the segment that `current` is about to write, the newest of the session."""
         handoffs, prefix_tokens = session.handoffs, session.current.prompt_tokens
         stronger, cheaper = switch.stronger(models, current), switch.cheaper(models, current)
-        off, at = False, None
+        off, at, answer_at = False, None, None
         if switch.may_hand_off(models, current, handoffs, rules) and self.is_affordable(session, stronger):
             off, at = self._hand_off(current, stronger, session.ask.worth, prefix_tokens)
+            answer_at = self._answer_off_at(current, stronger, session.ask.worth, prefix_tokens)
         back = cheaper is not None and switch.may_hand_back(models, current, handoffs, rules)
-        return Limits(off, at, back and self._is_worth_handing_back(session, current, cheaper or "", prefix_tokens))
+        back = back and self._is_worth_handing_back(session, current, cheaper or "", prefix_tokens)
+        return Limits(off, at, back, answer_at)
 
     def is_affordable(self, session: Session, target: str | None) -> bool:
         """Whether `target` could write all the rest, even if the current model takes the handoff at its last token."""
@@ -84,8 +90,23 @@ class Switching:
         at = switch.hand_off_at(change, worth)
         return at is not None, at
 
+    def _answer_off_at(self, current: str, target: str | None, worth: Worth | None, prefix_tokens: int) -> float | None:
+        """The probability of rescuing a wrong answer from which on that is worth the handoff; None: no such figure.
+
+        The target is assumed to write as many tokens as the current model's whole answers have.
+        """
+        known = self._models.get(current)
+        if worth is None or known is None or known.answer_tokens is None:
+            return None
+        change = self._change(current, target, prefix_tokens, known.answer_tokens)
+        if change is None or change.target == change.source:
+            return None
+        return switch.hand_off_at(change, worth)
+
     def _is_worth_handing_back(self, session: Session, current: str, cheaper: str, prefix_tokens: int) -> bool:
         known, worth = self._models.get(cheaper), session.ask.worth
+        if known is not None and known.remainder is None and known.answer_tokens is not None:
+            return False  # its calibration judges whole answers only, and would not notice an error in the rest
         if worth is None or known is None or known.remainder is None:
             return True
         failed, clean = steps(session, cheaper)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ghostrouter.conversation import NO_FEATURES, Features, Message
 from ghostrouter.money import Worth
 from ghostrouter.redact.policy import NOBODY, Behalf
+from ghostrouter.signals.answer_text import MOST_ASKED
 from ghostrouter.span_context import RootSpan
 from ghostrouter.terms import NO_PREFERENCES, Preferences
 from ghostrouter.types import KvMode, Sampling
@@ -51,3 +52,9 @@ class Ask:
     root_span: RootSpan | None = None
     signals: bool = False
     branch: Branch | None = None
+
+    @property
+    def question(self) -> str:
+        """The last thing that the user said, or its end if it is long."""
+        last = next((m.content for m in reversed(self.messages) if m.role == "user"), "")
+        return last[-MOST_ASKED:]

@@ -269,4 +269,5 @@ class Session:
             cloud=prompt if isinstance(prompt, CloudPrompt) else None,
             trace_headers=root_span.segment(number).headers if root_span else (),
             with_risks=self.ask.signals,
+            question=None if answer_tokens else self.ask.question,
         )

@@ -56,6 +56,29 @@ class Asker:
             except (httpx.HTTPError, json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
                 raise TraceInvalid(f"{self._client.base_url}: {error}") from error
 
+    def text(self, prompt: str, written: str = "") -> str:
+        """The text of the answer; with `written`, of an answer that begins with it and that the model goes on with.
+
+        Raises:
+            TraceInvalid: the service gives no answer.
+        """
+        messages = [{"role": "user", "content": prompt}]
+        body: dict[str, Any] = {"model": self._model, "max_tokens": self._max_tokens, "messages": messages}
+        if "temperature" in self._wanted:
+            body["temperature"] = 0
+        if written:
+            messages.append({"role": "assistant", "content": written})
+            body["continue_final_message"] = True
+        try:
+            response = self._client.post(_PATH, json=body, timeout=_TIMEOUT_S)
+            if response.status_code != httpx.codes.OK:
+                if self._leave_out(message := str(_Refused(response))):
+                    return self.text(prompt, written)
+                raise TraceInvalid(f"{self._client.base_url}: {message}")
+            return str(response.json()["choices"][0]["message"]["content"] or "")
+        except (httpx.HTTPError, json.JSONDecodeError, KeyError, IndexError, TypeError) as error:
+            raise TraceInvalid(f"{self._client.base_url}: {error}") from error
+
     def _leave_out(self, message: str) -> bool:
         """Leave out the fields that an error message complains of; returns whether there were any."""
         names = {name for reason, names in _FIELDS.items() if reason in message for name in names}

@@ -25,6 +25,9 @@ class Line(BaseModel):
     logprobs: tuple[Finite, ...] | None = None
     first_wrong: int | None = Field(default=None, ge=0)
     spans: tuple[tuple[int, int], ...] | None = None
+    wrong: bool | None = None
+    rescue: int | None = Field(default=None, ge=0)
+    rescue_monotonic: bool | None = None
     group: str | None = None
     vocab_size: int | None = Field(default=None, gt=0)
     step_starts: tuple[int, ...] | None = None
@@ -37,10 +40,9 @@ class Line(BaseModel):
         known = [name for name in _OF_LOGPROBS if getattr(self, name) is not None]
         if self.text_only and known:
             raise ValueError(f"text_only is set, so {known[0]} must not be given")
-        if self.top_logprobs is None and self.entropies is None and not self.text_only:
-            raise ValueError("top_logprobs or entropies is needed, or text_only")
-        if ("first_wrong" in self.model_fields_set) == (self.spans is not None):
-            raise ValueError("either first_wrong (null for a right answer) or spans is needed, not both")
+        if not (set(known) & {"top_logprobs", "entropies", "logprobs"}) and not self.text_only:
+            raise ValueError("top_logprobs, entropies or logprobs is needed, or text_only")
+        self._check_label()
         for name in known:
             if (count := len(getattr(self, name))) != len(self.tokens):
                 raise ValueError(f"{name} has {count} entries for {len(self.tokens)} tokens")
@@ -52,6 +54,22 @@ class Line(BaseModel):
         if any(not 0 <= i < len(self.tokens) for i in self.step_starts or ()):
             raise ValueError("step_starts has an index outside the tokens")
         return self
+
+    def _check_label(self) -> None:
+        located = ("first_wrong" in self.model_fields_set) + (self.spans is not None)
+        if located > 1 or not (located or self.wrong is not None):
+            raise ValueError("either first_wrong (null for a right answer) or spans is needed, or wrong, not both")
+        if located and self.wrong is not None and self.wrong != bool(self.ranges):
+            raise ValueError("wrong contradicts the wrong tokens")
+        if "rescue" in self.model_fields_set and not self.is_wrong:
+            raise ValueError("rescue is for wrong answers")
+        if self.rescue is not None and self.rescue > len(self.tokens):
+            raise ValueError(f"rescue is behind the {len(self.tokens)} tokens")
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the answer is wrong, wherever."""
+        return bool(self.wrong or self.ranges)
 
     @property
     def ranges(self) -> tuple[tuple[int, int], ...]:

@@ -30,14 +30,25 @@ def read(path: Path) -> list[Trace]:
 
 def as_trace(line: Line) -> Trace:
     """Turn a line into a trace."""
-    return Trace(line.model, line.group or line.prompt, signals(line), line.ranges)
+    return Trace(
+        line.model,
+        line.group or line.prompt,
+        signals(line),
+        line.ranges,
+        line.is_wrong,
+        line.prompt,
+        line.context or line.tokens,
+        line.rescue,
+        "rescue" in line.model_fields_set,
+    )
 
 
 def signals(line: Line) -> Floats:
     """The signals of a line's tokens, of shape (tokens, columns), as an engine would report them.
 
     If a line has entropies only, the likeliest token gets the probability e^-entropy, the lowest possible, and the
-    second token gets the rest.
+    second token gets the rest. If it has the log-probabilities of the chosen tokens only, each counts as the likeliest;
+    entropy and margin are zero, as for a provider that tells no more.
     """
     out = np.zeros((len(line.tokens), len(COLUMNS)), dtype=np.float32)
     steps, surface = StepTracker(), SurfaceTracker(line.prompt)
@@ -63,6 +74,9 @@ def _of_logprobs(line: Line, i: int) -> dict[str, float]:
     if line.text_only:
         return {}
     top: tuple[float, ...]
+    if line.top_logprobs is None and line.entropies is None:
+        chosen = line.logprobs[i] if line.logprobs else 0.0
+        return {"logprob": chosen, "top_logprob": chosen}
     if line.top_logprobs is None:
         low = high = entropy = line.entropies[i] if line.entropies else 0.0
         second = math.log(max(-math.expm1(-entropy), 1e-6))

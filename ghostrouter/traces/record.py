@@ -1,24 +1,30 @@
-"""Record labelled traces: ask a running service questions whose answers are known."""
+"""The trace line of an answer to a question."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-import httpx
 from pydantic import BaseModel, ConfigDict
 
 from ghostrouter.errors import TraceInvalid
-from ghostrouter.traces.ask import Answer, Asker
+from ghostrouter.traces.ask import Answer
 from ghostrouter.traces.jsonl import read_lines
 from ghostrouter.traces.line import Line
 
+_UNKNOWN_LOGPROB = -9999.0  # what OpenAI says of a log-probability that it does not know
+
 
 class Question(BaseModel):
-    """A question and its one right answer. A text has no mistake as long as it is a prefix of that answer."""
+    """A question, and what its answer is checked by: the one right text, or the reference of a check (`traces.checks`).
+
+    `check` names a check for this question alone.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     prompt: str
-    answer: str
+    answer: str | None = None
+    check: str | None = None
     group: str | None = None
 
 
@@ -31,45 +37,53 @@ def read_questions(path: Path) -> list[Question]:
     return read_lines(path, Question)
 
 
-def to_line(question: Question, model: str, answer: Answer) -> Line:
+def to_line(question: Question, model: str, answer: Answer, wrong: bool | None = None) -> Line:
     """The trace line of an answer. It is `text_only` if the answer has no log-probabilities.
 
+    `wrong` is what a check says of it. With None its text is compared with the right one, so that it is known where the
+    answer goes wrong.
+
     Raises:
-        TraceInvalid: the answer is empty, or some of its tokens came without log-probabilities.
+        TraceInvalid: the answer is empty, some of its tokens came without log-probabilities, or the question has no
+            right answer to compare with.
     """
-    if answer.entries is None:
-        return _of_text(question, model, answer)
     entries = answer.entries
-    if not entries or not all(e.get("top_logprobs") for e in entries):
-        raise TraceInvalid(
-            f"{model} returned no log-probabilities for {question.prompt[:60]!r}: record it as text only"
-        )
-    tokens = tuple(str(e["token"]) for e in entries)
+    tokens = answer.pieces if entries is None else tuple(str(e["token"]) for e in entries)
+    label: dict[str, Any] = {"wrong": wrong}
+    if wrong is None:
+        if question.answer is None:
+            raise TraceInvalid(f"{question.prompt[:60]!r} has no `answer` to compare with")
+        label = {"first_wrong": first_wrong(tokens, question.answer, answer.cut)}
     return Line(
         prompt=question.prompt,
         model=model,
         tokens=tokens,
-        top_logprobs=tuple(
+        group=question.group or question.prompt,
+        **label,
+        **_numbers(question, model, answer),
+    )
+
+
+def _numbers(question: Question, model: str, answer: Answer) -> dict[str, Any]:
+    """The fields of log-probabilities: of the likeliest tokens, or of the chosen ones if a model tells no more."""
+    entries, asked = answer.entries, f"{question.prompt[:60]!r}"
+    if entries is None:
+        if not answer.pieces:
+            raise TraceInvalid(f"{model} returned an empty answer to {asked}")
+        return {"text_only": True}
+    if not entries or any(e["logprob"] <= _UNKNOWN_LOGPROB for e in entries):
+        raise TraceInvalid(f"{model} returned no log-probabilities for {asked}: record it as text only")
+    logprobs = tuple(min(0.0, float(e["logprob"])) for e in entries)
+    if not all(e.get("top_logprobs") for e in entries):
+        return {"logprobs": logprobs}
+    found: dict[str, Any] = {
+        "top_logprobs": tuple(
             tuple(sorted((min(0.0, float(t["logprob"])) for t in e["top_logprobs"]), reverse=True)) for e in entries
         ),
-        entropies=tuple(e["entropy_nats"] for e in entries) if all("entropy_nats" in e for e in entries) else None,
-        logprobs=tuple(min(0.0, float(e["logprob"])) for e in entries),
-        first_wrong=first_wrong(tokens, question.answer, answer.cut),
-        group=question.group or question.prompt,
-    )
-
-
-def _of_text(question: Question, model: str, answer: Answer) -> Line:
-    if not answer.pieces:
-        raise TraceInvalid(f"{model} returned an empty answer to {question.prompt[:60]!r}")
-    return Line(
-        prompt=question.prompt,
-        model=model,
-        tokens=answer.pieces,
-        text_only=True,
-        first_wrong=first_wrong(answer.pieces, question.answer, answer.cut),
-        group=question.group or question.prompt,
-    )
+        "logprobs": logprobs,
+    }
+    exact = [e.get("entropy_nats") for e in entries]
+    return found if None in exact else found | {"entropies": tuple(exact)}
 
 
 def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
@@ -83,28 +97,3 @@ def first_wrong(tokens: Sequence[str], answer: str, cut: bool) -> int | None:
         if not answer.startswith(written):
             return i
     return None if cut or written == answer else len(tokens) - 1
-
-
-def record_file(
-    questions: Path,
-    out: Path,
-    url: str,
-    model: str,
-    max_tokens: int,
-    text_only: bool = False,
-    headers: Mapping[str, str] | None = None,
-) -> int:
-    """Ask all questions, one after the other, and write one line for each; returns their number.
-
-    Lines are `text_only` on request, and for models without log-probabilities. `headers` go with every request.
-
-    Raises:
-        TraceInvalid: the questions cannot be read, or the service does not answer.
-    """
-    asked = read_questions(questions)
-    with httpx.Client(base_url=url, headers=headers) as client, out.open("w", encoding="utf-8") as file:
-        asker = Asker(client, model, max_tokens, text_only)
-        for question in asked:
-            line = to_line(question, model, asker.ask(question.prompt))
-            file.write(line.model_dump_json(exclude_unset=True) + "\n")
-    return len(asked)

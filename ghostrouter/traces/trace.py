@@ -1,7 +1,7 @@
 """A labelled trace in memory."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,31 @@ class Trace:
 
     `signals` has the shape (tokens, columns of `signals.batch`). `spans` are the wrong tokens as half-open ranges, in
     order. A span begins at the token at which a right answer goes wrong. Traces of one `group` (the same question or
-    document) are always on the same side of a split into training and test data.
+    document) are always on the same side of a split into training and test data. `wrong` says whether the answer is
+    wrong; it may be so without spans, if nobody knows where. `prompt` and `tokens` are the text. `rescue_point` is the
+    length of the longest prefix from which the stronger model still came to a right answer; None: from none, or
+    nobody knows (`has_rescue` is false).
     """
 
     model: str
     group: str
     signals: Floats
     spans: tuple[tuple[int, int], ...]
+    wrong: bool = False
+    prompt: str = ""
+    tokens: tuple[str, ...] = ()
+    rescue_point: int | None = None
+    has_rescue: bool = False
+
+    def __post_init__(self) -> None:
+        """An answer with wrong tokens is wrong."""
+        if self.spans and not self.wrong:
+            object.__setattr__(self, "wrong", True)
+
+    @property
+    def is_located(self) -> bool:
+        """Whether it is known where the answer went wrong, or that it did not."""
+        return bool(self.spans) or not self.wrong
 
     @property
     def text_only(self) -> bool:
@@ -37,7 +55,7 @@ class Trace:
         """The same trace as if the model gave no log-probabilities."""
         signals = self.signals.copy()
         signals[:, _KNOWN] = 0
-        return Trace(self.model, self.group, signals, self.spans)
+        return replace(self, signals=signals)
 
     @property
     def onset(self) -> int | None:
@@ -46,7 +64,12 @@ class Trace:
 
     @property
     def labels(self) -> Labels:
-        """One label per token, of shape (tokens,): 1 at the start of a span, NaN in the rest of it, 0 elsewhere."""
+        """One label per token, of shape (tokens,): 1 at the start of a span, NaN in the rest of it, 0 elsewhere.
+
+        All are NaN if the answer is wrong and nobody knows where.
+        """
+        if not self.is_located:
+            return np.full(len(self.signals), np.nan, dtype=np.float32)
         out = np.zeros(len(self.signals), dtype=np.float32)
         for begin, end in self.spans:
             out[begin:end] = np.nan
@@ -60,7 +83,7 @@ class Trace:
         `token` must not lie inside a span.
         """
         spans = tuple((a - token, b - token) for a, b in self.spans if a >= token)
-        return Trace(self.model, self.group, self.signals[token:], spans)
+        return replace(self, signals=self.signals[token:], spans=spans, tokens=self.tokens[token:], wrong=bool(spans))
 
 
 def joined_labels(traces: Sequence[Trace]) -> Labels:

@@ -136,3 +136,28 @@ def test_steps_that_went_wrong_and_steps_that_did_not() -> None:
         s.accept(replace(frame, tokens=written), 0.0)
     assert steps(s, "small") == (1, 3)
     assert steps(s, "large") == (0, 0)
+
+
+def test_a_whole_answer_is_weighed_against_what_another_one_costs() -> None:
+    """Another answer of 160 tokens, not the one step that an onset is weighed with."""
+    judged = replace(SMALL, answer_tokens=160.0)
+    found = Switching({"small": judged, "large": LARGE}).limits(session(Worth(0.01)), MODELS, "small", RULES)
+    assert found.hand_off_at is not None
+    assert found.answer_hand_off_at is not None
+    prefill_usd, token_usd = 50 * 1.0 / 1e6, (10.0 - 1.0) / 1e6
+    assert found.answer_hand_off_at == pytest.approx((prefill_usd + 160 * token_usd) / 0.01)
+    assert found.answer_hand_off_at > found.hand_off_at
+
+
+@pytest.mark.parametrize("worth", [None, Worth(0.01)])
+def test_nothing_to_weigh_for_a_model_whose_answers_are_not_judged(worth: Worth | None) -> None:
+    found = Switching({"small": SMALL, "large": LARGE}).limits(session(worth), MODELS, "small", RULES)
+    assert found.answer_hand_off_at is None
+
+
+@pytest.mark.parametrize("worth", [None, Worth(0.01)])
+def test_no_hand_back_to_a_model_that_is_judged_by_whole_answers_only(worth: Worth | None) -> None:
+    blind = {"small": replace(SMALL, answer_tokens=160.0), "large": LARGE}
+    assert not Switching(blind).limits(session(worth, "large"), MODELS, "large", RULES).may_hand_back
+    both = {**blind, "small": replace(blind["small"], remainder=Often(0.001), recall=1.0)}
+    assert Switching(both).limits(session(worth, "large"), MODELS, "large", RULES).may_hand_back

@@ -229,3 +229,11 @@ def written(s: Session) -> list[tuple[int, str]]:
     """What can not be taken back any more, by segment."""
     texts = [(x.key.segment, "".join(t.text for t in x.tokens[: x.settled])) for x in s.segments]
     return [(number, text) for number, text in texts if text]
+
+
+def test_only_the_segment_that_begins_the_answer_is_told_the_question() -> None:
+    talk = (Message("user", "x" * 5000 + "?"), Message("assistant", "Hm."))
+    s = Session("s", replace(ASK, messages=talk), Plan(("small", "large"), ""), 0.0)
+    assert s.open("small", (1, 2, 3), 0.0).question == "x" * 3999 + "?"
+    feed(s, "abcd", SegmentEnd("stop"))
+    assert s.resume(seam(s, None), "handoff", "", 0.0).question is None

@@ -90,15 +90,35 @@ def test_a_right_answer_has_no_onset(tmp_path: Path) -> None:
     assert [t.onset for t in right] == [None, None]
 
 
+def test_right_or_wrong_is_enough_and_no_onset_is_invented(tmp_path: Path) -> None:
+    chosen = {"top_logprobs": None, "logprobs": [-0.5, -0.1, 0.0], "first_wrong": "absent"}
+    wrong, right = read(file(tmp_path, line(**chosen, wrong=True), line(**chosen, wrong=False)))
+    assert (wrong.wrong, wrong.onset, wrong.spans) == (True, None, ())
+    assert np.isnan(wrong.labels).all()
+    assert not right.wrong
+    assert (right.labels == 0).all()
+
+
+def test_the_chosen_tokens_alone_tell_no_entropy(tmp_path: Path) -> None:
+    (trace,) = read(file(tmp_path, line(top_logprobs=None, logprobs=[-0.5, -0.1, 0.0])))
+    signals = dict(zip(COLUMNS, trace.signals.T, strict=True))
+    for known in ("logprob", "top_logprob"):
+        np.testing.assert_allclose(signals[known], [-0.5, -0.1, 0.0])
+    for unknown in ("entropy_nats", "margin", "second_gap"):
+        assert not signals[unknown].any()
+
+
 @pytest.mark.parametrize(
     ("bad", "says"),
     [
         (line(tokens="absent"), "tokens"),
+        (line(wrong=False), "wrong contradicts"),
+        (line(first_wrong=None, wrong=True), "wrong contradicts"),
         (line(model="absent"), "model"),
         (line(prompt="absent"), "prompt"),
         (line(first_wrong="absent"), "first_wrong"),
         (line(spans=[[0, 1]]), "not both"),
-        (line(top_logprobs=None), "top_logprobs or entropies"),
+        (line(top_logprobs=None), "entropies or logprobs is needed"),
         (line(top_logprobs=[[NAN], [-0.1], [-0.1]]), "finite"),
         (line(entropies=[0.1, NAN, 0.1]), "entropies"),
         (line(entropies=[0.1, -0.5, 0.1]), "entropies"),

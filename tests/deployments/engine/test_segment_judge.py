@@ -7,6 +7,8 @@ import pytest
 from deployments.engine.segment_judge import RunningSegment, SegmentJudge
 from deployments.engine.telemetry_client import TelemetryClient
 from ghostrouter import config
+from ghostrouter.detect.answer_risk import AnswerRisk
+from ghostrouter.detect.prefix_model import Linear, PrefixWeights
 from ghostrouter.types import Limits, SegmentKey, Token
 from tests.deployments.fakes import Meter
 from tests.make import calibration, token
@@ -68,3 +70,22 @@ async def test_tokens_get_their_risks_where_they_are_asked_for(with_risks: bool,
     assert [t.risk for t in found] == (risks if with_risks and calibrated else [None, None])
     assert [t._replace(risk=None) for t in found] == tokens
     assert [t.risk for t in beside.take()] == [None]
+
+
+@pytest.mark.parametrize(("question", "hands_off"), [("What is 3 + 4?", True), (None, False)])
+async def test_an_answer_is_judged_by_its_text_from_its_beginning(question: str | None, hands_off: bool) -> None:
+    """The answer's risk is high once a number stands in it that is not in the question."""
+    linear = Linear(feature=("fresh_numbers",), low=(0.0,), high=(9.0,), weight=(4.0,), bias=-2.0)
+    answer = AnswerRisk(
+        weights=PrefixWeights(linear=linear), tokens=10, alarm_risk=0.5, false_alarms_per_100_answers=5.0
+    )
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), calibration(answer=answer)))
+    segment = judge.open(SegmentKey("s", 0), Limits(may_hand_off=True), asyncio.Event(), question=question)
+    judge.submit(segment, [token(text=text, entropy_nats=CALM) for text in ("3", " + ", "4", " = ")])
+    await asyncio.sleep(0)
+    judge.submit(segment, [token(text="8", entropy_nats=CALM)])
+    await asyncio.sleep(0)
+    assert (segment.verdict is not None) == hands_off
+    if segment.verdict:
+        assert (segment.verdict.position, segment.verdict.onset) == (5, 4), "at the 8, not before"
+        assert segment.verdict.risk == pytest.approx(0.881, abs=1e-3)
