@@ -69,8 +69,12 @@ def test_the_lead_of_the_learned_detector_has_an_interval() -> None:
 
 
 @pytest.mark.parametrize("evaluate", [compare, lambda some: rollback_table(some, some, 12), fitted])
-def test_one_long_answer_among_many_needs_no_memory_of_the_others(evaluate: Callable[[list[Trace]], object]) -> None:
+def test_one_long_answer_among_many_needs_no_memory_of_the_others(
+    evaluate: Callable[[list[Trace]], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Padded to the longest answer, the signals alone would take 33 MB, and the features 100 MB."""
+    for module in ("evaluate", "answer_evaluate"):
+        monkeypatch.setattr(f"ghostrouter.detect.{module}.RESAMPLES", 10)  # tracemalloc makes them slow
     short = [Trace("m", t.group, t.signals[:8], tuple(s for s in t.spans if s[1] <= 8)) for t in traces(300, 0.02)]
     long = Trace("m", "long", np.tile(short[0].signals, (250, 1)), ())
     tracemalloc.start()
