@@ -1,4 +1,7 @@
-"""Import Ray Serve without pandas, in every process of a node: pandas is half of the time and memory of that import."""
+"""How the processes of a node begin: they collect garbage rarely, and import Ray Serve without pandas.
+
+Pandas is half of the time and memory of that import.
+"""
 
 import importlib
 import os
@@ -6,11 +9,18 @@ import sys
 from pathlib import Path
 
 import deployments
+from deployments.garbage_collector import collect_rarely
 
-_HOOK = "deployments.node.lean_serve.import_serve"
+_HOOK = "deployments.node.lean_serve.begin"
 # Where a worker process of Ray finds the name of its setup hook. A runtime environment sets it for its own workers. In
 # the environment of the node, all workers have it, those that Ray starts in advance included.
 _HOOK_VARIABLE = "__RAY_WORKER_PROCESS_SETUP_HOOK_ENV_VAR"
+
+
+def begin() -> None:
+    """What a process does first."""
+    collect_rarely()
+    import_serve()
 
 
 def import_serve() -> None:
@@ -30,7 +40,7 @@ def import_serve() -> None:
 
 
 def prepare_workers() -> None:
-    """Have each worker process of a node that is started from here import Serve so, before it is given work."""
+    """Have each worker process of a node that is started from here begin so, before it is given work."""
     os.environ[_HOOK_VARIABLE] = _HOOK
     # Workers that are started in advance are not told the driver's `sys.path`.
     root = str(Path(deployments.__file__).parent.parent)

@@ -5,8 +5,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from ghostrouter import shipped_yaml
 
 Kind = Literal["openai", "anthropic", "gemini"]
 Continues = Literal["prefix", "assistant", "instruct", "none"]
@@ -117,4 +118,4 @@ def either(own: Any, usual: Any) -> Any:
 
 
 def _read(name: str) -> Any:
-    return yaml.safe_load(files(__package__).joinpath(name).read_text("utf-8"))
+    return shipped_yaml.read(files(__package__).joinpath(name).read_text("utf-8"))

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
+from ghostrouter import shipped_yaml
 from ghostrouter.classify.encoder import Encode, Layers, sentence_encoder
 
 ENCODER = "all-MiniLM-L6-v2"
@@ -29,7 +29,7 @@ Keys = npt.NDArray[np.uint64]
 @cache
 def builtin_examples() -> Mapping[str, list[str]]:
     """The built-in examples: task -> utterances."""
-    loaded: dict[str, Any] = yaml.safe_load(_EXAMPLES.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = shipped_yaml.read(_EXAMPLES.read_text(encoding="utf-8"))
     return loaded
 
 

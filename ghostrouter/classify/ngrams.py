@@ -4,10 +4,13 @@ import re
 import zlib
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
+
+if TYPE_CHECKING:  # slow to import, and only a classifier with an encoder needs it
+    from scipy import sparse
 
 SIZE = 1 << 13
 """The number of features that n-grams are hashed into."""
@@ -40,8 +43,10 @@ class Ngrams:
         seen = np.bincount([i for found in self._features for i in found], minlength=SIZE)
         self._weights: Array = np.log((1 + len(texts)) / (1 + seen)).astype(np.float32)
 
-    def matrix(self) -> sparse.csr_array:
+    def matrix(self) -> "sparse.csr_array":
         """The vectors of the texts given at construction, of shape (texts, SIZE)."""
+        from scipy import sparse
+
         rows = [self._values(found) for found in self._features]
         ends = np.cumsum([0, *map(len, self._features)])
         columns = [i for found in self._features for i in found]

@@ -10,20 +10,27 @@ from deployments.ingress import Ingress
 
 CODE = """
 import gc
+usual = gc.get_threshold()
+from deployments.garbage_collector import collect_rarely, spare_what_is_loaded
+collect_rarely()
+collections = []
+gc.callbacks.append(lambda phase, _: collections.append(phase))
 import deployments.ingress
-from deployments.garbage_collector import spare_what_is_loaded
+while_importing = len(collections)
 loaded = len(gc.get_objects())
 spare_what_is_loaded()
 later = [[] for _ in range(1000)]
-print(loaded, gc.get_freeze_count(), len(gc.get_objects()))
+print(loaded, gc.get_freeze_count(), len(gc.get_objects()), while_importing, gc.get_threshold() == usual)
 """
 
 
-def test_a_collection_looks_only_at_what_was_made_later() -> None:
+def test_few_collections_while_it_starts_and_then_only_of_what_was_made_later() -> None:
     told = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=True).stdout
-    loaded, spared, looked_at = map(int, told.split())
+    loaded, spared, looked_at, collections = map(int, told.split()[:4])
     assert spared > 0.9 * loaded > 50_000
     assert 1000 <= looked_at < 20_000
+    assert collections < 20  # hundreds as usual
+    assert told.split()[4] == "True"
 
 
 async def test_an_ingress_that_serve_starts_does_so(monkeypatch: pytest.MonkeyPatch) -> None:
