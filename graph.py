@@ -16,6 +16,7 @@ from deployments.cloud.own_servers import with_discovered
 from deployments.cloud_pool import CloudPool, CloudSettings, Judging
 from deployments.embedder import Embedder
 from deployments.event_store import EventStore
+from deployments.garbage_collector import collect_rarely
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
 from deployments.replay import Replay
@@ -152,6 +153,7 @@ def _engine(
     model: LocalModel, telemetry: list[DeploymentHandle], calibration: Calibration | None, config: GraphConfig
 ) -> serve.Application:
     """A deployment of `LocalEngine` for one model. Only this needs vLLM: a graph of cloud models starts without it."""
+    collect_rarely()  # this import is most of what there is to do here, and the process ends afterwards
     from ray.serve.llm import LLMConfig, build_llm_deployment
 
     from deployments.engine.vllm_arguments import engine_arguments, environment

@@ -1,13 +1,10 @@
 """ray.serve.llm's vLLM engine, with one process fewer when there is a single CPU worker."""
 
 from typing import Any
-from unittest.mock import patch
 
 from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from vllm.envs import enable_envs_cache
-from vllm.v1.engine.core import EngineCoreProc
 
-from deployments.engine.core_process import CoreMain
 from deployments.engine.engine_metrics import record_twice_a_second
 
 
@@ -24,7 +21,6 @@ class SingleProcessVllm(VLLMEngine):
         if engine_config.device_config.device_type == "cpu" and parallel.world_size == 1:
             parallel.distributed_executor_backend = "uni"
         record_twice_a_second()
-        with patch.object(EngineCoreProc, "run_engine_core", CoreMain()):
-            client = super()._start_async_llm_engine(engine_args, engine_config, placement_group)
+        client = super()._start_async_llm_engine(engine_args, engine_config, placement_group)
         enable_envs_cache()  # else vLLM reads environment variables at each token
         return client

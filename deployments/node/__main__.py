@@ -3,7 +3,6 @@
 import sys
 from contextlib import suppress
 from pathlib import Path
-from threading import Thread
 
 import yaml
 
@@ -12,10 +11,8 @@ from deployments.node import lean_serve, single_node
 
 def _run(document: str) -> None:
     lean_serve.prepare_workers()
-    importing = Thread(target=lean_serve.begin)  # while Ray's processes start
-    importing.start()
+    lean_serve.begin()
     with single_node.running():
-        importing.join()
         _serve(document)
 
 

@@ -1,4 +1,4 @@
-"""How the processes of a node begin: they collect garbage rarely, and import Ray Serve without pandas.
+"""How the processes of a node begin: they import Ray Serve without pandas, and spare it in collections of garbage.
 
 Pandas is half of the time and memory of that import.
 """
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import deployments
-from deployments.garbage_collector import collect_rarely
+from deployments.garbage_collector import collect_rarely, spare_what_is_loaded
 
 _HOOK = "deployments.node.lean_serve.begin"
 # Where a worker process of Ray finds the name of its setup hook. A runtime environment sets it for its own workers. In
@@ -21,6 +21,7 @@ def begin() -> None:
     """What a process does first."""
     collect_rarely()
     import_serve()
+    spare_what_is_loaded()
 
 
 def import_serve() -> None:
