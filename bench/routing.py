@@ -3,9 +3,9 @@
     make bench NAME=routing [DATA=../shared/data/routellm] [FOLDS=5] [DRAWS=1000]
 
 Cross-validation: every question is scored by routers that were fitted without it (equal questions are in one fold). For
-`apgr_mmlu_unseen_subjects` whole subjects are left out. Keys with `nested` are of the same router, but its settings
-are chosen inside each training fold: no choice has seen the questions that it is measured on. The first run encodes all
-questions, which takes minutes.
+`apgr_mmlu_unseen_subjects` whole subjects are left out; for keys with `families`, all questions that begin alike. Keys
+with `nested` are of the same router, but its settings are chosen inside each training fold: no choice has seen the
+questions that it is measured on. The first run encodes all questions, which takes minutes.
 """
 
 import os
@@ -38,6 +38,8 @@ def measure(name: str) -> dict[str, Any]:
     print(f"{name}: {len(rows.prompts)} questions, {FOLDS} folds", flush=True)
     scores = offline.cross_validated(rows, views, offline.questions(rows), {**PEERS, "nested": nested}, FOLDS)
     found = _named(name, offline.figures(scores, rows, DRAWS))
+    apart = offline.cross_validated(rows, views, offline.families(rows), {"ours": PEERS["ours"]}, FOLDS)
+    found[f"apgr_{name}_families"] = apgr(apart["ours"], *rows.good.T)
     subjects = np.unique(rows.groups, return_inverse=True)[1]
     if subjects.max() > 0:
         unseen = offline.cross_validated(rows, views, subjects, PEERS, FOLDS)

@@ -19,8 +19,19 @@ Index = npt.NDArray[np.intp]
 
 def questions(rows: Rows) -> Index:
     """A group number for each row. Questions that differ in case, spaces or punctuation only have the same number."""
-    keys = [re.sub(r"\W+", " ", p.casefold()).strip() for p in rows.prompts]
-    return np.unique(keys, return_inverse=True)[1]
+    return np.unique(_plain(rows), return_inverse=True)[1]
+
+
+def families(rows: Rows, characters: int = 60) -> Index:
+    """A group number for each row. Questions that begin with the same characters have the same number.
+
+    They share a passage or a form, so that a router that has seen one of them knows something of the others.
+    """
+    return np.unique([key[:characters] for key in _plain(rows)], return_inverse=True)[1]
+
+
+def _plain(rows: Rows) -> list[str]:
+    return [re.sub(r"\W+", " ", p.casefold()).strip() for p in rows.prompts]
 
 
 def folds(groups: Index, count: int, seed: int = 0) -> Iterator[tuple[Index, Index]]:

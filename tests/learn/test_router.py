@@ -128,3 +128,12 @@ def test_wrong_rows_are_told_with_their_line(tmp_path: Path, name: str, text: st
     with pytest.raises(ConfigError) as refusal:
         rows.read(path)
     assert words in str(refusal.value)
+
+
+def test_questions_that_begin_alike_are_one_family() -> None:
+    passage = "The following passage is from a speech of 1863, held after the battle at a cemetery. "
+    prompts = (passage + "Who spoke?", passage.upper() + "Why?", "Who spoke?", "who spoke")
+    table = rows.Rows(prompts, ("",) * 4, ("weak", "strong"), np.zeros((4, 2)))
+    families, questions = offline.families(table), offline.questions(table)
+    assert families[0] == families[1] != families[2] == families[3]
+    assert len(set(questions)) == 3
