@@ -1,12 +1,17 @@
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from bench import servers
 from ghostrouter.catalog.rows import providers
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 settings.register_profile("busy", deadline=None)  # a slow machine is no failure
 settings.load_profile("busy")
@@ -34,3 +39,18 @@ def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server, for all tests that need one."""
     with servers.postgresql() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """A real Chromium, for all tests of the page."""
+    from playwright.sync_api import sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    assert found, "Chromium is needed: `make browser` installs it if you are root; else install it or set CHROMIUM"
+    sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=sandbox)
+        yield launched
+        launched.close()

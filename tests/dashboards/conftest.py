@@ -1,17 +1,12 @@
-"""A real Chromium, and the service behind the page."""
+"""The service behind the page."""
 
-import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
 
 from tests.dashboards.stack import Stack, key
-
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def free_port() -> int:
@@ -19,17 +14,6 @@ def free_port() -> int:
         s.bind(("127.0.0.1", 0))
         port: int = s.getsockname()[1]
         return port
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
-    assert found, "Chromium is needed: `make browser` installs it if you are root; else install it or set CHROMIUM"
-    sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=sandbox)
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_an_answer_is_watched_branched_and_rated(
         assert any(r["session"] == session and r["rating"] == 1 for r in stack.feedback())
         assert serious(page, axe) == []
         folder = Path(os.environ.get("SCREENSHOTS", str(tmp_path)))
-        second.locator(".r5").first.hover()
+        second.locator(".r5").filter(has_text="Quiet").hover()
         page.screenshot(path=folder / f"live_{scheme}.png")
 
 

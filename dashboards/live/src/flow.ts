@@ -116,6 +116,13 @@ export class Flow {
     this.onPoint(span ? index : null, span ?? null);
   }
 
+  /** Show which token the chart is pointed at. */
+  mark(index: number | null): void {
+    this.spans[this.active]?.classList.remove("active");
+    this.active = index ?? -1;
+    this.spans[this.active]?.classList.add("active");
+  }
+
   private pressed(e: KeyboardEvent): void {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: 8, ArrowUp: -8 }[e.key];
     if (step) this.walk(Math.min(this.end - 1, Math.max(0, this.active + step)));

@@ -13,6 +13,7 @@ export class Lane {
   private readonly flow: Flow;
   private readonly chart: SignalChart;
   private readonly status = h("span", { class: "status" });
+  private readonly stop = h("button", { type: "button", class: "rate", onclick: () => this.answer.stop() }, "Stop");
   private readonly foot = h("div", { class: "lane-foot" });
   private seamsTold = 0;
   /** Tokens come with the next frame; chart, plan and cost need not be that fast. */
@@ -36,11 +37,11 @@ export class Lane {
       },
       (i, anchor) => popover.pin(i, anchor, this.where()),
     );
-    this.chart = new SignalChart(place, () => {});
+    this.chart = new SignalChart(place, (i) => this.flow.mark(i));
     this.element = h(
       "article",
       { class: "lane" },
-      h("header", { class: "lane-head" }, h("h3", {}, answer.title), this.status),
+      h("header", { class: "lane-head" }, h("h3", {}, answer.title), this.status, this.stop),
       this.flow.element,
       h("div", { class: "chart-box" }, h("p", { class: "legend", "aria-hidden": "true" }, h("i", { class: "k-entropy" }), "entropy, nats", h("i", { class: "k-slope" }), "slope"), place),
       this.foot,
@@ -70,6 +71,7 @@ export class Lane {
 
   private end(): void {
     const a = this.answer;
+    this.stop.hidden = true;
     if (a.error) fill(this.foot, h("p", { class: "error", role: "alert" }, a.error));
     else if (a.ghost) {
       const { handoffs, router_ms, inference_ms } = a.ghost;

@@ -70,7 +70,8 @@ function close(refocus: boolean): void {
 function card(index: number, where: Where): (Node | null)[] {
   const token = where.tokens[index]!;
   const seam = where.seams.filter((s) => s.segment === token.segment).at(-1);
-  const why = seam ? `${seam.reason.replace("_", "-")} from ${seam.from}${seam.detail ? ` (${seam.detail})` : ""}` : "first in the plan";
+  const detail = seam?.detail && seam.reason !== "branch" ? ` (${seam.detail})` : "";
+  const why = seam ? `${seam.reason.replace("_", "-")} from ${seam.from}${detail}` : "first in the plan";
   const fact = (name: string, value: string): Node => h("div", {}, h("dt", {}, name), h("dd", {}, value));
   return [
     h("div", { class: "pop-head" }, h("code", {}, visible(token.text)), modelTag(token.model)),

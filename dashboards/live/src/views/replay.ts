@@ -80,7 +80,7 @@ export class ReplayView {
       h("p", { class: "quiet" }, `Plan: ${detail.plan.join(", ")}. ${detail.plan_reason}`),
       this.lanes,
     );
-    this.chart = new SignalChart(place, () => {});
+    this.chart = new SignalChart(place, (i) => this.flow!.mark(i));
     if (!detail.tokens.length) this.flow.element.append(detail.text || "No tokens are kept.");
   }
 
