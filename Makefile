@@ -20,7 +20,7 @@ browser: setup   ## what the tests of the page need: Chromium (installed if you 
 	@scripts/browser.sh
 
 page: browser    ## build the page from dashboards/live/
-	@scripts/node.sh npm run --silent build
+	@scripts/npm.sh run --silent build
 
 screenshots: browser    ## docs/live_light.png and docs/live_dark.png
 	@SCREENSHOTS=docs $(BIN)/pytest -q tests/dashboards/test_page.py -k watched
