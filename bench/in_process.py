@@ -9,7 +9,7 @@ import json
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from bench.handles import Handle
@@ -112,6 +112,29 @@ class Service:
         await self._events.close()
         self.replica.stop()
         self._folder.cleanup()
+
+    async def send(self, method: str, target: str, headers: Sequence[tuple[str, str]], body: bytes) -> int:
+        """Send any request, and read its answer to the end. Returns its status; 0: there was none."""
+        path, _, query = target.partition("?")
+        scope = {
+            **_SCOPE, "method": method, "path": path, "raw_path": path.encode(errors="replace"),
+            "query_string": query.encode(errors="replace"),
+            "headers": [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers],
+        }  # fmt: skip
+        status, messages = 0, [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            if messages:
+                return messages.pop()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Any) -> None:
+            nonlocal status
+            status = message.get("status", status)
+
+        await self._app(scope, receive, send)
+        return status
 
     async def chat(self, body: dict[str, Any]) -> tuple[int, Reads]:
         """Ask for a streamed answer: its status, and what was written when."""

@@ -34,6 +34,7 @@ from ghostrouter.api import (
     errors,
     feedback_request,
     models,
+    openapi,
     query,
     responses_request,
     route,
@@ -79,6 +80,7 @@ def app(
             Route("/v1/feedback", api.feedback, methods=["POST"]),
             Route("/metrics", api.metrics, methods=["GET"]),
             Route("/v1/status", api.status, methods=["GET"]),
+            Route("/openapi.json", api.openapi, methods=["GET"]),
             *(Route(path, api.healthz, methods=["GET"]) for path in ("/healthz", "/-/healthz")),
             *CallApi(backend, max_body_bytes).routes(),
             *EmbeddingsApi(backend, max_body_bytes).routes(),
@@ -135,6 +137,9 @@ class _Api:
 
     async def metrics(self, request: Request) -> Response:
         return Response(await self._backend.node_metrics.page(), media_type=_PROMETHEUS)
+
+    async def openapi(self, request: Request) -> Response:
+        return JSONResponse(openapi.document())
 
     async def models(self, request: Request) -> Response:
         return JSONResponse(models.listed(self._names(), request.query_params))

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,6 +19,19 @@ _MOST_LEVELS = 128
 MOST_TOKENS = 2**53
 
 
+def _told(schema: dict[str, Any], kind: type[BaseModel]) -> None:
+    """Tell in the schema of a body what pydantic does not: fields may be null, and some are accepted without effect."""
+    needed, fields = schema.get("required", ()), schema.get("properties", {})
+    for name, told in fields.items():
+        if name not in needed and told.get("default", 0) is not None:
+            fields[name] = {"anyOf": [told, {"type": "null"}]}
+    schema["properties"] = {**dict.fromkeys(sorted(getattr(kind, "IGNORED", ())), ANYTHING), **fields}
+
+
+# The schema of a field that is accepted, whatever it holds.
+ANYTHING: dict[str, Any] = {"description": "accepted without effect"}
+
+
 class Body(BaseModel):
     """A JSON object. Unknown fields are refused, and every value must have exactly its type.
 
@@ -25,7 +39,7 @@ class Body(BaseModel):
     surrogate pair, which cannot be encoded.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0)
+    model_config = ConfigDict(strict=True, extra="forbid", str_min_length=0, json_schema_extra=_told)
     # Unknown fields that are accepted nevertheless. They change nothing.
     IGNORED: ClassVar[frozenset[str]] = frozenset()
 
@@ -74,6 +88,22 @@ class Ghost(Body):
 
     def terms(self) -> Terms:
         return Terms(self.trust, tuple(self.regions), self.repeatable, self.intent, tuple(self.tags))
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The body of a request, as the API's description needs it: what `parse` gets."""
+
+    kind: type[Body]
+    ignored: Collection[str] = ()
+    unsupported: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def completed(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """The schema of `kind`, with the fields that it does not know."""
+        fields = {name: f for name, f in schema["properties"].items() if name not in self.unsupported}
+        fields |= dict.fromkeys(self.ignored, ANYTHING)
+        fields |= {name: {"enum": [*values, None]} for name, values in self.unsupported.items()}
+        return {**schema, "properties": fields}
 
 
 class SampledBody(Body):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from ghostrouter.api.body import Body, Ghost, SampledBody, parse
+from ghostrouter.api.body import Body, Ghost, SampledBody, Shape, parse
 from ghostrouter.api.call_words import Determinism, IntentClass, TrustTier, Verbosity
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.conversation import Message
@@ -150,6 +150,9 @@ class Call:
     created_at: str | None
     ignored: tuple[str, ...]
     payload_hash: str
+
+
+SHAPE = Shape(_Call)
 
 
 def from_wire(body: Any) -> Call:

@@ -72,7 +72,7 @@ class ImagePart(Body):
     IGNORED = HINTS
 
     type: Literal["image_url"]
-    image_url: Annotated[_ImageUrl, BeforeValidator(_as_image_url)]
+    image_url: Annotated[_ImageUrl, BeforeValidator(_as_image_url, json_schema_input_type=_ImageUrl | IMAGE_URL)]
 
 
 Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]

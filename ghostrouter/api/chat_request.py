@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
-from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
 from ghostrouter.api.hints import hints
 from ghostrouter.api.signals import MOST_ALTERNATIVES
 from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
@@ -142,6 +142,9 @@ class ChatCall:
             logit_bias=bool(self.logit_bias),
             min_tokens=self.min_tokens,
         )
+
+
+SHAPE = Shape(_ChatCompletion, _IGNORED, _UNSUPPORTED)
 
 
 def from_wire(body: Any) -> ChatCall:

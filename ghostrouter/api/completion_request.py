@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ghostrouter.api.body import MOST_TOKENS, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, SampledBody, Shape, parse
 from ghostrouter.api.chat_request import MOST_CHOICES, ChatCall, StreamOptions, to_call
 from ghostrouter.api.hints import hints
 from ghostrouter.conversation import PROMPT, Features, Message
@@ -34,11 +34,18 @@ def _as_list(value: Any) -> Any:
 
 
 class _Completion(SampledBody):
-    prompt: Annotated[list[str], BeforeValidator(_as_list), Field(min_length=1, max_length=_MOST_PROMPTS)]
+    prompt: Annotated[
+        list[str],
+        BeforeValidator(_as_list, json_schema_input_type=str | list[str]),
+        Field(min_length=1, max_length=_MOST_PROMPTS),
+    ]
     max_tokens: int = Field(default=_USUAL_TOKENS, ge=1, le=MOST_TOKENS)
     n: int = Field(default=1, ge=1, le=MOST_CHOICES)
     logprobs: int | None = Field(default=None, ge=0, le=20)
     stream_options: StreamOptions | None = None
+
+
+SHAPE = Shape(_Completion, _IGNORED, _UNSUPPORTED)
 
 
 def from_wire(body: Any) -> list[ChatCall]:

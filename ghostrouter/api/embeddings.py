@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BeforeValidator, Field
 
-from ghostrouter.api.body import Body, parse
+from ghostrouter.api.body import Body, Shape, parse
 from ghostrouter.errors import InvalidRequest
 
 _IGNORED = ("user", "safety_identifier", "metadata", "service_tier", "prompt_cache_key")
@@ -27,7 +27,11 @@ def _as_texts(value: Any) -> Any:
 
 class _Embeddings(Body):
     model: str
-    input: Annotated[list[str], BeforeValidator(_as_texts), Field(min_length=1, max_length=_MOST_TEXTS)]
+    input: Annotated[
+        list[str],
+        BeforeValidator(_as_texts, json_schema_input_type=str | list[str]),
+        Field(min_length=1, max_length=_MOST_TEXTS),
+    ]
     dimensions: int | None = Field(default=None, ge=1, le=_MOST_DIMENSIONS)
     encoding_format: Literal["float", "base64"] = "float"
 
@@ -48,6 +52,9 @@ class Embedded:
 
     vectors: Vectors
     tokens: int
+
+
+SHAPE = Shape(_Embeddings, _IGNORED)
 
 
 def from_wire(body: Any) -> EmbeddingCall:

@@ -5,7 +5,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from ghostrouter.api.body import Body, parse
+from ghostrouter.api.body import Body, Shape, parse
 
 _RATINGS = {"up": 1.0, "down": -1.0}
 
@@ -42,6 +42,9 @@ class Feedback:
 
     session: str
     body: dict[str, Any]
+
+
+SHAPE = Shape(_Feedback)
 
 
 def from_wire(body: Any) -> Feedback:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
 from ghostrouter.api.chat_features import HINTS, IMAGE_DATA, TOOL_NAME, JsonObject, joined
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.api.hints import hints
@@ -205,7 +205,9 @@ class _Prompt(SampledBody):
     """The fields that the number of input tokens depends on."""
 
     messages: list[_Turn] = Field(min_length=1)
-    system: Annotated[list[_Text], BeforeValidator(_as_blocks)] = Field(default_factory=list)
+    system: Annotated[list[_Text], BeforeValidator(_as_blocks, json_schema_input_type=str | list[_Text])] = Field(
+        default_factory=list
+    )
     tools: list[_Tool] = Field(default_factory=list, max_length=128)
     tool_choice: Annotated[_Choice | _NamedChoice, Field(discriminator="type")] | None = None
     thinking: _ThinkingWish | None = None
@@ -234,6 +236,10 @@ class _Prompt(SampledBody):
 class _Messages(_Prompt):
     max_tokens: int = Field(ge=1, le=MOST_TOKENS)
     stop_sequences: list[str] = Field(default_factory=list, max_length=64)
+
+
+SHAPE = Shape(_Messages, _IGNORED, _UNSUPPORTED)
+COUNT_SHAPE = Shape(_Prompt, (*_IGNORED, "max_tokens", "stop_sequences"), _UNSUPPORTED)
 
 
 def from_wire(body: Any) -> ChatCall:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
 from ghostrouter.api.chat_features import HINTS, IMAGE_URL, TOOL_NAME, Effort, JsonObject, joined
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.api.hints import hints
@@ -173,7 +173,11 @@ def _as_items(value: Any) -> Any:
 
 
 class _Response(SampledBody):
-    input: Annotated[list[_Item], BeforeValidator(_as_items), Field(min_length=1)]
+    input: Annotated[
+        list[_Item],
+        BeforeValidator(_as_items, json_schema_input_type=str | Annotated[list[_Item], Field(min_length=1)]),
+        Field(min_length=1),
+    ]
     instructions: str | None = None
     max_output_tokens: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
     background: bool = False
@@ -234,6 +238,9 @@ class ResponsesCall:
     tools: list[dict[str, Any]]
     format: dict[str, Any]
     previous_response_id: str | None = None
+
+
+SHAPE = Shape(_Response, _IGNORED, _UNSUPPORTED)
 
 
 def from_wire(body: Any) -> ResponsesCall:
