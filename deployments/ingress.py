@@ -113,7 +113,9 @@ class Ingress:
             self._cloud.write if self._cloud else None,
         )
         self._gate = Gate(config.access)
-        self.quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit)
+        self.quotas = QuotaClient(
+            deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit, config.access.max_running
+        )
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
             scanner(config.redaction.addresses)  # made here, so that no request waits for it
         redacted = RedactedEngines(self._engines, self._models.by_name)

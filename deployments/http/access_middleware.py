@@ -88,7 +88,9 @@ def _route(scope: Scope) -> str:
 
 
 def _too_many(caller: Caller, admission: Admission) -> TooManyRequests:
-    if admission.refused == "rate":
+    if admission.refused == "overload":
+        why = f"The service is overloaded, and takes no more requests of priority {caller.priority}."
+    elif admission.refused == "rate":
         why = f"This key may be used {caller.requests_per_minute} times per minute."
     else:
         why = f"This key may have {caller.concurrent_requests} requests running at the same time."

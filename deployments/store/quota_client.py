@@ -1,7 +1,8 @@
 """An ingress' client of the `Quotas` deployment."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from ray.serve.handle import DeploymentHandle
@@ -10,24 +11,37 @@ from deployments.quotas import Granted
 from deployments.rpc import DeploymentClient
 from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, is_limited, usd
 from ghostrouter.access.keys import Caller
-from ghostrouter.access.limits import Admission
+from ghostrouter.access.limits import Admission, KeyLimits
+from ghostrouter.access.overload import Crowd
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown
 from ghostrouter.events import metrics
 
 _TIMEOUT_S = 5.0
 _TRIES = 30
+# Calls that are counted here end with this process at the latest.
+_OWN_LEASE_S = 86_400.0
 
 
 class QuotaClient:
     """Asks `Quotas`. While it is down, calls are let in, but nothing that costs money is started.
 
     The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
-    those of the budgets. `quotas` is None if there are neither keys nor budgets.
+    those of the budgets. `quotas` is None if there were neither keys nor budgets at the start; then the limits of keys
+    that were made later are counted here. `most_running`: above it calls are refused, by priority; None: no limit.
     """
 
     def __init__(
-        self, quotas: DeploymentHandle | None, limits: Sequence[Limit], lease_s: float, emit: metrics.Emit
+        self,
+        quotas: DeploymentHandle | None,
+        limits: Sequence[Limit],
+        lease_s: float,
+        emit: metrics.Emit,
+        most_running: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._crowd = Crowd(most_running)
+        self._own = KeyLimits(_OWN_LEASE_S)
+        self._clock = clock
         self._limits = limits
         self.lease_s = lease_s
         self._emit = emit
@@ -36,21 +50,35 @@ class QuotaClient:
         self._ledger = ledger if limits else None
 
     async def enter(self, caller: Caller, call: str) -> Admission:
+        """Whether a call may start, by the number of running calls and by its key's limits."""
+        found = self._crowd.enter(call, caller.priority, self._clock())
+        if not found.refused:
+            found = await self._within_limits(caller, call)
+            if found.refused:
+                self._crowd.leave(call, self._clock())
+        if found.refused:
+            self._emit(metrics.REFUSALS, 1, reason=found.refused)
+        return found
+
+    async def _within_limits(self, caller: Caller, call: str) -> Admission:
         """Whether a call may start by its key's limits. A key without limits needs no request to `Quotas`."""
-        if self._keys is None or (caller.requests_per_minute is None and caller.concurrent_requests is None):
+        per_minute, at_once = caller.requests_per_minute, caller.concurrent_requests
+        if per_minute is None and at_once is None:
             return Admission("")
+        if self._keys is None:
+            return self._own.enter(caller.name, call, per_minute, at_once, self._clock())
         try:
-            found: Admission | None = await self._keys.ask_or_none("enter", caller, call)
+            return await self._keys.ask_or_none("enter", caller, call) or Admission("")
         except asyncio.CancelledError:  # the client has left before it was let in
             self.leave(caller, call)
             raise
-        if found and found.refused:
-            self._emit(metrics.REFUSALS, 1, reason=found.refused)
-        return found or Admission("")
 
     def leave(self, caller: Caller, call: str) -> None:
         """A call has ended. Does not wait."""
-        if self._keys and caller.concurrent_requests is not None:
+        self._crowd.leave(call, self._clock())
+        if self._keys is None:
+            self._own.leave(caller.name, call)
+        elif caller.concurrent_requests is not None:
             self._keys.tell("leave", caller, call)
 
     async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> bool:

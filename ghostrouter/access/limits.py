@@ -9,7 +9,7 @@ from typing import Literal
 class Admission:
     """Whether a call is admitted, and the numbers of its key. `limit` is None without a rate limit."""
 
-    refused: Literal["", "rate", "concurrency"]
+    refused: Literal["", "rate", "concurrency", "overload"]
     limit: int | None = None
     remaining: int = 0
     reset_s: float = 0.0

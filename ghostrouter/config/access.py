@@ -99,6 +99,12 @@ class Access(Database):
         default=1.0, gt=0, description="how often an ingress looks for keys that were created or revoked"
     )
     limits: Limits = Field(default=Limits(), description="limits of every key")
+    max_running: int | None = Field(
+        default=None,
+        ge=1,
+        description="most requests that an ingress serves at a time; above it 429 is answered. Requests of priority "
+        "low may use 70 % of them, normal ones 90 %, high ones all",
+    )
     lease_s: float = Field(default=1_800.0, gt=0, description="a call that never ends counts as running for this time")
     hosts: tuple[str, ...] = Field(
         default=(),

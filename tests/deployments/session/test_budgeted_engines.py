@@ -14,7 +14,8 @@ from deployments.event_store import EventStore
 from deployments.ingress import Deployments, Ingress
 from deployments.quotas import Quotas
 from deployments.replay import Replay
-from ghostrouter.access.keys import digest
+from deployments.store.quota_client import QuotaClient
+from ghostrouter.access.keys import Caller, digest
 from ghostrouter.config import GraphConfig
 from ghostrouter.money import Usage
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token
@@ -342,3 +343,35 @@ async def test_health_shows_the_breakers_that_were_asked(tmp_path: Path) -> None
     assert (stands["provider"], stands["state"]) == ("custom", "open")
     assert 0 < stands["retry_after_s"] <= 30
     assert not service.cloud.asked
+
+
+async def test_too_many_calls_are_refused_by_priority_and_those_let_in_are_answered(tmp_path: Path) -> None:
+    keys = [key("anna", priority="high"), key("bob"), key("carl", priority="low")]
+    service = BudgetedService(tmp_path, access={"keys": keys, "max_running": 10})
+    service.writer.pause_at = 10
+    crowd = []
+    for name, count in (("carl", 10), ("bob", 10), ("anna", 10)):  # three times as many as may run
+        mine: dict[str, Any] = {"authorization": f"Bearer key of {name}"}
+        crowd += [asyncio.create_task(service.post(CHAT, ask(model="small"), **mine)) for _ in range(count)]
+        await asyncio.sleep(0)
+    for _ in range(10):
+        await service.writer.paused.get()
+    service.writer.go.set()
+    answers = await asyncio.gather(*crowd)
+    refused = [a for a in answers if a.status == 429]
+    assert sum(a.status == 200 for a in answers) == 10 and len(refused) == 20
+    assert [sum(a.status == 200 for a in answers[i : i + 10]) for i in (0, 10, 20)] == [7, 2, 1]
+    assert all(1 <= int(a.headers["retry-after"]) <= 60 for a in refused)
+    assert code(refused[0]) == (429, "rate_limit_exceeded")
+    assert (await service.post(CHAT, ask(model="small"), authorization="Bearer key of carl")).status == 200
+    assert service.ingress._quotas._crowd.running == 0
+
+
+async def test_limits_of_keys_that_are_made_later_are_counted_without_the_deployment(tmp_path: Path) -> None:
+    service = BudgetedService(tmp_path)
+    client = QuotaClient(None, [], 60.0, service.meter)
+    caller = Caller("late", requests_per_minute=1, concurrent_requests=1)
+    assert not (await client.enter(caller, "a")).refused
+    assert (await client.enter(caller, "b")).refused == "concurrency"
+    client.leave(caller, "a")
+    assert (await client.enter(caller, "c")).refused == "rate"
