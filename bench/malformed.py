@@ -12,10 +12,9 @@ import gc
 import json
 import os
 from collections import Counter
+from pathlib import Path
 from random import Random
 from typing import Any
-
-import psutil
 
 from bench.in_process import FOLDER, MODEL, Service
 from bench.seeds import SEED
@@ -118,7 +117,8 @@ def _spoil(rng: Random, body: Any) -> None:
 
 def _rss_mb() -> float:
     gc.collect()
-    return float(psutil.Process().memory_info().rss) / 1e6
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 async def measure(requests: int, rng: Random) -> dict[str, Any]:

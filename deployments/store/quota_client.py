@@ -68,10 +68,11 @@ class QuotaClient:
         if self._keys is None:
             return self._own.enter(caller.name, call, per_minute, at_once, self._clock())
         try:
-            return await self._keys.ask_or_none("enter", caller, call) or Admission("")
+            found: Admission | None = await self._keys.ask_or_none("enter", caller, call)
         except asyncio.CancelledError:  # the client has left before it was let in
             self.leave(caller, call)
             raise
+        return found or Admission("")
 
     def leave(self, caller: Caller, call: str) -> None:
         """A call has ended. Does not wait."""

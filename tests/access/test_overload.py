@@ -36,7 +36,8 @@ def test_without_a_limit_all_are_let_in() -> None:
 def test_there_are_never_more_than_allowed_and_nobody_waits_in_vain(
     most: int, steps: list[tuple[Priority, bool]]
 ) -> None:
-    crowd, running = Crowd(most), []
+    crowd = Crowd(most)
+    running: list[str] = []
     for number, (priority, leaves) in enumerate(steps):
         if leaves and running:
             crowd.leave(running.pop(0), float(number))
