@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from ghostrouter.api.body import MOST_TOKENS, Body, Ghost, parse
+from ghostrouter.api.body import MOST_TOKENS, Body, Ghost, Shape, parse
 from ghostrouter.api.chat_request import ChatCall
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.sessions.ask import Ask, Branch
@@ -62,6 +62,9 @@ class BranchRequest:
             signals=signals,
             branch=Branch(session, tokens),
         )
+
+
+SHAPE = Shape(_Branch)
 
 
 def from_wire(body: object) -> BranchRequest:

@@ -13,6 +13,7 @@ from pydantic.json_schema import models_json_schema
 
 from ghostrouter import __version__
 from ghostrouter.api import (
+    branch_request,
     call_request,
     chat_request,
     completion_request,
@@ -32,6 +33,7 @@ BODIES: dict[str, Shape] = {
     "EmbeddingsRequest": embeddings.SHAPE,
     "FeedbackRequest": feedback_request.SHAPE,
     "CallRequest": call_request.SHAPE,
+    "BranchRequest": branch_request.SHAPE,
 }
 _AT = "#/components/schemas/"
 _ERRORS = {"openai": "OpenAiError", "messages": "MessagesError", "call": "CallError"}

@@ -20,7 +20,8 @@ from schemathesis.specs.openapi.checks import (
 from ghostrouter.api.openapi import document
 from tests.deployments.in_process import Service
 
-SCHEMA = schemathesis.openapi.from_dict(document())
+# The feed of the live page has no end.
+SCHEMA = schemathesis.openapi.from_dict(document()).exclude(path="/v1/live")
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 

@@ -364,7 +364,7 @@ async def test_too_many_calls_are_refused_by_priority_and_those_let_in_are_answe
     assert all(1 <= int(a.headers["retry-after"]) <= 60 for a in refused)
     assert code(refused[0]) == (429, "rate_limit_exceeded")
     assert (await service.post(CHAT, ask(model="small"), authorization="Bearer key of carl")).status == 200
-    assert service.ingress._quotas._crowd.running == 0
+    assert service.ingress.quotas._crowd.running == 0
 
 
 async def test_limits_of_keys_that_are_made_later_are_counted_without_the_deployment(tmp_path: Path) -> None:
