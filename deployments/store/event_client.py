@@ -18,6 +18,8 @@ _TIMEOUT_S = 5.0
 # Rows that wait while the store's replica is being replaced; it comes back within seconds.
 _MAX_WAITING = 10_000
 _BELIEFS_EVERY_S = 1.0
+# The event store itself says after some seconds that it could not write a row.
+_KEEP_TIMEOUT_S = 15.0
 Posted = asyncio.Future[None]
 
 
@@ -65,7 +67,7 @@ class EventClient:
         Raises:
             StoreFailed: it may be lost. It can be sent again.
         """
-        await self._ask("keep", row)
+        await self._ask("keep", row, answer_within_s=_KEEP_TIMEOUT_S)
 
     async def settled(self, posted: Posted | None = None) -> None:
         """Wait until a row can be read, at most `patience_s`. Without a row: until all rows posted so far can be read.

@@ -1,5 +1,6 @@
 """The bandit over HTTP: it begins answers, learns from feedback, and goes on after a restart."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -21,8 +22,11 @@ async def asked(service: Service, number: int) -> dict[str, Any]:
     body = {"model": "ghost/auto", "messages": [{"role": "user", "content": f"Question {number}?"}], "max_tokens": 4}
     made = await service.post("/v1/chat/completions", body)
     assert made.status == 200, made.body
-    found: dict[str, Any] = (await service.get(f"/v1/traces/{made.json['id']}")).json
-    return found
+    async with asyncio.timeout(60):
+        while (found := await service.get(f"/v1/traces/{made.json['id']}")).status == 503:
+            await asyncio.sleep(0.1)
+    trace: dict[str, Any] = found.json
+    return trace
 
 
 async def taught(service: Service, count: int) -> list[str]:
@@ -33,7 +37,10 @@ async def taught(service: Service, count: int) -> list[str]:
         firsts.append(trace["plan"][0])
         right = firsts[-1] == "large"
         told = {"session": trace["id"], "thumb": "up" if right else "down"}
-        assert (await service.post("/v1/feedback", told)).status == 200
+        async with asyncio.timeout(60):
+            while (made := await service.post("/v1/feedback", told)).status == 503:  # it can be sent again
+                await asyncio.sleep(0.1)
+        assert made.status == 200
     return firsts
 
 
