@@ -2,7 +2,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check bench setup browser page screenshots models lock schema prices dashboards audit sbom clean help
+.PHONY: serve test check bench setup browser page screenshots models lock schema prices dashboards observe audit sbom clean help
 
 help:            ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ audit: setup     ## look for known vulnerabilities in the locks (needs the netwo
 
 sbom: setup      ## write the bill of materials of the locks to sbom/, as CycloneDX
 	@$(BIN)/python -m scripts.sbom
+
+observe: setup   ## the service with Prometheus, Grafana and Phoenix where they are installed, and a load
+	@scripts/observe.sh
 
 dashboards: setup ## write the Grafana dashboards from their source
 	@$(BIN)/python -m dashboards.source.build

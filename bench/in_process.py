@@ -25,7 +25,7 @@ from deployments.replay import Replay
 from deployments.telemetry import Telemetry
 from ghostrouter.config import GraphConfig
 from ghostrouter.detect.calibration import Calibration
-from ghostrouter.events.metrics import Metric
+from ghostrouter.events.metrics import Emit, Metric
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.types import EngineStatus, Frame, SegmentRequest
 
@@ -56,12 +56,14 @@ def no_metrics(metric: Metric, value: float, **labels: str) -> None:
 class Replica:
     """What `LocalEngine` is, around another engine."""
 
-    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, config: GraphConfig, shard: Handle) -> None:
+    def __init__(
+        self, engine: SyntheticEngine, tokenizer: ChatTokenizer, config: GraphConfig, shard: Handle, emit: Emit
+    ) -> None:
         self._telemetry_client = TelemetryClient(
             MODEL,
             [TelemetryPort(shard.observe.remote, shard.follow.remote)],
             config.telemetry,
-            no_metrics,
+            emit,
             Calibration.load(CALIBRATION),
         )
         self._writer = SegmentWriter(
@@ -70,7 +72,7 @@ class Replica:
             limits=config.telemetry.frames,
             replica="r1",
             clock=time.monotonic,
-            emit=no_metrics,
+            emit=emit,
         )
 
     async def status(self) -> EngineStatus:
@@ -85,9 +87,9 @@ class Replica:
 
 
 class Service:
-    """Make one inside a running event loop."""
+    """Make one inside a running event loop. `emit` gets its metrics."""
 
-    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer) -> None:
+    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, emit: Emit = no_metrics) -> None:
         config = GraphConfig.parse(
             {
                 "models": [{"name": MODEL, "source": str(FOLDER), "calibration": str(CALIBRATION)}],
@@ -97,14 +99,14 @@ class Service:
         )
         self._folder = tempfile.TemporaryDirectory(prefix="ghostrouter-scale-")
         calibrations = {MODEL: Calibration.load(CALIBRATION)}
-        self.replica = Replica(engine, tokenizer, config, Handle(Telemetry(calibrations, no_metrics)))
+        self.replica = Replica(engine, tokenizer, config, Handle(Telemetry(calibrations, emit)), emit)
         settings = config.events.model_copy(update={"folder": self._folder.name})
         self._events = EventStore(settings, 100, secrets.token_hex(8))
         nobody: Any = Handle(None)
         handles: Any = {MODEL: Handle(self.replica)}
         replay: Any = [Handle(Replay(config.journal))]
         events: Any = Handle(self._events)
-        self._ingress = Ingress(config, Deployments(handles, nobody, replay, events), calibrations, no_metrics)
+        self._ingress = Ingress(config, Deployments(handles, nobody, replay, events), calibrations, emit)
         self._app = self._ingress.http_app()
 
     async def close(self) -> None:
