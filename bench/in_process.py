@@ -15,6 +15,7 @@ from typing import Any
 from bench.handles import Handle
 from bench.service import ROOT
 from bench.synthetic_engine import SyntheticEngine
+from deployments.engine.frame_channel import Channel, FrameSender
 from deployments.engine.segment_judge import SegmentJudge
 from deployments.engine.segment_writer import SegmentWriter
 from deployments.engine.telemetry_client import TelemetryClient, TelemetryPort
@@ -66,6 +67,7 @@ class Replica:
             emit,
             Calibration.load(CALIBRATION),
         )
+        self._sender = FrameSender()
         self._writer = SegmentWriter(
             source=TokenSource(engine, tokenizer.backend, tokenizer.backend.get_vocab_size(), time.monotonic),
             judge=SegmentJudge(self._telemetry_client),
@@ -78,11 +80,14 @@ class Replica:
     async def status(self) -> EngineStatus:
         return EngineStatus(0)
 
-    async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
-        async for frame in self._writer.write(request):
-            yield frame
+    async def generate(
+        self, request: SegmentRequest, channel: Channel | None = None
+    ) -> AsyncGenerator[Frame | int, None]:
+        async for sent in self._sender.send(self._writer.write(request), channel):
+            yield sent
 
     def stop(self) -> None:
+        self._sender.stop()
         self._telemetry_client.stop()
 
 

@@ -152,11 +152,13 @@ def main() -> None:
     tokenizer, counted = ChatTokenizer(str(FOLDER)), RayMetrics()
     sinks: dict[str, Emit] = {"on": counted, "metrics": counted, "off": no_metrics}
     lanes: dict[str, list[Lane]] = {name: [] for name in sinks}
+    for name in sinks:  # what is imported or compiled at the first use is no cost of a lane
+        _turn(tokenizer, name, sinks[name])
     for turn in range(ROUNDS):
         for name in sinks if turn % 2 else reversed(sinks):
-            found = _turn(tokenizer, name, sinks[name])
-            lanes[name].append(found)
-            print(f"  {name:<8} {found.tokens_per_cpu_s:.0f} tokens/s of CPU, {found.ttft_ms:.1f} ms", flush=True)
+            turned = _turn(tokenizer, name, sinks[name])
+            lanes[name].append(turned)
+            print(f"  {name:<8} {turned.tokens_per_cpu_s:.0f} tokens/s of CPU, {turned.ttft_ms:.1f} ms", flush=True)
     rates = {name: statistics.median(turn.tokens_per_cpu_s for turn in found) for name, found in lanes.items()}
     result: dict[str, Any] = {
         "throughput_on_over_off": rates["on"] / rates["off"],
