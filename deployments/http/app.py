@@ -26,6 +26,7 @@ from deployments.http.messages import MessagesApi
 from deployments.http.requester_in_scope import requester
 from deployments.http.tidy_paths import TidyPaths
 from deployments.http.unexpected_errors import UnexpectedErrors
+from ghostrouter import __version__
 from ghostrouter.api import (
     chat_request,
     chat_response,
@@ -139,7 +140,7 @@ class _Api:
         return Response(await self._backend.node_metrics.page(), media_type=_PROMETHEUS)
 
     async def openapi(self, request: Request) -> Response:
-        return JSONResponse(openapi.document())
+        return JSONResponse(openapi.document(__version__))
 
     async def models(self, request: Request) -> Response:
         return JSONResponse(models.listed(self._names(), request.query_params))

@@ -11,7 +11,6 @@ from typing import Any
 import yaml
 from pydantic.json_schema import models_json_schema
 
-from ghostrouter import __version__
 from ghostrouter.api import (
     branch_request,
     call_request,
@@ -41,8 +40,8 @@ _ID = {"in": "path", "required": True, "schema": {"type": "string", "minLength":
 
 
 @cache
-def document() -> dict[str, Any]:
-    """The whole description."""
+def document(version: str) -> dict[str, Any]:
+    """The whole description, of the service's version."""
     told = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
     paths = {
         path: {method: _operation(path, method, row) for method, row in methods.items()}
@@ -50,7 +49,7 @@ def document() -> dict[str, Any]:
     }
     return {
         "openapi": "3.1.0",
-        "info": {"title": "GhostRouter", "version": __version__},
+        "info": {"title": "GhostRouter", "version": version},
         "paths": paths,
         "components": {
             "schemas": {**_bodies(), **told["schemas"]},
