@@ -117,6 +117,8 @@ class Service:
     async def close(self) -> None:
         await self._ingress.events.settled()
         await self._events.close()
+        if self._ingress._span_exporter:
+            await asyncio.to_thread(self._ingress._span_exporter.close)
         self.replica.stop()
         self._folder.cleanup()
 
