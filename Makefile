@@ -10,7 +10,8 @@ help:            ## what there is
 setup:           ## .venv with everything in it, from the committed lock; quick when done before
 	@scripts/setup.sh
 
-serve: setup     ## start the service (CONFIG=serve_config.yaml); Ctrl-C stops it
+serve: setup     ## start the service (CONFIG=serve_config.yaml, or examples/real.yaml: a real model); Ctrl-C stops it
+	@$(BIN)/python -m scripts.real_models $(or $(CONFIG),serve_config.yaml)
 	@$(BIN)/ghostrouter serve $(or $(CONFIG),serve_config.yaml)
 
 test: browser    ## the whole suite

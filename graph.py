@@ -187,5 +187,7 @@ def _engine(
             "calibration": calibration,
             "max_running": model.max_running,
             "exact_entropy": model.exact_entropy,
+            "tool_parser": model.tool_parser,
+            "reasoning_parser": model.reasoning_parser,
         },
     )

@@ -9,7 +9,7 @@ from vllm.engine.arg_utils import AsyncEngineArgs
 from vllm.v1.engine.async_llm import AsyncLLM
 
 from deployments.engine.token_source import TokenSource
-from deployments.engine.vllm_arguments import engine_arguments
+from deployments.engine.vllm_arguments import engine_arguments, prepare
 from deployments.engine.vllm_steps import VllmSteps
 from ghostrouter.config import LocalModel
 from ghostrouter.conversation import Message
@@ -24,8 +24,7 @@ async def started(model: LocalModel) -> AsyncIterator[AsyncLLM]:
     """The engine of a model. A CPU's worker runs in the engine's process, as in `deployments.engine.single_process`."""
     args = AsyncEngineArgs(model=model.source, **engine_arguments(model))
     settings = args.create_engine_config()
-    if settings.device_config.device_type == "cpu":
-        settings.parallel_config.distributed_executor_backend = "uni"
+    prepare(settings)
     client = AsyncLLM.from_vllm_config(settings, enable_log_requests=False, disable_log_stats=True)
     try:
         yield client

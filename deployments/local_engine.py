@@ -9,6 +9,7 @@ from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
 
+from deployments.engine.answer_parser import answer_parsers
 from deployments.engine.exact_entropy import are_exact
 from deployments.engine.frame_channel import Channel, FrameSender
 from deployments.engine.hardware import Hardware
@@ -41,10 +42,13 @@ class LocalEngine(LLMServer):
         calibration: Calibration | None,
         max_running: int | None,
         exact_entropy: bool,
+        tool_parser: str | None,
+        reasoning_parser: str | None,
     ) -> None:
         await super().__init__(llm_config, engine_cls=SingleProcessVllm)
         client = self.engine._engine_client
-        self._tokenizer = ChatTokenizer(client.model_config.model)
+        self._tokenizer = ChatTokenizer(client.model_config.model, None, tool_parser, reasoning_parser)
+        chat_format = self._tokenizer.format
         exact = exact_entropy and await are_exact(client)
         emit = RayMetrics()
         ports = [TelemetryPort.of(shard) for shard in telemetry]
@@ -52,10 +56,13 @@ class LocalEngine(LLMServer):
         self._load_meter = LoadMeter(llm_config.model_id, EngineStats.of(client), Hardware(), emit)
         self._writer = SegmentWriter(
             source=TokenSource(
-                VllmSteps(client, exact),
+                VllmSteps(client, exact, chat_format.tool_parser),
                 self._tokenizer.backend,
                 client.model_config.get_vocab_size(),
                 time.monotonic,
+                answer_parsers(client, self._tokenizer)
+                if chat_format.tool_parser or chat_format.reasoning_parser
+                else None,
             ),
             judge=SegmentJudge(telemetry_client),
             limits=settings.frames,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 # What some write instead of the registered name.
 _MEDIA_TYPES = {"image/jpg": "image/jpeg", "image/x-png": "image/png"}
@@ -88,6 +88,17 @@ Hints = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Grammar:
+    """What an answer must match, besides JSON: a regular expression, a grammar (EBNF or Lark), or one of some texts.
+
+    `texts` holds the expression, the grammar, or the texts to choose from.
+    """
+
+    kind: Literal["regex", "grammar", "choice"]
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Features:
     """Features of a call that not every model supports. `tool_choice` is auto, none, required or the name of a tool.
 
@@ -103,11 +114,17 @@ class Features:
     json_object: bool = False
     wished_effort: str | None = None
     hints: Hints = ()
+    grammar: Grammar | None = None
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether the answer must have a certain form."""
+        return self.schema is not None or self.json_object or self.grammar is not None
 
     @property
     def binds(self) -> bool:
-        """Whether the features bind the answer to its first model, because it is not only free text."""
-        return bool(self.tools) or self.schema is not None or self.json_object
+        """Whether the answer is not only free text. A cloud model cannot continue such an answer."""
+        return bool(self.tools) or self.is_guided
 
 
 NO_FEATURES = Features()

@@ -1,6 +1,7 @@
 """The data types that cross deployment boundaries: frozen, small and picklable."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 from ghostrouter.conversation import NO_FEATURES, Features, Message
@@ -168,6 +169,29 @@ class Frame:
 
 
 @dataclass(frozen=True, slots=True)
+class EngineSampling:
+    """Sampling parameters of vLLM that OpenAI's API does not have. Only local models take them.
+
+    Only the `top_k` likeliest tokens are sampled (0: all), and of them only those that are at least `min_p` times as
+    likely as the likeliest. The answer also ends at one of `stop_token_ids`. With `ignore_eos` it goes on behind the
+    end-of-text token.
+    """
+
+    top_k: int = 0
+    min_p: float = 0.0
+    stop_token_ids: tuple[int, ...] = ()
+    ignore_eos: bool = False
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The names of the fields that are set."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) != f.default)
+
+
+NO_ENGINE_SAMPLING = EngineSampling()
+
+
+@dataclass(frozen=True, slots=True)
 class Sampling:
     """Sampling parameters. The fields have the meaning that they have in OpenAI's API.
 
@@ -187,6 +211,7 @@ class Sampling:
     frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
     logit_bias: tuple[tuple[int, float], ...] = ()
+    engine: EngineSampling = NO_ENGINE_SAMPLING
     unasked: frozenset[SamplingField] = frozenset()
 
     def wants(self, name: SamplingField) -> bool:
@@ -213,6 +238,32 @@ NO_VERDICTS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class Written:
+    """How many characters of an answer are written: of its text, its reasoning, and the arguments of each tool call."""
+
+    text: int = 0
+    reasoning: int = 0
+    arguments: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, tokens: Iterable[Token]) -> "Written":
+        """What tokens amount to."""
+        text = reasoning = 0
+        arguments: list[int] = []
+        for token in tokens:
+            text += len(token.text)
+            if isinstance(token.aside, ReasoningPart):
+                reasoning += len(token.aside.text)
+            elif token.aside is not None:
+                arguments += [0] * (token.aside.number + 1 - len(arguments))
+                arguments[token.aside.number] += len(token.aside.arguments)
+        return cls(text, reasoning, tuple(arguments))
+
+
+NOTHING_WRITTEN = Written()
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentRequest:
     """What an engine needs to write one segment.
 
@@ -227,6 +278,9 @@ class SegmentRequest:
 
     `with_risks`: each token gets its calibrated risk. `question` is the end of the last thing that the user said, if
     the segment begins the answer.
+
+    `features` tell a local engine which form the answer must have. A cloud model reads them in `cloud`. `written` is
+    what the kept tokens amount to, so that no part of a tool call is told twice.
     """
 
     key: SegmentKey
@@ -245,6 +299,8 @@ class SegmentRequest:
     trace_headers: Headers = ()
     with_risks: bool = False
     question: str | None = None
+    features: Features = NO_FEATURES
+    written: Written = NOTHING_WRITTEN
 
     @property
     def may_hand_off(self) -> bool:

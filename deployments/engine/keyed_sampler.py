@@ -24,7 +24,8 @@ class KeyedSampling:
     """How one request is sampled. `position` is the number of answer tokens before this segment.
 
     `kept` are those tokens, for the penalties. Presence and frequency penalty are those of OpenAI's API. The repetition
-    penalty is that of transformers: it counts the prompt too, divides positive logits and multiplies the others.
+    penalty is that of transformers: it counts the prompt too, divides positive logits and multiplies the others. With
+    `top_k` 0 all tokens may be sampled.
     """
 
     seed: int
@@ -35,6 +36,8 @@ class KeyedSampling:
     frequency_penalty: float = 0.0
     repetition_penalty: float = 1.0
     kept: tuple[int, ...] = ()
+    top_k: int = 0
+    min_p: float = 0.0
 
 
 def _signed(x: int) -> int:
@@ -76,6 +79,19 @@ def keep_top_p(logits: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
     before = ordered.softmax(-1).cumsum(-1) - ordered.softmax(-1)
     ordered = ordered.masked_fill(before >= top_p[:, None], -torch.inf)
     return torch.empty_like(logits).scatter_(-1, order, ordered)
+
+
+def keep_top_k(logits: torch.Tensor, top_k: torch.Tensor) -> torch.Tensor:
+    """Mask all but the `top_k` likeliest tokens, row by row. `top_k` is int64 of shape (rows,), at least 1."""
+    ordered = logits.sort(dim=-1, descending=True).values
+    least = ordered.gather(-1, (top_k.clamp(max=logits.shape[-1]) - 1)[:, None])
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+def keep_min_p(logits: torch.Tensor, min_p: torch.Tensor) -> torch.Tensor:
+    """Mask the tokens that are less than `min_p` times as likely as the likeliest, row by row."""
+    least = logits.max(dim=-1, keepdim=True).values + min_p.log()[:, None]
+    return logits.masked_fill(logits < least, -torch.inf)
 
 
 @dataclass(slots=True)
@@ -120,7 +136,7 @@ def _read(params: SamplingParams, prompt: Sequence[int] | None, output: list[int
 
 
 class KeyedSampler(LogitsProcessor):
-    """Applies penalties, temperature, top-p and noise, so that vLLM's greedy choice is the sample."""
+    """Applies penalties, temperature, top-k, min-p, top-p and noise, so that vLLM's greedy choice is the sample."""
 
     def __init__(self, vllm_config: VllmConfig, device: torch.device, is_pin_memory: bool) -> None:
         self._device = device
@@ -151,6 +167,11 @@ class KeyedSampler(LogitsProcessor):
             return torch.tensor(values, dtype=dtype, device=self._device)
 
         logits = logits / column([r.how.temperature for r in requests], torch.float32)[:, None]
+        if any(r.how.top_k for r in requests):
+            vocab_size = logits.shape[-1]
+            logits = keep_top_k(logits, column([r.how.top_k or vocab_size for r in requests], torch.int64))
+        if any(r.how.min_p for r in requests):
+            logits = keep_min_p(logits, column([r.how.min_p for r in requests], torch.float32))
         if any(r.how.top_p < 1 for r in requests):
             logits = keep_top_p(logits, column([r.how.top_p for r in requests], torch.float32))
         seeds = column([r.how.seed for r in requests], torch.int64)

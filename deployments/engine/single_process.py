@@ -6,6 +6,7 @@ from ray.llm._internal.serve.engines.vllm.vllm_engine import VLLMEngine
 from vllm.envs import enable_envs_cache
 
 from deployments.engine.engine_metrics import record_twice_a_second
+from deployments.engine.vllm_arguments import prepare
 
 
 class SingleProcessVllm(VLLMEngine):
@@ -17,9 +18,7 @@ class SingleProcessVllm(VLLMEngine):
     """
 
     def _start_async_llm_engine(self, engine_args: Any, engine_config: Any, placement_group: Any) -> Any:
-        parallel = engine_config.parallel_config
-        if engine_config.device_config.device_type == "cpu" and parallel.world_size == 1:
-            parallel.distributed_executor_backend = "uni"
+        prepare(engine_config)
         record_twice_a_second()
         client = super()._start_async_llm_engine(engine_args, engine_config, placement_group)
         enable_envs_cache()  # else vLLM reads environment variables at each token

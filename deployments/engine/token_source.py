@@ -45,28 +45,53 @@ class StepSource(Protocol):
     def steps(self, request: SegmentRequest) -> AsyncGenerator[EngineStep, None]: ...
 
 
+class PartReader(Protocol):
+    """Reads tokens as parts of an answer: text, tool calls, reasoning."""
+
+    def read(self, tokens: Sequence[Token], finished: bool) -> list[Token]: ...
+
+    def finish(self, reason: FinishReason | None) -> FinishReason | None: ...
+
+
+class PartReaders(Protocol):
+    """Opens a reader for a segment; None if all its text is the answer."""
+
+    def open(self, request: SegmentRequest) -> PartReader | None: ...
+
+
 class TokenSource:
-    """Reads the steps of an engine: token ids become text and signals."""
+    """Reads the steps of an engine: token ids become text and signals. `parsers` find tool calls and reasoning."""
 
     def __init__(
-        self, step_source: StepSource, tokenizer: Tokenizer, vocab_size: int, clock: Callable[[], float]
+        self,
+        step_source: StepSource,
+        tokenizer: Tokenizer,
+        vocab_size: int,
+        clock: Callable[[], float],
+        parsers: PartReaders | None = None,
     ) -> None:
         self._step_source = step_source
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
         self._clock = clock
+        self._parsers = parsers
 
     async def arrivals(self, request: SegmentRequest) -> AsyncGenerator[Arrival, None]:
         """The tokens of the engine, as they arrive."""
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
-        last_s = self._clock()
+        parts = self._parsers.open(request) if self._parsers else None
+        count, last_s = 0, self._clock()
         async with aclosing(self._step_source.steps(request)) as steps:
             async for step in steps:
                 now_s = self._clock()
-                tokens = list(_read(reader, step, now_s - last_s))
+                tokens, finish = list(_read(reader, step, now_s - last_s)), step.finish
                 last_s = now_s
-                yield Arrival(tokens, step.finish, step.cached_tokens)
+                if parts:
+                    count += len(tokens)
+                    goes_on = finish is None or (finish == "length" and count == request.scripted_end)
+                    tokens, finish = parts.read(tokens, not goes_on), parts.finish(finish)
+                yield Arrival(tokens, finish, step.cached_tokens)
 
 
 def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:

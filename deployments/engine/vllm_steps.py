@@ -7,7 +7,8 @@ from typing import Any
 from uuid import uuid4
 
 from vllm import SamplingParams
-from vllm.sampling_params import RequestOutputKind
+from vllm.exceptions import VLLMValidationError
+from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
 from deployments.engine.core_outputs import core_outputs
 from deployments.engine.exact_entropy import ASKED, TOP
@@ -15,8 +16,9 @@ from deployments.engine.finish_reasons import finish_reason, is_whole
 from deployments.engine.flat_logprobs import Reported, reported
 from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.engine.kv_folder import transfer_params
+from deployments.engine.structured_outputs import structured_outputs
 from deployments.engine.token_source import EngineStep
-from ghostrouter.errors import SegmentFailed
+from ghostrouter.errors import RequestRejected, SegmentFailed
 from ghostrouter.types import FinishReason, Sampling, SegmentRequest
 
 
@@ -24,12 +26,14 @@ class VllmSteps:
     """Runs requests on one vLLM engine.
 
     `client` is the `AsyncLLM` of a replica. `exact` says that the engine reports the exact entropy of each token.
+    `tool_parser` is vLLM's name for how the model writes tool calls; "" for none.
     """
 
-    def __init__(self, client: Any, exact: bool) -> None:
+    def __init__(self, client: Any, exact: bool, tool_parser: str = "") -> None:
         self._client = client
         self._outputs = core_outputs(client)
         self._exact = exact
+        self._tool_parser = tool_parser
         speculative = client.vllm_config.speculative_config
         self._most_drafts = speculative.num_speculative_tokens if speculative else 0
 
@@ -37,12 +41,14 @@ class VllmSteps:
         """Generate from token ids. Closing the iterator aborts the request.
 
         Raises:
+            RequestRejected: the engine cannot write in the form that the request asks for.
             SegmentFailed: the request samples at random, but the engine decodes speculatively. Or the engine stopped
                 before the answer was whole.
         """
         if self._most_drafts and not _is_greedy(request.sampling):
             raise SegmentFailed(f"{request.model} decodes speculatively, and can write only greedy answers")
-        params = self._params(request)
+        form = structured_outputs(request.features, self._tool_parser)
+        params = self._params(request, form)
         # A random part, because a writer that has died may have left a request for the same segment.
         request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
@@ -50,13 +56,18 @@ class VllmSteps:
             prompt["cache_salt"] = uuid4().hex
         traced: dict[str, Any] = {"trace_headers": dict(request.trace_headers)} if request.trace_headers else {}
         async with aclosing(self._reports(prompt, params, request_id, **traced)) as reports:
-            async for report in reports:
-                told = report.finish_reason
-                if not is_whole(told):
-                    yield self._step(report, None)  # the tokens before the failure
-                yield self._step(report, finish_reason(told, request.model))
+            try:
+                async for report in reports:
+                    told = report.finish_reason
+                    if not is_whole(told):
+                        yield self._step(report, None)  # the tokens before the failure
+                    yield self._step(report, finish_reason(told, request.model))
+            except (ValueError, VLLMValidationError) as error:
+                if form is None:
+                    raise
+                raise RequestRejected(f"{request.model} cannot write in the form that is asked for: {error}") from error
 
-    def _params(self, request: SegmentRequest) -> SamplingParams:
+    def _params(self, request: SegmentRequest, form: StructuredOutputsParams | None) -> SamplingParams:
         s = request.sampling
         most = min(s.max_tokens, request.scripted_end or s.max_tokens)
         keyed = KeyedSampling(
@@ -68,6 +79,8 @@ class VllmSteps:
             frequency_penalty=s.frequency_penalty,
             repetition_penalty=s.repetition_penalty,
             kept=request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :],
+            top_k=s.engine.top_k,
+            min_p=s.engine.min_p,
         )
         return SamplingParams(
             max_tokens=most,
@@ -78,6 +91,9 @@ class VllmSteps:
                 "kv_transfer_params": transfer_params(publish=request.publish, load=request.transfer),
             },
             logit_bias=dict(s.logit_bias) or None,
+            stop_token_ids=list(s.engine.stop_token_ids),
+            ignore_eos=s.engine.ignore_eos,
+            structured_outputs=form,
             logprobs=ASKED if self._exact else TOP,
             flat_logprobs=True,
             detokenize=False,

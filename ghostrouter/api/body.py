@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.terms import Preferences, SwitchMode, Terms, Trust
-from ghostrouter.types import KvMode
+from ghostrouter.types import EngineSampling, KvMode
 
 # No request needs more levels. Code that walks a body may recurse without running out of stack.
 _MOST_LEVELS = 128
@@ -106,6 +106,9 @@ class Shape:
         return {**schema, "properties": fields}
 
 
+_TokenId = Annotated[int, Field(ge=0, lt=10**9)]
+
+
 class SampledBody(Body):
     """The fields that mean the same in every API."""
 
@@ -119,9 +122,18 @@ class SampledBody(Body):
     repetition_penalty: float | None = Field(default=None, gt=0, le=10)
     logit_bias: dict[str, float] | None = Field(default=None, max_length=300)
     min_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    top_k: int | None = Field(default=None, ge=-1, le=2**31)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    stop_token_ids: Annotated[list[_TokenId], Field(max_length=64)] | None = None
+    ignore_eos: bool = False
     stop: str | Annotated[list[str], Field(max_length=4)] | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     ghost: Ghost = Field(default_factory=Ghost)
+
+    def engine(self) -> EngineSampling:
+        """The fields of vLLM. A `top_k` of -1 means all tokens, as 0 does."""
+        stops = tuple(self.stop_token_ids or ())
+        return EngineSampling(max(0, self.top_k or 0), self.min_p or 0.0, stops, self.ignore_eos)
 
 
 # Pydantic adds these to a field's path if the field may have several types. They are not part of its name.

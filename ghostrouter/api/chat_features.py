@@ -1,14 +1,15 @@
-"""The features of a chat request that only some cloud models have: tools, pictures, a JSON schema."""
+"""The features of a chat request that not every model has: tools, pictures, the form of the answer."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from ghostrouter.api.body import Body
-from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.conversation import Features, Grammar, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.errors import InvalidRequest
 
 TOOL_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 # Nothing is downloaded here. A URL goes to the provider as it is; a model that takes only data is then ineligible.
@@ -148,6 +149,32 @@ class SchemaFormat(Body):
     json_schema: _JsonSchema
 
 
+_Pattern = Annotated[str, StringConstraints(min_length=1, max_length=100_000)]
+
+
+class StructuredOutputs(Body):
+    """vLLM's field for the form of an answer. Exactly one of its fields is set."""
+
+    json_: JsonObject | None = Field(default=None, alias="json")
+    json_object: Literal[True] | None = None
+    regex: _Pattern | None = None
+    grammar: _Pattern | None = None
+    choice: Annotated[list[_Pattern], Field(min_length=1, max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("set one of json, json_object, regex, grammar and choice")
+        return self
+
+    def pattern(self) -> Grammar | None:
+        if self.regex:
+            return Grammar("regex", (self.regex,))
+        if self.grammar:
+            return Grammar("grammar", (self.grammar,))
+        return Grammar("choice", tuple(self.choice)) if self.choice else None
+
+
 Format = Annotated[TextFormat | ObjectFormat | SchemaFormat, Field(discriminator="type")]
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Choice = Literal["none", "auto", "required"] | NamedTool
@@ -159,14 +186,25 @@ def features(
     parallel: bool | None,
     form: TextFormat | ObjectFormat | SchemaFormat | None,
     effort: str | None,
+    structured: StructuredOutputs | None = None,
 ) -> Features:
-    """The features that a request asks for."""
+    """The features that a request asks for.
+
+    Raises:
+        InvalidRequest: the form of the answer is told twice.
+    """
+    if structured and form and not isinstance(form, TextFormat):
+        raise InvalidRequest("Set `response_format` or `structured_outputs`, not both.")
     schema = None
     if isinstance(form, SchemaFormat):
         told = form.json_schema
         schema = Schema(told.name, told.schema_, told.strict)
+    if structured and structured.json_ is not None:
+        schema = Schema("answer", structured.json_)
+    json_object = isinstance(form, ObjectFormat) or bool(structured and structured.json_object)
     called = choice.function.name if isinstance(choice, NamedTool) else choice
-    return Features(tuple(t.read() for t in tools), called, parallel, schema, effort, isinstance(form, ObjectFormat))
+    grammar = structured.pattern() if structured else None
+    return Features(tuple(t.read() for t in tools), called, parallel, schema, effort, json_object, grammar=grammar)
 
 
 def message(

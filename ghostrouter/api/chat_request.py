@@ -16,6 +16,7 @@ from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
 from ghostrouter.sessions.ask import Branch, ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
+from ghostrouter.types import NO_ENGINE_SAMPLING, EngineSampling
 
 # The most choices of one answer. Each is a session of its own.
 MOST_CHOICES = 16
@@ -31,6 +32,8 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "modalities": (["text"],),
     "audio": (),
+    "prompt_logprobs": (),
+    "echo": (False,),
 }
 
 
@@ -81,11 +84,17 @@ class _ChatCompletion(SampledBody):
     tool_choice: chat_features.Choice = "auto"
     parallel_tool_calls: bool | None = None
     response_format: chat_features.Format | None = None
+    structured_outputs: chat_features.StructuredOutputs | None = None
     reasoning_effort: chat_features.Effort | None = None
 
     def features(self) -> Features:
         return chat_features.features(
-            self.tools, self.tool_choice, self.parallel_tool_calls, self.response_format, self.reasoning_effort
+            self.tools,
+            self.tool_choice,
+            self.parallel_tool_calls,
+            self.response_format,
+            self.reasoning_effort,
+            self.structured_outputs,
         )
 
 
@@ -117,6 +126,7 @@ class ChatCall:
     signals: bool = False
     n: int = 1
     branch: Branch | None = None
+    engine: EngineSampling = NO_ENGINE_SAMPLING
 
     @property
     def alternatives(self) -> int:
@@ -141,6 +151,7 @@ class ChatCall:
             repetition_penalty=self.repetition_penalty != 1,
             logit_bias=bool(self.logit_bias),
             min_tokens=self.min_tokens,
+            engine_fields=self.engine.asked,
         )
 
 
@@ -210,6 +221,7 @@ def to_call(
         preferences=parsed.ghost.preferences(),
         signals=parsed.ghost.signals,
         n=n,
+        engine=parsed.engine(),
     )
 
 

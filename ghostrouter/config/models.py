@@ -57,6 +57,15 @@ class LocalModel(Section):
     chat_template_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="arguments of the chat template, such as enable_thinking: false"
     )
+    tool_parser: str | None = Field(
+        default=None,
+        description="vLLM's parser of its tool calls, such as hermes; null: by its chat template, if that knows tools; "
+        "empty: it calls no tools",
+    )
+    reasoning_parser: str | None = Field(
+        default=None,
+        description="vLLM's parser of its reasoning, such as qwen3; null: by its chat template; empty: none",
+    )
     exact_entropy: bool = Field(
         default=True, description="entropy over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from ghostrouter.access.hosts import is_private_url
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
+from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.terms import ANY_TERMS, NO_LOGPROBS, NO_SAMPLING, TRUST_TIERS, Terms
 
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a call needs of a model. `temperature`, `top_p` and `seed` are None if the caller does not set them."""
+    """What a call needs of a model. `temperature`, `top_p` and `seed` are None if the caller does not set them.
+
+    `engine_fields` names the sampling fields of vLLM that only local models have.
+    """
 
     features: Features = NO_FEATURES
     terms: Terms = ANY_TERMS
@@ -31,6 +35,7 @@ class Needs:
     logit_bias: bool = False
     min_tokens: int = 0
     bare_prompt: bool = False
+    engine_fields: tuple[str, ...] = ()
 
 
 def images_of(messages: tuple[Message, ...]) -> tuple[Image, ...]:
@@ -43,12 +48,15 @@ def speak_of_tools(messages: tuple[Message, ...]) -> bool:
     return any(m.role == "tool" or m.tool_calls for m in messages)
 
 
-def why_not(model: LocalModel | CloudModel, needs: Needs) -> str:
-    """Why a model may not take a call: the first reason found, or an empty string."""
+def why_not(model: LocalModel | CloudModel, needs: Needs, chat_format: ChatFormat | None = None) -> str:
+    """Why a model may not take a call: the first reason found, or an empty string.
+
+    `chat_format` is that of a local model.
+    """
     reasons = _terms(model, needs)
     if found := next(reasons, ""):
         return found
-    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(model, needs), "")
+    return next(_cloud(model, needs) if isinstance(model, CloudModel) else _local(model, needs, chat_format), "")
 
 
 def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
@@ -68,17 +76,16 @@ def _terms(model: LocalModel | CloudModel, needs: Needs) -> Iterator[str]:
         yield f"lacks the tags {', '.join(missing)}"
 
 
-def _local(model: LocalModel, needs: Needs) -> Iterator[str]:
-    """What local models do not offer. Their answers may change hands; one with a format or tool calls may not."""
-    if needs.features.tools or needs.speaks_of_tools:
+def _local(model: LocalModel, needs: Needs, chat_format: ChatFormat | None) -> Iterator[str]:
+    """What local models do not offer."""
+    features = needs.features
+    if (features.tools or needs.speaks_of_tools) and not (chat_format and chat_format.tool_parser):
         yield "does not support tools"
-    if needs.features.schema:
-        yield "does not support JSON schemas"
-    if needs.features.json_object:
-        yield "does not support JSON mode"
+    if features.tools and features.tool_choice != "none" and features.is_guided:
+        yield "supports tools or a form of the answer, not both"
     if needs.images:
         yield "does not support images"
-    if needs.features.reasoning_effort:
+    if features.reasoning_effort not in (None, "none") and not (chat_format and chat_format.switches):
         yield "does not support reasoning_effort"
     if model.speculates and (needs.temperature or needs.penalties or needs.repetition_penalty or needs.logit_bias):
         yield "uses speculative decoding, which allows greedy answers only"
@@ -97,6 +104,10 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
         yield "does not support JSON schemas"
     if needs.features.json_object and not model.json_object:
         yield "does not support JSON mode"
+    if needs.features.grammar:
+        yield "does not support regular expressions, grammars or choices"
+    if needs.engine_fields:
+        yield f"does not support {needs.engine_fields[0]}"
     if needs.images and not model.vision:
         yield "does not support images"
     linked = [image.url for image in needs.images if not image.url.startswith("data:")]

@@ -35,7 +35,7 @@ def first_prompts(
         InvalidRequest: a chat template does not accept the conversation.
     """
     distinct = {t.chat_fingerprint: t for t in tokenizers.values()}
-    encoded = {key: t.encode_chat(messages, continue_final) for key, t in distinct.items()}
+    encoded = {key: t.encode_chat(messages, continue_final, features) for key, t in distinct.items()}
     found = {
         n: FirstPrompt(encoded[t.chat_fingerprint], len(encoded[t.chat_fingerprint])) for n, t in tokenizers.items()
     }

@@ -1,7 +1,7 @@
 """The seam between two models: where the first one's text is cut, and what prompt the next one gets."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from types import MappingProxyType
 
@@ -18,11 +18,15 @@ _NO_CLOUD: Mapping[str, CloudModel] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The kept part of one segment: its model, its token ids and the text of each."""
+    """The kept part of one segment: its model, its token ids and the text of each.
+
+    `parsed`: the segment has tool calls or reasoning, which the texts leave out.
+    """
 
     model: str
     ids: tuple[int, ...]
     texts: tuple[str, ...]
+    parsed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +90,11 @@ def plan_seam(
     Raises:
         SeamRefused: the target cannot continue what the client has.
     """
-    if request.called:
-        raise SeamRefused("tools: a tool call that has begun stays where it is")
+    model = cloud.get(request.target)
+    if any(p.parsed for p in request.pieces):
+        request = _as_written(request, tokenizers)
     last = request.pieces[-1]
     most = rollback_point(last.texts, request.settled, request.onset)
-    model = cloud.get(request.target)
-    if model is None and request.features.binds:
-        raise SeamRefused(f"{request.target} does not support JSON schemas or tools")
     exact = _exact(request, most, tokenizers)
     if exact:
         return exact
@@ -111,8 +113,27 @@ def plan_seam(
         asked = cloud_prompt(model, request.messages, request.continue_final, text, request.features)
         return seam(asked.continuation, (), 0, asked)
     target = tokenizers[request.target]
-    prompt, answer = target.encode_chat(request.messages, request.continue_final), target.encode_text(text)
+    prompt = target.encode_chat(request.messages, request.continue_final, request.features)
+    answer = target.encode(text) if any(p.parsed for p in request.pieces) else target.encode_text(text)
     return seam("prefix", (*prompt, *answer), len(answer))
+
+
+def _as_written(request: SeamRequest, tokenizers: Mapping[str, ChatTokenizer]) -> SeamRequest:
+    """The request with tool calls and reasoning in its texts, as the models have written them.
+
+    A target with another format gets the text alone. That is possible as long as the client has no part of a call.
+
+    Raises:
+        SeamRefused: the client has one.
+    """
+    target = tokenizers.get(request.target)
+    sources = {p.model: tokenizers.get(p.model) for p in request.pieces}
+    if target and all(s and s.format == target.format for s in sources.values()):
+        pieces = [replace(p, texts=s.pieces(p.ids)) for p in request.pieces if (s := sources[p.model])]
+        return replace(request, pieces=tuple(pieces))
+    if request.called:
+        raise SeamRefused("tools: a tool call that has begun stays with models that write calls in the same format")
+    return replace(request, pieces=tuple(replace(p, parsed=False) for p in request.pieces))
 
 
 def _next_token_start(target: ChatTokenizer, before: str, texts: Sequence[str], keep: int) -> int:
@@ -136,13 +157,15 @@ def _exact(request: SeamRequest, keep: int, tokenizers: Mapping[str, ChatTokeniz
     last = request.pieces[-1]
     kept = [p for p in (*request.pieces[:-1], Piece(last.model, last.ids[:keep], last.texts[:keep])) if p.ids]
     prints = {t.fingerprint if (t := tokenizers.get(p.model)) else None for p in kept}
-    if target is None or prints - {target.fingerprint}:
+    formats = {t.format if (t := tokenizers.get(p.model)) else None for p in kept}
+    if target is None or prints - {target.fingerprint} or formats - {target.format}:
         return None
     answer = tuple(i for p in kept for i in p.ids)
-    prompt = target.encode_chat(request.messages, request.continue_final)
+    prompt = target.encode_chat(request.messages, request.continue_final, request.features)
     return Seam(request.target, keep, len(last.ids) - keep, "token_ids", (*prompt, *answer), len(answer))
 
 
 def piece(model: str, tokens: Sequence[Token]) -> Piece:
     """A segment's tokens as a `Piece`."""
-    return Piece(model, tuple(t.id for t in tokens), tuple(t.text for t in tokens))
+    parsed = any(t.aside is not None for t in tokens)
+    return Piece(model, tuple(t.id for t in tokens), tuple(t.text for t in tokens), parsed)

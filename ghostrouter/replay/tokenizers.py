@@ -9,18 +9,27 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ghostrouter.config import LocalModel
-from ghostrouter.conversation import Message, is_bare
+from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
 from ghostrouter.errors import ConfigError, InvalidRequest
+from ghostrouter.replay.chat_format import ChatFormat
+from ghostrouter.signals.decode import PieceDecoder
 
 
 class ChatTokenizer:
     """A model's tokenizer with its chat template.
 
     Two tokenizers with the same `fingerprint` map texts to ids and ids to texts alike. With the same `chat_fingerprint`
-    they also make the same prompt of a conversation. `template_kwargs` are passed to the chat template.
+    they also make the same prompt of a conversation. `template_kwargs` are passed to the chat template. `format` is how
+    the model writes tool calls and reasoning.
     """
 
-    def __init__(self, source: str, template_kwargs: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        template_kwargs: Mapping[str, Any] | None = None,
+        tool_parser: str | None = None,
+        reasoning_parser: str | None = None,
+    ) -> None:
         # Slow to import, and not needed if all models are in the cloud.
         from transformers import PreTrainedTokenizerFast
 
@@ -34,6 +43,7 @@ class ChatTokenizer:
         self._plain: Tokenizer = Tokenizer.from_str(self.backend.to_str())
         self._plain.encode_special_tokens = True
         self._template_kwargs = dict(template_kwargs or {})
+        self.format = ChatFormat.of(str(self._fast.chat_template or ""), tool_parser, reasoning_parser)
         definition = json.loads(self.backend.to_str())
         tokenization = {k: v for k, v in definition.items() if k not in ("padding", "truncation")}
         self.fingerprint = _digest(tokenization)
@@ -44,7 +54,9 @@ class ChatTokenizer:
         """A number of tokens that a conversation has at least, found without encoding it: 0 where nothing is known."""
         return sum(len(m.content) for m in messages) // self._longest if self._longest else 0
 
-    def encode_chat(self, messages: Sequence[Message], continue_final: bool = False) -> tuple[int, ...]:
+    def encode_chat(
+        self, messages: Sequence[Message], continue_final: bool = False, features: Features = NO_FEATURES
+    ) -> tuple[int, ...]:
         """The ids of a conversation, up to where the model writes. With `continue_final` it continues the last message.
 
         A bare prompt is encoded as it is, with the special tokens that the tokenizer puts around a text.
@@ -54,12 +66,11 @@ class ChatTokenizer:
         """
         if is_bare(messages):
             return tuple(self.backend.encode(messages[0].content, add_special_tokens=True).ids)
-        turns = [{"role": m.role, "content": m.content} for m in messages]
-        begun = turns.pop()["content"] if continue_final else ""
+        begun = messages[-1].content if continue_final else ""
+        turns = self.format.turns(messages[:-1] if continue_final else messages, features)
+        variables = self._template_kwargs | self.format.variables(features)
         try:
-            text = self._fast.apply_chat_template(
-                turns, add_generation_prompt=True, tokenize=False, **self._template_kwargs
-            )
+            text = self._fast.apply_chat_template(turns, add_generation_prompt=True, tokenize=False, **variables)
         except Exception as error:  # jinja errors, and anything else that a template raises
             raise InvalidRequest(f"the model's chat template refuses these messages: {error}") from error
         return (*self.encode(text), *self.encode_text(begun))
@@ -72,6 +83,11 @@ class ChatTokenizer:
         """The ids of a text. Text that looks like a special token is encoded as plain text."""
         return tuple(self._plain.encode(text, add_special_tokens=False).ids)
 
+    def pieces(self, ids: Sequence[int]) -> tuple[str, ...]:
+        """The text of each of some consecutive ids, special tokens included."""
+        decoder = PieceDecoder(self.backend, skip_special_tokens=False)
+        return tuple(decoder.push(i) for i in ids)
+
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, without special tokens."""
         return self.backend.decode(list(ids), skip_special_tokens=True)
@@ -79,7 +95,10 @@ class ChatTokenizer:
 
 def load(models: Sequence[LocalModel]) -> dict[str, ChatTokenizer]:
     """The tokenizers of all models, by model name."""
-    return {m.name: ChatTokenizer(_local(m.source), m.chat_template_kwargs) for m in models}
+    return {
+        m.name: ChatTokenizer(_local(m.source), m.chat_template_kwargs, m.tool_parser, m.reasoning_parser)
+        for m in models
+    }
 
 
 def context_tokens(model: LocalModel) -> int:

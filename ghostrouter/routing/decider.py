@@ -238,7 +238,8 @@ class Decider:
     def _why_not(self, name: str, call: ChatCall, caller: Caller, rules: overrides.CallerRules) -> str:
         if not caller.may_use(name) or not rules.may_use(name):
             return "is not allowed for this key"
-        return eligibility.why_not(self._models.by_name[name], call.needs)
+        tokenizer = self._models.tokenizers.get(name)
+        return eligibility.why_not(self._models.by_name[name], call.needs, tokenizer.format if tokenizer else None)
 
     def _candidate(
         self, name: str, first: prompts.FirstPrompt, quality: float | None, state: RuntimeState

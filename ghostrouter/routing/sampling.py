@@ -26,6 +26,7 @@ def sampling(call: ChatCall, defaults: SamplingDefaults, candidates: Mapping[str
         frequency_penalty=call.frequency_penalty,
         repetition_penalty=call.repetition_penalty,
         logit_bias=call.logit_bias,
+        engine=call.engine,
         stop=call.stop,
         top_logprobs=call.alternatives,
         unasked=_unasked(call, defaults),

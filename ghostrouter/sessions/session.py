@@ -10,12 +10,14 @@ Always true:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ghostrouter.conversation import NO_FEATURES
 from ghostrouter.replay.continuation import answer_tokens, estimate_prompt_tokens, generated_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.segment import OpenReason, Segment
 from ghostrouter.sessions.stop import StopScanner
 from ghostrouter.types import (
+    NOTHING_WRITTEN,
     CloudPrompt,
     FinishReason,
     Frame,
@@ -27,6 +29,7 @@ from ghostrouter.types import (
     SegmentRequest,
     Token,
     ToolCallPart,
+    Written,
 )
 
 
@@ -198,7 +201,7 @@ class Session:
             target=target,
             features=self.ask.features,
             calm=verdict is not None and verdict.action == "hand_back",
-            called=any(isinstance(t.aside, ToolCallPart) for t in self.current.tokens[: self.current.settled]),
+            called=any(isinstance(t.aside, ToolCallPart) for s in self.segments for t in s.tokens[: s.settled]),
         )
 
     def settle(self, keep: int) -> Growth:
@@ -270,4 +273,6 @@ class Session:
             trace_headers=root_span.segment(number).headers if root_span else (),
             with_risks=self.ask.signals,
             question=None if answer_tokens else self.ask.question,
+            features=NO_FEATURES if segment.is_cloud else self.ask.features,
+            written=Written.of(t for s in self.segments for t in s.tokens) if before else NOTHING_WRITTEN,
         )

@@ -14,9 +14,10 @@ class PieceDecoder:
     gets the piece ``""``. `flush` returns what is incomplete at the end.
     """
 
-    def __init__(self, tokenizer: Tokenizer, context: Sequence[int] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, context: Sequence[int] = (), skip_special_tokens: bool = True) -> None:
         self._tokenizer = tokenizer
-        self._stream = DecodeStream(ids=list(context), skip_special_tokens=True)
+        self._skip = skip_special_tokens
+        self._stream = DecodeStream(ids=list(context), skip_special_tokens=skip_special_tokens)
         self._unfinished: list[int] = []
 
     def push(self, token_id: int) -> str:
@@ -30,6 +31,6 @@ class PieceDecoder:
 
     def flush(self) -> str:
         """The rest, with U+FFFD for bytes that do not form a character."""
-        rest = self._tokenizer.decode(self._unfinished, skip_special_tokens=True) if self._unfinished else ""
+        rest = self._tokenizer.decode(self._unfinished, skip_special_tokens=self._skip) if self._unfinished else ""
         self._unfinished.clear()
         return rest

@@ -4,11 +4,11 @@ import pytest
 
 from ghostrouter.api import asides
 from ghostrouter.api.chat_request import from_wire
-from ghostrouter.conversation import Image
+from ghostrouter.conversation import Features, Grammar, Image, Schema
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.providers.segment import _plain
 from ghostrouter.terms import Terms
-from ghostrouter.types import ReasoningPart, Token, ToolCallPart
+from ghostrouter.types import EngineSampling, ReasoningPart, Token, ToolCallPart
 
 USER = {"role": "user", "content": "Who was Mira?"}
 DEEP: dict[str, Any] = {}
@@ -73,6 +73,40 @@ def test_what_a_request_may_ask_for() -> None:
 def test_what_it_may_not(change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         from_wire({"model": "m", "messages": [USER]} | change)
+
+
+PLAIN: dict[str, Any] = {"model": "m", "messages": [USER]}
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"regex": "[0-9]+"}, Features(grammar=Grammar("regex", ("[0-9]+",)))),
+        ({"grammar": 'root ::= "a"'}, Features(grammar=Grammar("grammar", ('root ::= "a"',)))),
+        ({"choice": ["a", "b"]}, Features(grammar=Grammar("choice", ("a", "b")))),
+        ({"json_object": True}, Features(json_object=True)),
+        ({"json": {"type": "object"}}, Features(schema=Schema("answer", {"type": "object"}))),
+    ],
+)
+def test_the_form_of_an_answer_may_be_told_as_vllm_wants_it(told: dict[str, Any], expected: Features) -> None:
+    assert from_wire({**PLAIN, "structured_outputs": told}).features == expected
+    with pytest.raises(InvalidRequest, match="not both"):
+        from_wire({**PLAIN, "structured_outputs": told, "response_format": SCHEMA})
+
+
+@pytest.mark.parametrize("told", [{}, {"regex": ""}, {"choice": []}, {"regex": "a", "choice": ["a"]}, {"x": 1}])
+def test_a_form_is_one_of_them(told: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="structured_outputs"):
+        from_wire({**PLAIN, "structured_outputs": told})
+
+
+def test_fields_of_vllm_reach_its_engine_and_log_probabilities_of_prompts_do_not() -> None:
+    call = from_wire({**PLAIN, "top_k": 5, "min_p": 0.1, "stop_token_ids": [7], "ignore_eos": True})
+    assert call.engine == EngineSampling(5, 0.1, (7,), ignore_eos=True)
+    assert call.needs.engine_fields == ("top_k", "min_p", "stop_token_ids", "ignore_eos")
+    assert from_wire({**PLAIN, "top_k": -1}).engine == EngineSampling()
+    with pytest.raises(InvalidRequest, match="`prompt_logprobs` is not supported here"):
+        from_wire({**PLAIN, "prompt_logprobs": 1})
 
 
 def pieces() -> list[Token]:

@@ -4,15 +4,17 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel, LocalModel
-from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.conversation import Features, Grammar, Image, Message, Schema, Tool, ToolCall
 from ghostrouter.errors import InvalidRequest
 from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools, why_not
 from ghostrouter.policy.plan import Candidate, PlanRequest, Table, decide
+from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.terms import Terms
 
 LOCAL = LocalModel(name="near", source="x", regions=("eu",))
 GUESSES = LOCAL.model_copy(update={"engine_kwargs": {"speculative_config": {"method": "ngram"}}})
 TOOLS = Features((Tool("f", "", {}),))
+PATTERN = Features(grammar=Grammar("regex", ("[0-9]+",)))
 SCHEMA = Features(schema=Schema("s", {}))
 
 
@@ -28,6 +30,18 @@ UNREASONED = cloud(tools=True, reasons=True, tool_fields={"reasoning_effort": "n
 ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logprobs=5, reasons=True)
 
 
+def test_what_a_local_model_can_do_depends_on_its_chat_template() -> None:
+    calls = ChatFormat("hermes", "", tells_tools=True)
+    assert why_not(LOCAL, Needs(TOOLS), calls) == ""
+    assert why_not(LOCAL, Needs(speaks_of_tools=True), calls) == ""
+    both = replace(TOOLS, json_object=True)
+    assert why_not(LOCAL, Needs(both), calls) == "supports tools or a form of the answer, not both"
+    assert why_not(LOCAL, Needs(replace(both, tool_choice="none")), calls) == ""
+    thinks = Needs(Features(reasoning_effort="low"))
+    assert why_not(LOCAL, thinks, calls) == "does not support reasoning_effort"
+    assert why_not(LOCAL, thinks, replace(calls, switches=("enable_thinking",))) == ""
+
+
 @pytest.mark.parametrize(
     ("model", "needs", "reason"),
     [
@@ -35,7 +49,9 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (LOCAL, Needs(temperature=0.7, logprobs=True, top_logprobs=20, min_tokens=3), ""),
         (LOCAL, Needs(TOOLS), "does not support tools"),
         (LOCAL, Needs(speaks_of_tools=True), "does not support tools"),
-        (LOCAL, Needs(SCHEMA), "does not support JSON schemas"),
+        (LOCAL, Needs(SCHEMA), ""),
+        (LOCAL, Needs(PATTERN), ""),
+        (LOCAL, Needs(engine_fields=("top_k",)), ""),
         (LOCAL, Needs(images=(Image("data:x"),)), "does not support images"),
         (LOCAL, Needs(terms=Terms("trusted", ("eu",))), ""),
         (LOCAL, Needs(terms=Terms(regions=("us", "eu"))), ""),
@@ -68,7 +84,9 @@ ABLE = cloud(tools=True, json_schema=True, vision=True, logprobs=True, top_logpr
         (cloud(intents=["draft"]), Needs(terms=Terms(intent="reason")), "does not support the intent reason"),
         (cloud(tags=["code", "math"]), Needs(terms=Terms(tags=("math", "code"))), ""),
         (cloud(tags=["code"]), Needs(terms=Terms(tags=("math", "code"))), "lacks the tags math"),
-        (LOCAL, Needs(Features(json_object=True)), "does not support JSON mode"),
+        (LOCAL, Needs(Features(json_object=True)), ""),
+        (ABLE, Needs(PATTERN), "does not support regular expressions, grammars or choices"),
+        (ABLE, Needs(engine_fields=("top_k", "min_p")), "does not support top_k"),
         (cloud(), Needs(Features(json_object=True)), "does not support JSON mode"),
         (cloud(json_object=True), Needs(Features(json_object=True)), ""),
         (cloud(), Needs(TOOLS), "does not support tools"),

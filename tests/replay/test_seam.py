@@ -8,6 +8,7 @@ from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.errors import ConfigError, SeamRefused
 from ghostrouter.replay import tokenizers
+from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.replay.seam import Piece, Seam, SeamRequest, plan_seam, rollback_point
 from ghostrouter.signals.decode import PieceDecoder
 from tests.shipped import MODELS
@@ -205,3 +206,34 @@ def test_an_answer_is_handed_back_between_two_tokens_of_who_goes_on() -> None:
     calm = plan_seam(replace(request, calm=True), target)
     assert calm.keep > 4
     assert target["near"].decode(calm.prompt_ids[-calm.kept_tokens :]) == "".join(texts[: calm.keep])
+
+
+CALL = '<tool_call> {"name": "f", "arguments": {"a": 1'
+
+
+def parsed(model: str, text: str, call: str) -> Piece:
+    """A segment with a tool call that has begun: its texts have nothing of the call."""
+    said, called = (TOKENIZERS[model].encode(t) for t in (text, call))
+    return Piece(model, (*said, *called), (*TOKENIZERS[model].pieces(said), *[""] * len(called)), parsed=True)
+
+
+@pytest.mark.parametrize("target", ["ghost-large", "ghost-cloud"])
+def test_a_call_goes_on_where_it_is_if_the_target_writes_calls_alike(target: str) -> None:
+    begun = parsed("ghost-small", "Well. ", CALL)
+    request = SeamRequest("s", ASKED, False, (begun,), len(begun.ids), None, target, called=True)
+    seam = plan_seam(request, TOKENIZERS)
+    assert (seam.keep, seam.rollback_tokens) == (len(begun.ids), 0)
+    kept = seam.prompt_ids[len(seam.prompt_ids) - seam.kept_tokens :]
+    assert "".join(TOKENIZERS[target].pieces(kept)) == "".join(TOKENIZERS["ghost-small"].pieces(begun.ids))
+
+
+def test_to_another_format_the_answer_goes_back_to_where_the_call_began() -> None:
+    other = ChatFormat("llama3_json", "", tells_tools=True)
+    target = tokenizers.ChatTokenizer(str(MODELS / "ghost-large"), None, other.tool_parser)
+    known = {**TOKENIZERS, "ghost-large": target}
+    begun = parsed("ghost-small", "Well. ", CALL)
+    request = SeamRequest("s", ASKED, False, (begun,), 0, None, "ghost-large")
+    said = len(TOKENIZERS["ghost-small"].encode("Well. "))
+    assert plan_seam(request, known).keep == said
+    with pytest.raises(SeamRefused, match=r"^tools: a tool call that has begun stays"):
+        plan_seam(replace(request, settled=len(begun.ids), called=True), known)

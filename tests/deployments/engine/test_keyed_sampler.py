@@ -10,7 +10,7 @@ from vllm import SamplingParams
 from vllm.v1.sample.logits_processor import BatchUpdate
 from vllm.v1.sample.logits_processor.interface import MoveDirectionality
 
-from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampler, gumbel_noise, keep_top_p
+from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampler, gumbel_noise, keep_min_p, keep_top_k, keep_top_p
 
 VOCAB = 32
 
@@ -99,6 +99,26 @@ def test_top_p_keeps_the_smallest_set_that_reaches_it(top_p: float, kept: int) -
     masked = keep_top_p(logits, torch.tensor([top_p]))
     assert int(torch.isfinite(masked).sum()) == kept
     assert torch.isfinite(masked[0, 1])
+
+
+@pytest.mark.parametrize(("top_k", "kept"), [(1, 1), (2, 2), (VOCAB, VOCAB), (1000, VOCAB)])
+def test_top_k_keeps_the_likeliest(top_k: int, kept: int) -> None:
+    logits = torch.arange(VOCAB, dtype=torch.float32)[None, :]
+    found = keep_top_k(logits, torch.tensor([top_k]))[0]
+    assert torch.isfinite(found).nonzero().flatten().tolist() == list(range(VOCAB - kept, VOCAB))
+
+
+def test_min_p_keeps_what_is_likely_enough_beside_the_likeliest() -> None:
+    logits = torch.tensor([[0.5, 0.3, 0.1, 0.04, 0.06]]).log()
+    assert torch.isfinite(keep_min_p(logits, torch.tensor([0.2]))[0]).tolist() == [True, True, True, False, False]
+    assert torch.isfinite(keep_min_p(logits, torch.tensor([0.0]))[0]).all()
+
+
+def test_only_what_is_kept_is_sampled() -> None:
+    logits = torch.tensor([[3.0, 2.9, 2.8, *[0.0] * (VOCAB - 3)]])
+    assert set(write(logits, params(top_k=2), [], 300)) == {0, 1}
+    assert set(write(logits, params(min_p=0.85), [], 300)) == {0, 1}
+    assert len(set(write(logits, params(), [], 300))) > 3
 
 
 def test_other_requests_are_left_alone() -> None:
