@@ -16,12 +16,13 @@ from vllm.v1.structured_output import StructuredOutputManager
 from vllm.v1.structured_output.backend_guidance import GuidanceBackend, validate_guidance_grammar
 from vllm.v1.structured_output.request import StructuredOutputRequest
 
+from bench.schemas import schema
 from deployments.engine import vllm_arguments
 from deployments.engine.advanced_grammar import AdvancedAsyncScheduler, AdvancedScheduler, _CreateAdvanced
 from deployments.engine.keyed_sampler import ARGUMENT
 from deployments.engine.structured_outputs import structured_outputs
 from ghostrouter.conversation import Features, Grammar, Schema, Tool
-from tests.deployments.engine.schemas import schema, tokenizer
+from tests.deployments.engine.json_tokenizers import tokenizer
 
 MOST = 200
 

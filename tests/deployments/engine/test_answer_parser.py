@@ -10,7 +10,7 @@ from deployments.engine.answer_parser import AnswerParser, AnswerParsers
 from ghostrouter.conversation import Features, Tool
 from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.types import ReasoningPart, Sampling, SegmentKey, SegmentRequest, Token, ToolCallPart, Written
-from tests.deployments.engine.schemas import tokenizer
+from tests.deployments.engine.json_tokenizers import tokenizer
 
 HERMES = ChatFormat("hermes", "", tells_tools=True)
 THINKS = ChatFormat("hermes", "deepseek_r1", tells_tools=True)

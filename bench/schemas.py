@@ -1,11 +1,7 @@
-"""Random JSON schemas whose answers are short, and the tokenizers that tests write them with. From a seed alone."""
+"""Random JSON schemas whose answers are short. They follow from a seed alone."""
 
-import json
 from random import Random
 from typing import Any
-
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 _NAMES = ("name", "age", "city", "tags", "ok", "größe", "price", "items", "note")
 
@@ -29,16 +25,3 @@ def _value(rng: Random, depth: int) -> dict[str, Any]:
     if kind == "string":
         return {"type": "string", "maxLength": 8}
     return {"type": "integer", "minimum": 0, "maximum": 999} if kind == "integer" else {"type": kind}
-
-
-def tokenizer(size: int) -> PreTrainedTokenizerFast:
-    """A byte-level BPE tokenizer of JSON. Its token 0 ends a text."""
-    made = Tokenizer(models.BPE())
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    rng = Random(size)
-    corpus = [json.dumps(schema(rng), ensure_ascii=False) for _ in range(60)]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=["<end>"], initial_alphabet=alphabet)
-    made.train_from_iterator(corpus, trainer)
-    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>")
