@@ -164,11 +164,17 @@ def test_a_tree_that_is_a_single_leaf_has_its_value() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"left": (1, 0)}, {"feature": (99, -1, -1)}, {"left": (0, 0, 0)}, {"right": (3, 0, 0)}],
+    [{"left": (1, 0)}, {"left": (0, 0, 0)}, {"right": (3, 0, 0)}],
 )
 def test_what_is_no_tree_is_refused(changes: dict[str, object]) -> None:
     with pytest.raises(ValueError, match=r"tree|node"):
         Tree.model_validate({**STUMP.model_dump(), **changes})
+
+
+def test_a_tree_that_asks_for_a_feature_beyond_the_last_is_refused() -> None:
+    tree = Tree.model_validate({**STUMP.model_dump(), "feature": (len(NAMES), -1, -1)})
+    with pytest.raises(ValueError, match=f"tree 0 asks for feature {len(NAMES)} of {len(NAMES)}"):
+        Weights(bias=0.0, slope=1.0, trees=(tree,))
 
 
 def test_a_tree_with_too_many_leaves_is_refused() -> None:

@@ -92,8 +92,9 @@ def test_how_tokens_are_taken_in_changes_nothing(
     monitor = Monitor(calibration())
     alone = [judged(list(s), limits, monitor) for s in series]
     mixed, at = [monitor.open(KEY, limits) for _ in series], [0] * len(series)
-    while any(i < len(s) for i, s in zip(at, series, strict=True)):
-        sizes = [data.draw(st.integers(0, len(s) - i)) for i, s in zip(at, series, strict=True)]
+    while rest := [n for n, s in enumerate(series) if at[n] < len(s)]:
+        moves = data.draw(st.sampled_from(rest))  # at least this one, so that each round is a step
+        sizes = [data.draw(st.integers(int(n == moves), len(s) - at[n])) for n, s in enumerate(series)]
         chosen = [i for i, size in enumerate(sizes) if size]
         fresh = [t for i in chosen for t in series[i][at[i] : at[i] + sizes[i]]]
         monitor.judge([mixed[i] for i in chosen], matrix(fresh), [sizes[i] for i in chosen])
