@@ -17,6 +17,6 @@ fi
 page=dashboards/live
 wanted=$(sha256sum < $page/package-lock.json)
 if [ "$(cat $page/node_modules/.installed 2>/dev/null)" != "$wanted" ]; then
-    scripts/npm.sh ci --no-audit --no-fund --silent
+    scripts/npm.sh ci --no-audit --no-fund --loglevel=error
     echo "$wanted" > $page/node_modules/.installed
 fi
