@@ -13,7 +13,7 @@ if [ -x .cache/phoenix/venv/bin/phoenix ]; then
 else
     echo "Phoenix is not installed: scripts/phoenix.sh --install-only"
 fi
-.venv/bin/ghostrouter serve "${CONFIG:-serve_config.yaml}" & children+=($!)
+.venv/bin/ghostrouter serve --dashboard "${CONFIG:-serve_config.yaml}" & children+=($!)
 until .venv/bin/python -c "import urllib.request; urllib.request.urlopen('$url/healthz')" 2>/dev/null; do
     kill -0 "${children[-1]}" || exit 1
     sleep 1
