@@ -41,9 +41,12 @@ def postgresql_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator["Browser"]:
-    """A real Chromium, for all tests of the page."""
+    """A real Chromium for the tests of a module.
+
+    Not for the whole run: as long as Playwright runs, an event loop runs in this thread, and no other test can have one.
+    """
     from playwright.sync_api import sync_playwright
 
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
