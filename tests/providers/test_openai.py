@@ -88,7 +88,8 @@ READ = ((" a", -0.1), (" b", -3.0))
         ('{"choices": null}', Chunk()),
         ('{"choices": [], "usage": {"prompt_tokens": 1e999}}', Chunk()),
         (event("x", logprobs={"content": [{"token": "x", "logprob": float("nan")}]}), Chunk((Written("x"),))),
-        ('{"choices": [{"index": 1, "delta": {"content": "other"}}]}', Chunk()),
+        # Of which choice it is; `CloudSegment` reads only one.
+        ('{"choices": [{"index": 1, "delta": {"content": "other"}}]}', Chunk((Written("other"),), choice=1)),
         (
             event("ab", logprobs={"content": [entry("a"), entry("b")]}),
             Chunk((Written("a", -0.1, READ), Written("b", -0.1, READ))),

@@ -163,7 +163,10 @@ async def test_absurd_usage_breaks_no_book(tmp_path: Path, absurd: Any) -> None:
 
 TOOL = {"type": "function", "function": {"name": "f", "description": "what it is for " * 400}}
 SCHEMA = {"name": "s", "schema": {"type": "object", "description": "what it holds " * 400}}
-PICTURE = [{"type": "image_url", "image_url": {"url": "http://x.example/large.png"}}, {"type": "text", "text": "?"}]
+PICTURE = [
+    {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}},
+    {"type": "text", "text": "?"},
+]
 
 
 @pytest.mark.parametrize(

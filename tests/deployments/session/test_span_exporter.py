@@ -330,10 +330,10 @@ async def test_a_session_that_another_ingress_takes_over_stays_one_trace(receive
     session = await first.writer.paused.get()
     second = Service(beside=first, lease_s=0.2)
     first.silence()
-    await asyncio.sleep(0.3)
+    asking_again = asyncio.create_task(second.post("/v1/chat/completions", body, last_event_id=f"{session}:0"))
+    await first.writer.paused.get()  # the second one has taken the session over
     first.writer.go.set()
-    answer = await second.post("/v1/chat/completions", body, last_event_id=f"{session}:0")
-    assert answer.status == 200
+    assert (await asking_again).status == 200
     asking.cancel()
     await asyncio.wait([asking])
     await flush(first)
