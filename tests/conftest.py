@@ -45,7 +45,7 @@ def postgresql_url() -> Iterator[str]:
 def browser() -> Iterator["Browser"]:
     """A real Chromium for the tests of a module.
 
-    Not for the whole run: as long as Playwright runs, an event loop runs in this thread, and no other test can have one.
+    Not for the whole run: while Playwright runs, an event loop runs in this thread, and no other test can have one.
     """
     from playwright.sync_api import sync_playwright
 
