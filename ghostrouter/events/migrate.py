@@ -1,5 +1,6 @@
 """Bring the tables of the event store up to date, by the migrations in `migrations/versions`."""
 
+import threading
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
@@ -8,6 +9,8 @@ FIRST = "0001"
 """The schema that stores had before there were migrations."""
 _LOCK = 0x6768_6F73
 """PostgreSQL's advisory lock, so that of several processes one migrates."""
+_ALEMBIC = threading.Lock()
+"""Alembic keeps what it works on in globals, so that of several threads one may use it."""
 
 
 def migrate(engine: Engine, to: str = "head") -> None:
@@ -15,7 +18,7 @@ def migrate(engine: Engine, to: str = "head") -> None:
 
     All is one transaction: a process that dies in between leaves the old schema.
     """
-    with engine.connect() as connection:
+    with engine.connect() as connection, _ALEMBIC:
         if connection.dialect.name == "sqlite":
             # pysqlite begins a transaction at the first change of data only, which is too late for a schema.
             connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,10 @@ def test_processes_that_start_together_migrate_once(url: str) -> None:
     store = Store(url)
     assert len(list(store.export(0.0))) == 4
     store.close()
+
+
+def test_many_stores_of_a_process_are_made_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{i}.sqlite" for i in range(8)]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        list(pool.map(lambda url: migrate(_engine(url)), urls))
+    assert all(set(schema.METADATA.tables) <= set(inspect(create_engine(url)).get_table_names()) for url in urls)
