@@ -78,8 +78,9 @@ class WandbRun:
         self._run.log_artifact(artifact)
 
     def finish(self) -> None:
-        """Send what is left, and close the run."""
+        """Send what is left, close the run, and end the process that wandb has started to write it."""
         self._run.finish()
+        self._wandb.teardown()
 
     def _log_table(self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         self._run.log({name: self._wandb.Table(columns=list(columns), data=[list(row) for row in rows])})

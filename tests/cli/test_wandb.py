@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -68,6 +69,7 @@ def test_sessions_curves_and_data_sets_are_in_a_run(tmp_path: Path, monkeypatch:
     done = CliRunner().invoke(main, arguments + more)
     assert done.exit_code == 0, (done.output, done.exception)
     assert done.stdout.splitlines()[-1] == "2 sessions"
+    assert not [child for child in psutil.Process().children() if child.name() == "wandb-core"]
     sessions = table(tmp_path, "sessions")
     assert sessions["columns"] == list(SESSION_COLUMNS)
     assert sessions["data"] == [
