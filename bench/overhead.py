@@ -18,18 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.peer_environments import LITELLM, python_of
+from bench.servers import free_port
 from bench.service import ROOT, write
 
 N = int(os.environ.get("N", "320"))
 CONNECTIONS = int(os.environ.get("CONNECTIONS", "32"))
 ROUNDS = 3
 LANES = ROOT / "bench" / "overhead_lanes"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(python: Path | str, lane: str, url: str) -> dict[str, Any]:
@@ -51,7 +46,7 @@ def _run(python: Path | str, lane: str, url: str) -> dict[str, Any]:
 
 def main() -> None:
     litellm = python_of("litellm", LITELLM)
-    port = _free_port()
+    port = free_port()
     upstream = subprocess.Popen([sys.executable, "-m", "bench.upstream", str(port)], cwd=ROOT)  # noqa: S603
     url = f"http://127.0.0.1:{port}/v1"
     try:

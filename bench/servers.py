@@ -15,6 +15,14 @@ from pathlib import Path
 START_S = 30.0
 
 
+def free_port() -> int:
+    """A port of this machine that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @contextmanager
 def valkey(*options: str, folder: Path | None = None) -> Iterator["ValkeyServer"]:
     """A Valkey server on a free port, its files in a folder of its own."""
@@ -33,9 +41,7 @@ class ValkeyServer:
 
     def __init__(self, options: tuple[str, ...], folder: Path | None) -> None:
         self.folder = folder or Path(tempfile.mkdtemp(prefix="ghostrouter-valkey-"))
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self._port: int = free.getsockname()[1]
+        self._port = free_port()
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -4,7 +4,6 @@ Exit status: 0 none found, 1 some found, 2 not all packages could be looked up.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ def audited(lock: str, folder: Path) -> list[dict[str, Any]] | None:
     wanted.write_text("".join(f"{p.name}=={p.version.partition('+')[0]}\n" for p in packages(lock)))
     words = ["tool", "run", "--from", "pip-audit", "pip-audit", "--requirement", str(wanted), "--no-deps"]
     words += ["--disable-pip", "--progress-spinner", "off", "--format", "json", "--output", str(told)]
-    uv = os.environ.get("UV", str(ROOT / ".venv" / "bin" / "uv"))
+    uv = str(Path(sys.executable).with_name("uv"))
     done = subprocess.run([uv, *words], capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if not told.exists():
         print("\n".join(done.stderr.splitlines()[-3:]), file=sys.stderr)

@@ -1,5 +1,4 @@
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ import pytest
 from hypothesis import settings
 
 from bench import servers
+from bench.browser import chromium
 from ghostrouter.catalog.rows import providers
 
 if TYPE_CHECKING:
@@ -47,13 +47,5 @@ def browser() -> Iterator["Browser"]:
 
     Not for the whole run: while Playwright runs, an event loop runs in this thread, and no other test can have one.
     """
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert found, "Chromium is needed: `make browser` installs it if you are root; else install it or set CHROMIUM"
-    sandbox = [] if os.getuid() else ["--no-sandbox"]  # Chromium has none for root
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=found, args=sandbox)
+    with chromium() as launched:
         yield launched
-        launched.close()

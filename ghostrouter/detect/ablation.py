@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from ghostrouter.confidence_intervals import Interval, Rows, interval
 from ghostrouter.detect import training
+from ghostrouter.detect.boosted_trees import fitted
 from ghostrouter.detect.contenders import half_way_nats
 from ghostrouter.detect.cusum import Cusum
 from ghostrouter.detect.detector import Detector, Floats
@@ -55,7 +56,8 @@ def risks(names: Sequence[str], data: Data) -> list[Scores]:
     train = [*data.train, *training.begun_later(data.train, Random(0))]
     labels = joined_labels(train)
     counts = ~np.isnan(labels)
-    model = training.boosted(_features(names, data.train, train)[counts], labels[counts] == 1)
+    x = _features(names, data.train, train)[counts]
+    model = fitted(x, labels[counts] == 1, random_state=0, **training.TREES)
     return split(model.predict_proba(_features(names, data.train, data.test))[:, 1], data.test)
 
 

@@ -6,14 +6,14 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from ghostrouter.detect.boosted_trees import boosted
 from ghostrouter.detect.detector import Floats, scan_answers
 from ghostrouter.detect.prefix_features import NAMES, SIGNALS
 from ghostrouter.detect.prefix_model import Linear, PrefixWeights, probability
 from ghostrouter.detect.running import RunningFeatures
-from ghostrouter.detect.training import as_tree, platt
+from ghostrouter.detect.training import platt
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.signals.answer_text import AnswerText
 from ghostrouter.traces.trace import Trace, joined_labels
@@ -97,12 +97,9 @@ def train(
     linear = _linear(part, wrong, weights, varied)
     if min(wrong.sum(), (~wrong).sum()) < ENOUGH_WRONG:
         return PrefixWeights(linear=linear)
-    model = HistGradientBoostingClassifier(random_state=0, early_stopping=False, **_TREES)
-    model.fit(part, wrong, sample_weight=weights)
-    # scikit-learn has no public way to read its trees. Versions are pinned, and a test compares the predictions.
-    trees = [as_tree(stage[0].nodes) for stage in model._predictors]
+    base, trees = boosted(part, wrong, weights, random_state=0, **_TREES)
     moved = [t.model_copy(update={"feature": tuple(varied[f] if f >= 0 else f for f in t.feature)}) for t in trees]
-    return PrefixWeights(linear=linear, base=float(np.ravel(model._baseline_prediction)[0]), trees=tuple(moved))
+    return PrefixWeights(linear=linear, base=base, trees=tuple(moved))
 
 
 def _linear(x: Floats, wrong: Bools, weights: Array, columns: Sequence[int]) -> Linear:

@@ -2,16 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
+from ghostrouter.detect.boosted_trees import boosted
 from ghostrouter.detect.detector import Floats, scan_answers
-from ghostrouter.detect.hazard import Hazard, Tree, Weights
+from ghostrouter.detect.hazard import Hazard, Weights
 from ghostrouter.detect.rolling import NAMES, TEXT, RollingFeatures
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.signals.batch import COLUMNS
@@ -21,7 +20,7 @@ FOLDS = 5
 ENOUGH_ONSETS = 60
 """Fewer onsets are too few to train trees on."""
 _STEP_START = COLUMNS.index("step_start")
-_TREES = {
+TREES = {
     "max_iter": 100,
     "learning_rate": 0.08,
     "max_leaf_nodes": 12,
@@ -73,27 +72,8 @@ def train(traces: Sequence[Trace], seed: int = 0) -> Weights:
         raise TraceInvalid(f"{int(wrong.sum())} of {wrong.size} tokens are wrong; right and wrong ones are needed")
     if wrong.sum() < 2 * ENOUGH_ONSETS:
         return Weights(feature="novelty" if all(t.text_only for t in traces) else "least_confidence")
-    model = boosted(x, wrong, seed)
-    # scikit-learn has no public way to read its trees. Versions are pinned, and a test compares the predictions.
-    trees = tuple(as_tree(stage[0].nodes) for stage in model._predictors)
-    return Weights(base=float(np.ravel(model._baseline_prediction)[0]), trees=trees)
-
-
-def boosted(x: Floats, wrong: npt.NDArray[np.bool_], seed: int = 0) -> HistGradientBoostingClassifier:
-    """The trained trees as a scikit-learn model."""
-    return HistGradientBoostingClassifier(random_state=seed, early_stopping=False, **_TREES).fit(x, wrong)
-
-
-def as_tree(nodes: Any) -> Tree:
-    """A tree of scikit-learn as ours."""
-    leaf = nodes["is_leaf"].astype(bool)
-    return Tree(
-        feature=tuple(np.where(leaf, -1, nodes["feature_idx"]).tolist()),
-        threshold=tuple(np.where(leaf, 0.0, nodes["num_threshold"]).tolist()),
-        left=tuple(np.where(leaf, 0, nodes["left"]).tolist()),
-        right=tuple(np.where(leaf, 0, nodes["right"]).tolist()),
-        value=tuple(np.where(leaf, nodes["value"], 0.0).tolist()),
-    )
+    base, trees = boosted(x, wrong, random_state=seed, **TREES)
+    return Weights(base=base, trees=trees)
 
 
 def log_odds(weights: Weights, traces: Sequence[Trace]) -> list[Array]:

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import httpx
 import pytest
 import yaml
 
+from bench.servers import free_port
 from tests.shipped import ROOT
 
 RULES = ROOT / "dashboards" / "prometheus"
@@ -85,9 +85,7 @@ class Prometheus:
 @contextmanager
 def prometheus(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
     """A running Prometheus. `targets` are host:port; their path is /metrics."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     config = {
         "global": {"scrape_interval": "2s", "scrape_timeout": "2s", "evaluation_interval": "1s"},
         "rule_files": [str(RULES / "recording.yaml"), str(RULES / "alerts.yaml")],

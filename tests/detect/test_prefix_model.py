@@ -72,10 +72,11 @@ def test_without_text_its_features_are_zero() -> None:
 def test_the_trees_are_those_of_scikit_learn() -> None:
     some = answers()
     x, wrong = training.features(some)[training.ends(some)], np.array([t.wrong for t in some])
-    weights = training.train(x, wrong, np.ones(len(x)))
+    each = np.random.default_rng(3).choice([0.2, 1.0], len(x))
+    weights = training.train(x, wrong, each)
     columns = [c for c in range(len(NAMES)) if np.ptp(x[:, c]) > 0]
     model = HistGradientBoostingClassifier(random_state=0, early_stopping=False, **training._TREES)
-    model.fit(x[:, columns], wrong, sample_weight=np.ones(len(x)))
+    model.fit(x[:, columns], wrong, sample_weight=each)
     trees = 2 * PrefixModel(weights).raw(x) - PrefixModel(weights.model_copy(update={"trees": ()})).raw(x)
     np.testing.assert_allclose(trees, logit(model.predict_proba(x[:, columns])[:, 1]), atol=1e-5)
 

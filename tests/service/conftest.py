@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import httpx
 import pytest
 import yaml
 
+from bench.servers import free_port
 from tests.shipped import ROOT
 
 START_S = 900.0
@@ -28,13 +28,6 @@ class Service:
     screen: str
     ray_api: str
     config: Path
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def descendants(pid: int) -> set[int]:

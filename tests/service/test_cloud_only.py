@@ -12,8 +12,8 @@ import pytest
 import yaml
 from openai import OpenAI
 
+from bench.servers import free_port
 from bench.upstream import ANSWER, Provider, serving
-from tests.service.conftest import free_port
 
 START_S = 300.0
 

@@ -21,9 +21,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from bench.servers import free_port
 from deployments.http import guarded_connection
 from deployments.http.listener import Listener
-from tests.deployments.http.test_listener import free_port
 
 
 class Endless:

@@ -1,23 +1,17 @@
 """Entries go to a shard over a link; if it breaks, the next batch connects again; without one they go through Serve."""
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import pytest
 
 from bench.handles import Handle
+from bench.servers import free_port
 from deployments.link import Address, Link, Port
 from deployments.store.shard_store import ShardStore
 from ghostrouter.sessions.entries import Answer
 from tests.sessions.make import grown, opened
-
-
-def _refusing_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Shard:
@@ -31,7 +25,7 @@ class Shard:
 
     async def address(self) -> Address | None:
         if self.refuses:
-            return Address("127.0.0.1", _refusing_port(), "")
+            return Address("127.0.0.1", free_port(), "")
         return await self.port.address() if self.port else None
 
     async def write(self, columns: Sequence[Sequence[Any]]) -> list[Answer]:

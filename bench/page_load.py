@@ -1,30 +1,25 @@
-"""The page keeps up with 500 sessions and 200 tokens per second. What counts is its processor time."""
+"""A feed of many sessions and a fast answer, made up, with the live page in front of them."""
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
 
-import pytest
 import uvicorn
-from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from bench.servers import free_port
 from deployments.http.dashboard import Dashboard
 from ghostrouter.api import sse
-from tests.dashboards.conftest import free_port
-from tests.dashboards.test_page import WAIT_MS, ask
 
 SESSIONS, TOKENS, TOKENS_PER_S = 500, 2_000, 200
 MODELS = ("small", "large")
-# The share of one processor that the page's main thread may take.
-MOST_SHARE = 0.5
 
 
 def _row(number: int, tokens: int, rng: Random) -> dict[str, Any]:
@@ -94,9 +89,9 @@ async def _routing(request: Request) -> Response:
     return JSONResponse({"routes": [], "names": ["ghost/auto"], "models": []})
 
 
-@pytest.fixture(scope="module")
-def synthetic() -> Iterator[str]:
-    """The page in front of a feed and an answer that are made up."""
+@contextmanager
+def synthetic_page() -> Iterator[str]:
+    """The URL of the page in front of a feed and an answer that are made up."""
     port = free_port()
     routes = [
         Route("/v1/live", _live),
@@ -113,44 +108,3 @@ def synthetic() -> Iterator[str]:
     yield f"http://127.0.0.1:{port}"
     server.should_exit = server.force_exit = True
     thread.join(10)
-
-
-def _cpu_share(page: Any, seconds: float) -> tuple[float, float]:
-    """The share of a processor that the page's main thread takes, and the frames per second that it draws."""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy_s() -> float:
-        metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-        return float(metrics["TaskDuration"])
-
-    count = """ms => new Promise(done => { let n = 0; const end = performance.now() + ms;
-        const step = () => { n++; performance.now() < end ? requestAnimationFrame(step) : done(n); };
-        requestAnimationFrame(step); })"""
-    began_s, before_s = time.monotonic(), busy_s()
-    frames = page.evaluate(count, 1000 * seconds)
-    took_s = time.monotonic() - began_s
-    return (busy_s() - before_s) / took_s, frames / took_s
-
-
-def test_two_hundred_tokens_per_second(browser: Browser, synthetic: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{synthetic}/dashboard/")
-    ask(page, "Count")
-    expect(page.locator(".t").nth(300)).to_be_attached(timeout=WAIT_MS)
-    share, frames = _cpu_share(page, 3.0)
-    print(json.dumps({"tokens_per_s": TOKENS_PER_S, "main_thread_share": share, "frames_per_s": frames}))  # noqa: T201
-    assert share < MOST_SHARE
-    expect(page.locator(".lane")).to_have_attribute("data-state", "done", timeout=WAIT_MS)
-    assert page.locator(".t").count() == TOKENS
-    page.close()
-
-
-def test_five_hundred_sessions(browser: Browser, synthetic: str) -> None:
-    page = browser.new_page()
-    page.goto(f"{synthetic}/dashboard/#/fleet")
-    expect(page.locator("a.row")).to_have_count(SESSIONS, timeout=WAIT_MS)
-    share, frames = _cpu_share(page, 3.0)
-    print(json.dumps({"sessions": SESSIONS, "main_thread_share": share, "frames_per_s": frames}))  # noqa: T201
-    assert share < MOST_SHARE
-    page.close()
