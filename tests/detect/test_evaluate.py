@@ -1,16 +1,13 @@
-import tracemalloc
-from collections.abc import Callable
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from ghostrouter.detect.evaluate import compare, measure
-from ghostrouter.detect.fit import fit
-from ghostrouter.detect.prefix_training import features
-from ghostrouter.detect.rollback_table import rollback_table
 from ghostrouter.errors import TraceInvalid
-from ghostrouter.traces.trace import Trace
+from tests.detect.peak_memory import STEPS
 from tests.detect.test_calibration import traces
 
 NAN = np.nan
@@ -20,10 +17,6 @@ LABELS = [np.array([0, 0, 1, NAN, NAN, NAN], np.float32), np.array([0, 0, 0, 0],
 
 def figures(*scores: list[float]) -> dict[str, float]:
     return measure([np.array(s) for s in scores], LABELS, np.array([True, False]), scores_are_probabilities=False)
-
-
-def fitted(some: list[Trace]) -> object:
-    return fit("m", some, 12, "made up")
 
 
 def test_a_perfect_detector() -> None:
@@ -69,15 +62,9 @@ def test_the_lead_of_the_learned_detector_has_an_interval() -> None:
     assert found["learned_less_unlearned"] == pytest.approx(lead)
 
 
-@pytest.mark.parametrize("evaluate", [compare, features, lambda some: rollback_table(some, some, 12), fitted])
-def test_one_long_answer_among_many_needs_no_memory_of_the_others(evaluate: Callable[[list[Trace]], object]) -> None:
-    """Padded to the longest answer, the signals alone would take 17 MB, and the features 50 MB."""
-    short = [Trace("m", t.group, t.signals[:8], tuple(s for s in t.spans if s[1] <= 8)) for t in traces(150, 0.02)]
-    long = Trace("m", "long", np.tile(short[0].signals, (250, 1)), ())
-    tracemalloc.start()
-    try:
-        evaluate([*short, long])
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 10e6
+@pytest.mark.parametrize("step", STEPS)
+def test_one_long_answer_among_many_needs_no_memory_of_the_others(step: str) -> None:
+    """Padded to the longest answer, the signals alone would take 33 MB, and the features 100 MB."""
+    command = [sys.executable, "-m", "tests.detect.peak_memory", step]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert float(told.stdout) < 30
