@@ -7,11 +7,10 @@ import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
-from urllib.request import getproxies
 
 import httpx
 
-from deployments.cloud.connections import Connections
+from deployments.cloud.connections import transport_to_others
 from deployments.cloud.response_events import checked, drain, read_events, refusal
 from deployments.cloud.shared_breakers import Breakers
 from deployments.engine.segment_writer import Arrival
@@ -241,7 +240,6 @@ def make_client(
         limits=httpx.Limits(max_connections=None, max_keepalive_connections=100),
         follow_redirects=False,
         verify=tls,
-        # Behind a proxy httpx knows best how to get there.
-        transport=transport or (None if getproxies() else Connections(tls)),
+        transport=transport or transport_to_others(tls),
         trust_env=True,
     )

@@ -4,6 +4,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from urllib.request import getproxies
 
 import aiohttp
 import httpx
@@ -46,7 +47,7 @@ class Connections(httpx.AsyncBaseTransport):
                 request.method,
                 URL(str(request.url), encoded=True),
                 headers=request.headers.multi_items(),
-                data=request.content,
+                data=request.content or None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=limits.get("connect"), sock_read=limits.get("read")),
             )
@@ -68,6 +69,11 @@ class Connections(httpx.AsyncBaseTransport):
                 max_field_size=_MOST_HEADER_BYTES,
             )
         return self._session
+
+
+def transport_to_others(tls: ssl.SSLContext | None = None) -> httpx.AsyncBaseTransport | None:
+    """The transport to servers that are not ours. Behind a proxy None, httpx' own: there the proxy resolves names."""
+    return None if getproxies() else Connections(tls or ssl.create_default_context())
 
 
 class _Resolver(aiohttp.ThreadedResolver):

@@ -8,6 +8,8 @@ from typing import Any
 import httpx
 import jwt
 
+from deployments.cloud.connections import transport_to_others
+from ghostrouter.access.hosts import is_metadata_url
 from ghostrouter.config.access import Jwt
 from ghostrouter.errors import StoreFailed, Unauthorized
 
@@ -57,7 +59,7 @@ class IssuerKeys:
         """Fetch the keys. If that fails, the known ones stay."""
         try:
             async with httpx.AsyncClient(
-                timeout=_TIMEOUT_S, follow_redirects=False, transport=self._transport
+                timeout=_TIMEOUT_S, follow_redirects=False, transport=self._transport or transport_to_others()
             ) as client:
                 url = self._settings.jwks_url or await self._discovered(client)
                 found = jwt.PyJWKSet.from_dict(await _json(client, url))
@@ -74,7 +76,7 @@ class IssuerKeys:
         """The URL that the issuer's OpenID configuration names (OpenID Connect Discovery 1.0, section 4)."""
         found = await _json(client, self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration")
         url = str(found["jwks_uri"])
-        if found["issuer"] != self._settings.issuer or not url.startswith("https://"):
+        if found["issuer"] != self._settings.issuer or not url.startswith("https://") or is_metadata_url(url):
             raise ValueError("another issuer's configuration")
         return url
 

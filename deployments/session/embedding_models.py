@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from ray.serve.handle import DeploymentHandle
 
+from deployments.cloud.connections import transport_to_others
 from deployments.rpc import DeploymentClient, Unanswered
 from deployments.session.requester import Requester
 from deployments.store.quota_client import QuotaClient
@@ -105,7 +106,9 @@ class EmbeddingModels:
 
     async def _ask(self, model: EmbeddingModel, texts: Sequence[str], dimensions: int | None) -> Embedded:
         if self._client is None:
-            self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False)
+            self._client = httpx.AsyncClient(
+                timeout=_TIMEOUT_S, follow_redirects=False, transport=transport_to_others()
+            )
         key = self._keys[model.name]
         body = {"model": model.model or model.name, "input": list(texts), "encoding_format": "float"}
         headers = {"authorization": f"Bearer {key}"} if key else {}

@@ -5,6 +5,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
+from ghostrouter.access.hosts import is_metadata_url
 from ghostrouter.catalog import discover
 from ghostrouter.catalog.rows import providers
 from ghostrouter.config.models import CLOUD_NAME
@@ -40,6 +41,10 @@ class EmbeddingModel(Section):
             raise ValueError(f"{self.name}: a model has a `source`, or it is behind an API, not both")
         if not self.source and not self.url:
             raise ValueError(f"{self.name}: set `source`, `base_url`, or a `provider` whose address is known")
+        if is_metadata_url(self.base_url or ""):
+            raise ValueError(
+                f"base_url of {self.name}: a link-local address, where clouds tell their machines' secrets"
+            )
         return self
 
     @property
