@@ -71,9 +71,9 @@ class Deployments:
 
     `embedders` are those of the embedding models with a `source`, by name.
 
-    `replay` are the shards of the session store; the first one has the breakers. `quotas` is None where there are
-    neither keys nor budgets. `cloud` is None where the ingress calls the cloud models itself; it then reports their
-    signals to `telemetry`.
+    `replay` are the shards of the session store; the first one has the breakers and the board of sessions. `quotas` is
+    None where there are neither keys nor budgets. `cloud` is None where the ingress calls the cloud models itself; it
+    then reports their signals to `telemetry`.
     """
 
     engines: Mapping[str, DeploymentHandle]

@@ -14,8 +14,8 @@ from ghostrouter.types import Limits, SegmentKey, Token, Verdict
 class RunningSegment:
     """One running segment. `wake` is set when tokens have been judged.
 
-    A model without calibration has no `monitor`, and its tokens pass unjudged. While `is_quiet` the writer has its next
-    frame to wait for, and only what cannot wait wakes it: raised risk, a verdict, an error.
+    A model without calibration has no `monitor`, and its tokens pass unjudged. While `is_quiet`, the writer
+    already waits until its next frame is due. New tokens do not wake it; raised risk, a verdict or an error does.
 
     `with_risks`: each judged token gets its risk.
     """

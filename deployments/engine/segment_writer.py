@@ -58,7 +58,7 @@ class _Inbox:
 
 
 class _Held:
-    """Each time tokens of a segment were held: how many at most, and how many seconds."""
+    """One entry per stretch in which tokens were held: the most at once, and its length in seconds."""
 
     def __init__(self) -> None:
         self.times: list[tuple[int, float]] = []
@@ -164,7 +164,8 @@ class SegmentWriter:
             return self._finish(request, segment, inbox, hold)
         hold.judge(verdict.position - 1, segment.held_from)
         onset = verdict.onset
-        if onset is not None and onset < hold.left:  # these tokens are already sent: only `hold_tokens` can be held
+        # The onset lies before what is still held (at most `hold_tokens`), so cut at the first token not yet sent.
+        if onset is not None and onset < hold.left:
             self._emit(metrics.LATE_VERDICTS, 1, model=request.model)
             verdict = replace(verdict, onset=hold.left)
         held, dropped = hold.end(verdict.position)

@@ -28,9 +28,9 @@ class Quotas(Protocol):
 
 
 class AccessMiddleware:
-    """Answers 401, 403 and 429 itself. What it lets through has a requester (`http/requester_in_scope.py`).
+    """Answers 400, 401, 403 and 429 itself, and 503 if the stored keys cannot be read.
 
-    `redaction` is what is configured.
+    What it lets through has a requester (`http/requester_in_scope.py`). `redaction` is what is configured.
     """
 
     def __init__(self, app: ASGIApp, gate: Gate, quotas: Quotas, redaction: policy.Discretion) -> None:

@@ -24,7 +24,10 @@ class Lock(Protocol):
 
 
 class CheckedRequests:
-    """Answers 421 and 415 itself. `hosts` are the names by which the service may be called."""
+    """Answers 421 and 415 itself, and 503 if the stored keys cannot be read.
+
+    `hosts` are the names by which the service may be called.
+    """
 
     def __init__(self, app: ASGIApp, lock: Lock, hosts: Sequence[str]) -> None:
         self._app = app

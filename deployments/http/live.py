@@ -25,8 +25,8 @@ from ghostrouter.errors import BudgetUnknown
 from ghostrouter.sessions.fleet import SessionRow
 
 _PATH = "/v1/live"
-# Health and budgets are looked at this often, for all who watch together; they are sent if they have changed. The
-# comment tells proxies that the connection is alive.
+# Each watcher looks this often at health and budgets, and is sent what has changed. (`Health` keeps what it learns of
+# breakers and jobs for a second, for all.) The comment tells proxies that the connection is alive.
 _LOOK_S = 2.0
 _KEEP_ALIVE = ": \n\n"
 

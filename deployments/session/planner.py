@@ -218,8 +218,8 @@ class Planner:
     async def _classify(self, call: ChatCall, requester: Requester, decider: Decider) -> tuple[Label, dict[str, float]]:
         """The prompt's label, and the learned router's probabilities if there is one.
 
-        If the rules settle the task, no other process is asked. If the classifier does not answer, the rules' label is
-        taken.
+        If the rules settle the task and there is no learned router, no other process is asked. If the classifier does
+        not answer, the rules' label is taken.
         """
         if not decider.needs_task(call, requester.caller):
             return UNLABELLED, {}

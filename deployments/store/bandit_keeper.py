@@ -23,8 +23,8 @@ _RATED_KEPT = 5_000
 class BanditKeeper:
     """Learns from events in the order in which they come. Times are Unix seconds.
 
-    `models` are all configured models, in their order. What it has learned is JSON (`to_json`). Events that came after
-    that state was kept are to be taken again.
+    `models` are all configured models, in their order. What it has learned is JSON (`to_json`). After
+    `restore`, feed it all events newer than `until_s`.
     """
 
     def __init__(self, settings: Bandit, models: tuple[str, ...], now_s: float) -> None:

@@ -101,7 +101,7 @@ class Balance:
 
 
 def ending(limit: Limit, now_s: float, zone: ZoneInfo) -> str:
-    """How the accounts of a limit end in its current window."""
+    """The suffix of the account names of a limit in its current window."""
     return f"/{limit.window}/{window(limit.window, now_s, zone)[0]}"
 
 

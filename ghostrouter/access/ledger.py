@@ -114,7 +114,7 @@ class Ledger:
             connection.execute(select(1))
 
     def states(self, endings: Sequence[str] = ("",)) -> dict[str, State]:
-        """The states of all accounts whose names end so."""
+        """The states of all accounts whose names have one of these suffixes."""
         wanted = select(_ACCOUNTS).where(or_(*(_ACCOUNTS.c.account.endswith(e, autoescape=True) for e in endings)))
         with self._engine.connect() as connection:
             return {row.account: State(row.spent, row.reserved) for row in connection.execute(wanted)}

@@ -1,4 +1,7 @@
-"""Errors on the wire. Every HTTP status that a handler sends is chosen here.
+"""Errors on the wire. The HTTP status of every error of GhostRouter is chosen here.
+
+(Starlette's own 404 and 405 get a body in `deployments/http/app.py`; a head that is too long gets a 431 in
+`guarded_connection.py`.)
 
 One table gives every error class its HTTP status and its codes. Three shapes show them: OpenAI's, Anthropic's, and
 that of the call API.

@@ -1,7 +1,7 @@
 """Both layers of the classifier, set up from a configuration, and the label that they give.
 
-`LayeredClassifier.label` is how a prompt is labelled. The planner asks layer 1 itself, and the Classifier deployment
-only if `RuleLayer.settles` says no.
+`LayeredClassifier.label` is how a prompt is labelled. The planner asks layer 1 itself. It asks the Classifier
+deployment if `RuleLayer.settles` says no, and always if there is a learned router, which needs the prompt's embedding.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -63,7 +63,8 @@ class RuleLayer:
     def settles(self, label: Label | None) -> bool:
         """Whether the label of layer 1 is final.
 
-        It is not final for a task without a route, if routes have examples: then layer 2 chooses among the routes.
+        Without an encoder it always is. It is not final if no rule matched, or if the rules found a task that no route
+        has, and routes have examples: then layer 2 chooses among the routes.
         """
         if not self._has_encoder:
             return True

@@ -1,5 +1,7 @@
-"""The typed configuration: the `args` in serve_config.yaml. No other part of the library reads configuration, and
-only `environment.py` and `serve_file.py` read its environment. The command line reads its own variables.
+"""The typed configuration: the `args` in serve_config.yaml. No other part of the library reads configuration.
+
+Environment variables are read here too, each by the section that names it. Besides, the command line reads its own
+variables and Ray's, and deployments read Ray's and CUDA's.
 
 pydantic-settings is not used: its errors name neither the line nor the nearest key, and it cannot override a list entry
 by the name of the entry.

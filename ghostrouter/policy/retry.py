@@ -1,4 +1,7 @@
-"""After an engine has failed: which model goes on, and how long to wait before. The only place that decides this."""
+"""After an engine has failed: which model goes on, and how long to wait before.
+
+If that model cannot take over (its seam is refused), `deployments/session/next_segment.py` takes `next_untried`.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,8 +21,8 @@ from ghostrouter.errors import (
 class RetryRules:
     """How often one model is tried in one answer, and how long to wait between two tries.
 
-    A wait is random between 0 and `base_s`, then 0 and twice that, and so on, up to `most_s` ("full jitter", AWS
-    Architecture Blog, 2015). Callers that failed together therefore do not come back together.
+    Wait n is random between 0 and `base_s * 2**(n-1)`, at most `most_s` ("full jitter", AWS Architecture Blog, 2015).
+    Callers that failed together therefore do not come back together.
 
     `context_tokens` is the context window of a model of the cloud. None: the prompt is known to fit.
     """

@@ -60,7 +60,8 @@ class Change:
 def hand_off_at(change: Change, worth: Worth) -> float | None:
     """The risk from which on a handoff is worth more than it costs; None if a right answer is worth nothing.
 
-    Staying loses the answer's worth with the probability `risk`: the break-even of `risk * quality_usd` and the cost.
+    Staying costs `risk * quality_usd` on average. The result is the risk at which that equals the cost of the change;
+    0 if the change saves money.
     """
     return max(0.0, change.extra_usd(worth)) / worth.quality_usd if worth.quality_usd > 0 else None
 

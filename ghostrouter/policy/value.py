@@ -1,4 +1,7 @@
-"""The expected value of an answer by one model. The same sum decides before the first token and in mid-answer."""
+"""The expected value of an answer by one model.
+
+Used before the first token (`scorers/`). In mid-answer `switch.py` weighs one change, by the same prices and worth.
+"""
 
 from dataclasses import dataclass
 

@@ -91,7 +91,10 @@ class Switching:
         return at is not None, at
 
     def _answer_off_at(self, current: str, target: str | None, worth: Worth | None, prefix_tokens: int) -> float | None:
-        """The probability of rescuing a wrong answer from which on that is worth the handoff; None: no such figure.
+        """How likely a rescue must be to be worth the handoff. None: nothing to weigh, the alarm risk decides.
+
+        A rescue: the answer is wrong, and the next model still puts it right. There is nothing to weigh without a
+        worth, without a calibration of whole answers, or without a change of price.
 
         The target is assumed to write as many tokens as the current model's whole answers have.
         """

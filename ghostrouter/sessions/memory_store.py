@@ -1,8 +1,9 @@
 """Sessions in memory: what was delivered, who may write, and for how long. Pure: times are passed in.
 
 A session has one writer at a time, and the writer has a lease. Each entry of the writer renews the lease. A lapsed
-lease can be claimed; a claim sets the next epoch. Entries of a lower epoch are refused. Entries of a higher epoch are
-adopted: they mean that the store has lost its memory meanwhile, and what it holds of the session may be wrong.
+lease can be claimed; a claim sets the next epoch. Entries of a lower epoch are refused. An entry of a higher
+epoch than ours means that this store was emptied after that writer's claim. Then what is here is dropped, and the
+writer's entries are taken.
 """
 
 from collections import OrderedDict

@@ -23,7 +23,7 @@ class Kept(NamedTuple):
     """A session as bytes. `growths` start at the requested one; `opening` is there only if it was requested.
 
     `lease_left_s` is the rest of the writer's lease; 0 when it has lapsed or was given up. `silent_s` is the time since
-    the last entry. `claimed`: the reader is the writer now.
+    the last growth, or the opening. `claimed`: the reader is the writer now.
     """
 
     epoch: Epoch
