@@ -72,8 +72,8 @@ class Deployments:
     `embedders` are those of the embedding models with a `source`, by name.
 
     `replay` are the shards of the session store; the first one has the breakers and the board of sessions. `quotas` is
-    None where there are neither keys nor budgets. `cloud` is None where the ingress calls the cloud models itself; it
-    then reports their signals to `telemetry`.
+    None where an ingress that is alone can count by itself. `cloud` is None where the ingress calls the cloud models
+    itself; it then reports their signals to `telemetry`.
     """
 
     engines: Mapping[str, DeploymentHandle]
