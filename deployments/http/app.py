@@ -133,7 +133,7 @@ class _Api:
 
     async def status(self, request: Request) -> Response:
         health, configuration = self._backend.health, self._backend.planner.configuration()
-        models, breakers = await health.models(), await health.breakers()
+        models, breakers = await health.models(now=True), await health.breakers()
         return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
 
     async def metrics(self, request: Request) -> Response:

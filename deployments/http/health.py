@@ -22,7 +22,7 @@ _KEEP_S = 1.0
 class Health:
     """Asks engines, breakers and event store at most once a second each, however many clients ask for /health.
 
-    Only `models` asks the engines every time, for `GET /v1/status`, which needs a key.
+    `GET /v1/status`, which needs a key, asks the engines every time.
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Health:
         status = await self._engines.get()
         return any(status.get(name) for name in names)
 
-    async def models(self) -> dict[str, Any]:
-        """Which local models are ready, and how many requests a replica of each runs. Always asks the engines."""
-        status = await self._engines_now.get()
+    async def models(self, *, now: bool) -> dict[str, Any]:
+        """Which local models are ready, and how many requests a replica of each runs: now, or a second ago."""
+        status = await (self._engines_now if now else self._engines).get()
         return {name: {"ready": s is not None, "running": s.running if s else None} for name, s in status.items()}
 
     async def breakers(self) -> dict[str, Any]:

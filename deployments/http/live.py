@@ -122,7 +122,7 @@ async def _health(backend: Backend, caller: Caller) -> dict[str, Any]:
     """The body of /health, and the local models that the caller may use. Only an admin is told how busy they are."""
     models = {
         name: state if caller.is_admin else {**state, "running": None}
-        for name, state in (await backend.health.models()).items()
+        for name, state in (await backend.health.models(now=False)).items()
         if caller.may_use(name)
     }
     return {**await backend.health.full(backend.jobs), "models": models}

@@ -42,7 +42,8 @@ def export(config: Path, since: Any, kind: str | None, parquet: Path | None) -> 
 def _rows(config: Path, since_s: float, kind: str | None) -> Iterator[dict[str, Any]]:
     for event in stored(config, since_s):
         if kind in (None, event.kind):
-            yield {"id": event.id, "session": event.session, "kind": event.kind, "at_s": event.at_s, "body": event.body}
+            row = {"id": event.exported_id, "session": event.session, "kind": event.kind}
+            yield row | {"at_s": event.at_s, "body": event.body}
 
 
 def _write_parquet(path: Path, rows: Iterator[dict[str, Any]], block: int = 5_000) -> int:

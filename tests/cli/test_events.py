@@ -13,6 +13,8 @@ from ghostrouter.events.store import Store
 from tests.events.make import trace
 from tests.shipped import MODELS
 
+OWNER = "0123456789abcdef" * 4  # a digest
+
 
 def test_events_are_printed_one_a_line(tmp_path: Path) -> None:
     args = {
@@ -23,13 +25,13 @@ def test_events_are_printed_one_a_line(tmp_path: Path) -> None:
     config = tmp_path / "c.yaml"
     config.write_text(yaml.safe_dump({"applications": [{"import_path": "graph:build", "args": args}]}))
     store = Store(f"sqlite:///{tmp_path}/events.sqlite")
-    store.write([trace("a", 1.0), Event.feedback("a", "me", 2.0, {"rating": 1.0}), trace("b", 86_400.0 * 366)])
+    store.write([trace("a", 1.0), Event.feedback("a", OWNER, 2.0, {"rating": 1.0}), trace("b", 86_400.0 * 366)])
     store.close()
     lines = CliRunner().invoke(main, ["events", "export", str(config)]).stdout.splitlines()
     assert [(e["session"], e["kind"], e["at_s"]) for e in map(json.loads, lines)] == [
         ("a", "trace", 1.0), ("a", "feedback", 2.0), ("b", "trace", 86_400.0 * 366),
     ]  # fmt: skip
-    assert "owner" not in lines[0]
+    assert "owner" not in lines[0] and OWNER[:16] not in "".join(lines)
     since = CliRunner().invoke(main, ["events", "export", str(config), "--since", "1970-06-01", "--kind", "trace"])
     assert [json.loads(line)["session"] for line in since.stdout.splitlines()] == ["b"]
     CliRunner().invoke(main, ["events", "export", str(config), "--parquet", str(tmp_path / "e.parquet")])
