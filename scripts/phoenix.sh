@@ -10,7 +10,7 @@ if [ "$(cat $home/installed 2>/dev/null)" != "$wanted" ]; then
     echo "Installing Phoenix into $home, once (0.7 GB) ..." >&2
     rm -rf $home/venv
     .venv/bin/python -m venv $home/venv
-    .venv/bin/uv pip install --quiet --python $home/venv/bin/python "$wanted"
+    .venv/bin/uv pip install --quiet --compile-bytecode --python $home/venv/bin/python "$wanted"
     echo "$wanted" >$home/installed
 fi
 [ "${1:-}" = --install-only ] && exit 0

@@ -27,7 +27,8 @@ _UPDATE = "mutation($input: UpdateModelMutationInput!) { updateModel(input: $inp
 def prices(config: Path) -> dict[str, Price]:
     """The prices of a configuration's models, by name."""
     graphs = ServeFile.load(config).graphs
-    return {model.name: model.price for graph in graphs for model in (*graph.models, *graph.cloud)}
+    local = {model.name: model.price for graph in graphs for model in graph.models}
+    return local | {model.name: model.price for graph in graphs for model in graph.cloud}
 
 
 def tell(url: str, wanted: dict[str, Price]) -> None:

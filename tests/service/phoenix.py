@@ -16,7 +16,7 @@ import pytest
 from tests.service.conftest import free_port
 from tests.shipped import ROOT
 
-_START_S, _PATIENCE_S = 300.0, 120.0
+_START_S, _PATIENCE_S = 600.0, 120.0
 _TRACE = """query($id: String!) { getTraceByOtelId(traceId: $id) {
   session { sessionId }
   costSummary { total { cost tokens } }
