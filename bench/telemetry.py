@@ -1,13 +1,17 @@
-"""What does it cost to be watched? Tokens per second of processor time and time to first token, in three lanes.
+"""What does it cost to be watched? Processor time per token, tokens per second and time to first token, in three lanes.
 
-    make bench NAME=telemetry [STREAMS=32] [SECONDS=6] [ROUNDS=4]
+    make bench NAME=telemetry [STREAMS=32] [SECONDS=2] [ROUNDS=20] [SEED=1]
 
 Lanes: `on` has Ray's metrics, spans sent to a collector, and a line of JSON per session in the log. `metrics` has Ray's
-metrics alone. `off` has none of the three. The lanes take turns. Everything of a session runs in one process around an
-engine that is made up (`bench/in_process.py`), so that no model hides the cost; a real model makes the share smaller.
-Ray runs beside it, and its metrics are the real ones. Signals are judged in every lane: answers depend on them.
+metrics alone. `off` has none of the three. Everything of a session runs in one process around an engine that is made up
+(`bench/in_process.py`), so that no model hides the cost; a real model makes the share smaller. Ray runs beside it, and
+its metrics are the real ones; the collector is another process. Signals are judged in every lane, because answers
+depend on them.
 
-`throughput_on_over_off` compares tokens per second of this process' processor time, the median over the rounds.
+Other work on the machine makes processor time dearer, for minutes or for a moment. So turns are short, each round has
+one of each lane in a drawn order, and lanes are compared within a round. `throughput_on_over_off` is tokens per second
+of this process' processor time, of lane `on` over lane `off`: the median of the rounds, with a 95% interval over them.
+`tokens_per_s_*` are by the clock; the engine writes at a fixed pace, so they say whether it was kept.
 `metrics_series_total` counts the series that Ray exports at the end of it.
 """
 
@@ -17,11 +21,10 @@ import logging
 import os
 import statistics
 import tempfile
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
 from typing import Any, NamedTuple
 
 import ray
@@ -30,47 +33,33 @@ from ray._common.formatters import JSONFormatter
 from bench.arrivals import problem, read_body
 from bench.in_process import FOLDER, MODEL, Service, no_metrics
 from bench.service import write
+from bench.span_collector import span_collector
 from bench.synthetic_engine import SyntheticEngine, answers
 from deployments.http.node_metrics import NodeMetrics
 from deployments.ray_metrics import RayMetrics
+from ghostrouter.confidence_intervals import Interval, interval
 from ghostrouter.events.metrics import Emit
 from ghostrouter.replay.tokenizers import ChatTokenizer
 
 STREAMS = int(os.environ.get("STREAMS", "32"))
-SECONDS = float(os.environ.get("SECONDS", "6"))
-ROUNDS = int(os.environ.get("ROUNDS", "4"))
+SECONDS = float(os.environ.get("SECONDS", "2"))
+ROUNDS = int(os.environ.get("ROUNDS", "20"))
+SEED = int(os.environ.get("SEED", "1"))
 BAR = 0.97
+LANES = ("on", "metrics", "off")
 _TOKENS = 64
 _PERIOD_S = 0.02
 _EXPORTED_S = 12.0  # Ray exports every ten seconds
+_DRAWS = 2_000
 _LOG = logging.getLogger("ray.serve")
 
 
-class Lane(NamedTuple):
+class Turn(NamedTuple):
     """What one turn of a lane has measured."""
 
-    tokens_per_cpu_s: float
+    cpu_us_per_token: float
+    tokens_per_s: float
     ttft_ms: float
-
-
-@contextmanager
-def _collector() -> Iterator[str]:
-    """The URL of a collector that takes every span."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            self.rfile.read(int(self.headers["content-length"]))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 @contextmanager
@@ -88,19 +77,20 @@ def _logged() -> Iterator[None]:
             _LOG.setLevel(logging.ERROR)
 
 
-def _turn(tokenizer: ChatTokenizer, lane: str, emit: Emit) -> Lane:
+def _turn(tokenizer: ChatTokenizer, lane: str, collector: str) -> Turn:
+    emit: Emit = no_metrics if lane == "off" else RayMetrics()  # one for each event loop
     if lane != "on":
         return asyncio.run(_measured(tokenizer, emit))
-    with _collector() as url, _logged():
-        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = url
+    with _logged():
+        os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector
         try:
             return asyncio.run(_measured(tokenizer, emit))
         finally:
             del os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
 
 
-async def _measured(tokenizer: ChatTokenizer, emit: Emit) -> Lane:
-    """STREAMS clients that ask again and again for SECONDS.
+async def _measured(tokenizer: ChatTokenizer, emit: Emit) -> Turn:
+    """STREAMS clients that ask again and again for SECONDS. What is sent after the last answer counts as well.
 
     Raises:
         RuntimeError: an answer is wrong.
@@ -118,10 +108,10 @@ async def _measured(tokenizer: ChatTokenizer, emit: Emit) -> Lane:
     waits_ms: list[float] = []
     await service.chat(body)  # warm
     gc.collect()
-    end_s, cpu_s, tokens = time.perf_counter() + SECONDS, time.process_time(), engine.tokens
+    began_s, cpu_s, tokens = time.perf_counter(), time.process_time(), engine.tokens
 
     async def client() -> None:
-        while time.perf_counter() < end_s:
+        while time.perf_counter() < began_s + SECONDS:
             asked_s = time.perf_counter()
             found = read_body(asked_s, *await service.chat(body))
             if wrong := problem(found, _TOKENS, "length"):
@@ -129,10 +119,23 @@ async def _measured(tokenizer: ChatTokenizer, emit: Emit) -> Lane:
             waits_ms.append(1e3 * found.ttft_s)
 
     await asyncio.gather(*(client() for _ in range(STREAMS)))
-    cpu_s, tokens = time.process_time() - cpu_s, engine.tokens - tokens
+    took_s, tokens = time.perf_counter() - began_s, engine.tokens - tokens
     engine.stop()
     await service.close()
-    return Lane(tokens / cpu_s, statistics.median(waits_ms))
+    cpu_s = time.process_time() - cpu_s
+    return Turn(1e6 * cpu_s / tokens, tokens / took_s, statistics.median(waits_ms))
+
+
+def _compared(lanes: dict[str, list[Turn]], lane: str) -> Interval:
+    """Tokens per processor second of a lane over those of lane `off`: the median over the rounds."""
+    pairs = zip(lanes["off"], lanes[lane], strict=True)
+    ratios = [off.cpu_us_per_token / on.cpu_us_per_token for off, on in pairs]
+    return interval(lambda rows: statistics.median(ratios[row] for row in rows), range(ROUNDS), _DRAWS)
+
+
+def _quartiles(values: Sequence[float]) -> list[float]:
+    first, _, third = statistics.quantiles(values, n=4)
+    return [first, third]
 
 
 async def _series() -> int:
@@ -149,27 +152,32 @@ def main() -> None:
     else:
         ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
     _LOG.setLevel(logging.ERROR)
-    tokenizer, counted = ChatTokenizer(str(FOLDER)), RayMetrics()
-    sinks: dict[str, Emit] = {"on": counted, "metrics": counted, "off": no_metrics}
-    lanes: dict[str, list[Lane]] = {name: [] for name in sinks}
-    for name in sinks:  # what is imported or compiled at the first use is no cost of a lane
-        _turn(tokenizer, name, sinks[name])
-    for turn in range(ROUNDS):
-        for name in sinks if turn % 2 else reversed(sinks):
-            turned = _turn(tokenizer, name, sinks[name])
-            lanes[name].append(turned)
-            print(f"  {name:<8} {turned.tokens_per_cpu_s:.0f} tokens/s of CPU, {turned.ttft_ms:.1f} ms", flush=True)
-    rates = {name: statistics.median(turn.tokens_per_cpu_s for turn in found) for name, found in lanes.items()}
+    tokenizer, rng = ChatTokenizer(str(FOLDER)), Random(SEED)
+    lanes: dict[str, list[Turn]] = {name: [] for name in LANES}
+    with span_collector() as collector:
+        for name in LANES:  # what is imported or compiled at the first use is no cost of a lane
+            _turn(tokenizer, name, collector)
+        for _ in range(ROUNDS):
+            for name in rng.sample(LANES, len(LANES)):
+                lanes[name].append(_turn(tokenizer, name, collector))
+            told = ", ".join(f"{name} {found[-1].cpu_us_per_token:.0f}" for name, found in lanes.items())
+            print(f"  us of processor time per token: {told}", flush=True)
+    all_on, metrics_on = _compared(lanes, "on"), _compared(lanes, "metrics")
     result: dict[str, Any] = {
-        "throughput_on_over_off": rates["on"] / rates["off"],
-        "throughput_metrics_over_off": rates["metrics"] / rates["off"],
+        "throughput_on_over_off": all_on.value,
+        "throughput_on_over_off_range": [all_on.low, all_on.high],
+        "throughput_metrics_over_off": metrics_on.value,
+        "throughput_metrics_over_off_range": [metrics_on.low, metrics_on.high],
         "metrics_series_total": asyncio.run(_series()),
         "streams": STREAMS,
         "rounds": ROUNDS,
         "bar": BAR,
     }
     for name, found in lanes.items():
-        result[f"tokens_per_cpu_s_{name}"] = rates[name]
+        cpu_us = [turn.cpu_us_per_token for turn in found]
+        result[f"cpu_us_per_token_{name}"] = statistics.median(cpu_us)
+        result[f"cpu_us_per_token_{name}_range"] = _quartiles(cpu_us)
+        result[f"tokens_per_s_{name}"] = statistics.median(turn.tokens_per_s for turn in found)
         result[f"ttft_p50_ms_{name}"] = statistics.median(turn.ttft_ms for turn in found)
     ray.shutdown()
     write("telemetry", result)

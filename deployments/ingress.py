@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from ray import serve
+from ray.serve.exceptions import RayServeException
 from ray.serve.handle import DeploymentHandle
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -51,6 +53,7 @@ from deployments.store.valkey_store import ValkeyStore
 from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel, span_exporters
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
+from ghostrouter.events.exemplars import Exemplars
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.verdict_limits import Known, Switching
 from ghostrouter.redact.scan import scanner
@@ -148,6 +151,7 @@ class Ingress:
         self._span_exporter = _span_exporter(self._models)
         board = DeploymentClient(deployments.replay[0], _BOARD_TIMEOUT_S, emit)
         self.fleet = FleetFeed(board)
+        exemplars = Exemplars()
         self.runner = SessionRunner(
             conductor,
             self._budgeted,
@@ -157,6 +161,7 @@ class Ingress:
             emit,
             config.events.keep_texts,
             FleetReporter(board),
+            exemplars,
             self._span_exporter,
         )
         self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
@@ -165,7 +170,7 @@ class Ingress:
         )
         rules = JobRules(config.events.jobs_keep_s, config.events.max_jobs, config.adapters())
         self.jobs = Jobs(self.planner, self.runner, self.kept_sessions, self.events, rules)
-        self.node_metrics = NodeMetrics()
+        self.node_metrics = NodeMetrics(exemplars=exemplars, replica=_replica())
         self.health = Health(
             self._engines,
             DeploymentClient(deployments.replay[0], _BREAKERS_TIMEOUT_S, emit),
@@ -214,6 +219,14 @@ class Ingress:
     def _first_prompt(self, ask: Ask, model: str) -> Prompt:
         """The first prompt for a model. A session that is resumed before its first token needs it again."""
         return self._models.first_prompts(ask, [model])[model].prompt
+
+
+def _replica() -> str:
+    """The name of this replica in the labels of metrics; empty outside Serve."""
+    try:
+        return str(serve.get_replica_context().replica_tag)
+    except RayServeException:
+        return ""
 
 
 def _cloud_pool(

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Lifespan
 
-from deployments.http import responses
+from deployments.http import open_metrics, responses
 from deployments.http.backend import Backend
 from deployments.http.body import DecodedBody, TimedBody, json_body
 from deployments.http.calls import CallApi
@@ -137,7 +137,10 @@ class _Api:
         return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
 
     async def metrics(self, request: Request) -> Response:
-        return Response(await self._backend.node_metrics.page(), media_type=_PROMETHEUS)
+        node_metrics = self._backend.node_metrics
+        if open_metrics.is_asked_for(request.headers.get("accept", "")):
+            return Response(await node_metrics.open_metrics(), media_type=open_metrics.CONTENT_TYPE)
+        return Response(await node_metrics.page(), media_type=_PROMETHEUS)
 
     async def openapi(self, request: Request) -> Response:
         return JSONResponse(openapi.document(__version__))

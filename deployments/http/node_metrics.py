@@ -1,6 +1,7 @@
 """One page with the metrics of all nodes, for a Prometheus that knows nothing of Ray.
 
-Each node exports the metrics of its processes at a port of its own. The page has those of GhostRouter and of vLLM.
+Each node exports the metrics of its processes at a port of its own. The page has those of GhostRouter and of vLLM. A
+Prometheus that reads OpenMetrics gets exemplars as well: those of the ingress replica that it has asked.
 """
 
 import asyncio
@@ -11,6 +12,8 @@ import httpx
 import ray
 
 from deployments.http.cached import Cached
+from deployments.http.open_metrics import open_metrics
+from ghostrouter.events.exemplars import Exemplars
 
 _OURS = ("ray_ghost_", "ray_vllm_")
 _KEEP_S = 1.0
@@ -26,30 +29,44 @@ def exporters() -> list[str]:
 
 
 class NodeMetrics:
-    """Reads every node at most once a second, however many ask."""
+    """Reads every node at most once a second, however many ask.
 
-    def __init__(self, find: Callable[[], Sequence[str]] = exporters) -> None:
+    `exemplars` are those of the ingress replica `replica`.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[], Sequence[str]] = exporters,
+        exemplars: Exemplars | None = None,
+        replica: str = "",
+    ) -> None:
         self._find = find
+        self._exemplars = exemplars or Exemplars()
+        self._replica = replica
         self._client: httpx.AsyncClient | None = None
-        self._page: Cached[str] = Cached(self._read, _KEEP_S)
+        self._lines: Cached[list[str]] = Cached(self._read, _KEEP_S)
 
     async def page(self) -> str:
         """The metrics in Prometheus' text format. A node that does not answer is there only as not `up`."""
-        return await self._page.get()
+        return "\n".join(await self._lines.get()) + "\n"
+
+    async def open_metrics(self) -> str:
+        """The same as OpenMetrics, with exemplars."""
+        return open_metrics(await self._lines.get(), self._exemplars, self._replica)
 
     async def close(self) -> None:
         """Close the connections."""
         if self._client:
             await self._client.aclose()
 
-    async def _read(self) -> str:
+    async def _read(self) -> list[str]:
         if self._client is None:  # certificates are not loaded: nodes speak plain HTTP
             self._client = httpx.AsyncClient(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=_TIMEOUT_S)
         nodes = await asyncio.to_thread(self._find)
         pages = await asyncio.gather(*(self._read_node(self._client, node) for node in nodes))
         up = [f'{_UP}{{node="{n}"}} {int(page is not None)}' for n, page in zip(nodes, pages, strict=True)]
         head = [f"# HELP {_UP} 1 if a node has told its metrics for this page, else 0.", f"# TYPE {_UP} gauge"]
-        return "\n".join([*head, *up, *merged(page for page in pages if page is not None)]) + "\n"
+        return [*head, *up, *merged(page for page in pages if page is not None)]
 
     @staticmethod
     async def _read_node(client: httpx.AsyncClient, node: str) -> str | None:

@@ -57,7 +57,9 @@ class Conductor:
                 source = session.current.model
                 following, seam = await self._plan_seam(session, failed, following)
                 self._runtime.emit(metrics.ROLLBACK, seam.rollback_tokens, model=source)
-                yield session.settle(seam.keep)
+                settled = session.settle(seam.keep)
+                self._runtime.emit(metrics.TOKENS, len(settled.tokens), model=source)
+                yield settled
                 if session.finish:
                     return
                 request = await self._resume(session, seam, following, warming)
@@ -112,7 +114,7 @@ class Conductor:
                 delta = session.accept(frame, now_s)
                 if no_token_yet and segment.first_token_at_s is not None:
                     self._report_start(segment, request)
-                self._runtime.emit(metrics.TOKENS, len(delta.tokens), model=segment.model)
+                self._runtime.emit(metrics.TOKENS, _certain_tokens(session, delta), model=segment.model)
                 warming.follow(session, self._to_warm(session, request, models, frame.risk_raised))
                 if session.finish or segment.end:
                     segment.ended_at_s = now_s
@@ -177,3 +179,10 @@ class Conductor:
             emit(metrics.TTFT, segment.ttft_s or 0.0, model=segment.model)
         else:
             emit(metrics.STALL, segment.stall_s, target=segment.model, kv_mode=segment.kv_mode)
+
+
+def _certain_tokens(session: Session, delta: Growth) -> int:
+    """How many tokens of the answer a frame has made certain. Without a stream a seam may still drop any of them."""
+    if session.ask.streaming:
+        return len(delta.tokens)
+    return len(session.current.tokens) if session.finish else 0

@@ -16,9 +16,11 @@ from deployments.session.session_handle import SessionHandle
 from deployments.store.event_client import EventClient, Posted
 from ghostrouter.api import errors
 from ghostrouter.errors import SessionCancelled, SessionMoved
-from ghostrouter.events import metrics, trace
+from ghostrouter.events import metrics, session_metrics, trace
+from ghostrouter.events.exemplars import Exemplars
 from ghostrouter.events.records import Event
 from ghostrouter.events.session_events import session_events
+from ghostrouter.events.spans import is_exported
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.sessions.single_tokens import SingleTokens
@@ -32,7 +34,7 @@ log = logging.getLogger("ray.serve")
 class SessionRunner:
     """Runs the sessions of one ingress. `keep_texts`: prompts and answers go into the event store.
 
-    `span_exporter` is None where nothing is traced.
+    `exemplars` get the sessions that metrics have counted. `span_exporter` is None where nothing is traced.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SessionRunner:
         emit: metrics.Emit,
         keep_texts: bool,
         fleet: FleetReporter,
+        exemplars: Exemplars,
         span_exporter: "SpanExporter | None" = None,
     ) -> None:
         self._conductor = conductor
@@ -55,6 +58,7 @@ class SessionRunner:
         self._emit = emit
         self._keep_texts = keep_texts
         self._fleet = fleet
+        self._exemplars = exemplars
         self._span_exporter = span_exporter
 
     async def run(self, session_handle: SessionHandle, has_tokens: int = 0) -> AsyncGenerator[Growth, None]:
@@ -135,27 +139,24 @@ class SessionRunner:
         if failure:
             raise failure
 
-    def _report_cost(self, session: Session) -> None:
-        for segment in session.segments:
-            for asked in (segment, segment.lost):
-                if asked and asked.cost_usd:
-                    self._emit(metrics.COST, asked.cost_usd, model=asked.model)
+    def _measure(self, session: Session, outcome: Outcome, inference_s: float, moved: bool) -> None:
+        """Count a session that is over. It becomes the exemplar of what it was counted in."""
+        measured = list(session_metrics.at_end(session, outcome, inference_s, moved))
+        for metric, value, labels in measured:
+            self._emit(metric, value, **labels)
+        if not moved:
+            root = session.ask.root_span
+            trace_id = root.context.trace_id if root and is_exported(session, outcome) else ""
+            measured += session_metrics.while_written(session)
+            self._exemplars.note(measured, session.id, trace_id, time.time())
 
     def _record(
         self, session_handle: SessionHandle, outcome: Outcome, error: str, began_s: float, moved: bool
     ) -> Posted | None:
         """Report the end of a session to metrics, planner, journal and event store."""
         session, now_s = session_handle.session, time.monotonic()
-        self._emit(metrics.INFERENCE_TIME, now_s - began_s)
-        self._emit(metrics.SESSIONS, 1, outcome=outcome)
+        self._measure(session, outcome, now_s - began_s, moved)
         self._fleet.end(session, outcome)
-        for source, target in zip(session.segments, session.segments[1:], strict=False):
-            if target.copied:
-                continue
-            labels = {"source": source.model, "target": target.model}
-            self._emit(metrics.HANDOFFS, 1, **labels, reason=target.reason, kv_mode=target.kv_mode)
-        if not moved:
-            self._report_cost(session)
         self._planner.end(session, outcome == "failed", now_s)
         session.redacted = self._redacted.counts(session.id)
         record = trace.trace(session, outcome, now_s)

@@ -24,7 +24,7 @@ from deployments.session.session_handle import SessionHandle
 from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.errors import ConfigError
 from ghostrouter.events.span_names import PROVIDERS, SCHEMA_URL
-from ghostrouter.events.spans import SessionEnd, Span, is_always_kept, spans
+from ghostrouter.events.spans import SessionEnd, Span, is_exported, spans
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.span_context import RootSpan, SpanContext
 from ghostrouter.tracebacks import without_message
@@ -77,7 +77,7 @@ class SpanExporter:
         """Export the spans of a session that is over. `error` is the type of its error. Raises nothing."""
         session, exchange = session_handle.session, session_handle.exchange
         root, now_s = session.ask.root_span, time.monotonic()
-        if root is None or not (root.context.is_sampled or is_always_kept(session, outcome)):
+        if root is None or not is_exported(session, outcome):
             return
         ahead_s = time.time() - now_s
 

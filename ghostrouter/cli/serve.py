@@ -170,7 +170,9 @@ def authorization() -> dict[str, str]:
 
 
 def _stop(console: Console, child: "subprocess.Popen[bytes]") -> None:
-    """Stop `serve run` and all its processes: first by a signal, after a time-out by force."""
+    """Stop `serve run` and all its processes: first by a signal, after a time-out or another Ctrl-C by force."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # nothing may end this, or Ray would stay
+    signal.signal(signal.SIGINT, lambda *_: _kill(child))
     if child.poll() is None:
         console.print("\nStopping ...")
         child.send_signal(signal.SIGINT)
@@ -181,6 +183,10 @@ def _stop(console: Console, child: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + _STOP_S
     while _group_runs(child) and time.monotonic() < deadline:  # Ray's dashboard takes a moment longer
         time.sleep(0.1)
+    _kill(child)
+
+
+def _kill(child: "subprocess.Popen[bytes]") -> None:
     if _group_runs(child):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -71,6 +71,12 @@ class _Parts:
         return segment is self.session.current
 
 
+def is_exported(session: Session, outcome: Outcome) -> bool:
+    """Whether the spans of a session are exported: its trace is sampled, or it is always kept."""
+    root = session.ask.root_span
+    return root is not None and (root.context.is_sampled or is_always_kept(session, outcome))
+
+
 def is_always_kept(session: Session, outcome: Outcome) -> bool:
     """Whether a session is exported although its trace is not sampled: it had a handoff or an error."""
     failed = any(part.failure for segment in session.segments for part in (segment, segment.lost) if part)

@@ -1,4 +1,8 @@
+import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +46,32 @@ def test_a_missing_file_is_told() -> None:
     result = CliRunner().invoke(main, ["serve", "nowhere.yaml"])
     assert result.exit_code == 2
     assert "nowhere.yaml" in result.output
+
+
+# Stops a process, and one below it, that take no notice of signals.
+STOPS = """
+import subprocess
+from rich.console import Console
+from ghostrouter.cli.serve import _stop
+stubborn = ["bash", "-c", "trap '' INT TERM; echo; sleep 1000 & wait"]
+child = subprocess.Popen(stubborn, start_new_session=True, stdout=subprocess.PIPE)
+child.stdout.readline()
+print(child.pid)
+_stop(Console(), child)
+"""
+
+
+def test_who_presses_ctrl_c_again_leaves_no_process_behind() -> None:
+    with subprocess.Popen([sys.executable, "-c", STOPS], stdout=subprocess.PIPE, text=True) as stops:
+        assert stops.stdout
+        group = int(stops.stdout.readline())
+        while "Stopping" not in stops.stdout.readline():
+            assert stops.poll() is None
+        stops.send_signal(signal.SIGTERM)
+        stops.send_signal(signal.SIGINT)
+        assert stops.wait(120) == 0
+    with pytest.raises(ProcessLookupError):
+        os.killpg(group, 0)
 
 
 def test_the_schema_in_the_repository_is_the_one_of_the_code() -> None:

@@ -77,6 +77,14 @@ class Prometheus:
         """Whether an expression has a number now: `NaN`, a quantile of nothing, is none."""
         return any(series["value"][1] != "NaN" for series in self.query(expression))
 
+    def exemplars(self, expression: str) -> list[dict[str, Any]]:
+        """The exemplars of an expression's series in the last hour, each with the labels of its series, newest last."""
+        span = {"start": time.time() - 3600, "end": time.time() + 60}
+        path = f"{self.url}/api/v1/query_exemplars"
+        answer = httpx.get(path, params={"query": expression, **span}, timeout=30).json()
+        assert answer["status"] == "success", (expression, answer)
+        return [{**e, "series": found["seriesLabels"]} for found in answer["data"] for e in found["exemplars"]]
+
     def names(self) -> set[str]:
         """The names of all metrics that it has."""
         return set(httpx.get(f"{self.url}/api/v1/label/__name__/values", timeout=30).json()["data"])
@@ -97,6 +105,7 @@ def prometheus(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
         f"--config.file={folder / 'prometheus.yaml'}",
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address={address}",
+        "--enable-feature=exemplar-storage",
     ]
     with (folder / "log.txt").open("wb") as log:
         child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)

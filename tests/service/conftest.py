@@ -14,20 +14,33 @@ import pytest
 import yaml
 
 from bench.servers import free_port
+from tests.deployments.otlp import Collector, collector
 from tests.shipped import ROOT
 
 START_S = 900.0
+# Dollars per million tokens. So little that no decision depends on it, and every cost can be seen.
+PRICES = {
+    "ghost-small": {"prompt_usd_per_mtok": 0.01, "completion_usd_per_mtok": 0.02},
+    "ghost-large": {"prompt_usd_per_mtok": 0.05, "completion_usd_per_mtok": 0.1},
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service. `pid` is that of `ghostrouter serve`; `screen` is what it has printed; `config` its file."""
+    """A running service.
+
+    `pid` is that of `ghostrouter serve`; `screen` is what it has printed; `config` its file; `log` its log, and `state`
+    the folder of its event store. `collector` gets the spans of its sessions.
+    """
 
     url: str
     pid: int
     screen: str
     ray_api: str
     config: Path
+    log: Path
+    state: Path
+    collector: Collector
 
 
 def descendants(pid: int) -> set[int]:
@@ -62,14 +75,25 @@ def alive(pids: set[int]) -> set[int]:
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """The service of serve_config.yaml on a free port. That it stops without remains is checked at the end."""
-    folder = tmp_path_factory.mktemp("service")
+    with collector() as spans:
+        yield from _running(tmp_path_factory.mktemp("service"), spans)
+
+
+def _running(folder: Path, spans: Collector) -> Iterator[Service]:
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = free_port()
-    config["applications"][0]["args"]["events"] = {"folder": str(folder / "state")}
+    args, state = config["applications"][0]["args"], folder / "state"
+    args["events"] = {"folder": str(state)}
+    args["models"] = [{**model, "price": PRICES[model["name"]]} for model in args["models"]]
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
     command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(path)]
-    environment = {**os.environ, "GHOSTROUTER_LOG_DIR": str(folder)}
+    environment = {
+        **os.environ,
+        "GHOSTROUTER_LOG_DIR": str(folder),
+        "OTEL_EXPORTER_OTLP_ENDPOINT": spans.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "200",  # milliseconds
+    }
     screen = folder / "screen.txt"
     with screen.open("wb") as out:
         child = subprocess.Popen(command, cwd=ROOT, stdout=out, stderr=subprocess.STDOUT, env=environment)
@@ -77,7 +101,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     try:
         printed = _wait(child, screen)
         ray_api = printed.partition("Ray API")[2].split()[0]
-        yield Service(url, child.pid, printed, ray_api, path)
+        yield Service(url, child.pid, printed, ray_api, path, folder / "serve.log", state, spans)
     finally:
         started = descendants(child.pid)
         child.send_signal(signal.SIGINT)

@@ -20,7 +20,7 @@ from tests.service.questions import KNOWN_TO_SMALL, UNKNOWN_TO_SMALL
 pytestmark = pytest.mark.service
 
 # What has never counted is not exported: nothing has gone wrong yet, nobody was refused, no model of the cloud and no
-# job was called, no configuration was changed, no task has tiers, nothing was guessed ahead, nothing costs money, no
+# job was called, no configuration was changed, no task has tiers, nothing was guessed ahead, there are no budgets, no
 # token was held (the small model hands off as soon as risk is raised), there is no GPU, and there are too few tokens to
 # speak of a rate of alarms.
 SILENT = {
@@ -31,7 +31,7 @@ SILENT = {
         *(metrics.ALARM_RATE, metrics.DRIFT, metrics.CHANGES, metrics.PROMOTION, metrics.DRAFT_ACCEPTANCE),
         *(metrics.HEDGES, metrics.LATE_VERDICTS, metrics.CALLEE_UP, metrics.CALLS_SKIPPED),
         *(metrics.HELD_TOKENS, metrics.HOLD_TIME),
-        *(metrics.COST, metrics.BUDGET_LIMIT, metrics.BUDGET_SPENT, metrics.BUDGET_RESERVED),
+        *(metrics.BUDGET_LIMIT, metrics.BUDGET_SPENT, metrics.BUDGET_RESERVED),
         *(metrics.GPU_USE, metrics.GPU_MEMORY_USE, metrics.GPU_POWER),
         *(metrics.JOURNAL_UP, metrics.JOURNAL_UNWRITTEN, metrics.JOURNAL_DROPPED, metrics.JOURNAL_BYTES),
     )
