@@ -19,6 +19,7 @@ from ghostrouter.conversation import Features, Tool
 from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.replay.tokenizers import ChatTokenizer
 from ghostrouter.signals.decode import PieceDecoder
+from ghostrouter.signals.form import AnswerForm
 from ghostrouter.types import Aside, FinishReason, ReasoningPart, SegmentRequest, Token, ToolCallPart, Written
 
 _Part = str | Aside
@@ -38,6 +39,7 @@ class AnswerParser:
         self._prompt = list(request.prompt_ids[:begin])
         self._ends = ends
         self._decoder = PieceDecoder(tokenizer, skip_special_tokens=False)
+        self._form = AnswerForm(request.features)
         self._waiting: deque[_Part] = deque()
         self._seen = Written()
         self._told = request.written
@@ -50,10 +52,10 @@ class AnswerParser:
         """The tokens as parts of the answer. At the end there may be more tokens than before, which have no id."""
         read = []
         for i, token in enumerate(tokens):
-            self._parse(token.id, finished and i == len(tokens) - 1)
-            read.append(_carrying(token, self._next()))
+            is_content = self._parse(token.id, finished and i == len(tokens) - 1)
+            read.append(_carrying(token._replace(is_form=token.is_form or not is_content), self._next()))
         while finished and tokens and self._waiting:
-            read.append(_carrying(tokens[-1]._replace(id=-1, rank=0), self._next()))
+            read.append(_carrying(tokens[-1]._replace(id=-1, rank=0, is_form=True), self._next()))
         return read
 
     def finish(self, reason: FinishReason | None) -> FinishReason | None:
@@ -63,17 +65,24 @@ class AnswerParser:
     def _next(self) -> _Part:
         return self._waiting.popleft() if self._waiting else ""
 
-    def _parse(self, token_id: int, finished: bool) -> None:
+    def _parse(self, token_id: int, finished: bool) -> bool:
+        """Read a token; whether it holds content, not only marks, keys and names that the form asks for."""
         text = "" if token_id in self._ends else self._decoder.push(token_id)
         delta = self._parser.parse_delta(text, [token_id], self._asked, self._prompt, finished=finished)
         if delta is None:
-            return
+            return not text  # the beginning of a character, or the end of the text
+        found = False
         if delta.reasoning:
             self._reason(delta.reasoning)
+            found = True
         if delta.content:
             self._say(delta.content)
+            found |= self._form.text(delta.content)
         for call in delta.tool_calls or ():
             self._call(call.index, call.function)
+            if call.function and call.function.arguments:
+                found |= self._form.arguments(call.index, call.function.arguments)
+        return found
 
     def _reason(self, text: str) -> None:
         seen = self._seen
