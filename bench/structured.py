@@ -1,6 +1,6 @@
 """Do answers in a given form stay valid, with a handoff in their middle too? JSON schemas and tool calls, a real model.
 
-    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=16]
+    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=16] [TIMED=20]
 
 N random schemas and CALLS questions with tools go to SmolLM2-135M, greedily. Each answer is written once without a
 handoff, and SEAMS times with a forced one behind a random token, to the same model: then it has to be identical. An
@@ -33,7 +33,7 @@ SEAMS = int(os.environ.get("SEAMS", "2"))
 CONCURRENCY = int(os.environ.get("CONCURRENCY", "16"))
 MODEL, SOURCE = "smollm2", "smollm2-135m-instruct"
 MOST_TOKENS = 400
-TIMED = 30
+TIMED = int(os.environ.get("TIMED", "20"))
 PEOPLE = ("Anna", "Boris", "Chloé", "Deniz", "Emil")
 PLACES = ("Paris", "Lagos", "São Paulo", "Kyoto", "Oslo")
 
@@ -82,13 +82,14 @@ class Asker:
         whole = {"model": MODEL, "stream": True, "stream_options": {"include_usage": True}, "temperature": 0, **body}
         if after_tokens is not None:
             whole["ghost"] = {"handoffs": [{"after_tokens": after_tokens, "to": MODEL}]}
-        async with self._slots, self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
+        async with self._slots:
             began_s, answer = time.perf_counter(), Written()
-            if response.status_code != httpx.codes.OK:
-                raise RuntimeError((await response.aread()).decode())
-            async for line in response.aiter_lines():
-                if line.startswith("data: {"):
-                    read(json.loads(line.removeprefix("data: ")), answer, began_s)
+            async with self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
+                if response.status_code != httpx.codes.OK:
+                    raise RuntimeError((await response.aread()).decode())
+                async for line in response.aiter_lines():
+                    if line.startswith("data: {"):
+                        read(json.loads(line.removeprefix("data: ")), answer, began_s)
         return answer
 
 
@@ -185,8 +186,8 @@ async def first_tokens(asker: Asker) -> tuple[float, float]:
     guided, free = list[float](), list[float]()
     for number in range(TIMED):
         body = schema_body(10_000 + number)
-        plain = {k: v for k, v in body.items() if k != "response_format"} | {"max_tokens": 8}
-        for times, asked in ((guided, body | {"max_tokens": 8}), (free, plain)):
+        plain = {k: v for k, v in body.items() if k != "response_format"}
+        for times, asked in ((guided, body | {"max_tokens": 2}), (free, plain | {"max_tokens": 2})):
             times.append((await asker.ask(asked)).ttft_s)
     return statistics.median(guided), statistics.median(free)
 

@@ -57,8 +57,8 @@ class Token(NamedTuple):
     * `repetition` and `novelty` (`ghostrouter.signals.surface`) are 0 if log-probabilities are known.
     * `risk` is the token's calibrated risk, if the client asked for it (`SegmentRequest.with_risks`). It is None if the
       model is not judged.
-    * `is_form` says that the token follows from the form of the answer (`ghostrouter.signals.form`), or that a grammar
-      allowed no other. Its signals say nothing of the answer: it is not judged.
+    * `is_form` says that the token is not judged. It follows from the form of the answer (`ghostrouter.signals.form`), a
+      grammar allowed no other, or it is a piece of a cloud model's call or reasoning, which has no signals.
 
     Tokens of cloud models have the id -1. Without log-probabilities a token is the text of one event, with the rank 0,
     the `logprob` -9999 (OpenAI's value for "not known"), and 0 for margin and entropies.

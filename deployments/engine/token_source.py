@@ -49,6 +49,11 @@ class StepSource(Protocol):
 class PartReader(Protocol):
     """Reads tokens as parts of an answer: text, tool calls, reasoning."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is complete, whatever the model goes on to write."""
+        ...
+
     def read(self, tokens: Sequence[Token], finished: bool) -> list[Token]: ...
 
     def finish(self, reason: FinishReason | None) -> FinishReason | None: ...
@@ -96,8 +101,11 @@ class TokenSource:
                 if parts:
                     count += len(tokens)
                     goes_on = finish is None or (finish == "length" and count == request.scripted_end)
-                    tokens, finish = parts.read(tokens, not goes_on), parts.finish(finish)
+                    tokens = parts.read(tokens, not goes_on)
+                    finish = parts.finish("stop" if parts.is_over else finish)
                 yield Arrival(tokens, finish, step.cached_tokens)
+                if parts and parts.is_over:
+                    return  # this aborts the engine's request
 
 
 def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:

@@ -80,6 +80,6 @@ class TokenReader:
         )
 
     def _texts(self, top_ids: Sequence[int], top_logprobs: Sequence[float]) -> tuple[tuple[str, float], ...]:
-        """The likeliest tokens as (text, log-probability)."""
+        """The likeliest tokens as (text, log-probability), without those that a grammar excludes."""
         likeliest = zip(top_ids[: self._alternatives], top_logprobs, strict=False)
-        return tuple((self._tokenizer.decode([i]), x) for i, x in likeliest)
+        return tuple((self._tokenizer.decode([i]), x) for i, x in likeliest if x > -math.inf)
