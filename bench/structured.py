@@ -1,6 +1,6 @@
 """Do answers in a given form stay valid, with a handoff in their middle too? JSON schemas and tool calls, a real model.
 
-    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=16] [TIMED=20]
+    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=8] [TIMED=20]
 
 N random schemas and CALLS questions with tools go to SmolLM2-135M, greedily. Each answer is written once without a
 handoff, and SEAMS times with a forced one behind a random token, to the same model: then it has to be identical. An
@@ -30,7 +30,7 @@ SEED = int(os.environ.get("SEED", "1"))
 N = int(os.environ.get("N", "200"))
 CALLS = int(os.environ.get("CALLS", "100"))
 SEAMS = int(os.environ.get("SEAMS", "2"))
-CONCURRENCY = int(os.environ.get("CONCURRENCY", "16"))
+CONCURRENCY = int(os.environ.get("CONCURRENCY", "8"))
 MODEL, SOURCE = "smollm2", "smollm2-135m-instruct"
 MOST_TOKENS = 400
 TIMED = int(os.environ.get("TIMED", "20"))
@@ -71,25 +71,24 @@ class Written:
 
 
 class Asker:
-    """Streams answers, at most CONCURRENCY at a time."""
+    """Streams answers. `slots` are for comparisons: at most CONCURRENCY of them run at a time."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self.slots = asyncio.Semaphore(CONCURRENCY)
 
     async def ask(self, body: dict[str, Any], after_tokens: int | None = None) -> Written:
         """One answer, with a handoff after so many tokens if a number is given."""
         whole = {"model": MODEL, "stream": True, "stream_options": {"include_usage": True}, "temperature": 0, **body}
         if after_tokens is not None:
             whole["ghost"] = {"handoffs": [{"after_tokens": after_tokens, "to": MODEL}]}
-        async with self._slots:
-            began_s, answer = time.perf_counter(), Written()
-            async with self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise RuntimeError((await response.aread()).decode())
-                async for line in response.aiter_lines():
-                    if line.startswith("data: {"):
-                        read(json.loads(line.removeprefix("data: ")), answer, began_s)
+        began_s, answer = time.perf_counter(), Written()
+        async with self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
+            if response.status_code != httpx.codes.OK:
+                raise RuntimeError((await response.aread()).decode())
+            async for line in response.aiter_lines():
+                if line.startswith("data: {"):
+                    read(json.loads(line.removeprefix("data: ")), answer, began_s)
         return answer
 
 
@@ -163,10 +162,11 @@ def is_valid(answer: Written, body: dict[str, Any]) -> bool:
 
 async def compare(asker: Asker, body: dict[str, Any], rng: Random) -> dict[str, Any]:
     """An answer without a handoff, and those with one."""
-    whole = await asker.ask(body)
-    places = range(1, max(2, whole.tokens))
-    cuts = rng.sample(places, min(SEAMS, len(places)))
-    moved = await asyncio.gather(*(asker.ask(body, cut) for cut in cuts))
+    async with asker.slots:
+        whole = await asker.ask(body)
+        places = range(1, max(2, whole.tokens))
+        cuts = rng.sample(places, min(SEAMS, len(places)))
+        moved = await asyncio.gather(*(asker.ask(body, cut) for cut in cuts))
     if any(m.segments != 2 for m in moved) and whole.tokens > 1:
         raise RuntimeError("an answer did not change hands")
     return {

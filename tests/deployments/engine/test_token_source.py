@@ -54,7 +54,7 @@ async def test_only_the_values_of_a_json_answer_are_content_after_a_seam_too() -
     pieces = [TOKENIZER.decode([i]) for i in ids]
     assert "".join(pieces) == text
     whole = [not t.is_form for t in await read(*_steps(ids), request=replace(REQUEST, features=JSON))]
-    assert [p for p, is_content in zip(pieces, whole, strict=True) if is_content] == ["b", " ", "c", "12"]
+    assert "".join(p for p, is_content in zip(pieces, whole, strict=True) if is_content) == "b c12"
     for cut in range(len(ids)):
         request = replace(REQUEST, prompt_ids=ids[:cut], kept_tokens=cut, features=JSON)
         assert [not t.is_form for t in await read(*_steps(ids[cut:]), request=request)] == whole[cut:]
