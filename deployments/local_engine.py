@@ -91,7 +91,7 @@ class LocalEngine(LLMServer):
         spare_what_is_loaded()
 
     async def _warm_up(self, model: str) -> None:
-        """Answer once before reporting ready: the first request compiles what the engine needs, or loads the adapter."""
+        """Answer once before reporting ready: the first request compiles what the engine needs, or loads an adapter."""
         request = SegmentRequest(
             key=SegmentKey("warm-up", 0),
             model=model,

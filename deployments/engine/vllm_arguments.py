@@ -49,7 +49,9 @@ def _rank(adapter: LocalModel) -> int:
         rank = int(json.loads(file.read_bytes())["r"])
         return next(r for r in _RANKS if r >= rank)
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ConfigError(f"models.{adapter.name}.lora: {file} is no adapter of peft: {type(error).__name__}") from error
+        raise ConfigError(
+            f"models.{adapter.name}.lora: {file} is no adapter of peft: {type(error).__name__}"
+        ) from error
     except StopIteration:
         raise ConfigError(f"models.{adapter.name}.lora: its rank is above {_RANKS[-1]}") from None
 

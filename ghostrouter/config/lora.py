@@ -46,5 +46,7 @@ def _complete(row: Mapping[str, Any], named: Mapping[str, Mapping[str, Any]]) ->
     if own := next((key for key in _OF_THE_BASE if key in row), None):
         raise ValueError(f"{at}.{own}: an adapter runs on the replicas of its base; set it there")
     if "kv_transfer_config" in (base.get("engine_kwargs") or {}):
-        raise ValueError(f"{at}.base: {row['base']} transfers KV blocks, which do not say by which adapter they are made")
+        raise ValueError(
+            f"{at}.base: {row['base']} transfers KV blocks, which do not say by which adapter they are made"
+        )
     return {key: base[key] for key in (*_OF_THE_BASE, *_TAKEN_OVER) if key in base} | dict(row)

@@ -31,7 +31,9 @@ class LocalModel(Section):
     name: str = Field(pattern=NAME, description="the name clients ask for")
     source: str = Field(
         default="",
-        description="a folder (relative to the working directory) or a model id of a hub; needed, but for an adapter",
+        min_length=1,
+        validate_default=True,
+        description="a folder (relative to the working directory) or a model id of a hub; an adapter has that of its base",
     )
     lora: str | None = Field(
         default=None, description="folder of a LoRA adapter, as peft writes it; it runs on the replicas of `base`"
@@ -78,11 +80,9 @@ class LocalModel(Section):
     )
 
     @model_validator(mode="after")
-    def _has_weights(self) -> Self:
+    def _adapts_something(self) -> Self:
         if (self.lora is None) != (self.base is None):
             raise ValueError(f"models.{self.name}: `lora` and `base` belong together")
-        if not self.source:
-            raise ValueError(f"models.{self.name}.source: it is missing")
         return self
 
     @model_validator(mode="after")

@@ -14,7 +14,8 @@ import httpx
 import pytest
 import yaml
 
-from tests.shipped import ROOT
+from tests.service import lora_adapter
+from tests.shipped import MODELS, ROOT
 
 START_S = 900.0
 
@@ -68,11 +69,18 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service of serve_config.yaml on a free port. That it stops without remains is checked at the end."""
+    """The service of serve_config.yaml on a free port, with a LoRA adapter and an embedding model besides.
+
+    That it stops without remains is checked at the end.
+    """
     folder = tmp_path_factory.mktemp("service")
     config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
     config["http_options"]["port"] = free_port()
-    config["applications"][0]["args"]["events"] = {"folder": str(folder / "state")}
+    args = config["applications"][0]["args"]
+    args["events"] = {"folder": str(folder / "state")}
+    lora_adapter.write(MODELS / "ghost-large", folder / "adapter")
+    args["models"].append({"name": "ghost-adapted", "lora": str(folder / "adapter"), "base": "ghost-large"})
+    args["embeddings"] = [{"name": "minilm", "source": "all-MiniLM-L6-v2"}]
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
     command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(path)]

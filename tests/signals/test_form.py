@@ -11,8 +11,8 @@ from ghostrouter.conversation import Features, Grammar, Schema, Tool
 from ghostrouter.signals.form import AnswerForm, JsonForm
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-99, 99) | st.text("a{}[]:,\"\\ é", max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("k{:\"\\", max_size=3), inner, max_size=3),
+    st.none() | st.booleans() | st.integers(-99, 99) | st.text('a{}[]:,"\\ é', max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text('k{:"\\', max_size=3), inner, max_size=3),
     max_leaves=8,
 )
 
@@ -43,10 +43,13 @@ def test_a_piece_is_content_if_any_of_its_characters_is(value: Any, sizes: list[
     for size in [*sizes, len(text)]:
         piece, at = text[at : at + size], at + size
         if piece:
-            assert form.push(piece) == any([single.push(c) for c in piece])
+            characters = [single.push(c) for c in piece]
+            assert form.push(piece) == any(characters)
 
 
-@pytest.mark.parametrize(("before", "is_content"), [('{"a": "', True), ('{"', False), ('{"a": "x"', False), ("", False)])
+@pytest.mark.parametrize(
+    ("before", "is_content"), [('{"a": "', True), ('{"', False), ('{"a": "x"', False), ("", False)]
+)
 def test_the_first_bytes_of_a_character_are_what_is_around_them(before: str, is_content: bool) -> None:
     form = JsonForm()
     form.push(before)

@@ -206,7 +206,7 @@ def test_after_the_only_call_that_may_be_made_the_answer_is_over(large: PreTrain
 
 
 KINDS = [
-    (TOOLS, f"Yes: <tool_call>\n{{\"name\": \"add\", \"arguments\": {A}}}\n</tool_call>", "Yes: 12x"),
+    (TOOLS, f'Yes: <tool_call>\n{{"name": "add", "arguments": {A}}}\n</tool_call>', "Yes: 12x"),
     (replace(TOOLS, tool_choice="required"), REQUIRED, '12xa } \\"é\\" <tool'),
     (replace(TOOLS, tool_choice="echo"), B, 'a } \\"é\\" <tool'),
 ]

@@ -78,12 +78,11 @@ async def test_what_the_form_asks_for_is_not_judged() -> None:
     form = token(entropy_nats=HIGH)._replace(is_form=True)
     judge.submit(segment, [form, token(entropy_nats=CALM), form])
     await asyncio.sleep(0)
-    assert segment.verdict is None
     assert [t.risk is None for t in segment.take()] == [True, False, True]
     judge.submit(segment, [form, token(entropy_nats=HIGH)])
     await asyncio.sleep(0)
     assert segment.verdict
-    assert segment.verdict.position == 5
+    assert segment.verdict.position == 5, "the first content that is in doubt"
 
 
 @pytest.mark.parametrize(("question", "hands_off"), [("What is 3 + 4?", True), (None, False)])
