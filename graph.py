@@ -53,7 +53,7 @@ def build(args: dict[str, Any]) -> serve.Application:
         options={**_streams(config), **config.ingress},
         config=config,
         deployments=Deployments(
-            engines={m.name: _engine(m, telemetry, calibrations.get(m.name), config) for m in config.models},
+            engines=_engines(config, telemetry, calibrations),
             cloud=_cloud_pool(config, telemetry, calibrations, replay[0]),
             telemetry=telemetry,
             classifier=_deploy(Classifier, "Classifier", config.logs, config=config),
@@ -154,8 +154,21 @@ def _deploy(
     return serve.deployment(cls, name=name, **{**defaults, **(options or {})}).bind(**kwargs)
 
 
+def _engines(
+    config: GraphConfig, telemetry: list[DeploymentHandle], calibrations: Mapping[str, Calibration]
+) -> dict[str, serve.Application]:
+    """The deployment of each local model. That of a LoRA adapter is its base's."""
+    adapters = {m.name: [a for a in config.models if a.base == m.name] for m in config.models if not m.base}
+    bases = {m.name: _engine(m, adapters[m.name], telemetry, calibrations, config) for m in config.models if not m.base}
+    return {m.name: bases[m.base or m.name] for m in config.models}
+
+
 def _engine(
-    model: LocalModel, telemetry: list[DeploymentHandle], calibration: Calibration | None, config: GraphConfig
+    model: LocalModel,
+    adapters: list[LocalModel],
+    telemetry: list[DeploymentHandle],
+    calibrations: Mapping[str, Calibration],
+    config: GraphConfig,
 ) -> serve.Application:
     """A deployment of `LocalEngine` for one model. Only this needs vLLM: a graph of cloud models starts without it."""
     collect_rarely()  # this import is most of what there is to do here, and the process ends afterwards
@@ -174,7 +187,7 @@ def _engine(
         accelerator_type=model.accelerator_type,
         accelerator_config={"kind": "cpu"} if cpu else None,
         placement_group_config=model.placement_group,
-        engine_kwargs=engine_arguments(model),
+        engine_kwargs=engine_arguments(model, adapters),
         deployment_config={
             "request_router_config": _AFFINITY,
             "logging_config": _logging(config.logs),
@@ -189,7 +202,8 @@ def _engine(
         bind_kwargs={
             "telemetry": telemetry,
             "settings": config.telemetry,
-            "calibration": calibration,
+            "calibrations": {m.name: calibrations[m.name] for m in (model, *adapters) if m.name in calibrations},
+            "adapters": {a.name: str(Path(a.lora or "").resolve()) for a in adapters},
             "max_running": model.max_running,
             "exact_entropy": model.exact_entropy,
             "tool_parser": model.tool_parser,

@@ -1,6 +1,6 @@
 """Do answers in a given form stay valid, with a handoff in their middle too? JSON schemas and tool calls, a real model.
 
-    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=8]
+    make bench NAME=structured [SEED=1] [N=200] [CALLS=100] [SEAMS=2] [CONCURRENCY=8] [TIMED=20]
 
 N random schemas and CALLS questions with tools go to SmolLM2-135M, greedily. Each answer is written once without a
 handoff, and SEAMS times with a forced one behind a random token, to the same model: then it has to be identical. An
@@ -14,6 +14,7 @@ import json
 import os
 import statistics
 import time
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -32,7 +33,7 @@ SEAMS = int(os.environ.get("SEAMS", "2"))
 CONCURRENCY = int(os.environ.get("CONCURRENCY", "8"))
 MODEL, SOURCE = "smollm2", "smollm2-135m-instruct"
 MOST_TOKENS = 400
-TIMED = 30
+TIMED = int(os.environ.get("TIMED", "20"))
 PEOPLE = ("Anna", "Boris", "Chloé", "Deniz", "Emil")
 PLACES = ("Paris", "Lagos", "São Paulo", "Kyoto", "Oslo")
 
@@ -70,19 +71,19 @@ class Written:
 
 
 class Asker:
-    """Streams answers, at most CONCURRENCY at a time."""
+    """Streams answers. `slots` are for comparisons: at most CONCURRENCY of them run at a time."""
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self.slots = asyncio.Semaphore(CONCURRENCY)
 
     async def ask(self, body: dict[str, Any], after_tokens: int | None = None) -> Written:
         """One answer, with a handoff after so many tokens if a number is given."""
         whole = {"model": MODEL, "stream": True, "stream_options": {"include_usage": True}, "temperature": 0, **body}
         if after_tokens is not None:
             whole["ghost"] = {"handoffs": [{"after_tokens": after_tokens, "to": MODEL}]}
-        async with self._slots, self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
-            began_s, answer = time.perf_counter(), Written()
+        began_s, answer = time.perf_counter(), Written()
+        async with self._http.stream("POST", "/v1/chat/completions", json=whole) as response:
             if response.status_code != httpx.codes.OK:
                 raise RuntimeError((await response.aread()).decode())
             async for line in response.aiter_lines():
@@ -161,10 +162,11 @@ def is_valid(answer: Written, body: dict[str, Any]) -> bool:
 
 async def compare(asker: Asker, body: dict[str, Any], rng: Random) -> dict[str, Any]:
     """An answer without a handoff, and those with one."""
-    whole = await asker.ask(body)
-    places = range(1, max(2, whole.tokens))
-    cuts = rng.sample(places, min(SEAMS, len(places)))
-    moved = await asyncio.gather(*(asker.ask(body, cut) for cut in cuts))
+    async with asker.slots:
+        whole = await asker.ask(body)
+        places = range(1, max(2, whole.tokens))
+        cuts = rng.sample(places, min(SEAMS, len(places)))
+        moved = await asyncio.gather(*(asker.ask(body, cut) for cut in cuts))
     if any(m.segments != 2 for m in moved) and whole.tokens > 1:
         raise RuntimeError("an answer did not change hands")
     return {
@@ -184,8 +186,8 @@ async def first_tokens(asker: Asker) -> tuple[float, float]:
     guided, free = list[float](), list[float]()
     for number in range(TIMED):
         body = schema_body(10_000 + number)
-        plain = {k: v for k, v in body.items() if k != "response_format"} | {"max_tokens": 8}
-        for times, asked in ((guided, body | {"max_tokens": 8}), (free, plain)):
+        plain = {k: v for k, v in body.items() if k != "response_format"}
+        for times, asked in ((guided, body | {"max_tokens": 2}), (free, plain | {"max_tokens": 2})):
             times.append((await asker.ask(asked)).ttft_s)
     return statistics.median(guided), statistics.median(free)
 
@@ -195,12 +197,22 @@ def share(values: list[bool]) -> float:
     return sum(values) / len(values)
 
 
+async def told(comparisons: Sequence[Coroutine[Any, Any, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The records of comparisons, in the order in which they end. Says how far it is."""
+    began_s, records = time.perf_counter(), []
+    for i, comparison in enumerate(asyncio.as_completed(comparisons), 1):
+        records.append(await comparison)
+        if i % 20 == 0 or i == len(comparisons):
+            print(f"{i} of {len(comparisons)} after {time.perf_counter() - began_s:.0f} s", flush=True)
+    return records
+
+
 async def measure(url: str) -> dict[str, Any]:
     rng = Random(SEED)
     async with httpx.AsyncClient(base_url=url, timeout=600) as http:
         asker = Asker(http)
         bodies = [schema_body(i) for i in range(N)] + [call_body(i) for i in range(CALLS)]
-        records = await asyncio.gather(*(compare(asker, body, Random(rng.random())) for body in bodies))
+        records = await told([compare(asker, body, Random(rng.random())) for body in bodies])
         guided_s, free_s = await first_tokens(asker)
     seams = [s for r in records for s in r["seams"]]
     called = [s for r in records if r["calls"] for s in r["seams"]]

@@ -1,13 +1,14 @@
 """A local model: vLLM behind ray.serve.llm, with one more streaming method that yields frames."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 from ray.serve.llm import LLMConfig
 from ray.serve.llm.deployment import LLMServer
+from vllm.lora.request import LoRARequest
 
 from deployments.engine.answer_parser import answer_parsers
 from deployments.engine.exact_entropy import are_exact
@@ -32,14 +33,18 @@ _WARM_UP_TOKENS = 8
 
 
 class LocalEngine(LLMServer):
-    """One replica of a local model."""
+    """One replica of a local model, and of the LoRA adapters that are models on it.
+
+    `adapters` holds their folders, `calibrations` those of all these models that have one.
+    """
 
     async def __init__(  # type: ignore[misc]  # Serve awaits constructors
         self,
         llm_config: LLMConfig,
         telemetry: Sequence[DeploymentHandle],
         settings: config.Telemetry,
-        calibration: Calibration | None,
+        calibrations: Mapping[str, Calibration],
+        adapters: Mapping[str, str],
         max_running: int | None,
         exact_entropy: bool,
         tool_parser: str | None,
@@ -52,41 +57,49 @@ class LocalEngine(LLMServer):
         exact = exact_entropy and await are_exact(client)
         emit = RayMetrics()
         ports = [TelemetryPort.of(shard) for shard in telemetry]
-        telemetry_client = TelemetryClient(llm_config.model_id, ports, settings, emit, calibration)
+        models = (llm_config.model_id, *adapters)
+        telemetry_clients = [TelemetryClient(m, ports, settings, emit, calibrations.get(m)) for m in models]
         self._load_meter = LoadMeter(llm_config.model_id, EngineStats.of(client), Hardware(), emit)
-        self._writer = SegmentWriter(
-            source=TokenSource(
-                VllmSteps(client, exact, chat_format.tool_parser),
-                self._tokenizer.backend,
-                client.model_config.get_vocab_size(),
-                time.monotonic,
-                answer_parsers(client, self._tokenizer)
-                if chat_format.tool_parser or chat_format.reasoning_parser
-                else None,
-            ),
-            judge=SegmentJudge(telemetry_client),
-            limits=settings.frames,
-            replica=serve.get_replica_context().replica_id.unique_id,
-            clock=time.monotonic,
-            emit=emit,
-            pressure=self._load_meter.pressure,
+        loaded = {name: LoRARequest(name, i, folder) for i, (name, folder) in enumerate(adapters.items(), 1)}
+        source = TokenSource(
+            VllmSteps(client, exact, chat_format.tool_parser, loaded),
+            self._tokenizer.backend,
+            client.model_config.get_vocab_size(),
+            time.monotonic,
+            answer_parsers(client, self._tokenizer)
+            if chat_format.tool_parser or chat_format.reasoning_parser
+            else None,
         )
+        self._writers = {
+            model: SegmentWriter(
+                source=source,
+                judge=SegmentJudge(telemetry_client),
+                limits=settings.frames,
+                replica=serve.get_replica_context().replica_id.unique_id,
+                clock=time.monotonic,
+                emit=emit,
+                pressure=self._load_meter.pressure,
+            )
+            for model, telemetry_client in zip(models, telemetry_clients, strict=True)
+        }
         self._max_running = max_running
         self._sender = FrameSender()
-        await self._warm_up()
-        await telemetry_client.ready()
+        for model in models:
+            await self._warm_up(model)
+        for telemetry_client in telemetry_clients:
+            await telemetry_client.ready()
         spare_what_is_loaded()
 
-    async def _warm_up(self) -> None:
-        """Answer once before reporting ready: the first request compiles what the engine needs."""
+    async def _warm_up(self, model: str) -> None:
+        """Answer once before reporting ready: the first request compiles what the engine needs, or loads an adapter."""
         request = SegmentRequest(
             key=SegmentKey("warm-up", 0),
-            model=self._llm_config.model_id,
+            model=model,
             prompt_ids=self._tokenizer.encode("warm up"),
             kept_tokens=0,
             sampling=Sampling(max_tokens=_WARM_UP_TOKENS),
         )
-        async for _ in self._writer.write(request):
+        async for _ in self._writers[model].write(request):
             pass
 
     async def generate(
@@ -101,7 +114,7 @@ class LocalEngine(LLMServer):
         """
         if self._max_running is not None and self._unfinished() >= self._max_running:
             raise SegmentShed(f"{request.model} has {self._max_running} requests running")
-        async with aclosing(self._writer.write(request)) as frames:
+        async with aclosing(self._writers[request.model].write(request)) as frames:
             async for sent in self._sender.send(frames, channel):
                 yield sent
 

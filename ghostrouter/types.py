@@ -57,6 +57,8 @@ class Token(NamedTuple):
     * `repetition` and `novelty` (`ghostrouter.signals.surface`) are 0 if log-probabilities are known.
     * `risk` is the token's calibrated risk, if the client asked for it (`SegmentRequest.with_risks`). It is None if the
       model is not judged.
+    * `is_form` says that the token is not judged: it follows from the answer's form (`ghostrouter.signals.form`), a
+      grammar allowed no other, or it is a piece of a cloud model's call or reasoning, which has no signals.
 
     Tokens of cloud models have the id -1. Without log-probabilities a token is the text of one event, with the rank 0,
     the `logprob` -9999 (OpenAI's value for "not known"), and 0 for margin and entropies.
@@ -81,6 +83,7 @@ class Token(NamedTuple):
     novelty: int = 0
     aside: Aside | None = None
     risk: float | None = None
+    is_form: bool = False
 
     @property
     def is_exact(self) -> bool:

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from deployments.engine.telemetry_client import TelemetryClient
 from ghostrouter.detect.monitor import Judged, Monitor
 from ghostrouter.signals.batch import Floats, matrix
@@ -17,7 +19,7 @@ class RunningSegment:
     A model without calibration has no `monitor`, and its tokens pass unjudged. While `is_quiet`, the writer
     already waits until its next frame is due. New tokens do not wake it; raised risk, a verdict or an error does.
 
-    `with_risks`: each judged token gets its risk.
+    `with_risks`: each judged token gets its risk. Those that follow from the answer's form are not judged.
     """
 
     key: SegmentKey
@@ -103,12 +105,14 @@ class SegmentJudge:
 
     def _judge_by(self, monitor: Monitor | None, segments: Sequence[RunningSegment]) -> None:
         counts = [len(t.waiting) for t in segments]
-        signals = matrix([token for t in segments for token in t.waiting])
+        tokens = [token for t in segments for token in t.waiting]
+        signals = matrix(tokens)
         risks: Floats | None = None
         if monitor:
             try:
-                pieces = [token.text for t in segments for token in t.waiting] if monitor.reads else ()
-                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts, pieces)
+                pieces = [token.text for token in tokens] if monitor.reads else ()
+                form = np.array([token.is_form for token in tokens], dtype=bool)
+                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts, pieces, form)
             except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
                 for segment in segments:
                     segment.error = error
@@ -119,6 +123,6 @@ class SegmentJudge:
             fresh, segment.waiting = segment.waiting, []
             if segment.with_risks and risks is not None:
                 told = risks[begin : begin + count].tolist()
-                fresh = [token._replace(risk=risk) for token, risk in zip(fresh, told, strict=True)]
+                fresh = [t if t.is_form else t._replace(risk=risk) for t, risk in zip(fresh, told, strict=True)]
             begin += count
             segment.pass_on(fresh)

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from tokenizers import Tokenizer
 
 from deployments.engine.segment_writer import Arrival
+from ghostrouter.signals.form import AnswerForm
 from ghostrouter.signals.read import TokenReader
 from ghostrouter.types import FinishReason, SegmentRequest, Token
 
@@ -48,6 +49,11 @@ class StepSource(Protocol):
 class PartReader(Protocol):
     """Reads tokens as parts of an answer: text, tool calls, reasoning."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the answer is complete, whatever the model goes on to write."""
+        ...
+
     def read(self, tokens: Sequence[Token], finished: bool) -> list[Token]: ...
 
     def finish(self, reason: FinishReason | None) -> FinishReason | None: ...
@@ -81,17 +87,25 @@ class TokenSource:
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
         parts = self._parsers.open(request) if self._parsers else None
+        form = AnswerForm(request.features)
+        if form.is_json:
+            form.text(self._tokenizer.decode(list(context)))
         count, last_s = 0, self._clock()
         async with aclosing(self._step_source.steps(request)) as steps:
             async for step in steps:
                 now_s = self._clock()
                 tokens, finish = list(_read(reader, step, now_s - last_s)), step.finish
                 last_s = now_s
+                if parts is None and form.is_json:
+                    tokens = [t._replace(is_form=not form.text(t.text) or t.is_form) for t in tokens]
                 if parts:
                     count += len(tokens)
                     goes_on = finish is None or (finish == "length" and count == request.scripted_end)
-                    tokens, finish = parts.read(tokens, not goes_on), parts.finish(finish)
+                    tokens = parts.read(tokens, not goes_on)
+                    finish = parts.finish("stop" if parts.is_over else finish)
                 yield Arrival(tokens, finish, step.cached_tokens)
+                if parts and parts.is_over:
+                    return  # this aborts the engine's request
 
 
 def _read(reader: TokenReader, step: EngineStep, elapsed_s: float) -> Iterator[Token]:

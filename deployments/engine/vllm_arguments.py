@@ -1,19 +1,27 @@
 """The arguments and environment that vLLM is started with for a configured model."""
 
+import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from deployments.engine.exact_entropy import ASKED
 from ghostrouter.config import LocalModel
 from ghostrouter.config.speculative import located
+from ghostrouter.errors import ConfigError
 
 SCHEDULER = "deployments.engine.advanced_grammar.AdvancedScheduler"
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 ASYNC_SCHEDULER = "deployments.engine.advanced_grammar.AdvancedAsyncScheduler"
 
 
-def engine_arguments(model: LocalModel) -> dict[str, Any]:
-    """vLLM's engine arguments. Those in the configuration take precedence.
+def engine_arguments(model: LocalModel, adapters: Sequence[LocalModel] = ()) -> dict[str, Any]:
+    """vLLM's engine arguments of a model with its LoRA adapters. Those in the configuration take precedence.
 
     With speculative decoding vLLM takes no custom logits processor. Then answers are greedy; `config` checks that.
+
+    Raises:
+        ConfigError: an adapter cannot be used.
     """
     arguments: dict[str, Any] = {
         "max_logprobs": ASKED,
@@ -26,9 +34,26 @@ def engine_arguments(model: LocalModel) -> dict[str, Any]:
         arguments["logits_processors"] = ["deployments.engine.keyed_sampler:KeyedSampler"]
     if model.exact_entropy:
         arguments["worker_extension_cls"] = "deployments.engine.exact_entropy.EntropyWorker"
+    if adapters:
+        most = max(_rank(adapter) for adapter in adapters)
+        arguments |= {"enable_lora": True, "max_loras": len(adapters), "max_lora_rank": most}
     wanted = model.engine_kwargs.get("speculative_config")
     told = {"speculative_config": located(wanted)} if wanted else {}
     return arguments | model.engine_kwargs | told
+
+
+def _rank(adapter: LocalModel) -> int:
+    """The rank that vLLM is to be ready for: the adapter's own, rounded up to one that vLLM knows."""
+    file = Path(adapter.lora or "") / "adapter_config.json"
+    try:
+        rank = int(json.loads(file.read_bytes())["r"])
+        return next(r for r in _RANKS if r >= rank)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ConfigError(
+            f"models.{adapter.name}.lora: {file} is no adapter of peft: {type(error).__name__}"
+        ) from error
+    except StopIteration:
+        raise ConfigError(f"models.{adapter.name}.lora: its rank is above {_RANKS[-1]}") from None
 
 
 def prepare(engine_config: Any) -> None:

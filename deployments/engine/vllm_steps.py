@@ -1,6 +1,6 @@
 """vLLM's engine client as a source of `EngineStep`s: token ids in, sampled tokens out."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from vllm import SamplingParams
 from vllm.exceptions import VLLMValidationError
+from vllm.lora.request import LoRARequest
 from vllm.sampling_params import RequestOutputKind, StructuredOutputsParams
 
 from deployments.engine.core_outputs import core_outputs
@@ -26,14 +27,18 @@ class VllmSteps:
     """Runs requests on one vLLM engine.
 
     `client` is the `AsyncLLM` of a replica. `exact` says that the engine reports the exact entropy of each token.
-    `tool_parser` is vLLM's name for how the model writes tool calls; "" for none.
+    `tool_parser` is vLLM's name for how the model writes tool calls; "" for none. `adapters` are the LoRA adapters that
+    are models of their own, by name.
     """
 
-    def __init__(self, client: Any, exact: bool, tool_parser: str = "") -> None:
+    def __init__(
+        self, client: Any, exact: bool, tool_parser: str = "", adapters: Mapping[str, LoRARequest] | None = None
+    ) -> None:
         self._client = client
         self._outputs = core_outputs(client)
         self._exact = exact
         self._tool_parser = tool_parser
+        self._adapters = adapters or {}
         speculative = client.vllm_config.speculative_config
         self._most_drafts = speculative.num_speculative_tokens if speculative else 0
 
@@ -54,8 +59,10 @@ class VllmSteps:
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
         if request.cold:
             prompt["cache_salt"] = uuid4().hex
-        traced: dict[str, Any] = {"trace_headers": dict(request.trace_headers)} if request.trace_headers else {}
-        async with aclosing(self._reports(prompt, params, request_id, **traced)) as reports:
+        more: dict[str, Any] = {"trace_headers": dict(request.trace_headers)} if request.trace_headers else {}
+        if adapter := self._adapters.get(request.model):
+            more["lora_request"] = adapter
+        async with aclosing(self._reports(prompt, params, request_id, **more)) as reports:
             try:
                 async for report in reports:
                     told = report.finish_reason

@@ -87,7 +87,14 @@ class Answers:
         """The session of one choice. The first one has the answer's id."""
         id_ = f"{self.form.ID_PREFIX}{again.suffix}{f'-{index}' if index else ''}"
         head = Head(
-            id_, call.model, int(time.time()), call.include_usage, call.logprobs, call.top_logprobs, call.signals
+            id_,
+            call.model,
+            int(time.time()),
+            call.include_usage,
+            call.logprobs,
+            call.top_logprobs,
+            call.signals,
+            call.event_ids,
         )
         kept = again.is_asked_for or (call.stream and call.n == 1)
         try:
@@ -142,7 +149,8 @@ class Answers:
         head, session = handle.opening.wire, handle.session
         async with aclosing(self._chunks(handle, head, 0, last_event)) as chunks:
             async for chunk, number in chunks:
-                yield sse.event(chunk, id=None if number is None else sse.format_id(session.id, number))
+                told = number if head.event_ids else None
+                yield sse.event(chunk, id=None if told is None else sse.format_id(session.id, told))
         ghost, finish = summary(session), session.finish or "stop"
         if head.include_usage:
             yield sse.event(self.form.finish(head, finish, None, 0))

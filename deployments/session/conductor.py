@@ -159,7 +159,7 @@ class Conductor:
 
     def _to_warm(self, session: Session, request: SegmentRequest, models: Sequence[str], raised: bool) -> str | None:
         """The model to prepare now: the script says so, or risk is raised and preparing is faster."""
-        scripted = next((s for s in session.ask.script if s.after_tokens > session.kept_tokens), None)
+        scripted = session.next_scripted
         if scripted and scripted.kv:
             return scripted.to if scripted.kv == "warm" else None
         target = switch.stronger(models, request.model) if raised and request.may_hand_off else None

@@ -62,7 +62,8 @@ class Ghost(Body):
     """GhostRouter's own field: what the client wants of the routing, and who may get its prompt.
 
     `handoffs` scripts changes of model, for experiments. `signals` asks for the signals of each token
-    (`ghostrouter/api/signals.py`).
+    (`ghostrouter/api/signals.py`). Without `event_ids` a stream cannot be resumed; some simple clients, such as
+    `vllm bench serve`, read only events that have nothing but data.
     """
 
     handoffs: list[_Handoff] = Field(default_factory=list, max_length=64)
@@ -79,6 +80,7 @@ class Ghost(Body):
     intent: str = Field(default="", max_length=64)
     tags: list[str] = Field(default_factory=list, max_length=64)
     signals: bool = False
+    event_ids: bool = True
 
     def preferences(self) -> Preferences:
         return Preferences(
@@ -106,6 +108,21 @@ class Shape:
         return {**schema, "properties": fields}
 
 
+# Valid in vLLM's API, but not implemented here. Other values than the default are refused (400).
+UNSUPPORTED_OF_VLLM: dict[str, tuple[Any, ...]] = {
+    "prompt_logprobs": (),
+    "echo": (False,),
+    "best_of": (1,),
+    "use_beam_search": (False,),
+    "length_penalty": (1,),
+    "bad_words": ([],),
+    "allowed_token_ids": ([],),
+    "skip_special_tokens": (True,),
+    "spaces_between_special_tokens": (True,),
+    "include_stop_str_in_output": (False,),
+    "truncate_prompt_tokens": (),
+    "return_token_ids": (False,),
+}
 _TokenId = Annotated[int, Field(ge=0, lt=10**9)]
 
 

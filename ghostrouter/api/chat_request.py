@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ghostrouter.api import chat_features
-from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
+from ghostrouter.api.body import MOST_TOKENS, UNSUPPORTED_OF_VLLM, Body, SampledBody, Shape, parse
 from ghostrouter.api.hints import hints
 from ghostrouter.api.signals import MOST_ALTERNATIVES
 from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
@@ -32,8 +32,8 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
     "modalities": (["text"],),
     "audio": (),
-    "prompt_logprobs": (),
-    "echo": (False,),
+    "add_special_tokens": (False,),
+    **UNSUPPORTED_OF_VLLM,
 }
 
 
@@ -124,6 +124,7 @@ class ChatCall:
     terms: Terms = ANY_TERMS
     preferences: Preferences = NO_PREFERENCES
     signals: bool = False
+    event_ids: bool = True
     n: int = 1
     branch: Branch | None = None
     engine: EngineSampling = NO_ENGINE_SAMPLING
@@ -220,6 +221,7 @@ def to_call(
         terms=parsed.ghost.terms(),
         preferences=parsed.ghost.preferences(),
         signals=parsed.ghost.signals,
+        event_ids=parsed.ghost.event_ids,
         n=n,
         engine=parsed.engine(),
     )

@@ -17,7 +17,7 @@ class Head:
     """The part that all chunks of an answer share, and the options of the client. `created_s` is a Unix time.
 
     `top_logprobs` is how many alternatives the client wants with its log-probabilities. `signals`: it also wants
-    `ghost.signals`.
+    `ghost.signals`. `event_ids`: the events of a stream have ids.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Head:
     logprobs: bool = False
     top_logprobs: int = 0
     signals: bool = False
+    event_ids: bool = True
 
 
 def usage(prompt_tokens: int, completion_tokens: int) -> dict[str, Any]:

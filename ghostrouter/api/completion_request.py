@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from ghostrouter.api.body import MOST_TOKENS, SampledBody, Shape, parse
+from ghostrouter.api.body import MOST_TOKENS, UNSUPPORTED_OF_VLLM, SampledBody, Shape, parse
 from ghostrouter.api.chat_request import MOST_CHOICES, ChatCall, StreamOptions, to_call
 from ghostrouter.api.hints import hints
 from ghostrouter.conversation import PROMPT, Features, Message
@@ -15,13 +15,11 @@ from ghostrouter.errors import InvalidRequest
 _IGNORED = ("user", "safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata")
 # Valid in OpenAI's or vLLM's API, but not implemented here. Other values than the default are refused (400).
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
-    "echo": (False,),
     "suffix": ("",),
-    "best_of": (1,),
     "top_logprobs": (),
-    "prompt_logprobs": (),
     "prompt_embeds": (),
     "add_special_tokens": (True,),
+    **UNSUPPORTED_OF_VLLM,
 }
 _USUAL_TOKENS = 16
 _MOST_PROMPTS = 16

@@ -264,6 +264,8 @@ def to_count(body: Any) -> ChatCall:
 def _call(parsed: _Prompt, max_tokens: int | None) -> ChatCall:
     if parsed.ghost.signals:
         raise InvalidRequest("`ghost.signals` is for chat completions only. Leave it out.")
+    if not parsed.ghost.event_ids:
+        raise InvalidRequest("`ghost.event_ids` is for chat completions and completions only. Leave it out.")
     messages = list(parsed.turns())
     _check_calls(messages)
     return to_call(

@@ -254,6 +254,8 @@ def from_wire(body: Any) -> ResponsesCall:
         raise InvalidRequest("`background` needs `store`: an answer nobody waits for must be kept.")
     if parsed.ghost.signals:
         raise InvalidRequest("`ghost.signals` is for chat completions only. Leave it out.")
+    if not parsed.ghost.event_ids:
+        raise InvalidRequest("`ghost.event_ids` is for chat completions and completions only. Leave it out.")
     return ResponsesCall(
         call=to_call(
             parsed,

@@ -10,6 +10,7 @@ from ghostrouter.catalog import discover
 from ghostrouter.config.access import Access, Budgets, Redaction
 from ghostrouter.config.embeddings import EmbeddingModel
 from ghostrouter.config.file import nearest
+from ghostrouter.config.lora import with_bases
 from ghostrouter.config.models import Breakers, CloudModel, LocalModel, Providers
 from ghostrouter.config.routing import Classify, Override, Route, Router
 from ghostrouter.config.section import Section
@@ -51,6 +52,14 @@ class GraphConfig(Section):
     budgets: Budgets = Budgets()
     redaction: Redaction = Redaction()
     logs: Logs = Logs()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _adapted(cls, args: Any) -> Any:
+        """Give LoRA adapters the settings of their base."""
+        if not isinstance(args, Mapping) or not isinstance(args.get("models", ()), list | tuple):
+            return args
+        return {**args, "models": with_bases(args.get("models") or ())}
 
     @model_validator(mode="before")
     @classmethod

@@ -29,7 +29,16 @@ class LocalModel(Section):
     """A local model. It runs on its own replicas."""
 
     name: str = Field(pattern=NAME, description="the name clients ask for")
-    source: str = Field(description="a folder (relative to the working directory) or a model id of a hub")
+    source: str = Field(
+        default="",
+        min_length=1,
+        validate_default=True,
+        description="a folder (relative to the working directory) or a model id of a hub; an adapter has that of its base",
+    )
+    lora: str | None = Field(
+        default=None, description="folder of a LoRA adapter, as peft writes it; it runs on the replicas of `base`"
+    )
+    base: str | None = Field(default=None, description="with `lora`: name of the local model that it adapts")
     calibration: str | None = Field(
         default=None, description="calibration file; without one its answers are never judged"
     )
@@ -69,6 +78,12 @@ class LocalModel(Section):
     exact_entropy: bool = Field(
         default=True, description="entropy over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )
+
+    @model_validator(mode="after")
+    def _adapts_something(self) -> Self:
+        if (self.lora is None) != (self.base is None):
+            raise ValueError(f"models.{self.name}: `lora` and `base` belong together")
+        return self
 
     @model_validator(mode="after")
     def _speculates_properly(self) -> Self:

@@ -10,6 +10,7 @@ from itertools import islice, repeat
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from ghostrouter.detect.answer_risk import AnswerDetector
 from ghostrouter.detect.calibration import Calibration, Risk
@@ -19,6 +20,7 @@ from ghostrouter.signals.answer_text import AnswerText
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.types import NO_VERDICTS, Limits, SegmentKey, Verdict
 
+Bools = npt.NDArray[np.bool_]
 _STEP_START = COLUMNS.index("step_start")
 
 
@@ -97,23 +99,50 @@ class Monitor:
         return Judged(key, limits, np.zeros(self._risk.width), answer=answer)
 
     def judge(
-        self, segments: Sequence[Judged], signals: Floats, counts: Sequence[int], pieces: Sequence[str] = ()
+        self,
+        segments: Sequence[Judged],
+        signals: Floats,
+        counts: Sequence[int],
+        pieces: Sequence[str] = (),
+        form: Bools | None = None,
     ) -> Floats:
         """Take in the next `counts` tokens of some segments; the risk of each token, of shape (tokens,).
 
         `signals` has the shape (tokens, columns), segment by segment; `pieces` is their text, if the monitor `reads`.
+        `form`, of shape (tokens,), says which tokens follow from the answer's form. They have a position, but for the
+        detectors it is as if they were not there; their risk is nan.
         The segments' `position` and `verdict` go on.
         """
         if not segments:
             return np.empty(0, np.float32)
+        places: list[Sequence[int]] = [range(count) for count in counts]
+        if form is None or not form.any():
+            return self._judge(segments, signals, counts, places, pieces)
+        of_segments = np.split(~form, np.cumsum(counts)[:-1])
+        places = [np.flatnonzero(content).tolist() for content in of_segments]
+        texts = [p for p, is_form in zip(pieces, form.tolist(), strict=False) if not is_form]
+        risks = np.full(len(signals), np.nan, np.float32)
+        risks[~form] = self._judge(segments, signals[~form], counts, places, texts)
+        return risks
+
+    def _judge(
+        self,
+        segments: Sequence[Judged],
+        signals: Floats,
+        counts: Sequence[int],
+        places: Sequence[Sequence[int]],
+        pieces: Sequence[str],
+    ) -> Floats:
+        """Judge some of the next `counts` tokens of each segment: those at `places`, with these signals and texts."""
         state = np.array([s.state for s in segments])
-        risks = scan(self._risk, state, signals, counts)
+        judged = [len(p) for p in places]
+        risks = scan(self._risk, state, signals, judged)
         # One conversion for all segments: one for each would cost as much as the walk.
-        wrong = self._answer_risks(segments, signals, counts, pieces) if self._answers and pieces else repeat(None)
+        wrong = self._answer_risks(segments, signals, judged, pieces) if self._answers and pieces else repeat(None)
         told = zip(risks.tolist(), signals[:, _STEP_START].tolist(), wrong, strict=False)
-        for segment, row, count in zip(segments, state, counts, strict=True):
+        for segment, row, count, where in zip(segments, state, counts, places, strict=True):
             segment.state = row
-            self._walk(segment, islice(told, count))
+            self._walk(segment, count, zip(where, islice(told, len(where)), strict=True))
         return risks
 
     def held_from(self, segment: Judged) -> int | None:
@@ -143,15 +172,22 @@ class Monitor:
                 out[row] = risk
         return out
 
-    def _walk(self, segment: Judged, tokens: Iterable[tuple[float, float, float | None]]) -> None:
-        for risk, step_start, wrong in tokens:
+    def _walk(
+        self, segment: Judged, count: int, tokens: Iterable[tuple[int, tuple[float, float, float | None]]]
+    ) -> None:
+        """Take in `count` tokens. `tokens` are those to judge, each with its place among them."""
+        start = segment.position
+        for place, (risk, step_start, wrong) in tokens:
             if segment.verdict is not None:
                 continue
+            segment.position = start + place
             segment.count(_reaches(risk, self._calibration.handoff_risk), bool(step_start))
             segment.verdict = self._next(segment, risk, bool(step_start)) or self._of_answer(segment, wrong)
             segment.answer_risk = wrong
             segment.risk = risk
             segment.position += 1
+        if segment.verdict is None:
+            segment.position = start + count
 
     def _next(self, segment: Judged, risk: float, step_start: bool) -> Verdict | None:
         """Take one token into account; the verdict, if it is time to switch."""

@@ -16,6 +16,7 @@ from ghostrouter.providers.tool_calls import CallAssembler
 from ghostrouter.replay.continuation import estimate_prompt_tokens, estimate_text_tokens
 from ghostrouter.replay.echo import EchoTrimmer
 from ghostrouter.signals.entropy import EntropyBounds, bounds
+from ghostrouter.signals.form import AnswerForm
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.signals.surface import SurfaceTracker
 from ghostrouter.types import (
@@ -65,6 +66,7 @@ class CloudSegment:
             self._surface = SurfaceTracker("\n".join(m.content for m in prompt.messages), prompt.kept)
         # White space at the end of the kept text is not sent, so the model writes it again.
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
+        self._form = AnswerForm(prompt.features)
         self._text, self._thought = SurrogateJoiner(), SurrogateJoiner()
         self._calls = CallAssembler(lambda number: _call_id(key, number))
         self._last_s = now_s
@@ -168,11 +170,12 @@ class CloudSegment:
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         text = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
         self._written += estimate_text_tokens(text)
-        return _plain("", elapsed_s)._replace(aside=aside)
+        return _plain("", elapsed_s)._replace(aside=aside, is_form=True)
 
     def _token(self, written: Written, elapsed_s: float) -> Token:
         self._written += 1 if written.logprob is not None else estimate_text_tokens(written.text)
-        token = _plain(written.text, elapsed_s)._replace(step_start=self._steps.push(written.text))
+        step_start, is_form = self._steps.push(written.text), not self._form.text(written.text)
+        token = _plain(written.text, elapsed_s)._replace(step_start=step_start, is_form=is_form)
         if written.logprob is None:
             return token._replace(**self._surface.push(written.text)._asdict()) if self._surface else token
         logprobs = [x for _, x in written.top]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from ghostrouter.conversation import NO_FEATURES
 from ghostrouter.replay.continuation import answer_tokens, estimate_prompt_tokens, generated_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
-from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.ask import Ask, ScriptedHandoff
 from ghostrouter.sessions.segment import OpenReason, Segment
 from ghostrouter.sessions.stop import StopScanner
 from ghostrouter.types import (
@@ -62,6 +62,7 @@ class Session:
         self.finish: FinishReason | None = None
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
+        self._scripted_tokens = 0
 
     @classmethod
     def restore(
@@ -144,6 +145,15 @@ class Session:
     def current(self) -> Segment:
         return self.segments[-1]
 
+    @property
+    def next_scripted(self) -> ScriptedHandoff | None:
+        """The next handoff of the script; None: there is no more.
+
+        Each happens once, although its seam may take back tokens: those that have begun a character or a call.
+        """
+        reached = max(self.kept_tokens, self._scripted_tokens)
+        return min((s for s in self.ask.script if s.after_tokens > reached), key=lambda s: s.after_tokens, default=None)
+
     def open(self, model: str, prompt: Prompt, now_s: float) -> SegmentRequest:
         """Start the first segment, with the first model of the plan."""
         return self._request(Segment(self._next_key(), model, "plan", now_s, now_s), prompt, 0)
@@ -183,6 +193,8 @@ class Session:
         self.current.end = end
         self.current.tokens += end.held
         if end.reason == "handoff" or end.reason == "hand_back":
+            if end.verdict is None:
+                self._scripted_tokens = self.kept_tokens
             return ""
         self.finish = end.reason
         return self._scanner.flush()
@@ -246,7 +258,7 @@ class Session:
         return SegmentKey(self.id, max(used, default=-1) + 1)
 
     def _request(self, segment: Segment, prompt: Prompt, answer_tokens: int) -> SegmentRequest:
-        kept, spent, sampling = self.kept_tokens, self.spent_tokens, self.ask.sampling
+        spent, sampling, scripted = self.spent_tokens, self.ask.sampling, self.next_scripted
         most, least = max(1, sampling.max_tokens - spent), max(0, sampling.min_tokens - spent)
         left = replace(sampling, max_tokens=most, min_tokens=least)
         before = self.segments[-1] if self.segments else None
@@ -268,7 +280,7 @@ class Session:
             sampling=left,
             avoid_replica=avoid,
             prefer_replica="" if avoid else prefer,
-            scripted_end=min((s.after_tokens - kept for s in self.ask.script if s.after_tokens > kept), default=None),
+            scripted_end=scripted.after_tokens - self.kept_tokens if scripted else None,
             cloud=prompt if isinstance(prompt, CloudPrompt) else None,
             trace_headers=root_span.segment(number).headers if root_span else (),
             with_risks=self.ask.signals,

@@ -1,5 +1,6 @@
 """Turn engine output into tokens with signals."""
 
+import math
 from collections.abc import Sequence
 
 from tokenizers import Tokenizer
@@ -9,6 +10,9 @@ from ghostrouter.signals.drafts import DraftAcceptance
 from ghostrouter.signals.entropy import bounds
 from ghostrouter.signals.steps import StepTracker
 from ghostrouter.types import Token
+
+# Counts as the log-probability of a token that a grammar excludes; about the least that a possible one has.
+_EXCLUDED = -50.0
 
 
 class TokenReader:
@@ -45,8 +49,10 @@ class TokenReader:
         """Read one token.
 
         `top_ids` and `top_logprobs` are the likeliest tokens, the likeliest first. `exact_nats` is the entropy over the
-        whole vocabulary; None if it is not known.
+        whole vocabulary; None if it is not known. Tokens that a grammar excludes have -inf.
         """
+        is_forced = len(top_logprobs) > 1 and math.isinf(top_logprobs[1])
+        likeliest = [max(x, _EXCLUDED) for x in top_logprobs[:3]]
         text = self._decoder.push(token_id)
         if exact_nats is None:
             outsider = None if rank <= len(top_logprobs) else logprob
@@ -59,7 +65,7 @@ class TokenReader:
             text=text,
             logprob=logprob,
             rank=rank,
-            margin=top_logprobs[0] - top_logprobs[1] if len(top_logprobs) > 1 else 0.0,
+            margin=likeliest[0] - likeliest[1] if len(top_logprobs) > 1 else 0.0,
             entropy_nats=nats,
             entropy_lower_nats=lower_nats,
             entropy_upper_nats=upper_nats,
@@ -68,11 +74,12 @@ class TokenReader:
             step_start=self._steps.push(text),
             alternatives=self._texts(top_ids, top_logprobs) if self._alternatives else (),
             top_logprob=top_logprobs[0] if top_logprobs else logprob,
-            second_gap=top_logprobs[1] - top_logprobs[2] if len(top_logprobs) > 2 else 0.0,
+            second_gap=likeliest[1] - likeliest[2] if len(top_logprobs) > 2 else 0.0,
             draft_acceptance=self._acceptance.average,
+            is_form=is_forced,
         )
 
     def _texts(self, top_ids: Sequence[int], top_logprobs: Sequence[float]) -> tuple[tuple[str, float], ...]:
-        """The likeliest tokens as (text, log-probability)."""
+        """The likeliest tokens as (text, log-probability), without those that a grammar excludes."""
         likeliest = zip(top_ids[: self._alternatives], top_logprobs, strict=False)
-        return tuple((self._tokenizer.decode([i]), x) for i, x in likeliest)
+        return tuple((self._tokenizer.decode([i]), x) for i, x in likeliest if x > -math.inf)

@@ -12,6 +12,8 @@ GUESSES = {
     "source": "x",
     "engine_kwargs": {"speculative_config": {"method": "ngram", "num_speculative_tokens": 4}},
 }
+ADAPTER = {"name": "n", "lora": "a", "base": "m"}
+TRANSFERS = {"name": "m", "source": "x", "engine_kwargs": {"kv_transfer_config": {"kv_role": "kv_both"}}}
 CLOUD: dict[str, Any] = {
     "name": "c",
     "base_url": "https://api.example/v1",
@@ -32,6 +34,15 @@ def test_defaults() -> None:
         ({"models": []}, "models"),
         ({"models": [{"name": "m"}]}, "models.0.source"),
         ({"models": [{"name": "a/b", "source": "x"}]}, "models.0.name"),
+        (
+            {"models": [*ARGS["models"], {"name": "n", "source": "x", "lora": "a"}]},
+            "models.n: `lora` and `base` belong",
+        ),
+        ({"models": [*ARGS["models"], {"name": "n", "base": "m"}]}, "models.n: `lora` and `base` belong"),
+        ({"models": [*ARGS["models"], {**ADAPTER, "base": "o"}]}, "models.n.base: there is no model o of its own"),
+        ({"models": [*ARGS["models"], ADAPTER, {**ADAPTER, "name": "o", "base": "n"}]}, "models.o.base: there is no"),
+        ({"models": [*ARGS["models"], {**ADAPTER, "env": {}}]}, "models.n.env: an adapter runs on the replicas"),
+        ({"models": [TRANSFERS, ADAPTER]}, "models.n.base: m transfers KV blocks"),
         ({"models": ARGS["models"] * 2}, "two models have the same name"),
         ({"cloud": [{**CLOUD, "name": "m"}]}, "two models have the same name"),
         ({"embeddings": [{"name": "m", "source": "x"}]}, "two models have the same name"),
@@ -51,6 +62,14 @@ def test_errors_name_the_key(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError) as refusal:
         GraphConfig.parse({**ARGS, **change})
     assert words in str(refusal.value)
+
+
+def test_an_adapter_takes_over_what_it_does_not_set() -> None:
+    base = {"name": "m", "source": "x", "sampling": {"temperature": 0.5}, "calibration": "c", "max_running": 3}
+    args = {**ARGS, "models": [{**ADAPTER, "trust": "untrusted"}, {**base, "tool_parser": "hermes"}]}
+    found = GraphConfig.parse(args).models[0]
+    assert (found.source, found.sampling.temperature, found.max_running, found.tool_parser) == ("x", 0.5, 3, "hermes")
+    assert (found.trust, found.calibration) == ("untrusted", None)
 
 
 def test_speculative_decoding_is_for_greedy_answers() -> None:

@@ -113,6 +113,30 @@ def test_many_segments_at_once() -> None:
     assert len(risks) == 6
 
 
+marked = st.lists(st.tuples(tokens, st.booleans()), max_size=12)
+
+
+@given(st.lists(marked, min_size=1, max_size=3), st.sampled_from([OFF, BACK, BOTH]))
+def test_form_changes_nothing_but_where_it_is(series: list[list[tuple[Token, bool]]], limits: Limits) -> None:
+    """Without the tokens of form each segment is judged the same, at positions that leave them out."""
+    monitor = Monitor(calibration())
+    segments = [monitor.open(KEY, limits) for _ in series]
+    form = np.array([is_form for s in series for _, is_form in s], dtype=bool)
+    risks = monitor.judge(segments, matrix([t for s in series for t, _ in s]), [len(s) for s in series], (), form)
+    assert np.array_equal(np.isnan(risks), form)
+    for segment, written_ in zip(segments, series, strict=True):
+        alone = judged([t for t, is_form in written_ if not is_form], limits, monitor)
+        places = [i for i, (_, is_form) in enumerate(written_) if not is_form]
+        assert segment.risk == alone.risk
+        assert segment.take_alarms() == alone.take_alarms()
+        action, onset = outcome(alone)
+        assert outcome(segment) == (action, None if onset is None else places[onset])
+        if segment.verdict and alone.verdict:
+            assert segment.position == segment.verdict.position == places[alone.verdict.position - 1] + 1
+        else:
+            assert segment.position == len(written_)
+
+
 def test_one_alarm_a_step_counts_and_nothing_behind_it() -> None:
     steps = [token(step_start=True), token(entropy_nats=HIGH), token(entropy_nats=HIGH), token(step_start=True)]
     segment = judged(steps, NO_VERDICTS)

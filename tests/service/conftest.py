@@ -15,7 +15,8 @@ import yaml
 
 from bench.servers import free_port
 from tests.deployments.otlp import Collector, collector
-from tests.shipped import ROOT
+from tests.service import lora_adapter
+from tests.shipped import MODELS, ROOT
 
 START_S = 900.0
 # Dollars per million tokens. So little that no decision depends on it, and every cost can be seen.
@@ -74,7 +75,10 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service of serve_config.yaml on a free port. That it stops without remains is checked at the end."""
+    """The service of serve_config.yaml on a free port, with a LoRA adapter and an embedding model besides.
+
+    That it stops without remains is checked at the end.
+    """
     with collector() as spans:
         yield from _running(tmp_path_factory.mktemp("service"), spans)
 
@@ -85,6 +89,9 @@ def _running(folder: Path, spans: Collector) -> Iterator[Service]:
     args, state = config["applications"][0]["args"], folder / "state"
     args["events"] = {"folder": str(state)}
     args["models"] = [{**model, "price": PRICES[model["name"]]} for model in args["models"]]
+    lora_adapter.write(MODELS / "ghost-large", folder / "adapter")
+    args["models"].append({"name": "ghost-adapted", "lora": str(folder / "adapter"), "base": "ghost-large"})
+    args["embeddings"] = [{"name": "minilm", "source": "all-MiniLM-L6-v2"}]
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
     command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(path)]

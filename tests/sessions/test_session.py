@@ -147,6 +147,16 @@ def test_a_script_tells_each_segment_where_to_end() -> None:
     assert s.resume(cut, "scripted", "", 0.0).scripted_end == 5
 
 
+def test_a_scripted_handoff_happens_once_though_its_seam_takes_back_a_token() -> None:
+    """The seam moves back where the answer is cut inside a character, or before a call has a name."""
+    script = (ScriptedHandoff(3, "large"), ScriptedHandoff(8, "small"))
+    s = session(replace(ASK, script=script))
+    feed(s, "abc", SegmentEnd("handoff"))
+    s.settle(2)
+    assert s.resume(seam(s, None), "scripted", "", 0.0).scripted_end == 6
+    assert s.next_scripted == script[1]
+
+
 def test_a_scripted_seam_is_where_the_script_says() -> None:
     script = (ScriptedHandoff(3, "large"),)
     s = session(replace(ASK, streaming=False, script=script))

@@ -1,6 +1,7 @@
 import math
 
 from ghostrouter.replay.tokenizers import ChatTokenizer
+from ghostrouter.signals.batch import row
 from ghostrouter.signals.read import TokenReader
 from tests.shipped import MODELS
 
@@ -33,6 +34,21 @@ def test_an_exact_entropy_is_its_own_bounds() -> None:
     (a,) = TOKENIZER.encode("1")
     token = TokenReader(TOKENIZER.backend, 4, ()).read(a, -0.5, 1, (a, 9), [-0.5, -2.0], 1.25, 0)
     assert token.entropy_lower_nats == token.entropy_nats == token.entropy_upper_nats == 1.25
+
+
+def test_a_token_without_an_alternative_is_form() -> None:
+    """A grammar excludes tokens: they have no probability. What is left stays finite, for the detectors."""
+    a, b, c = TOKENIZER.encode("123")
+    reader = TokenReader(TOKENIZER.backend, 768, (), alternatives=3)
+    forced = reader.read(a, 0.0, 1, (a, b, c), [0.0, -math.inf, -math.inf], 0.0, 0)
+    half = reader.read(a, math.log(0.5), 1, (a, b, c), [math.log(0.5), math.log(0.5), -math.inf], math.log(2), 0)
+    bounded = reader.read(a, math.log(0.5), 1, (a, b, c), [math.log(0.5), math.log(0.5), -math.inf], None, 0)
+    assert (forced.is_form, half.is_form) == (True, False)
+    assert forced.alternatives == (("1", 0.0),)
+    assert len(half.alternatives) == 2
+    assert bounded.entropy_nats == half.entropy_nats
+    for token in (forced, half):
+        assert all(map(math.isfinite, row(token)))
 
 
 def test_draft_acceptance_is_an_exponential_average_of_steps_that_had_drafts() -> None:

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 from deployments.engine.answer_parser import AnswerParser, AnswerParsers
 from ghostrouter.conversation import Features, Tool
 from ghostrouter.replay.chat_format import ChatFormat
+from ghostrouter.signals.decode import PieceDecoder
 from ghostrouter.types import ReasoningPart, Sampling, SegmentKey, SegmentRequest, Token, ToolCallPart, Written
 from tests.deployments.engine.json_tokenizers import tokenizer
 
@@ -123,7 +124,9 @@ def test_each_part_arrives_as_what_it_is(
     tokens = read(parser, written)
     answer.add(tokens)
     assert answer.whole == expected
-    assert [t.id for t in tokens][: len(written)] == written
+    read_ids = [t.id for t in tokens][: len(written)]
+    assert read_ids == written[: len(read_ids)]
+    assert parser.is_over or len(read_ids) == len(written)
     assert parser.finish("stop") == ("tool_calls" if expected[2] else "stop")
     assert parser.finish("length") == "length"
     assert len({c[0] for c in answer.calls.values()}) == len(answer.calls)
@@ -162,6 +165,62 @@ def test_a_seam_between_tokenizers_does_so_too(
         answer = Answer()
         answer.add([*first, *read(after, ids(small, text[len(begun) :]))])
         assert answer.whole == expected, cut
+
+
+REPEATED = [
+    (["1", "1"], ["1"]),
+    (["1", "2", "1", "3"], ["1", "2"]),
+    (["12", "1", "12"], ["12", "1"]),
+    (["1", "12", "13"], ["1", "12", "13"]),
+]
+
+
+@pytest.mark.parametrize(("written", "told"), REPEATED)
+def test_a_forced_call_that_is_there_already_ends_the_answer(
+    large: PreTrainedTokenizerFast, written: list[str], told: list[str]
+) -> None:
+    calls = ",".join(f'{{"name": "add", "parameters": {{"a":{a}}}}}' for a in written)
+    required, all_ids = replace(TOOLS, tool_choice="required"), ids(large, f"[{calls}]")
+    for cut in range(len(all_ids)):
+        parser, answer = opened(large, required), Answer()
+        first = read(parser, all_ids[:cut], last=False)
+        after = opened(large, required, all_ids[:cut], Written.of(first))
+        answer.add([*first, *read(after, all_ids[cut:])])
+        assert answer.whole == ("", "", [("add", {"a": int(a)}) for a in told]), cut
+        assert after.is_over == (written != told)
+        assert after.finish("stop") == "tool_calls"
+
+
+def test_where_calls_are_not_forced_the_model_decides(large: PreTrainedTokenizerFast) -> None:
+    call = f'<tool_call>\n{{"name": "add", "arguments": {A}}}\n</tool_call>'
+    parser, answer = opened(large, TOOLS), Answer()
+    answer.add(read(parser, ids(large, f"{call}\n{call}")))
+    assert not parser.is_over
+    assert [name for name, _ in answer.whole[2]] == ["add", "add"]
+
+
+def test_after_the_only_call_that_may_be_made_the_answer_is_over(large: PreTrainedTokenizerFast) -> None:
+    parser = opened(large, replace(TOOLS, parallel_tool_calls=False))
+    read(parser, ids(large, CALLS + CALLS))
+    assert parser.is_over
+
+
+KINDS = [
+    (TOOLS, f'Yes: <tool_call>\n{{"name": "add", "arguments": {A}}}\n</tool_call>', "Yes: 12x"),
+    (replace(TOOLS, tool_choice="required"), REQUIRED, '12xa } \\"é\\" <tool'),
+    (replace(TOOLS, tool_choice="echo"), B, 'a } \\"é\\" <tool'),
+]
+
+
+@pytest.mark.parametrize(("features", "text", "content"), KINDS)
+def test_marks_names_and_keys_are_form(
+    large: PreTrainedTokenizerFast, features: Features, text: str, content: str
+) -> None:
+    written = ids(large, text)
+    tokens = read(opened(large, features), written)[: len(written)]
+    texts = PieceDecoder(large.backend_tokenizer, skip_special_tokens=False)
+    judged = "".join(piece for t in tokens if (piece := texts.push(t.id)) and not t.is_form)
+    assert judged.replace("<end>", "").replace(" ", "") == content.replace(" ", "")
 
 
 def test_an_id_of_a_call_is_the_same_on_every_replica(large: PreTrainedTokenizerFast) -> None:

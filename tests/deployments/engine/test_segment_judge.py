@@ -72,6 +72,19 @@ async def test_tokens_get_their_risks_where_they_are_asked_for(with_risks: bool,
     assert [t.risk for t in beside.take()] == [None]
 
 
+async def test_what_the_form_asks_for_is_not_judged() -> None:
+    judge = SegmentJudge(TelemetryClient("m", [], config.Telemetry(), Meter(), calibration()))
+    segment = judge.open(SegmentKey("s", 0), Limits(may_hand_off=True), asyncio.Event(), with_risks=True)
+    form = token(entropy_nats=HIGH)._replace(is_form=True)
+    judge.submit(segment, [form, token(entropy_nats=CALM), form])
+    await asyncio.sleep(0)
+    assert [t.risk is None for t in segment.take()] == [True, False, True]
+    judge.submit(segment, [form, token(entropy_nats=HIGH)])
+    await asyncio.sleep(0)
+    assert segment.verdict
+    assert segment.verdict.position == 5, "the first content that is in doubt"
+
+
 @pytest.mark.parametrize(("question", "hands_off"), [("What is 3 + 4?", True), (None, False)])
 async def test_an_answer_is_judged_by_its_text_from_its_beginning(question: str | None, hands_off: bool) -> None:
     """The answer's risk is high once a number stands in it that is not in the question."""

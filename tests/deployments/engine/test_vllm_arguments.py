@@ -1,5 +1,6 @@
 """What vLLM is started with."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import yaml
 
 from deployments.engine.vllm_arguments import engine_arguments, environment
 from ghostrouter.config import GraphConfig, LocalModel
+from ghostrouter.errors import ConfigError
 from tests.shipped import ROOT
 
 
@@ -34,6 +36,27 @@ def test_speculative_decoding_leaves_sampling_to_vllm() -> None:
     assert engine_arguments(guesses)["speculative_config"] == NGRAM["speculative_config"]
     assert environment(guesses) == {"VLLM_USE_V2_MODEL_RUNNER": "0", "A": "1"}
     assert environment(model(engine_kwargs=NGRAM, exact_entropy=False)) == {"A": "1"}
+
+
+def adapter(folder: Path, rank: object) -> LocalModel:
+    folder.mkdir()
+    (folder / "adapter_config.json").write_text(json.dumps({"r": rank}))
+    return model(name=folder.name, lora=str(folder), base="m")
+
+
+def test_vllm_is_ready_for_the_largest_adapter(tmp_path: Path) -> None:
+    found = engine_arguments(model(), [adapter(tmp_path / "a", 4), adapter(tmp_path / "b", 17)])
+    assert (found["enable_lora"], found["max_loras"], found["max_lora_rank"]) == (True, 2, 32)
+    assert "enable_lora" not in engine_arguments(model())
+
+
+def test_what_is_no_adapter_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"models.x.lora: its rank is above 512"):
+        engine_arguments(model(), [adapter(tmp_path / "x", 513)])
+    with pytest.raises(ConfigError, match=r"models.y.lora: .* is no adapter of peft: TypeError"):
+        engine_arguments(model(), [adapter(tmp_path / "y", None)])
+    with pytest.raises(ConfigError, match=r"models.z.lora: .* is no adapter of peft: FileNotFoundError"):
+        engine_arguments(model(), [model(name="z", lora=str(tmp_path / "z"), base="m")])
 
 
 @pytest.mark.parametrize("method", ["draft_model", "eagle"])

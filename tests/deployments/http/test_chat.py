@@ -34,6 +34,13 @@ async def test_events_with_content_have_ids_in_order() -> None:
     assert answer.body.endswith(b"data: [DONE]\n\n")
 
 
+async def test_events_have_nothing_but_data_if_that_is_asked_for() -> None:
+    answer = await Service().post(CHAT, {**BODY, "ghost": {"event_ids": False}})
+    assert text(answer) == ANSWER
+    assert all(line.startswith(b"data: ") for line in answer.body.split(b"\n\n") if line)
+    assert b"\nid: " not in answer.body
+
+
 async def test_from_every_event_on_the_rest_is_what_followed() -> None:
     service = Service()
     whole = (await service.post(CHAT, BODY)).events()
