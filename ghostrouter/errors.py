@@ -88,7 +88,7 @@ class BodyTooSlow(RequestError):
 
 
 class UnsupportedBody(RequestError):
-    """The `content-type` of the body is not that of JSON."""
+    """The body is not JSON by its `content-type`, or compressed in a way that is not known."""
 
 
 class HostNotServed(RequestError):

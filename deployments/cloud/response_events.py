@@ -13,6 +13,7 @@ from ghostrouter.errors import SegmentFailed
 from ghostrouter.providers import failure
 from ghostrouter.providers.chunk import read_json
 from ghostrouter.providers.sse import MOST_EVENT_BYTES, Event, EventTooLong, SseParser
+from ghostrouter.providers.sse import decoded as as_text
 
 # How long to wait for the response's last bytes. Only a response that is read completely frees its connection.
 _DRAIN_S = 0.05
@@ -64,11 +65,12 @@ async def read_events(kind: str, parts: AsyncIterator[bytes]) -> AsyncGenerator[
 
 def _whole(body: bytes) -> list[Event]:
     """The events of a JSON body: the body itself, or the elements of its list."""
-    text = body.decode("utf-8-sig").strip()
+    text = as_text(body).removeprefix("\ufeff").strip()
     try:
         told = read_json(text)
-    except (ValueError, RecursionError):  # perhaps a line for each event
-        return [event for line in text.split("\n") if _is_whole(event := Event(line.strip()))]
+    except (ValueError, RecursionError):  # perhaps a line for each event, or a list that lacks its end
+        events = (Event(line.strip().removeprefix("[").rstrip(",]")) for line in text.split("\n"))
+        return [event for event in events if _is_whole(event)]
     return [Event(json.dumps(t)) for t in told] if isinstance(told, list) else [Event(text)]
 
 

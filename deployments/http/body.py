@@ -14,11 +14,9 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http.error_response import refuse
+from deployments.unpacker import KNOWN, Unpacker, encoding_of, is_known
 from ghostrouter.api.body import decoded
-from ghostrouter.errors import BodyTooLarge, BodyTooSlow, InvalidRequest
-
-# zlib's window bits: with a gzip header, and with zlib's own (which is what HTTP calls deflate).
-_WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+from ghostrouter.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedBody
 
 
 async def json_body(request: Request, max_bytes: int) -> Any:
@@ -87,19 +85,17 @@ class DecodedBody:
         self._max_bytes = max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        encoding = Headers(scope=scope).get("content-encoding", "") if scope["type"] == "http" else ""
-        encoding = encoding.strip().lower()
-        if encoding in ("", "identity"):
+        """Pass a request on."""
+        encoding = encoding_of(Headers(scope=scope).get("content-encoding", "")) if scope["type"] == "http" else ""
+        if not encoding:
             await self._app(scope, receive, send)
-        elif encoding in _WINDOW_BITS:
-            await self._app(scope, self._decoded(receive, _WINDOW_BITS[encoding]), send)
+        elif is_known(encoding):
+            await self._app(scope, self._decoded(receive, Unpacker(encoding)), send)
         else:
-            known = ", ".join(_WINDOW_BITS)
-            error = InvalidRequest(f"`content-encoding` must be one of {known}, or be left out.")
+            error = UnsupportedBody(f"`content-encoding` must be one of {KNOWN}, or be left out.")
             await refuse(error, scope, receive, send)
 
-    def _decoded(self, receive: Receive, window_bits: int) -> Receive:
-        decoder = zlib.decompressobj(window_bits)
+    def _decoded(self, receive: Receive, unpacker: Unpacker) -> Receive:
         left = self._max_bytes
 
         async def receive_decoded() -> Message:
@@ -107,15 +103,18 @@ class DecodedBody:
             message = await receive()
             if message["type"] != "http.request":
                 return message
+            plain = bytearray()
             try:
-                plain = decoder.decompress(message.get("body", b""), left + 1)
+                for piece in unpacker.push(message.get("body", b"")):
+                    plain += piece
+                    left -= len(piece)
+                    if left < 0:
+                        most = self._max_bytes
+                        raise BodyTooLarge(f"The body has more than {most} bytes when it is unpacked. Send less.")
             except zlib.error:
                 raise InvalidRequest("The body is not what `content-encoding` says.") from None
-            left -= len(plain)
-            if left < 0:
-                raise BodyTooLarge(f"The body has more than {self._max_bytes} bytes when it is unpacked. Send less.")
-            if not message.get("more_body", False) and not decoder.eof:
+            if not message.get("more_body", False) and not unpacker.is_complete:
                 raise InvalidRequest("The body breaks off: it is not what `content-encoding` says.")
-            return {**message, "body": plain}
+            return {**message, "body": bytes(plain)}
 
         return receive_decoded

@@ -4,6 +4,7 @@ A client may neither send an endless head, nor take for ever to send it, nor sto
 """
 
 import asyncio
+import re
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -13,6 +14,10 @@ MOST_HEAD_BYTES = 65_536
 HEAD_S = 30.0
 # A client that takes nothing of its answer for this time is taken for dead. Its session can be resumed.
 STALLED_S = 60.0
+_END = re.compile(rb"\n\r?\n")
+# An offer to go on in another protocol than HTTP/1.1. A server may ignore it (RFC 9110, 7.8). Java's HTTP client offers
+# HTTP/2 with every request, and the parser takes what follows such a head for the other protocol: the body is lost.
+_OFFER = re.compile(rb"\r\nupgrade[ \t]*:(?![ \t]*websocket)[^\r\n]*", re.IGNORECASE)
 _TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 
 
@@ -21,6 +26,8 @@ class GuardedConnection(HttpToolsProtocol):
 
     _head_bytes = 0
     _reads_head = True
+    _awaits_head = True
+    _head = bytearray()
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -36,6 +43,8 @@ class GuardedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some bytes of one or several requests."""
+        if self._awaits_head:
+            data = self._without_offer(data)
         super().data_received(data)
         if not self._reads_head:
             return
@@ -44,6 +53,19 @@ class GuardedConnection(HttpToolsProtocol):
             self.transport.write(_TOO_LARGE)
             self.transport.close()
 
+    def _without_offer(self, data: bytes) -> bytes:
+        """The bytes of a head, once it is complete, without an offer of another protocol. Before that: nothing.
+
+        What does not begin as a request does, such as a handshake of TLS, is left to the parser at once.
+        """
+        searched = max(0, len(self._head) - 2)
+        self._head = self._head + data
+        end = _END.search(self._head, searched)
+        if end is None and b"A" <= self._head[:1] <= b"Z" and len(self._head) <= MOST_HEAD_BYTES:
+            return b""
+        head, self._head = bytes(self._head), bytearray()
+        return head if end is None else _OFFER.sub(b"", head[: end.start()]) + head[end.start() :]
+
     def on_message_begin(self) -> None:
         """The parser has found the start of a request."""
         super().on_message_begin()
@@ -51,9 +73,14 @@ class GuardedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The parser has read the head of a request."""
-        self._reads_head = False
+        self._reads_head = self._awaits_head = False
         self._stop(self._timer)
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The parser has read a request with its body."""
+        self._awaits_head = True
+        super().on_message_complete()
 
     def pause_writing(self) -> None:
         """The client does not read as fast as its answer is written."""

@@ -1,7 +1,7 @@
 """The features of a chat request that not every model has: tools, pictures, the form of the answer."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
@@ -46,10 +46,10 @@ HINTS = frozenset({"cache_control", "prompt_cache_breakpoint"})
 
 
 class TextPart(Body):
-    IGNORED = HINTS | {"annotations", "citations"}
+    IGNORED = HINTS | {"annotations", "citations", "id", "logprobs"}
 
     type: Literal["text"]
-    text: str
+    text: str = ""
 
 
 class RefusalPart(Body):
@@ -59,9 +59,14 @@ class RefusalPart(Body):
     refusal: str
 
 
+DETAIL = Literal["auto", "low", "high", "original"]
+
+
 class _ImageUrl(Body):
+    IGNORED = frozenset({"format"})  # LiteLLM's clients tell the type of the picture
+
     url: IMAGE_URL
-    detail: Literal["auto", "low", "high"] | None = None
+    detail: DETAIL | None = None
 
 
 def _as_image_url(value: Any) -> Any:
@@ -76,7 +81,24 @@ class ImagePart(Body):
     image_url: Annotated[_ImageUrl, BeforeValidator(_as_image_url, json_schema_input_type=_ImageUrl | IMAGE_URL)]
 
 
-Part = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]
+# What the other APIs call the parts. Conversations move from one API to another, and their parts with them.
+_OTHER_NAMES = {"input_text": "text", "output_text": "text", "input_image": "image_url"}
+
+
+def as_part(value: Any) -> Any:
+    """A part as this API writes it: a text alone is a part, and so is a part of the Responses API."""
+    if isinstance(value, str):
+        return {"type": "text", "text": value}
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        return value
+    value = {**value, "type": _OTHER_NAMES.get(value["type"], value["type"])}
+    if value["type"] == "image_url" and isinstance(value.get("image_url"), str):
+        value["image_url"] = {"url": value["image_url"], "detail": value.pop("detail", None)}
+    return value
+
+
+_AnyPart = Annotated[TextPart | RefusalPart | ImagePart, Field(discriminator="type")]
+Part = Annotated[_AnyPart, BeforeValidator(as_part, json_schema_input_type=_AnyPart | str)]
 
 
 def _or_no_fields(arguments: str) -> str:
@@ -84,19 +106,30 @@ def _or_no_fields(arguments: str) -> str:
     return "{}" if arguments.strip() in ("", "null") else arguments
 
 
-class _CalledFunction(Body):
-    IGNORED = frozenset({"parsed_arguments"})
+def _as_json(value: Any) -> Any:
+    """Some clients keep the arguments as the object that they are."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
+
+
+ARGUMENTS = Annotated[
+    str, BeforeValidator(_as_json, json_schema_input_type=str | dict[str, Any]), AfterValidator(_or_no_fields)
+]
+
+
+class CalledFunction(Body):
+    IGNORED = frozenset({"parsed_arguments", "description", "output", "strict"})
 
     name: str
-    arguments: Annotated[str, AfterValidator(_or_no_fields)] = "{}"
+    arguments: ARGUMENTS = "{}"
 
 
 class CalledTool(Body):
-    IGNORED = frozenset({"index", "provider_specific_fields"}) | HINTS
+    # Google's models sign their calls, in one field or another.
+    IGNORED = frozenset({"index", "provider_specific_fields", "extra_content", "thought_signature"}) | HINTS
 
     id: str
     type: Literal["function"] = "function"
-    function: _CalledFunction
+    function: CalledFunction
 
     def read(self) -> ToolCall:
         return ToolCall(self.id, self.function.name, self.function.arguments)
@@ -191,7 +224,7 @@ def features(
     """The features that a request asks for.
 
     Raises:
-        InvalidRequest: the form of the answer is told twice.
+        InvalidRequest: the form of the answer is told twice, or `tool_choice` names none of the tools.
     """
     if structured and form and not isinstance(form, TextFormat):
         raise InvalidRequest("Set `response_format` or `structured_outputs`, not both.")
@@ -203,8 +236,16 @@ def features(
         schema = Schema("answer", structured.json_)
     json_object = isinstance(form, ObjectFormat) or bool(structured and structured.json_object)
     called = choice.function.name if isinstance(choice, NamedTool) else choice
+    if isinstance(choice, NamedTool):
+        check_choice(called, (t.function.name for t in tools))
     grammar = structured.pattern() if structured else None
     return Features(tuple(t.read() for t in tools), called, parallel, schema, effort, json_object, grammar=grammar)
+
+
+def check_choice(name: str, tools: Iterable[str]) -> None:
+    """Refuse the choice of a tool that is not offered, as every provider does. Raises InvalidRequest."""
+    if name not in tools:
+        raise InvalidRequest("`tool_choice` names a function that is not in `tools`.")
 
 
 def message(
@@ -213,12 +254,14 @@ def message(
     calls: list[CalledTool] | None,
     call_id: str | None,
     name: str | None,
+    is_error: bool = False,
 ) -> Message:
     """A turn of the conversation."""
     role = "system" if role == "developer" else role
     called = tuple(c.read() for c in calls or ())
     said = [content or ""] if content is None or isinstance(content, str) else [_part(p) for p in content]
-    return replace(joined(role, said), tool_calls=called, tool_call_id=call_id or "", name=name or "")
+    told = joined(role, said)
+    return replace(told, tool_calls=called, tool_call_id=call_id or "", name=name or "", is_error=is_error)
 
 
 def joined(role: str, parts: Sequence[str | Image]) -> Message:

@@ -22,14 +22,15 @@ from ghostrouter.types import NO_ENGINE_SAMPLING, EngineSampling
 MOST_CHOICES = 16
 # No vocabulary has more.
 _TOKEN_ID = re.compile("[0-9]{1,9}")
-# Accepted: they are hints (`hints.py`), or about OpenAI's storage and tiers, or about style.
+# Accepted: they are hints (`hints.py`), or about OpenAI's storage, tiers and speed, or about style.
 _IGNORED = (
     "user", "metadata", "store", "service_tier", "safety_identifier", "prompt_cache_key", "prompt_cache_retention",
-    "verbosity",
+    "prompt_cache_options", "prediction", "verbosity",
 )  # fmt: skip
 # Valid in OpenAI's API, but not implemented here. Other values than the default are refused (400).
 _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "functions": ([],),
+    "function_call": ("auto", "none"),
     "modalities": (["text"],),
     "audio": (),
     "add_special_tokens": (False,),
@@ -38,32 +39,45 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
 
 
 class _Message(Body):
-    """A turn. Our own answers may be sent back as they came, or as client libraries have changed them."""
+    """A turn. Our own answers, and others', may be sent back as they came, or as client libraries have changed them."""
 
     IGNORED = frozenset(
-        "annotations audio cache_control parsed provider_specific_fields reasoning reasoning_content reasoning_details "
-        "thinking thinking_blocks".split()
+        "additional_kwargs annotations artifact audio cache_control citations createdAt created_at extra_content "
+        "finish_reason id images invalid_tool_calls metadata model object parsed provider_specific_fields reasoning "
+        "reasoning_content reasoning_details reasoning_opaque reasoning_text response_metadata search_results status "
+        "thinking thinking_blocks thought_signature timestamp usage usage_metadata".split()
     )
 
-    role: Literal["system", "developer", "user", "assistant", "tool"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[chat_features.Part] | None = None
     name: str | None = None
     refusal: str | None = None
     tool_calls: list[chat_features.CalledTool] | None = None
+    function_call: chat_features.CalledFunction | None = None
     tool_call_id: str | None = None
+    is_error: bool = False
+    prefix: bool = False
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.content in (None, []) and self.role not in ("assistant", "tool"):
+        if self.content in (None, []) and self.role not in ("assistant", "tool", "function"):
             raise ValueError("Field required" if self.content is None else "`content` has no parts")
-        if self.tool_calls and self.role != "assistant":
-            raise ValueError("only an assistant calls tools")
+        if (self.tool_calls or self.function_call or self.prefix) and self.role != "assistant":
+            raise ValueError("only an assistant calls tools or begins an answer")
         if (self.role == "tool") != (self.tool_call_id is not None):
             raise ValueError("a message of role tool names its call in `tool_call_id`, and no other does")
+        if self.role == "function" and not self.name:
+            raise ValueError("a message of role function names it in `name`")
         return self
 
     def read(self) -> Message:
-        return chat_features.message(self.role, self.content, self.tool_calls, self.tool_call_id, self.name)
+        """The turn. A function call, which is how tools began, is the call of a tool with an id from its name."""
+        if self.role == "function":
+            return chat_features.message("tool", self.content, None, f"function_{self.name}", None, self.is_error)
+        calls = self.tool_calls
+        if called := self.function_call:
+            calls = [*(calls or ()), chat_features.CalledTool(id=f"function_{called.name}", function=called)]
+        return chat_features.message(self.role, self.content, calls, self.tool_call_id, self.name, self.is_error)
 
 
 class StreamOptions(Body):
@@ -174,7 +188,7 @@ def from_wire(body: Any) -> ChatCall:
         parsed.max_completion_tokens or parsed.max_tokens,
         logprobs=bool(parsed.logprobs),
         include_usage=bool(parsed.stream_options and parsed.stream_options.include_usage),
-        continue_final=parsed.continue_final_message,
+        continue_final=parsed.continue_final_message or parsed.messages[-1].prefix,
         features=replace(parsed.features(), hints=hints(body)),
         n=parsed.n,
     )

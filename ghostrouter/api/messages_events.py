@@ -45,7 +45,7 @@ class Stream:
     """The events of one answer: call `begin`, then `write` for every growth from the first on, then `end`.
 
     Blocks follow each other. Only a tool call whose arguments are not complete stays open while another one begins, as
-    some models write several at the same time.
+    some models write several at the same time, or text beside them.
     """
 
     head: Head
@@ -78,9 +78,9 @@ class Stream:
             yield _delta(self._blocks - 1, {"type": "text_delta", "text": piece.text})
 
     def _flow(self, kind: _Flowing, block: dict[str, Any]) -> Iterator[Event]:
-        """Begin a block of this kind, unless the last one is of this kind."""
+        """Begin a block of this kind, unless the last one is of this kind. A call that is not complete goes on."""
         if self._flowing != kind:
-            yield from self._stop_all()
+            yield from self._stop(whole_only=True)
             yield self._start(block)
             self._flowing = kind
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, StringConstraints
 
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
-from ghostrouter.api.chat_features import HINTS, IMAGE_DATA, TOOL_NAME, JsonObject, joined
+from ghostrouter.api.chat_features import HINTS, IMAGE_DATA, JsonObject, check_choice, joined
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.api.hints import hints
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
@@ -31,14 +31,21 @@ _UNSUPPORTED: dict[str, tuple[Any, ...]] = {
     "top_k": (),
     "top_logprobs": (),
 }
+# Anthropic's own models take longer names than others.
+_TOOL_NAME = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,128}$")]
 _CHOICES = {"auto": "auto", "none": "none", "any": "required"}
+
+
+def _as_block(value: Any) -> Any:
+    """Some clients write a text where a block with it should be."""
+    return {"type": "text", "text": value} if isinstance(value, str) else value
 
 
 class _Text(Body):
     IGNORED = HINTS | {"citations"}
 
     type: Literal["text"]
-    text: str
+    text: str = ""
 
 
 class _Inline(Body):
@@ -70,18 +77,53 @@ class _PlainText(Body):
     data: str
 
 
+class _Passages(Body):
+    type: Literal["content"]
+    content: str | list[Annotated[_Text, BeforeValidator(_as_block)]]
+
+    @property
+    def data(self) -> str:
+        return self.content if isinstance(self.content, str) else "\n\n".join(t.text for t in self.content)
+
+
 class _Document(Body):
-    """A document of plain text. Its title and its text become text of the turn; other kinds are refused."""
+    """A document of text. Its title and its text become text of the turn; other kinds are refused."""
 
     IGNORED = HINTS | {"citations"}
 
     type: Literal["document"]
-    source: _PlainText
+    source: Annotated[_PlainText | _Passages, Field(discriminator="type")]
     title: str = ""
     context: str = ""
 
     def read(self) -> str:
         return "\n\n".join(filter(None, (self.title, self.context, self.source.data)))
+
+
+class _SearchResult(Body):
+    """What a tool of the client has found. It becomes text of the turn."""
+
+    IGNORED = HINTS | {"citations"}
+
+    type: Literal["search_result"]
+    source: str
+    title: str
+    content: list[_Text]
+
+    def read(self) -> str:
+        return "\n\n".join(filter(None, (self.title, self.source, *(t.text for t in self.content))))
+
+
+class _ToolReference(Body):
+    """The name of a tool that the client's search for tools has found. All tools are known here from the beginning."""
+
+    IGNORED = HINTS
+
+    type: Literal["tool_reference"]
+    tool_name: str
+
+    def read(self) -> str:
+        return self.tool_name
 
 
 class _Thinking(Body):
@@ -92,19 +134,31 @@ class _Thinking(Body):
     type: Literal["thinking", "redacted_thinking"]
 
 
+def _as_object(value: Any) -> Any:
+    """Some clients keep the input as JSON."""
+    try:
+        return json.loads(value or "{}") if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
+
+
 class _ToolUse(Body):
-    IGNORED = HINTS | {"caller"}
+    IGNORED = HINTS | {"caller", "index", "signature", "thought_signature"}
 
     type: Literal["tool_use"]
     id: str
     name: str
-    input: JsonObject = Field(default_factory=dict)
+    input: Annotated[JsonObject, BeforeValidator(_as_object, json_schema_input_type=JsonObject | str)] = Field(
+        default_factory=dict
+    )
 
     def read(self) -> ToolCall:
         return ToolCall(self.id, self.name, json.dumps(self.input, ensure_ascii=False))
 
 
-_Shown = Annotated[_Text | _Picture | _Document, Field(discriminator="type")]
+_Readable = _Document | _SearchResult | _ToolReference
+_ShownPart = Annotated[_Text | _Picture | _Readable, Field(discriminator="type")]
+_Shown = Annotated[_ShownPart, BeforeValidator(_as_block, json_schema_input_type=_ShownPart | str)]
 
 
 class _ToolResult(Body):
@@ -120,10 +174,26 @@ class _ToolResult(Body):
         return replace(joined("tool", shown), tool_call_id=self.tool_use_id, is_error=self.is_error)
 
 
-_Block = Annotated[_Text | _Picture | _Document | _Thinking | _ToolUse | _ToolResult, Field(discriminator="type")]
+_BlockKind = Annotated[_Text | _Picture | _Readable | _Thinking | _ToolUse | _ToolResult, Field(discriminator="type")]
+_Block = Annotated[_BlockKind, BeforeValidator(_as_block, json_schema_input_type=_BlockKind | str)]
+
+
+class _Format(Body):
+    type: Literal["json_schema"]
+    schema_: JsonObject = Field(alias="schema")
+
+
+class _Output(Body):
+    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
+    format: _Format | None = None
 
 
 class _Turn(Body):
+    """A turn. A message of an earlier answer may be sent back with all its fields."""
+
+    IGNORED = HINTS | frozenset("container id model stop_details stop_reason stop_sequence type usage".split())
+
+    output_config: _Output | None = None  # the wish of a turn (`per-turn-control`); the last one counts
     role: Literal["user", "assistant", "system"]
     content: str | list[_Block]
 
@@ -145,7 +215,7 @@ class _Turn(Body):
             yield replace(joined(self.role, said), tool_calls=tuple(calls))
 
 
-def _part(block: str | _Text | _Picture | _Document) -> str | Image:
+def _part(block: str | _Text | _Picture | _Readable) -> str | Image:
     if isinstance(block, str):
         return block
     return block.text if isinstance(block, _Text) else block.read()
@@ -159,7 +229,7 @@ class _Tool(Body):
     }  # fmt: skip
 
     type: Literal["custom"] = "custom"
-    name: TOOL_NAME
+    name: _TOOL_NAME
     description: str = ""
     input_schema: JsonObject
     strict: bool | None = None
@@ -175,7 +245,7 @@ class _Choice(Body):
 
 class _NamedChoice(Body):
     type: Literal["tool"]
-    name: TOOL_NAME
+    name: _TOOL_NAME
     disable_parallel_tool_use: bool | None = None
 
 
@@ -187,18 +257,10 @@ class _ThinkingWish(Body):
     display: str | None = None
 
 
-class _Format(Body):
-    type: Literal["json_schema"]
-    schema_: JsonObject = Field(alias="schema")
-
-
-class _Output(Body):
-    effort: Literal["low", "medium", "high", "xhigh", "max"] | None = None
-    format: _Format | None = None
-
-
 def _as_blocks(value: Any) -> Any:
-    return [{"type": "text", "text": value}] if isinstance(value, str) else value
+    if isinstance(value, list):
+        return [_as_block(v) for v in value]
+    return [_as_block(value)] if isinstance(value, str) else value
 
 
 class _Prompt(SampledBody):
@@ -222,6 +284,9 @@ class _Prompt(SampledBody):
 
     def features(self) -> Features:
         choice, form = self.tool_choice, self.output_config.format or self.output_format
+        if isinstance(choice, _NamedChoice):
+            check_choice(choice.name, (t.name for t in self.tools))
+        efforts = [c.effort for c in (self.output_config, *(m.output_config for m in self.messages)) if c and c.effort]
         named = choice.name if isinstance(choice, _NamedChoice) else _CHOICES[choice.type if choice else "auto"]
         one_by_one = choice.disable_parallel_tool_use if choice else None
         return Features(
@@ -229,7 +294,7 @@ class _Prompt(SampledBody):
             named,
             None if one_by_one is None else not one_by_one,
             Schema("answer", form.schema_) if form else None,
-            wished_effort=self.output_config.effort,
+            wished_effort=efforts[-1] if efforts else None,
         )
 
 
@@ -267,6 +332,8 @@ def _call(parsed: _Prompt, max_tokens: int | None) -> ChatCall:
     if not parsed.ghost.event_ids:
         raise InvalidRequest("`ghost.event_ids` is for chat completions and completions only. Leave it out.")
     messages = list(parsed.turns())
+    if all(m.role == "system" for m in messages):
+        raise InvalidRequest("`messages` has no turn that says anything.")
     _check_calls(messages)
     return to_call(
         parsed,

@@ -2,12 +2,22 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from ghostrouter.api.body import MOST_TOKENS, Body, SampledBody, Shape, parse
-from ghostrouter.api.chat_features import HINTS, IMAGE_URL, TOOL_NAME, Effort, JsonObject, joined
+from ghostrouter.api.chat_features import (
+    ARGUMENTS,
+    DETAIL,
+    HINTS,
+    IMAGE_URL,
+    TOOL_NAME,
+    Effort,
+    JsonObject,
+    check_choice,
+    joined,
+)
 from ghostrouter.api.chat_request import ChatCall, to_call
 from ghostrouter.api.hints import hints
 from ghostrouter.conversation import Features, Image, Message, Schema, Tool, ToolCall
@@ -15,6 +25,7 @@ from ghostrouter.errors import InvalidRequest
 
 # Accepted: they are hints (`hints.py`), or about OpenAI's tiers, or about tools that do not exist here.
 _IGNORED = (
+    "client_metadata",
     "service_tier",
     "safety_identifier",
     "prompt_cache_key",
@@ -38,8 +49,8 @@ class _Text(Body):
 
     IGNORED = HINTS | {"annotations", "logprobs"}
 
-    type: Literal["input_text", "output_text"]
-    text: str
+    type: Literal["input_text", "output_text", "text"]
+    text: str = ""
 
 
 class _Refusal(Body):
@@ -52,10 +63,16 @@ class _Picture(Body):
 
     type: Literal["input_image"]
     image_url: IMAGE_URL
-    detail: Literal["auto", "low", "high"] | None = None
+    detail: DETAIL | None = None
 
 
-_Part = Annotated[_Text | _Refusal | _Picture, Field(discriminator="type")]
+def _as_part(value: Any) -> Any:
+    """Some clients write a text where a part with it should be."""
+    return {"type": "input_text", "text": value} if isinstance(value, str) else value
+
+
+_AnyPart = Annotated[_Text | _Refusal | _Picture, Field(discriminator="type")]
+_Part = Annotated[_AnyPart, BeforeValidator(_as_part, json_schema_input_type=_AnyPart | str)]
 
 
 def _parts(content: str | list[Any]) -> list[str | Image]:
@@ -71,33 +88,41 @@ def _part(part: _Text | _Refusal | _Picture) -> str | Image:
 class _Said(Body):
     type: Literal["message"] = "message"
     role: Literal["user", "assistant", "system", "developer"]
-    content: str | Annotated[list[_Part], Field(min_length=1)]
+    content: str | list[_Part]
     id: str | None = None
     status: str | None = None
     phase: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content == [] and self.role != "assistant":
+            raise ValueError("`content` has no parts")
+        return self
 
     def read(self) -> Message:
         return joined("system" if self.role == "developer" else self.role, _parts(self.content))
 
 
 class _Call(Body):
-    IGNORED = frozenset({"parsed_arguments", "namespace"})
+    IGNORED = frozenset({"caller", "created_by", "namespace", "parsed_arguments"})
 
     type: Literal["function_call"]
     call_id: str
     name: str
-    arguments: str
+    arguments: ARGUMENTS = "{}"
     id: str | None = None
     status: str | None = None
 
     def read(self) -> Message:
-        return Message("assistant", "", tool_calls=(ToolCall(self.call_id, self.name, self.arguments or "{}"),))
+        return Message("assistant", "", tool_calls=(ToolCall(self.call_id, self.name, self.arguments),))
 
 
 class _Result(Body):
+    IGNORED = frozenset({"caller", "created_by", "name"})
+
     type: Literal["function_call_output"]
     call_id: str
-    output: str | Annotated[list[_Part], Field(min_length=1)]
+    output: str | list[_Part] = ""
     id: str | None = None
     status: str | None = None
 
@@ -121,6 +146,8 @@ _Item = Annotated[_Said | _Call | _Result | _Reasoning, Field(discriminator="typ
 
 class _Tool(Body):
     """A function of the client. OpenAI's own tools have other types, and are refused."""
+
+    IGNORED = HINTS | {"allowed_callers", "defer_loading", "output_schema"}
 
     type: Literal["function"]
     name: TOOL_NAME
@@ -155,12 +182,31 @@ class _TextSettings(Body):
 
 
 class _ReasoningSettings(Body):
+    """A summary of the reasoning is a wish. No model here has one."""
+
     effort: Effort | None = None
-    summary: None = None
+    summary: Literal["auto", "concise", "detailed"] | None = None
+    generate_summary: Literal["auto", "concise", "detailed"] | None = None
 
 
 class _StreamOptions(Body):
+    IGNORED = frozenset({"include_usage"})  # the last event always has it
+
     include_obfuscation: bool = False
+
+
+_LOGPROBS = "message.output_text.logprobs"
+# What OpenAI's own tools and models would add to an answer. There is nothing of the kind here to be included.
+_Include = Literal[
+    "message.output_text.logprobs",
+    "reasoning.encrypted_content",
+    "code_interpreter_call.outputs",
+    "computer_call_output.output.image_url",
+    "file_search_call.results",
+    "message.input_image.image_url",
+    "web_search_call.action.sources",
+    "web_search_call.results",
+]
 
 
 def _as_items(value: Any) -> Any:
@@ -168,8 +214,12 @@ def _as_items(value: Any) -> Any:
     if isinstance(value, str):
         return [{"type": "message", "role": "user", "content": value}]
     if isinstance(value, list):
-        return [{"type": "message", **item} if isinstance(item, dict) else item for item in value]
+        return [_as_item(item) if isinstance(item, dict) else item for item in value]
     return value
+
+
+def _as_item(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "type": "message"} if item.get("type") is None else item
 
 
 class _Response(SampledBody):
@@ -186,7 +236,7 @@ class _Response(SampledBody):
         Annotated[str, StringConstraints(max_length=64)], Annotated[str, StringConstraints(max_length=512)]
     ] = Field(default_factory=dict, max_length=16)
     user: str | None = None
-    include: list[Literal["message.output_text.logprobs"]] = Field(default_factory=list)
+    include: list[_Include] = Field(default_factory=list)
     text: _TextSettings = _TextSettings()
     reasoning: _ReasoningSettings = _ReasoningSettings()
     truncation: Literal["disabled"] = "disabled"
@@ -213,6 +263,8 @@ class _Response(SampledBody):
 
     def features(self) -> Features:
         form, choice = self.text.format, self.tool_choice
+        if isinstance(choice, _NamedTool):
+            check_choice(choice.name, (t.name for t in self.tools))
         return Features(
             tuple(t.read() for t in self.tools),
             choice.name if isinstance(choice, _NamedTool) else choice,
@@ -261,7 +313,7 @@ def from_wire(body: Any) -> ResponsesCall:
             parsed,
             parsed.messages(),
             parsed.max_output_tokens,
-            logprobs=bool(parsed.include),
+            logprobs=_LOGPROBS in parsed.include,
             features=replace(parsed.features(), hints=hints(body)),
         ),
         instructions=parsed.instructions,

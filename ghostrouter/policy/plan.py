@@ -20,6 +20,7 @@ __all__ = ["Assessment", "Candidate", "Decision", "PlanRequest", "Table", "decid
 _WORTH = Worth(quality_usd=0.01, second_usd=0.0)
 _NONE: Mapping[str, str] = MappingProxyType({})
 _NO_EXPLORATION = Exploration()
+CANNOT_CONTINUE = "cannot continue the message that the client has begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +102,8 @@ def decide(
 ) -> Decision:
     """Choose the models a session may use. The first of them begins.
 
-    `ineligible` maps models to the reason why they cannot, or must not, take the call. A model of the
-    route that is in neither mapping cannot continue the client's last message (`continue_final_message`).
+    `ineligible` maps models to the reason why they cannot, or must not, take the call. A model of the route that is in
+    neither mapping cannot continue the client's last message (`continue_final_message`).
 
     Raises:
         UnknownModel: there is no such model.
@@ -202,7 +203,7 @@ def _assess(name: str, candidates: Mapping[str, Candidate], worth: Worth, inelig
     if name in ineligible:
         return Assessment(name, ineligible[name])
     if name not in candidates:
-        return Assessment(name, "cannot continue the message that the client has begun")
+        return Assessment(name, CANNOT_CONTINUE)
     option, found = Option(name, candidates[name]), candidates[name]
     refused = ""
     if not found.fits and not found.estimated:

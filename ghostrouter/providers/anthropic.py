@@ -158,7 +158,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
 
 
 def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
-    if kind == "message":  # a complete answer in one piece
+    if kind == "message" or (not kind and "content" in body):  # a complete answer in one piece
         return _whole(body)
     if kind == "message_start":
         return Chunk(usage=_usage((body.get("message") or {}).get("usage")))
@@ -170,8 +170,10 @@ def _read(kind: str, body: Mapping[str, Any]) -> Chunk:
         return Chunk(done=True)
     if kind != "message_delta":
         return Chunk()
-    told = (body.get("delta") or {}).get("stop_reason", "")
-    return Chunk(finish=finish_reason(told), usage=_usage(body.get("usage")), leaves_open=told is None)
+    delta = body.get("delta") or {}
+    told = delta.get("stop_reason", "")
+    usage = _usage(body.get("usage") or delta.get("usage"))
+    return Chunk(finish=finish_reason(told), usage=usage, leaves_open=told is None)
 
 
 def _object(told: Any) -> Mapping[str, Any]:
@@ -185,7 +187,7 @@ def _whole(body: Mapping[str, Any]) -> Chunk:
     blocks = [_block(at, _object(block)) for at, block in enumerate(content)]
     return Chunk(
         tokens=tuple(t for b in blocks for t in b.tokens),
-        finish=finish_reason(body.get("stop_reason")),
+        finish=finish_reason(body.get("stop_reason")) or "stop",
         thought="".join(b.thought for b in blocks),
         calls=tuple(c for b in blocks for c in b.calls),
         usage=_usage(body.get("usage")),
@@ -198,6 +200,8 @@ def _block(at: int | None, block: Mapping[str, Any]) -> Chunk:
     if kind == "tool_use":
         whole = arguments(block["input"]) if block.get("input") else ""
         return Chunk(calls=(CallPiece(at, text(block.get("id")), text(block["name"]), whole),))
+    if str(kind).endswith("tool_use"):  # server_tool_use, mcp_tool_use
+        return Chunk(calls=(CallPiece(at, text(block.get("id")), is_providers=True),))
     if kind == "thinking":
         return Chunk(thought=text(block.get("thinking")))
     said = text(block.get("text")) if kind in ("text", None) else ""
@@ -209,9 +213,9 @@ def _delta(at: int | None, delta: Mapping[str, Any]) -> Chunk:
     if kind in ("text_delta", None) and delta.get("text"):
         return Chunk((Written(text(delta["text"])),))
     if kind == "input_json_delta":
-        return Chunk(calls=(CallPiece(at, arguments=arguments(delta.get("partial_json"))),))
+        return Chunk(calls=(CallPiece(at, arguments=arguments(delta.get("partial_json") or delta.get("text"))),))
     if kind == "thinking_delta":
-        return Chunk(thought=text(delta.get("thinking")))
+        return Chunk(thought=text(delta.get("thinking") or delta.get("text")))
     return Chunk()
 
 
@@ -227,4 +231,6 @@ def _usage(usage: Any) -> TokenUsage | None:
         fresh, told = count(usage.get("input_tokens")), count(usage.get("output_tokens"))
     except (ValueError, TypeError):
         return None
-    return used(fresh + written + cached, told, cached, cache_write=written)
+    details = usage.get("output_tokens_details")
+    thought = part_count(details.get("thinking_tokens")) if isinstance(details, Mapping) else 0
+    return used(fresh + written + cached, told, cached, thought, written)

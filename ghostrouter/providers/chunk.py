@@ -28,7 +28,8 @@ class Written:
 class CallPiece:
     """A piece of a tool call as the provider sends it. `index` is None if the provider does not say which call it is.
 
-    `whole`: the piece is a complete call, whatever came before.
+    `whole`: the piece is a complete call, whatever came before. `is_providers`: the provider runs the tool itself, and
+    the client does not hear of the call.
     """
 
     index: int | None
@@ -36,6 +37,7 @@ class CallPiece:
     name: str = ""
     arguments: str = ""
     whole: bool = False
+    is_providers: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class Chunk:
 
     `usage` may come in parts. `done`: nothing more will come. `leaves_open`: the finish reason is null. A provider that
     sends null while the answer goes on also says when it ends: if it has not, the stream has broken off. `choice` is
-    the index of the choice that the event is of, where a provider may write several.
+    the index of the choice that the event is of, where a provider may write several. `whole`: the event has the whole
+    answer, which counts only if no part of it has come before.
     """
 
     tokens: tuple[Written, ...] = ()
@@ -55,6 +58,7 @@ class Chunk:
     done: bool = False
     leaves_open: bool = False
     choice: int = 0
+    whole: bool = False
 
 
 # Some providers write line ends and tabs into strings as they are, which JSON does not allow.

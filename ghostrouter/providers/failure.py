@@ -19,28 +19,10 @@ from ghostrouter.errors import (
     RequestRejected,
     SegmentFailed,
 )
+from ghostrouter.providers.error_words import REQUEST_AT_FAULT, TOO_LONG, is_too_long, operators_status
 
 _SAFE_REASON = re.compile(r"[\w.-]{1,64}")
 _REFUSALS = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "refusal"})
-# Google says 400 to a wrong key.
-_WRONG_KEY = frozenset({"API_KEY_INVALID", "API_KEY_EXPIRED", "API_KEY_SERVICE_BLOCKED"})
-_TOO_LONG = frozenset(
-    {
-        "context_length_exceeded",
-        "context_window_exceeded",
-        "ContextWindowExceededError",
-        "exceed_context_size_error",
-        "model_max_prompt_tokens_exceeded",
-        "prompt_too_long",
-        "request_too_large",
-    }
-)
-# Messages of providers about a prompt that is too long. They are only searched, never passed on.
-_TOO_LONG_WORDS = re.compile(
-    r"maximum context length|context (?:length|window|size)|(?:prompt|input) is too long|too many (?:input )?tokens"
-    r"|input token count|reduce the length of the|tokens? \+ .{0,40}max_new_tokens",
-    re.IGNORECASE,
-)
 # The HTTP status for an error event, by the provider's word for the error.
 _STATUS_OF: Mapping[str, int] = MappingProxyType(
     {
@@ -68,7 +50,6 @@ _STATUS_OF: Mapping[str, int] = MappingProxyType(
     }
 )
 _WORTH_ANOTHER_TRY = frozenset({408, 409, 425, 499})
-_REQUEST_AT_FAULT = frozenset({400, 413, 414, 422})
 # The longest pause that a provider may ask for.
 _LONGEST_S = 7 * 86_400.0
 # Content types of a stream of events or of an answer in JSON. Some providers send a less exact one.
@@ -98,23 +79,23 @@ def of_event(error: Any) -> SegmentFailed:
     """Turn an error event, in a stream that began with status 200, into an exception."""
     kind = error_kind(error)
     status = next((s for k in _kinds(error) if (s := _STATUS_OF.get(k) or _numeric(k))), 500)
-    status = 400 if _TOO_LONG.intersection(_kinds(error)) else status
+    status = 400 if TOO_LONG.intersection(_kinds(error)) else status
     return _failure(f"the provider reports an error ({kind})", status, error, None)
 
 
 def _failure(told: str, status: int, error: Any, after_s: float | None) -> SegmentFailed:
-    kinds = set(_kinds(error))
-    if kinds & _WRONG_KEY:
-        return ProviderRejected(told + _advice(401))
+    kinds, words = set(_kinds(error)), _words(error)
     if kinds & _REFUSALS:
         return ProviderRefused(told)
-    if status in _REQUEST_AT_FAULT and _is_too_long(kinds, error):
+    if status in REQUEST_AT_FAULT and (operators := operators_status(kinds, words)):
+        return ProviderRejected(told + _advice(operators))
+    if is_too_long(status, kinds, words):
         return ContextExceeded(f"{told}: the prompt is longer than the model takes")
     if status in (429, 529) or (status == 503 and after_s is not None):
         return ProviderBusy(told, after_s)
     if status in _WORTH_ANOTHER_TRY or status >= 500:
         return SegmentFailed(told)
-    if status in _REQUEST_AT_FAULT:
+    if status in REQUEST_AT_FAULT:
         return RequestRejected(told)
     return ProviderRejected(told + _advice(status))
 
@@ -129,9 +110,14 @@ def _advice(status: int) -> str:
     return ": there is no such model or address; check model and base URL" if status == 404 else ""
 
 
-def _is_too_long(kinds: set[str], error: Any) -> bool:
-    words = str(error.get("message", "")) if isinstance(error, Mapping) else str(error or "")
-    return bool(kinds & _TOO_LONG) or bool(_TOO_LONG_WORDS.search(words[:2000]))
+def _words(error: Any) -> str:
+    """The provider's message, with the one that a gateway passes on from behind it."""
+    if not isinstance(error, Mapping):
+        return str(error or "")[:2000]
+    behind = error.get("metadata")
+    told = [error.get(name) for name in ("message", "details", "error", "detail")]
+    told.append(behind.get("raw") if isinstance(behind, Mapping) else None)
+    return "\n".join(t[:2000] for t in told if isinstance(t, str))
 
 
 def of_encoding() -> SegmentFailed:

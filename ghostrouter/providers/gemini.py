@@ -3,6 +3,7 @@
 https://ai.google.dev/api/generate-content
 """
 
+import re
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
@@ -126,6 +127,8 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
     """
     try:
         body = read_json(event.data)
+        if isinstance(body, list) and len(body) == 1:  # some write the list of the protocol's other form
+            body = body[0]
         if body is None:
             return Chunk()
         if body.get("error"):
@@ -134,14 +137,14 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         candidate = _candidate(body.get("candidates"))
         parts = _parts_of(candidate.get("content"))
         said = "".join(text(p.get("text")) for p in parts if not p.get("thought"))
-        thought = "".join(text(p.get("text")) for p in parts if p.get("thought"))
+        thought = "".join(_thought(p) for p in parts if p.get("thought"))
         calls = tuple(_calls(parts))
         finish = candidate.get("finishReason") or candidate.get("finish_reason")
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
     if blocked and blocked not in ("BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"):
         raise ProviderRefused(f"the provider ended the answer ({safe(blocked)})")
-    usage = _usage(body.get("usageMetadata"))
+    usage = _usage(body.get("usageMetadata") or body.get("usage_metadata"))
     tokens, place = (Written(said),) if said else (), max(0, index(candidate.get("index")) or 0)
     return Chunk(tokens, finish_reason(finish), thought, calls, usage, leaves_open=not finish, choice=place)
 
@@ -159,6 +162,12 @@ def _parts_of(content: Any) -> list[Mapping[str, Any]]:
     return [{"text": p} if isinstance(p, str) else p for p in parts if p]
 
 
+def _thought(part: Mapping[str, Any]) -> str:
+    """The text of a part that is a thought. Some write it where the mark should be."""
+    mark = part.get("thought")
+    return mark if isinstance(mark, str) else text(part.get("text"))
+
+
 def _calls(parts: Sequence[Mapping[str, Any]]) -> Iterator[CallPiece]:
     """The tool calls. Each comes in one piece."""
     for told in parts:
@@ -171,9 +180,18 @@ def _usage(usage: Any) -> Usage | None:
     if not isinstance(usage, Mapping) or not usage:
         return None
     try:
-        thoughts = part_count(usage.get("thoughtsTokenCount"))
-        written = count(usage.get("candidatesTokenCount"))
-        cached = part_count(usage.get("cachedContentTokenCount"))
-        return used(count(usage.get("promptTokenCount")), written + thoughts, cached, thoughts)
+        thoughts = part_count(_field(usage, "thoughtsTokenCount"))
+        written = count(_field(usage, "candidatesTokenCount"))
+        cached = part_count(_field(usage, "cachedContentTokenCount"))
+        # What the provider's own tools have put into the prompt is counted apart.
+        prompt = count(_field(usage, "promptTokenCount")) + part_count(_field(usage, "toolUsePromptTokenCount"))
+        if prompt:  # some count the answer only in the total
+            written = max(written, part_count(_field(usage, "totalTokenCount")) - prompt - thoughts)
+        return used(prompt, written + thoughts, cached, thoughts)
     except (ValueError, TypeError):
         return None
+
+
+def _field(usage: Mapping[str, Any], name: str) -> Any:
+    """A field by its name in JSON, or by the one in Google's protocol buffers, which some proxies write."""
+    return usage[name] if name in usage else usage.get(re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", name))

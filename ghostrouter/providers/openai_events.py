@@ -31,10 +31,18 @@ from ghostrouter.providers.finish import finish_reason
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import replaced
 
+_ARGUMENTS = ("arguments", "parameters", "input")
 _CALL_FIELDS = frozenset(("function", "name", "arguments", "id", "index"))
 _CHOICE_FIELDS = frozenset(("delta", "message", "text", "index", "finish_reason"))
-# The fields for reasoning, besides the one that a provider's row names.
-_REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+# The fields for reasoning, besides the one that a provider's row names. The last ones are used by few.
+_REASONING_FIELDS = (
+    "reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details", "thinking_blocks",
+    "thinking_content", "reasoning_summary", "cot_summary", "thought", "thoughts", "analysis",
+)  # fmt: skip
+# The fields of a part that may hold its text.
+_TEXT_FIELDS = ("text", "content", "thinking", "summary", "value")
+_THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
+_NO_ERROR = frozenset({"", "0", "200", "ok", "success", "none", "false"})
 
 
 def read_event(event: Event, model: CloudModel) -> Chunk:
@@ -59,24 +67,44 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         if delta.get("refusal"):
             raise ProviderRefused("the model refuses to answer")
         said, thought = _content(delta.get("content"))
-        thought = _reasoning(delta, model.reasoning_field) or thought
+        thought = _reasoning(delta, model.reasoning_field) or _reasoning(choice, None) or thought
         calls = tuple(_calls(delta))
         tokens = _tokens(said, _entries(choice.get("logprobs")))
-        told = choice.get("finish_reason", delta.get("finish_reason", ""))
+        told = choice.get("finish_reason", delta.get("finish_reason", choice.get("stop_reason", "")))
         if told is None and "message" in choice and "delta" not in choice:
             told = "stop"  # a whole answer, though it does not say why it ended
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SegmentFailed("the provider sent a malformed event") from None
-    return Chunk(tokens, finish_reason(told), thought, calls, usage, leaves_open=told is None, choice=_place(choice))
+    return Chunk(
+        tokens,
+        finish_reason(told),
+        thought,
+        calls,
+        usage,
+        leaves_open=told is None,
+        choice=_place(choice),
+        whole="delta" in choice and delta is choice.get("message"),
+    )
 
 
 def _error(body: Any, name: str) -> Any:
-    """The error in an event: usually in `error`; sometimes the event itself is the error."""
+    """The error in an event: usually in `error`; sometimes the event itself is the error.
+
+    Some events have an `error` that says that there is none, and some have a message about the progress.
+    """
     error = body.get("error")
+    if isinstance(error, Mapping):
+        error = error if any(map(_tells, error.values())) else None
     if error:
         return error
-    plain = "choices" not in body and ("message" in body or "detail" in body) and ("code" in body or "type" in body)
-    return body if name == "error" or body.get("object") == "error" or plain else None
+    plain = "choices" not in body and ("message" in body or "detail" in body)
+    fails = _tells(body.get("code")) or "error" in str(body.get("type", "")).lower()
+    return body if name == "error" or body.get("object") == "error" or (plain and fails) else None
+
+
+def _tells(told: Any) -> bool:
+    """Whether a code or a word stands for an error."""
+    return told is not None and str(told).strip().lower() not in _NO_ERROR
 
 
 def _choice(choices: Any) -> dict[str, Any] | None:
@@ -95,47 +123,47 @@ def _place(choice: Mapping[str, Any]) -> int:
 
 
 def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What a choice adds. Only a complete answer in one piece has a message and no delta.
+    """What a choice adds. A complete answer in one piece has a message, and a delta that is empty or absent.
 
     A delta or message that is a text, or a list of parts, is its content.
     """
-    told = choice.get("delta")
-    if told is None:
-        told = choice.get("message") or {"content": choice.get("text")}
+    told, whole = choice.get("delta"), choice.get("message")
+    if not told and (whole or told is None):
+        told = whole or {"content": choice.get("text")}
     return told if isinstance(told, Mapping) else {"content": told}
 
 
 def _content(content: Any) -> tuple[str, str]:
     """The text, and the reasoning if both come in parts (Mistral's reasoning models)."""
     if isinstance(content, Mapping):
-        content = [content]
+        content = content.get("parts") or [content]
     if not isinstance(content, list):
         return text(content), ""
     parts = [{"type": "text", "text": p} if isinstance(p, str) else p for p in content if p]
-    said = (text(p.get("text")) for p in parts if p.get("type", "text") in ("text", "output_text"))
-    thoughts = (_thinking(p.get("thinking")) for p in parts if p.get("type") == "thinking")
+    said = (_said(p) for p in parts if p.get("type", "text") in ("text", "output_text"))
+    thoughts = (_said(p) for p in parts if p.get("type") in _THOUGHT_PARTS)
     return "".join(said), "".join(thoughts)
 
 
-def _thinking(told: Any) -> str:
+def _said(told: Any) -> str:
+    """All the text in a part, in a list of parts, or in an object around them. What holds no text is left out."""
+    if isinstance(told, str):
+        return told
     if isinstance(told, list):
-        return "".join(text(t.get("text")) for t in told if isinstance(t, Mapping))
-    return text(told)
+        return "".join(_said(t) for t in told)
+    if isinstance(told, Mapping):
+        return next((said for name in _TEXT_FIELDS if (said := _said(told.get(name)))), "")
+    return ""
 
 
 def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
     """A piece of reasoning. Parts that are not text are left out."""
-    for name in (own_field, *_REASONING_FIELDS):
-        told = delta.get(name) if name else None
-        if isinstance(told, str) and told:
-            return told
-        if isinstance(told, Mapping) and isinstance(told.get("content"), str):
-            return str(told["content"])
-    details = delta.get("reasoning_details")  # OpenRouter's field, used if there is no plain text
-    if not isinstance(details, list):
+    if own_field not in delta and delta.keys().isdisjoint(_REASONING_FIELDS):
         return ""
-    told = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
-    return "".join(t for t in told if isinstance(t, str))
+    for name in (own_field, *_REASONING_FIELDS):
+        if name and (told := delta.get(name)) and (said := _said(told)):
+            return said
+    return ""
 
 
 def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
@@ -148,9 +176,11 @@ def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
         told = index(call.get("index"))
         if told is None and len(calls) > 1:
             told = at
-        name, said = text(function.get("name")), arguments(function.get("arguments"))
+        # Some use the names of other protocols for the arguments.
+        told_arguments = next((a for name in _ARGUMENTS if (a := function.get(name)) is not None), None)
+        name, said = text(function.get("name")), arguments(told_arguments)
         yield CallPiece(told, text(call.get("id")), name, said)
-    if called := delta.get("function_call"):  # the form before tools existed
+    if not calls and (called := delta.get("function_call")):  # the form before tools existed
         yield CallPiece(0, "", text(called.get("name")), arguments(called.get("arguments")))
 
 

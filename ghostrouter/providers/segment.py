@@ -1,6 +1,7 @@
 """Reads one segment of a cloud model: events in, tokens out, then finish reason and usage."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
@@ -31,7 +32,8 @@ from ghostrouter.types import (
 
 NO_ID = -1
 _NO_KEY = SegmentKey("", 0)
-_DONE = "[DONE]"
+# How a stream says that it is over: usually [DONE].
+_DONE = re.compile(r'"?[\[<]?done[\]>]?"?', re.IGNORECASE)
 # Events of these names keep the connection alive. Their data may be anything.
 _KEEP_ALIVES = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
 _UNKNOWN_LOGPROB = -9999.0
@@ -68,12 +70,14 @@ class CloudSegment:
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
         self._form = AnswerForm(prompt.features)
         self._text, self._thought = SurrogateJoiner(), SurrogateJoiner()
-        self._calls = CallAssembler(lambda number: _call_id(key, number))
+        names = frozenset(t.name for t in prompt.features.tools)
+        self._calls = CallAssembler(lambda number: _call_id(key, number), names)
         self._last_s = now_s
         self._sent = 0
         self._written = 0
         self._usage: Usage | None = None
         self._leaves_open = False
+        self._heard = False  # a part of the answer has come
         self._choice: int | None = None  # the index of the provider's choice that is read
         self.finish: FinishReason | None = None
         self.over = False
@@ -105,7 +109,11 @@ class CloudSegment:
         """
         if self.over or event.name.lower() in _KEEP_ALIVES:
             return []
-        chunk = Chunk(done=True) if event.data.strip() == _DONE else self._read(event, self._model)
+        done = _DONE.fullmatch(event.data.strip())
+        if not done and not _may_be_told(event):
+            return []
+        chunk = Chunk(done=True) if done else self._read(event, self._model)
+        chunk = self._unrepeated(chunk)
         self._usage = merged(self._usage, chunk.usage)
         chunk = self._of_one_choice(chunk)
         self._leaves_open = self._leaves_open or chunk.leaves_open
@@ -118,6 +126,13 @@ class CloudSegment:
         self.over = self.over or chunk.done
         return tokens
 
+    def _unrepeated(self, chunk: Chunk) -> Chunk:
+        """The chunk without the whole answer, if it has been told already."""
+        if chunk.whole and self._heard:
+            chunk = replace(chunk, tokens=(), thought="", calls=())
+        self._heard = self._heard or bool(chunk.tokens or chunk.thought or chunk.calls)
+        return chunk
+
     def _of_one_choice(self, chunk: Chunk) -> Chunk:
         """The chunk, if it is of the choice that the answer began with. Others must not be mixed into its text."""
         says = chunk.tokens or chunk.thought or chunk.calls or chunk.finish
@@ -126,10 +141,16 @@ class CloudSegment:
         return chunk if not says or chunk.choice == self._choice else Chunk(done=chunk.done)
 
     def close(self, now_s: float) -> list[Token]:
-        """Return the held tokens. The answer has a `finish`, and nothing more comes."""
+        """Return the held tokens. The answer has a `finish`, and nothing more comes.
+
+        Raises:
+            SegmentFailed: a tool call has no name.
+        """
         rest = [Written(text)] if (text := self._text.flush()) else []
         told: list[Aside] = [ReasoningPart(text)] if (text := self._thought.flush()) else []
         told += self._calls.close(cut=self.finish == "length")
+        if self._calls.lacks_name and self.finish != "length":
+            raise SegmentFailed("the provider called a tool without its name")
         tokens = [self._aside(a, now_s) for a in told] + self._pushed(rest, now_s) + self._echo.flush()
         if self._calls.has_calls and self.finish == "stop":
             self.finish = "tool_calls"
@@ -204,6 +225,11 @@ class CloudSegment:
                 tokens, self.finish, self.over = tokens[:room], "length", True
         self._sent += len(tokens)
         return tokens
+
+
+def _may_be_told(event: Event) -> bool:
+    """Whether an event may have a part of the answer: JSON objects do. Anything else keeps the connection alive."""
+    return event.name.lower() == "error" or event.data.lstrip("\ufeff \t\r\n").startswith(("{", "[{"))
 
 
 def _most(model: CloudModel, prompt: CloudPrompt, sampling: Sampling, scripted_end: int | None) -> int | None:

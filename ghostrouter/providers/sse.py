@@ -5,6 +5,9 @@ import re
 from typing import NamedTuple
 
 _LINE_END = re.compile(rb"\r\n|\n|\r(?!\Z)")
+_FIELDS = (b"data", b"event", b"id", b"retry")
+# What some servers write before the name of a field.
+_BLANKS = b" \t\0" + codecs.BOM_UTF8
 
 MOST_EVENT_BYTES = 4_000_000
 
@@ -23,9 +26,10 @@ class Event(NamedTuple):
 class SseParser:
     """Bytes in, complete events out. Events without data (keep-alives) are left out.
 
-    Lines end only where the standard says, because JSON may contain unescaped U+2028 and similar characters. A byte
-    order mark before the first line is skipped. With `bare` a line that starts with a brace or a bracket is an event by
-    itself, as in newline-delimited JSON (NDJSON).
+    Lines end only where the standard says, because JSON may contain unescaped U+2028 and similar characters. Bytes that
+    are not UTF-8 are read as U+FFFD, as the standard wants; halves of a surrogate pair in three bytes each as halves.
+    With `bare` a line that starts with a brace or a bracket is an event by itself, as in newline-delimited JSON
+    (NDJSON).
     """
 
     def __init__(self, most_bytes: int = MOST_EVENT_BYTES, bare: bool = False) -> None:
@@ -35,13 +39,11 @@ class SseParser:
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._name = ""
-        self._at_start = True
 
     def push(self, part: bytes) -> list[Event]:
         """Add bytes. Return the events that are complete now.
 
         Raises:
-            UnicodeDecodeError: an event is not UTF-8.
             EventTooLong: an event or a line has too many bytes.
         """
         self._rest += part
@@ -66,15 +68,14 @@ class SseParser:
 
     def _line(self, line: bytearray) -> Event | None:
         """Add a line. Return the event that it completes, if any."""
-        if self._at_start:
-            self._at_start = False
-            line = line.removeprefix(codecs.BOM_UTF8)
         if not line.rstrip(b"\r"):
             return self._event()
-        if self._bare and line.startswith((b"{", b"[")):
-            return Event(line.decode())
+        if self._bare and (bare := line.lstrip(_BLANKS)).startswith((b"{", b"[")):
+            return Event(decoded(bare))
         name, _, value = line.partition(b":")
-        value = value.removeprefix(b" ")
+        if name not in _FIELDS:
+            name = name.strip(_BLANKS).lower()
+        value = value.removeprefix(b" ").removeprefix(codecs.BOM_UTF8)
         if name == b"data":
             if value.startswith(b"data:"):  # some proxies write it twice
                 value = value.removeprefix(b"data:").removeprefix(b" ")
@@ -85,7 +86,7 @@ class SseParser:
                 raise EventTooLong
             return told
         if name == b"event":
-            self._name = value.decode()
+            self._name = decoded(value).strip()
         return None
 
     def _lacks_empty_line(self, value: bytes | bytearray) -> bool:
@@ -96,4 +97,12 @@ class SseParser:
     def _event(self) -> Event | None:
         data, self._data, self._data_bytes = b"\n".join(self._data), [], 0
         name, self._name = self._name, ""
-        return Event(data.decode(), name) if data.strip() else None
+        return Event(decoded(data), name) if data.strip() else None
+
+
+def decoded(data: bytes | bytearray) -> str:
+    """Bytes as text, whatever they are: a provider's mistake in one character must not cost the answer."""
+    try:
+        return data.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return data.decode(errors="replace")

@@ -160,6 +160,7 @@ class Decider:
         names, _ = plan.models_for(asked, self._models.by_name, table)
         why_not = {name: why for name in names if (why := self._why_not(name, call, caller, rules))}
         firsts = self._models.first_prompts(call, [n for n in names if n not in why_not])
+        why_not |= dict.fromkeys((n for n in names if n not in why_not and n not in firsts), plan.CANNOT_CONTINUE)
         counts = config.router.learned.mode == "serve"
         candidates = {n: self._candidate(n, f, learned.get(n) if counts else None, state) for n, f in firsts.items()}
         encoded_s = clock()

@@ -117,3 +117,16 @@ def test_however_an_answer_is_cut_it_is_the_same_message(parts: list[str | Aside
             assert block[block["type"]] == one[block["type"]]
     said = "".join(p for p in parts if isinstance(p, str))
     assert "".join(b["text"] for b in told if b["type"] == "text") == said
+
+
+def test_a_text_within_a_call_does_not_cut_it() -> None:
+    first, second = ToolCallPart(0, "a", "f", '{"a"'), ToolCallPart(0, arguments=": 1}")
+    events = streamed(passage(first), passage("Well."), passage(second))
+    pieces = [(e["index"], e["delta"]) for e in events if e["type"] == "content_block_delta"]
+    assert pieces == [
+        (0, {"type": "input_json_delta", "partial_json": '{"a"'}), (1, {"type": "text_delta", "text": "Well."}),
+        (0, {"type": "input_json_delta", "partial_json": ": 1}"}),
+    ]  # fmt: skip
+    assert [e["index"] for e in events if e["type"] == "content_block_stop"] == [1, 0]
+    blocks = whole(HEAD, passage(first, "Well.", second), END)["content"]
+    assert [b.get("input", b.get("text")) for b in blocks] == [{"a": 1}, "Well."]

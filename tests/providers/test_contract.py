@@ -347,7 +347,7 @@ ERRORS: list[tuple[str, Handler, type[SegmentFailed], str]] = [
         SegmentFailed,
         "larger than 4 MB",
     ),
-    ("no utf-8", plain(200, b"data: \xff\xfe\n\n", content_type="text/event-stream"), SegmentFailed, "UnicodeDecode"),
+    ("no utf-8", plain(200, b"data: {\xff\xfe\n\n", content_type="text/event-stream"), SegmentFailed, "malformed"),
     ("no json", plain(200, b"data: {\n\n", content_type="text/event-stream"), SegmentFailed, "malformed"),
     ("nothing", plain(200, b"", content_type="text/event-stream"), SegmentFailed, "broke off"),
     ("no connection", broken, SegmentFailed, "ConnectError"),

@@ -60,9 +60,9 @@ def test_lines_of_json_are_events_where_they_may_be() -> None:
     assert [e.data for e in SseParser().push(stream)] == ['{"b": 2}']
 
 
-def test_what_is_not_utf8_is_no_event() -> None:
-    with pytest.raises(UnicodeDecodeError):
-        SseParser().push(b"data: \xff\n\n")
+def test_what_is_not_utf8_costs_a_character() -> None:
+    stream = b"data: a\xffb\n\ndata: \xed\xa0\xbd\n\n"
+    assert SseParser().push(stream) == [Event("a\ufffdb"), Event("\ud83d")]
 
 
 @given(

@@ -117,6 +117,8 @@ ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,
     "deflate": zlib.compress,
+    "Deflate": lambda raw: zlib.compress(raw)[2:-4],  # without its header, as some write it
+    "gzip, identity": lambda raw: gzip.compress(raw[:9]) + gzip.compress(raw[9:]),  # in two members
 }
 
 
@@ -132,6 +134,13 @@ async def test_a_body_may_be_compressed(encoding: str) -> None:
     assert (await packed(encoding, body[:-9])).status == 400
     assert (await packed(encoding, b"{}")).status == 400
     assert (await packed(encoding, ENCODERS[encoding](b" " * 9_999_999))).status == 413
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip"])
+async def test_a_compression_that_is_not_known_is_refused_in_words(encoding: str) -> None:
+    answer = await packed(encoding, b"x")
+    assert (answer.status, answer.json["error"]["code"]) == (415, "unsupported_body")
+    assert (await packed("utf-8", json.dumps(BODIES[CHAT]).encode())).status == 200
 
 
 async def test_pages_of_other_origins_are_let_in_where_that_is_configured(tmp_path: Path) -> None:

@@ -27,14 +27,18 @@ from deployments.http.listener import Listener
 
 
 class Endless:
-    """Streams without an end, and notes that it was stopped."""
+    """Streams without an end, and notes that it was stopped. It also says which body it got."""
 
     def __init__(self) -> None:
         self.stopped = asyncio.Event()
-        self.app = Starlette(routes=[Route("/", self._quick), Route("/endless", self._endless)])
+        said = [Route("/said", self._said, methods=["POST"])]
+        self.app = Starlette(routes=[Route("/", self._quick), Route("/endless", self._endless), *said])
 
     async def _quick(self, request: Request) -> Response:
         return PlainTextResponse("here")
+
+    async def _said(self, request: Request) -> Response:
+        return PlainTextResponse(await request.body())
 
     async def _endless(self, request: Request) -> Response:
         async def words() -> AsyncGenerator[bytes, None]:
@@ -83,6 +87,39 @@ async def test_a_head_has_a_size() -> None:
             for _ in range(3):  # over one connection
                 answer = await client.get(f"http://127.0.0.1:{port}/", headers={"a": "x" * 50_000})
                 assert answer.text == "here"
+
+
+OFFER = (
+    b"POST /said HTTP/1.1\r\nhost: x\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+)
+BODIES = (b"content-length: 4\r\n\r\nword", b"transfer-encoding: chunked\r\n\r\n4\r\nword\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("size", [1, 50, 100_000])
+async def test_an_offer_of_http2_does_not_cost_the_body(body: bytes, size: int) -> None:
+    """Java's HTTP client makes one with every request."""
+    async with serving(Endless().app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):  # over one connection
+            for at in range(0, len(OFFER + body), size):
+                writer.write((OFFER + body)[at : at + size])
+                await writer.drain()
+            async with asyncio.timeout(20):
+                head = await reader.readuntil(b"\r\n\r\n")
+                assert head.startswith(b"HTTP/1.1 200 ") and await reader.readexactly(4) == b"word"
+        writer.close()
+
+
+async def test_what_is_no_request_is_refused_at_once() -> None:
+    async with serving(Endless().app) as port:
+        for said in (b"\x16\x03\x01\x00\xa5\x01", b"GET / HTTP/1.1\nhost: x\n\n"):  # a handshake of TLS; bare line ends
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            async with asyncio.timeout(20):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+            writer.close()
 
 
 async def test_who_does_not_read_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:

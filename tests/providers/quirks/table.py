@@ -156,6 +156,10 @@ _FRAMES: dict[str, Callable[[bytes], bytes]] = {
     "no_empty_lines": lambda b: b.replace(b"\n\n", b"\n"),
     "pretty_body": lambda b: codecs.BOM_UTF8 + json.dumps(json.loads(b), indent=1).encode(),
     "null_events": lambda b: b"data: null\n\n" + b,
+    "indented": lambda b: b.replace(b"data: ", b" data: "),
+    "capitals": lambda b: b.replace(b"data: ", b"Data: "),
+    "boms": lambda b: b.replace(b"data: ", codecs.BOM_UTF8 + b"data: " + codecs.BOM_UTF8),
+    "tabs": lambda b: b.replace(b"data: ", b"data:\t"),
 }
 
 
@@ -168,6 +172,7 @@ def _members(body: bytes) -> bytes:
 _PACKED: dict[str, tuple[str, Callable[[bytes], bytes]]] = {
     "gzip": ("gzip", gzip.compress),
     "gzip_members": ("gzip", _members),
+    "gzip_and_none": ("identity, gzip", gzip.compress),
     "deflate": ("deflate", zlib.compress),
     "raw_deflate": ("deflate", lambda b: zlib.compress(b)[2:-4]),
 }
