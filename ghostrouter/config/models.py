@@ -33,7 +33,7 @@ class LocalModel(Section):
         default="",
         min_length=1,
         validate_default=True,
-        description="a folder (relative to the working directory) or a model id of a hub; an adapter has that of its base",
+        description="a folder (relative to the working directory) or a hub's id of a model; an adapter has its base's",
     )
     lora: str | None = Field(
         default=None, description="folder of a LoRA adapter, as peft writes it; it runs on the replicas of `base`"

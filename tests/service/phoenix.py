@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.service.conftest import free_port
+from bench.servers import free_port
 from tests.shipped import ROOT
 
 _START_S, _PATIENCE_S = 600.0, 120.0
