@@ -91,6 +91,7 @@ def test_a_count_needs_no_limit() -> None:
         ({"mcp_servers": [{"url": "x"}]}, "`mcp_servers`"),
         ({"thinking": {"type": "always"}}, "`thinking"),
         ({"ghost": {"signals": True}}, "`ghost.signals`"),
+        ({"ghost": {"event_ids": False}}, "`ghost.event_ids`"),
         ({"colour": "red"}, "`colour`"),
     ],
 )  # fmt: skip
