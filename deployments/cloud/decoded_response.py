@@ -6,8 +6,8 @@ from collections.abc import AsyncGenerator
 
 import httpx
 
-from deployments import unpacker
-from deployments.unpacker import Unpacker
+from ghostrouter.api import unpacker
+from ghostrouter.api.unpacker import Unpacker
 from ghostrouter.errors import SegmentFailed
 
 # A few bytes can stand for a thousand times as many. Answers stay far below this.

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http.error_response import refuse
-from deployments.unpacker import KNOWN, Unpacker, encoding_of, is_known
 from ghostrouter.api.body import decoded
+from ghostrouter.api.unpacker import KNOWN, Unpacker, encoding_of, is_known
 from ghostrouter.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedBody
 
 

@@ -113,7 +113,7 @@ def test_messages_may_have_texts_where_blocks_should_be() -> None:
 
 def test_a_message_may_come_back_as_it_was() -> None:
     use = {"type": "tool_use", "id": "c1", "name": "f", "input": "{}", "signature": "x", "index": 0}
-    answer = {
+    answer: dict[str, Any] = {
         "id": "msg_1", "type": "message", "role": "assistant", "model": "m", "content": [use],
         "stop_reason": "tool_use", "stop_sequence": None, "stop_details": None, "usage": {},
     }  # fmt: skip
@@ -152,8 +152,9 @@ def test_names_of_tools_may_be_as_long_as_at_anthropic() -> None:
 def test_items_of_responses_may_lack_what_is_empty() -> None:
     call = {"type": "function_call", "call_id": "c1", "name": "f", "created_by": "x", "caller": None}
     result = {"type": "function_call_output", "call_id": "c1", "name": "f"}
-    for arguments in (None, "", {}):
-        for output in (None, "", []):
+    empty: tuple[list[Any], list[Any]] = ([None, "", {}], [None, "", []])
+    for arguments in empty[0]:
+        for output in empty[1]:
             items = {"type": None, **USER}, call | {"arguments": arguments}, result | {"output": output}
             told = responses(*items)
             assert told.messages == (WHO, CALLED, Message("tool", "", tool_call_id="c1"))
