@@ -27,7 +27,6 @@ from contextlib import contextmanager
 from random import Random
 from typing import Any, NamedTuple
 
-import ray
 from ray._common.formatters import JSONFormatter
 
 from bench.arrivals import problem, read_body
@@ -36,6 +35,7 @@ from bench.service import write
 from bench.span_collector import span_collector
 from bench.synthetic_engine import SyntheticEngine, answers
 from deployments.http.node_metrics import NodeMetrics
+from deployments.node import single_node
 from deployments.ray_metrics import RayMetrics
 from ghostrouter.confidence_intervals import Interval, interval
 from ghostrouter.events.metrics import Emit
@@ -147,11 +147,15 @@ async def _series() -> int:
 
 
 def main() -> None:
-    if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False)
-    else:
-        ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    """Start Ray, or connect to the cluster that RAY_ADDRESS names, and measure."""
     _LOG.setLevel(logging.ERROR)
+    with single_node.running():
+        result = _result(_turns())
+    write("telemetry", result)
+
+
+def _turns() -> dict[str, list[Turn]]:
+    """The turns of each lane, round by round."""
     tokenizer, rng = ChatTokenizer(str(FOLDER)), Random(SEED)
     lanes: dict[str, list[Turn]] = {name: [] for name in LANES}
     with span_collector() as collector:
@@ -162,6 +166,10 @@ def main() -> None:
                 lanes[name].append(_turn(tokenizer, name, collector))
             told = ", ".join(f"{name} {found[-1].cpu_us_per_token:.0f}" for name, found in lanes.items())
             print(f"  us of processor time per token: {told}", flush=True)
+    return lanes
+
+
+def _result(lanes: dict[str, list[Turn]]) -> dict[str, Any]:
     all_on, metrics_on = _compared(lanes, "on"), _compared(lanes, "metrics")
     result: dict[str, Any] = {
         "throughput_on_over_off": all_on.value,
@@ -179,8 +187,7 @@ def main() -> None:
         result[f"cpu_us_per_token_{name}_range"] = _quartiles(cpu_us)
         result[f"tokens_per_s_{name}"] = statistics.median(turn.tokens_per_s for turn in found)
         result[f"ttft_p50_ms_{name}"] = statistics.median(turn.ttft_ms for turn in found)
-    ray.shutdown()
-    write("telemetry", result)
+    return result
 
 
 if __name__ == "__main__":

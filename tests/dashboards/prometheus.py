@@ -85,6 +85,11 @@ class Prometheus:
         assert answer["status"] == "success", (expression, answer)
         return [{**e, "series": found["seriesLabels"]} for found in answer["data"] for e in found["exemplars"]]
 
+    def health(self) -> list[tuple[str, str]]:
+        """The health of each target, and its last error."""
+        found = httpx.get(f"{self.url}/api/v1/targets", timeout=30).json()["data"]["activeTargets"]
+        return [(target["health"], target["lastError"]) for target in found]
+
     def names(self) -> set[str]:
         """The names of all metrics that it has."""
         return set(httpx.get(f"{self.url}/api/v1/label/__name__/values", timeout=30).json()["data"])

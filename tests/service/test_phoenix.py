@@ -55,7 +55,7 @@ def _screenshot(browser: Browser, url: str, models: list[str], folder: Path) -> 
     page.set_default_timeout(WAIT_MS)
     page.goto(f"{url}/redirects/traces/{TRACE_ID}")
     for model in set(models):
-        expect(page.get_by_text(f"chat {model}").first).to_be_visible()
-    expect(page.get_by_text("seam").first).to_be_visible()
+        expect(page.get_by_text(f"chat {model}").first).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("seam").first).to_be_visible(timeout=WAIT_MS)
     page.screenshot(path=Path(os.environ.get("SCREENSHOTS", str(folder))) / "phoenix.png")
     page.close()
