@@ -5,6 +5,7 @@ Starlette would raise them again, and the server would log them with their messa
 
 import logging
 
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.http.error_response import error_response
@@ -29,6 +30,8 @@ class UnexpectedErrors:
 
         try:
             await self._app(scope, receive, send_noted)
+        except ClientDisconnect:
+            log.info("request.left path=%s", scope["path"])  # in the middle of its body: there is nobody to answer
         except Exception as error:  # noqa: BLE001 - it is answered and logged here
             if not has_begun and scope["type"] == "http":
                 await error_response(error, scope["path"])(scope, receive, send)
