@@ -3,9 +3,11 @@
 import json
 import threading
 import time
+import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,7 +26,7 @@ from tests.service.test_service import body
 
 pytestmark = pytest.mark.service
 
-TRACE_ID, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CALLER = "00f067aa0ba902b7"
 SMALL, LARGE = "ghost-small", "ghost-large"
 _PATIENCE_S = 300.0
 T = TypeVar("T")
@@ -63,29 +65,45 @@ def feed(service: Service) -> Iterator[list[dict[str, Any]]]:
         thread.join()
 
 
-def stream(http: httpx.Client) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
-    """A streamed answer with a handoff: its signals, its seams, and the `ghost` object at its end."""
-    asked = body(UNKNOWN_TO_SMALL[0], stream=True, ghost={"signals": True})
-    answer = http.post(
-        "/v1/chat/completions", json=asked, headers={"traceparent": f"00-{TRACE_ID}-{CALLER}-01"}
-    ).text.splitlines()
-    events = [json.loads(line.removeprefix("data: ")) for line in answer if line.startswith("data: {")]
-    ghosts = [event["ghost"] for event in events if "ghost" in event]
-    signals = [token for ghost in ghosts for token in ghost.get("signals", ())]
-    (end,) = [ghost for ghost in ghosts if "segments" in ghost]
-    return signals, [ghost["seam"] for ghost in ghosts if "seam" in ghost], end
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A streamed answer: the id of its trace, its signals, its seams, and the `ghost` object at its end."""
+
+    trace_id: str
+    signals: list[dict[str, Any]]
+    seams: list[dict[str, Any]]
+    ghost: dict[str, Any]
+
+    @property
+    def authors(self) -> set[str]:
+        """The models that have written a part that was kept."""
+        return {s["model"] for s in self.ghost["segments"] if s["tokens"]}
+
+
+def answers(http: httpx.Client) -> Iterator[Answer]:
+    """Answers to questions that small cannot answer alone."""
+    for question in UNKNOWN_TO_SMALL[:12]:
+        asked, trace_id = body(question, stream=True, ghost={"signals": True}), uuid.uuid4().hex
+        headers = {"traceparent": f"00-{trace_id}-{CALLER}-01"}
+        told = http.post("/v1/chat/completions", json=asked, headers=headers).text.splitlines()
+        events = [json.loads(line.removeprefix("data: ")) for line in told if line.startswith("data: {")]
+        ghosts = [event["ghost"] for event in events if "ghost" in event]
+        signals = [token for ghost in ghosts for token in ghost.get("signals", ())]
+        (end,) = [ghost for ghost in ghosts if "segments" in ghost]
+        yield Answer(trace_id, signals, [ghost["seam"] for ghost in ghosts if "seam" in ghost], end)
 
 
 def test_a_handoff_is_the_same_from_all_sides(
     browser: Browser, service: Service, http: httpx.Client, tmp_path: Path
 ) -> None:
     with prometheus([service.url.removeprefix("http://")], tmp_path) as server, feed(service) as rows:
-        signals, seams, ghost = stream(http)
+        answer = next(answer for answer in answers(http) if answer.authors == {SMALL, LARGE})
+        signals, seams, ghost = answer.signals, answer.seams, answer.ghost
         session = ghost["id"]
         row = until(
             lambda: next((r for r in rows if r["id"] == session and r["outcome"] != "running"), None), "its row"
         )
-        exemplars = until(lambda: _exemplars(server, session), "its exemplars", server.health)
+        exemplars = until(lambda: _exemplars(server, answer), "its exemplars", server.health)
 
     # The stream. All else is compared with its last word.
     segments, handoffs, cost_usd = ghost["segments"], ghost["handoffs"], ghost["cost_usd"]
@@ -114,10 +132,10 @@ def test_a_handoff_is_the_same_from_all_sides(
     assert [s["model"] for s in stored["signals"]["segments"]] == [model for model, n in by_segment if n]
 
     # The spans.
-    spans = until(lambda: _spans(service, session, len(segments)), "its spans")
+    spans = until(lambda: _spans(service, answer), "its spans")
     root = spans[0]
-    assert (root.trace_id, root.parent_id, root.kind) == (TRACE_ID, CALLER, "SERVER")
-    assert {s.trace_id for s in spans} == {TRACE_ID}
+    assert (root.trace_id, root.parent_id, root.kind) == (answer.trace_id, CALLER, "SERVER")
+    assert {s.trace_id for s in spans} == {answer.trace_id}
     told = root.attributes
     assert (told["ghostrouter.handoffs"], told["ghostrouter.kept_tokens"]) == (handoffs, len(signals))
     assert told["ghostrouter.cost_usd"] == pytest.approx(cost_usd)
@@ -143,8 +161,9 @@ def test_a_handoff_is_the_same_from_all_sides(
     assert exemplars["sessions"] == {("complete",): 1.0}
     changes = Counter((seam["from"], seam["to"], seam["reason"], seam["kv_mode"]) for seam in seams)
     assert exemplars["handoffs"] == changes
-    assert exemplars["tokens"] == {(model,): n for model, n in tokens.items() if n}
+    assert exemplars["tokens"] == {(model,): n for model, n in tokens.items()}
     assert exemplars["cost"] == {(model,): pytest.approx(usd) for model, usd in costs_usd.items()}
+    assert tokens.keys() == costs_usd.keys() == {SMALL, LARGE}
 
     _page_shows(browser, service, session, by_segment, len(signals), handoffs, cost_usd)
 
@@ -156,12 +175,12 @@ def _price_usd(segment: dict[str, Any]) -> float:
     return float(prompt_usd + used["completion_tokens"] * price["completion_usd_per_mtok"]) / 1e6
 
 
-def _spans(service: Service, session: str, segments: int) -> list[ReceivedSpan] | None:
-    """All spans of the session's trace, its root first."""
-    found = [s for s in service.collector.spans if s.trace_id == TRACE_ID]
-    root = [s for s in found if s.attributes.get("gen_ai.conversation.id") == session and s.kind == "SERVER"]
+def _spans(service: Service, answer: Answer) -> list[ReceivedSpan] | None:
+    """All spans of the answer's trace, its root first: two stages of the router, segments, and seams between them."""
+    found = [s for s in service.collector.spans if s.trace_id == answer.trace_id]
+    root = [s for s in found if s.attributes.get("gen_ai.conversation.id") == answer.ghost["id"] and s.kind == "SERVER"]
     others = [s for s in found if s.kind != "SERVER"]
-    return root + others if root and len(others) >= 2 * segments - 1 + 2 else None
+    return root + others if root and len(others) >= 2 * len(answer.ghost["segments"]) - 1 + 2 else None
 
 
 _EXEMPLARS = {
@@ -172,14 +191,16 @@ _EXEMPLARS = {
 }
 
 
-def _exemplars(server: Prometheus, session: str) -> dict[str, dict[tuple[str, ...], float]] | None:
-    """The values of the session's exemplars, by metric and labels. None: there is a metric without any."""
+def _exemplars(server: Prometheus, answer: Answer) -> dict[str, dict[tuple[str, ...], float]] | None:
+    """The values of the session's exemplars, by metric and labels. None: they have not all come."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for name, (metric, labels) in _EXEMPLARS.items():
-        mine = [e for e in server.exemplars(metric) if e["labels"]["session_id"] == session]
-        assert {e["labels"]["trace_id"] for e in mine} <= {TRACE_ID}
+        mine = [e for e in server.exemplars(metric) if e["labels"]["session_id"] == answer.ghost["id"]]
+        assert {e["labels"]["trace_id"] for e in mine} <= {answer.trace_id}
         found[name] = {tuple(e["series"][label] for label in labels): float(e["value"]) for e in mine}
-    return found if all(found.values()) and len(found["tokens"]) == len(found["cost"]) == 2 else None
+    seams = {(seam["from"], seam["to"], seam["reason"], seam["kv_mode"]) for seam in answer.seams}
+    wanted = {"sessions": 1, "handoffs": len(seams), "tokens": len(answer.authors), "cost": len(answer.authors)}
+    return found if all(len(found[name]) >= n for name, n in wanted.items()) else None
 
 
 def _page_shows(
