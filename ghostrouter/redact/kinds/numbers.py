@@ -4,14 +4,14 @@ A number that stands alone has to be valid, where its kind has a check digit. Be
 """
 
 import re
+import string
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 
-from stdnum import iban, luhn
-from stdnum.iso7064 import mod_97_10
+from stdnum import iban
 
-from ghostrouter.redact.shape import WORD_BYTES, Accept, Shape, any_word, stands_alone, whole
+from ghostrouter.redact.shape import WORD_BYTES, WORD_ENDS, Accept, Shape, any_word, stands_alone, whole
 
 Valid = Callable[[str], bool]
 
@@ -72,6 +72,7 @@ _IBAN = (
     r"(?:[ -]?[A-Za-z0-9]{1,4}){2,7}"
 )
 _PART = re.compile(r"(\d+)!([nac])")
+_LETTERS_VALUES = {ord(letter): str(int(letter, 36)) for letter in string.ascii_uppercase}
 _LETTERS = {"n": "[0-9]", "a": "[A-Z]", "c": "[A-Z0-9]"}
 
 
@@ -94,7 +95,8 @@ def _iban(match: "re.Match[bytes]") -> tuple[int, int] | None:
         return None
     size, form = account
     number = match[0].translate(None, b" -")[:size].decode().upper()
-    if not form.fullmatch(number) or not mod_97_10.is_valid(number[4:] + number[:4]):
+    # ISO 7064, mod 97-10, letters being 10 to 35: ten times as fast as `stdnum.iso7064.mod_97_10`
+    if not form.fullmatch(number) or int((number[4:] + number[:4]).translate(_LETTERS_VALUES)) % 97 != 1:
         return None
     end = begin + size
     while len(text[begin:end].translate(None, b" -")) < size:
@@ -307,15 +309,21 @@ _SIN_BYTES, _FINNISH = 11, 10
 
 def _sin(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept three groups of three digits, unless they stand in a row of more: columns of numbers."""
-    if len(match[0]) > _SIN_BYTES:
-        return match.end(), match.end()
-    return match.span() if stands_alone(match.string, *match.span()) and match[0][:1] not in b"08" else None
+    begin, end = match.span()
+    if end - begin > _SIN_BYTES:
+        return end, end
+    return (begin, end) if match.string[begin] not in b"08" and stands_alone(match.string, begin, end) else None
 
 
 SHAPES = (
     Shape("IBAN", _IBAN, _iban),
     Shape("CARD", _CARD, _card),
-    Shape("NATIONAL_ID", r"\b\d{3}[- ]\d{3}[- ]\d{3}(?:[- ]\d{3})?", _sin, valid=luhn.is_valid),
+    Shape(
+        "NATIONAL_ID",
+        rf"\b\d{{3}}[- ]\d{{3}}[- ]\d{{3}}(?:[- ]\d{{3}})?+{WORD_ENDS}",
+        _sin,
+        valid=lambda number: _luhn(number.encode()),
+    ),
     *(Shape("NATIONAL_ID", rf"\b{form}", whole, alone=True, valid=_valid(module)) for form, module in ALONE),
     _behind("|".join(names for names, _ in NAMED), _named),
     *(_behind(names, _one_of(form), _valid(module)) for names, form, module in NAMED_AND_VALID),
