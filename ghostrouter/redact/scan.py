@@ -104,11 +104,12 @@ class Scanner:
             if crowds and checks.crowded(place) and not _KEY.match(text, place):
                 first = max(left, found[-1][1] if found else 0, place - _BEFORE_CORE)
                 begin = first + len(text[first:place].rstrip(LOCAL_BYTES)) if place == core else place
+                while begin < place and text[begin] & _INNER == 0x80:
+                    begin += 1
                 found.append((begin, place + 1, CROWD))
                 break
-            looks, known = checks.looks, len(found)
+            known = len(found)
             at, swallows = look(text, place, left, checks, found)
-            checks.looks = looks + 1
             # In a list the next find stands one or two signs further: RE2 need not tell.
             while len(found) > known and found[-1][0] >= place and not swallows and text[at : at + 1] in between:
                 place = at + 2 if text[at + 1 : at + 2] in between else at + 1
@@ -130,10 +131,11 @@ class Scanner:
             match = match_at(text, at)
             if match is None:
                 continue
-            matched = True
             span = accept(match)
             if span is None:
+                matched = matched or not shape.core  # what stands before a core is not sure to have come
                 continue
+            matched = True
             begin, end = span
             if begin < end:
                 if text[begin] > _ASCII or text[end - 1] > _ASCII:
