@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 from ghostrouter.redact import patterns
 from ghostrouter.redact.kinds import addresses, contact, credentials, numbers, passwords
-from ghostrouter.redact.kinds.contact import LOCAL_BYTES
 from ghostrouter.redact.patterns import ALL, ANYWHERE
 from ghostrouter.redact.shape import LONGEST, Accept, Shape, whole
 
@@ -21,7 +20,7 @@ _SIGN_MAY_FOLLOW = frozenset(("PHONE", "IP_ADDRESS", "CARD", "NATIONAL_ID"))
 _BETWEEN_GROUPS = b" ./()-"
 _INNER = 0xC0  # the bits that tell the later bytes of a character: 10......
 _ASCII = 0x7F
-_KEPT = 8192  # looks
+_KEPT = 1024  # answers for each first byte
 _FEW = 2  # shapes
 _DIGIT_BYTES = frozenset(string.digits.encode())
 _CLASSES = tuple(some.encode() for some in (string.digits, string.ascii_lowercase, string.ascii_uppercase))
@@ -33,13 +32,14 @@ _DIGITS_ALIKE, _CLASSES_ALIKE = (
 class Checks:
     """What a look at a text may cost, by its length. The result depends on the text alone, never on how it is cut.
 
-    `VALID`: a number is validated, which takes up to 60 us. In a text with more numbers a match of the pattern counts
-    as valid. `LOOKS`: a place is looked at, which takes about 4 us. Where there are more, a text is crowded, and goes
-    out in one piece (`Scanner.crowd_end`). Both are (how many in every text, one more for so many bytes). `offset`
-    counts the bytes before the part of the text that is looked at.
+    To validate a number takes up to 60 us. A text has `VALID_FREE` of these checks, and one more for every
+    `VALID_BYTES`. In a text with more numbers a match of the pattern counts as valid. To look at a place takes about
+    5 us. A text with more than `LOOKS_FREE` looks that match, and one for every `LOOKS_BYTES`, is crowded, and goes out
+    in one piece (`Scanner.crowd_end`). `offset` counts the bytes before the part of the text that is looked at.
     """
 
-    VALID, LOOKS = (64, 256), (512, 12)
+    VALID_FREE, VALID_BYTES = 64, 256
+    LOOKS_FREE, LOOKS_BYTES = 512, 12
 
     def __init__(self) -> None:
         self.offset = 0
@@ -48,13 +48,11 @@ class Checks:
 
     def crowded(self, at: int) -> bool:
         """Whether there have been too many looks before `at`."""
-        free, each = self.LOOKS
-        return self.looks > free + (self.offset + at) // each
+        return (self.looks - self.LOOKS_FREE) * self.LOOKS_BYTES > self.offset + at
 
     def passes(self, valid: Callable[[str], bool], number: bytes, at: int) -> bool:
         """Whether the number at `at` is valid; True, too, where there have been too many."""
-        free, each = self.VALID
-        if self._validated >= free + (self.offset + at) // each:
+        if self._validated >= self.VALID_FREE + (self.offset + at) // self.VALID_BYTES:
             return True
         self._validated += 1
         return valid(number.translate(None, _BETWEEN_GROUPS).decode("ascii").upper())
@@ -63,7 +61,6 @@ class Checks:
 # What is crowded with places where something private may start, and goes out in one piece.
 CROWD = Shape("CROWD", "", whole, swallows=b".")
 _CALM = 256  # bytes without such a place
-_BEFORE_CORE = 64  # bytes
 _KEY, _KEY_BYTES = re.compile(rb"-----BEGIN |Private-Lines: "), 15  # a private key is longer than a crowd's end
 
 
@@ -71,10 +68,10 @@ class Scanner:
     """Looks for all shapes at the same time. Every call is linear in the bytes it looks at."""
 
     def __init__(self, shapes: Sequence[Shape] = SHAPES) -> None:
-        self._find = patterns.matcher(patterns.plain(s.opening or s.pattern) + s.end for s in shapes if not s.core)
+        self._find = patterns.matcher(patterns.plain(s.opening or s.sought) + s.end for s in shapes)
         self._goes_on = patterns.matcher(patterns.prefixes(_awaited(s)) for s in shapes)
         self._cored = [s for s in shapes if s.core]
-        self._core = re.compile("|".join(s.core for s in self._cored).encode()).search
+        self._cores = patterns.matcher(patterns.plain(s.core) for s in self._cored)
         firsts = patterns.first_bytes([s.sought for s in shapes])
         self._trials: Callable[[bytes, int], Sequence[Trial]] = TrialTable(shapes, firsts).trials
         self._between = frozenset(bytes((b,)) for b in frozenset(range(0x80)).difference(*firsts))  # they start nothing
@@ -87,26 +84,15 @@ class Scanner:
         Text before `left` (at most `at`) is already sent. The list ends with a find whose rest follows in later text;
         with `crowds` that may be a `CROWD`.
         """
-        find, find_core, look, between, end = self._find, self._core, self.look, self._between, len(text)
+        find, look, between, end = self._find, self.look, self._between, len(text)
         found: list[Find] = []
-        start = core = -1
         while at < before:
-            if start < at:
-                start = find(ANYWHERE, text, at, end)[0][0]
-                if start < 0:
-                    start = end
-            if core < at:
-                match = find_core(text, at)
-                core = match.start() if match else end
-            place = start if start < core else core
-            if place >= before:
+            place = find(ANYWHERE, text, at, end)[0][0]
+            if not 0 <= place < before:
                 break
             if crowds and checks.crowded(place) and not _KEY.match(text, place):
-                first = max(left, found[-1][1] if found else 0, place - _BEFORE_CORE)
-                begin = first + len(text[first:place].rstrip(LOCAL_BYTES)) if place == core else place
-                while begin < place and text[begin] & _INNER == 0x80:
-                    begin += 1
-                found.append((begin, place + 1, CROWD))
+                free = max(left, found[-1][1]) if found else left
+                found.append((max(free, self._begin(text, place)), place + 1, CROWD))
                 break
             known = len(found)
             at, swallows = look(text, place, left, checks, found)
@@ -161,24 +147,14 @@ class Scanner:
 
     def crowd_end(self, text: bytes, at: int, before: int) -> tuple[int, int]:
         """How far a crowd reaches that has come to `at`, and up to where nothing private starts then, at most `before`."""
-        find, find_core, end = self._find, self._core, len(text)
-        start = stop = core = -1
-        core_stop = 0
         while True:
-            if start < at:
-                start, stop = find(ANYWHERE, text, at, end)[0]
-                if start < 0:
-                    start = end
-            if core < at:
-                match = find_core(text, at)
-                core, core_stop = match.span() if match else (end, end)
-            place, on = (start, stop) if start < core else (core, core_stop)
-            if place >= before or place >= at + _CALM:
+            place, stop = self._find(ANYWHERE, text, at, len(text))[0]
+            if not 0 <= place < min(before, at + _CALM):
                 return at, min(before, at + _CALM)
-            key = _KEY.search(text, place, on + _KEY_BYTES)
+            key = _KEY.search(text, place, stop + _KEY_BYTES)
             if key:
                 return at, key.start()
-            at = on
+            at = stop
 
     def begun(self, text: bytes, at: int) -> int:
         """The first place, from `at` on, where a text starts that could become private with what follows; else the end.
@@ -193,10 +169,14 @@ class Scanner:
 
     def _before_core(self, text: bytes, begun: int) -> int:
         """Where a find starts whose core lies behind `begun`, if that is before `begun`."""
-        core = self._core(text, begun)
-        matches = ((s, s.matcher.match(text, core.start())) for s in self._cored) if core else ()
+        core = self._cores(ANYWHERE, text, begun, len(text))[0][0]
+        return min(begun, self._begin(text, core)) if core >= 0 else begun
+
+    def _begin(self, text: bytes, place: int) -> int:
+        """Where a find starts whose core is at `place`; else `place`."""
+        matches = ((s, s.matcher.match(text, place)) for s in self._cored)
         spans = (s.accept(match) for s, match in matches if match)
-        return min(begun, *(span[0] for span in spans if span), begun)
+        return min((span[0] for span in spans if span), default=place)
 
 
 def _awaited(shape: Shape) -> str:
@@ -245,43 +225,39 @@ class TrialTable:
 
     def __init__(self, shapes: Sequence[Shape], firsts: Sequence[frozenset[int]]) -> None:
         started = list(zip(shapes, firsts, strict=True))
-        numbers = _Looks([s for s, first in started if first & _DIGIT_BYTES], 1, 20)
-        words = _Looks([s for s, first in started if first - _DIGIT_BYTES], 5, 16)
-        self._rows: list[list[Trial] | _Looks] = []
-        for byte in range(256):
+        numbers = _Column([s for s, first in started if first & _DIGIT_BYTES], 1, 20)
+        words = _Column([s for s, first in started if first - _DIGIT_BYTES], 5, 16)
+        self._columns = [numbers if byte in _DIGIT_BYTES else words for byte in range(256)]
+        self._rows: list[list[Trial] | tuple[int, int, dict[bytes, list[Trial]]]] = []
+        for byte, column in enumerate(self._columns):
             few = [_trial(s) for s, first in started if byte in first]
-            self._rows.append(few if len(few) <= _FEW else numbers if byte in _DIGIT_BYTES else words)
+            self._rows.append(few if len(few) <= _FEW else (column.exact, column.depth, {}))
 
     def trials(self, text: bytes, at: int) -> list[Trial]:
         """What to try at a place, in the order of the shapes; more may be named than match."""
         row = self._rows[text[at]]
         if type(row) is list:
             return row
-        looks = text[at : at + 1]
-        if row.exact > 1:
-            looks += text[at + 1 : at + row.exact].translate(_DIGITS_ALIKE)
-        looks += text[at + row.exact : at + row.depth].translate(_CLASSES_ALIKE)
-        return row.known.get(looks) or row.trials(looks)
+        exact, depth, known = row
+        looks = text[at : at + exact].translate(_DIGITS_ALIKE) + text[at + exact : at + depth].translate(_CLASSES_ALIKE)
+        trials = known.get(looks)
+        if trials is None:
+            if len(known) >= _KEPT:
+                known.clear()
+            trials = known[looks] = self._columns[text[at]].trials(text[at : at + 1] + looks[1:])
+        return trials
 
 
-class _Looks:
-    """Which of some shapes may start at a place, by what it looks like.
-
-    The first of its bytes is compared as it is, `exact` bytes but for their digits, and `depth` bytes by their class.
-    """
+class _Column:
+    """Some of the shapes. Of a place, `exact` bytes are compared as they are, and by their class up to `depth`."""
 
     def __init__(self, shapes: Sequence[Shape], exact: int, depth: int) -> None:
         self.exact, self.depth = exact, depth
-        self.known: dict[bytes, list[Trial]] = {}
         self._trials = list(map(_trial, shapes))
         self._which = patterns.which(patterns.classed(s.sought, _CLASSES, s.end) for s in shapes)
 
     def trials(self, looks: bytes) -> list[Trial]:
-        """Ask RE2, and keep the answer."""
-        if len(self.known) >= _KEPT:
-            self.known.clear()
-        self.known[looks] = [self._trials[i] for i in sorted(self._which(looks))]
-        return self.known[looks]
+        return [self._trials[i] for i in sorted(self._which(looks))]
 
 
 def _trial(shape: Shape) -> Trial:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ghostrouter.redact.scan import CROWD, Checks, Find, Scanner, scanner
 from ghostrouter.redact.shape import LONGEST, Shape
-from ghostrouter.redact.vault import Vault
+from ghostrouter.redact.vault import NEVER_PUT_BACK, Vault
 
 _CONTEXT = 64  # bytes before the held text that a closer look may want to see
 _PEM_END = re.compile(rb"-----END [A-Z0-9 ]{1,40}-----")
@@ -81,7 +81,7 @@ class Redactor:
         """Write the text up to the end of the last find, with placeholders."""
         text, at, placeholder = self._text, self._left, self._placeholder
         for begin, end, shape in found:
-            out += text[at:begin], placeholder(shape.kind, text[begin:end])
+            out += text[at:begin], placeholder(shape.kind, text[begin:end] if shape is not CROWD else NEVER_PUT_BACK)
             at = end
         self.counts.update([shape.kind for _, _, shape in found])
         self._left = at
@@ -115,7 +115,7 @@ class Redactor:
         self._left, calm = self._scan.crowd_end(text, self._left, before)
         if not closed and calm >= before:
             return False
-        while calm < end and text[calm] & 0xC0 == 0x80:  # the later bytes of a character
+        while calm < end and text[calm] & 0xC0 == 0x80:  # no character is cut in two
             calm += 1
         self._left, self._swallowing = max(self._left, calm), None
         return True

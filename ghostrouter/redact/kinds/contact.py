@@ -31,7 +31,8 @@ _AT = (
 )
 _ENCODED_AT = rf"%40(?>(?:[A-Za-z0-9-]{{1,63}}\.){{1,6}}[A-Za-z]{{2,24}}+){WORD_ENDS}"  # `to=anna%40example.org`
 _LATER_BYTES = bytes(range(0x80, 0xC0))  # of a character
-LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(range(0xC3, 0xD5)) + _LATER_BYTES
+_LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(range(0xC3, 0xD5)) + _LATER_BYTES
+_LOCAL_SET = frozenset(_LOCAL_BYTES)
 _NO_START = frozenset(b".%+'-" + _LATER_BYTES)
 _BACKSLASH, _ESCAPED = ord("\\"), frozenset(b"nrt")
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
@@ -40,8 +41,10 @@ _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept an address of mail, from where the part before the @ begins."""
     text, (at, end) = match.string, match.span()
+    if text[at - 1] not in _LOCAL_SET or not at:
+        return None
     first = at - _LOCAL if at > _LOCAL else 0
-    begin = first + len(text[first:at].rstrip(LOCAL_BYTES))
+    begin = first + len(text[first:at].rstrip(_LOCAL_BYTES))
     if begin and text[begin - 1] == _BACKSLASH and text[begin] in _ESCAPED:  # a line's end or a tab
         begin += 1
     while text[begin] in _NO_START:
@@ -165,7 +168,7 @@ def _behind_maybe(match: "re.Match[bytes]") -> tuple[int, int] | None:
 _NUMBER = r"(?P<number>\+?\(?\d(?:[ ()./-]{0,2}\d){6,14})"
 # Between a word and its number: signs, and words as in "my phone number in Dublin is".
 _BETWEEN = r"(?:[^\x00-\x200-9+(;,|]{0,16}+ ){0,5}[^\x00-\x200-9+(;,|]{0,3}"
-_BETWEEN_OPENING = r"(?:[^\x00-\x200-9+(;,|]* ){0,5}[^\x00-\x200-9+(;,|]*\+?\(?\d"
+_BETWEEN_OPENING = r"(?:[^\x00-\x200-9+(;,|]* ){0,5}[^\x00-\x200-9+(;,|]*\+?\(?\d(?:[ ()./-]{0,2}\d){2}"
 
 
 def _behind(words: str, accept: Accept) -> Shape:

@@ -11,7 +11,17 @@ from importlib import import_module
 
 from stdnum import iban
 
-from ghostrouter.redact.shape import WORD_BYTES, WORD_ENDS, Accept, Shape, any_word, stands_alone, whole
+from ghostrouter.redact.shape import (
+    WORD_BYTES,
+    WORD_ENDS,
+    Accept,
+    Shape,
+    any_word,
+    digits_of,
+    in_word,
+    stands_alone,
+    whole,
+)
 
 Valid = Callable[[str], bool]
 
@@ -23,6 +33,7 @@ _NETWORKS = (
 )  # fmt: skip
 _SHORTEST_CARD = 13
 _TABLE = re.compile(rb"(?:\d{4} ){6,}")  # more groups of four digits than a card has
+_SHORTEST_TABLE = 30  # bytes
 _GROUP, _GROUPS_LEFT = 5, 5  # bytes of a group with its space; groups at the end of a table that may be a card
 
 
@@ -35,7 +46,7 @@ def _card_lengths(first: bytes) -> frozenset[int]:
 def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept a card's number, or its first groups: a code may follow. In a table of numbers no group starts a card."""
     text, (begin, end) = match.string, match.span()
-    table = _TABLE.match(text, begin, end)
+    table = _TABLE.match(text, begin, end) if end - begin >= _SHORTEST_TABLE else None
     if table:
         on = max(begin + 1, table.end() - _GROUPS_LEFT * _GROUP)
         return on, on
@@ -43,7 +54,7 @@ def _card(match: "re.Match[bytes]") -> tuple[int, int] | None:
     grouped = len(number) < end - begin
     lengths = _card_lengths(number[:4])
     while len(number) >= _SHORTEST_CARD:
-        if len(number) in lengths and stands_alone(text, begin, end) and len(set(number)) > 1 and _luhn(number):
+        if len(number) in lengths and _luhn(number) and len(set(number)) > 1 and stands_alone(text, begin, end):
             return begin, end
         if not grouped:
             return None
@@ -275,14 +286,14 @@ def _one_of(form: str) -> Accept:
 
 
 def _longest(match: "re.Match[bytes]", forms: list["re.Pattern[bytes]"]) -> tuple[int, int] | None:
-    text, begin = match.string, match.start("number")
-    best = begin
+    text, (begin, last) = match.string, match.span("number")
+    end = begin
     for form in forms:
-        found = form.match(text, begin, match.end())
-        if found and found.end() > best and (found.end() == len(text) or text[found.end()] not in WORD_BYTES):
-            best = found.end()
-    enough = best > begin and len(set(text[begin:best])) > 2 and any(c in b"0123456789" for c in text[begin:best])
-    return (begin, best) if enough else None
+        found = form.match(text, begin, last)
+        if found and found.end() > end and not in_word(text, found.end()):
+            end = found.end()
+    number = text[begin:end]
+    return (begin, end) if len(set(number)) > 2 and digits_of(number) else None
 
 
 def _behind(names: str, accept: Accept, valid: Valid | None = None) -> Shape:
