@@ -56,6 +56,7 @@ HOSTILE = (
     "password for x is a1b2c3 ", "password x is ", "api key a: ", "login a password ", "user a pass b1c2 ", "mysql -pa ", "docker login -p ", "net use a b ", "identified by '", "_pass: a1b2 ", "password\" value=",
     "phone a ", "tel. a 1 ", "ring 0 ", "08-12 39 51 ", "0151/19692532 ", "8 (912) 833-34-69 ", "612 85 77 88 ", "a%40b.co ", "Im Aa 1, 12345 ", "12 Aa, Aa AA 1", "Flat 1, 12 ", "市区町1", "市区町1丁", "京京1号", "서울시 구 ",
     "passport A1 ", "егн 1", "инн 12345678901 ", "123456-12-1234 ", "12345-1234567-1 ", "1-1234-12345-12-1 ", "123-456-789 12 ", "12 123456 A 123 ", "aJQQJ99", "Private-Lines: 1\n", "fm2_", "authorization: a ", "_key: a1",
+    "4111-1111-", "secret key ", "password ", "mysql ", "?password=a&", "+1 4111111111111:", ":eyJaaaaaaaa.a-a1a1.", "10.0.0.1\n", "\u200ba@b.co\u200b", "fe80::1 ", "3111 ",
 )  # fmt: skip
 
 # Of these, what addresses are made of.
