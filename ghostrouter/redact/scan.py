@@ -236,7 +236,7 @@ class TrialTable:
     def trials(self, text: bytes, at: int) -> list[Trial]:
         """What to try at a place, in the order of the shapes; more may be named than match."""
         row = self._rows[text[at]]
-        if type(row) is list:
+        if isinstance(row, list):
             return row
         exact, depth, known = row
         looks = text[at : at + exact].translate(_DIGITS_ALIKE) + text[at + exact : at + depth].translate(_CLASSES_ALIKE)
