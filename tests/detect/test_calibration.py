@@ -71,9 +71,9 @@ def test_the_trees_are_those_of_scikit_learn(monkeypatch: pytest.MonkeyPatch) ->
     made = []
     fit_forest = HistGradientBoostingClassifier.fit
 
-    def fit_and_keep(self: object, x: object, y: object) -> object:
+    def fit_and_keep(self: object, x: object, y: object, **more: object) -> object:
         made.append(self)
-        return fit_forest(self, x, y)
+        return fit_forest(self, x, y, **more)
 
     monkeypatch.setattr(HistGradientBoostingClassifier, "fit", fit_and_keep)
     some = traces(100)
