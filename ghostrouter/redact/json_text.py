@@ -32,8 +32,6 @@ class JsonRedactor(Redactor):
     placeholder that stands for a number is put in quotes.
     """
 
-    _crowds = False  # it would take out quotes and brackets, too
-
     def __init__(self, vault: Vault | None = None, scan: Scanner | None = None, checks: Checks | None = None) -> None:
         super().__init__(vault, scan, checks)
         self._placeholder = self._placeholder_of_escaped

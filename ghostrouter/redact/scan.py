@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ghostrouter.redact import patterns
 from ghostrouter.redact.kinds import addresses, contact, credentials, numbers, passwords
 from ghostrouter.redact.patterns import ALL, ANYWHERE
-from ghostrouter.redact.shape import LONGEST, Accept, Shape, whole
+from ghostrouter.redact.shape import LONGEST, Accept, Shape
 
 # A private text: from where to where in a text, and its shape.
 Find = tuple[int, int, Shape]
@@ -30,38 +30,25 @@ _DIGITS_ALIKE, _CLASSES_ALIKE = (
 
 
 class Checks:
-    """What a look at a text may cost, by its length. The result depends on the text alone, never on how it is cut.
+    """Validates numbers, within the limits that the length of the text sets.
 
-    To validate a number takes up to 60 us. A text has `VALID_FREE` of these checks, and one more for every
-    `VALID_BYTES`. In a text with more numbers a match of the pattern counts as valid. To look at a place takes about
-    5 us. A text with more than `LOOKS_FREE` looks that match, and one for every `LOOKS_BYTES`, is crowded, and goes out
-    in one piece (`Scanner.crowd_end`). `offset` counts the bytes before the part of the text that is looked at.
+    One check takes up to 60 us. A text has 64 of them, and one more for every 256 bytes. In a text
+    with more candidates a match of the pattern counts as valid. So the result depends on the text alone, never
+    on how it is cut. `offset` counts the bytes before the part of the text that is looked at.
     """
 
-    VALID_FREE, VALID_BYTES = 64, 256
-    LOOKS_FREE, LOOKS_BYTES = 512, 12
+    FREE, BYTES_EACH = 64, 256
 
     def __init__(self) -> None:
         self.offset = 0
-        self.looks = 0
-        self._validated = 0
-
-    def crowded(self, at: int) -> bool:
-        """Whether there have been too many looks before `at`."""
-        return (self.looks - self.LOOKS_FREE) * self.LOOKS_BYTES > self.offset + at
+        self._made = 0
 
     def passes(self, valid: Callable[[str], bool], number: bytes, at: int) -> bool:
-        """Whether the number at `at` is valid; True, too, where there have been too many."""
-        if self._validated >= self.VALID_FREE + (self.offset + at) // self.VALID_BYTES:
+        """Whether the number at `at` is valid; True, too, where no check is left."""
+        if self._made >= self.FREE + (self.offset + at) // self.BYTES_EACH:
             return True
-        self._validated += 1
+        self._made += 1
         return valid(number.translate(None, _BETWEEN_GROUPS).decode("ascii").upper())
-
-
-# What is crowded with places where something private may start, and goes out in one piece.
-CROWD = Shape("CROWD", "", whole, swallows=b".")
-_CALM = 256  # bytes without such a place
-_KEY, _KEY_BYTES = re.compile(rb"-----BEGIN |Private-Lines: "), 15  # a private key is longer than a crowd's end
 
 
 class Scanner:
@@ -74,15 +61,12 @@ class Scanner:
         self._cores = patterns.matcher(patterns.plain(s.core) for s in self._cored)
         firsts = patterns.first_bytes([s.sought for s in shapes])
         self._trials: Callable[[bytes, int], Sequence[Trial]] = TrialTable(shapes, firsts).trials
-        self._between = frozenset(bytes((b,)) for b in frozenset(range(0x80)).difference(*firsts))  # they start nothing
+        self._between = frozenset(range(0x80)).difference(*firsts)  # signs that start nothing
 
-    def finds(
-        self, text: bytes, at: int, before: int, left: int, checks: Checks, crowds: bool = False
-    ) -> tuple[list[Find], int]:
+    def finds(self, text: bytes, at: int, before: int, left: int, checks: Checks) -> tuple[list[Find], int]:
         """The private texts whose shapes start from `at` on and before `before`, and where to look on.
 
-        Text before `left` (at most `at`) is already sent. The list ends with a find whose rest follows in later text;
-        with `crowds` that may be a `CROWD`.
+        Text before `left` (at most `at`) is already sent. The list ends with a find whose rest follows in later text.
         """
         find, look, between, end = self._find, self.look, self._between, len(text)
         found: list[Find] = []
@@ -90,28 +74,18 @@ class Scanner:
             place = find(ANYWHERE, text, at, end)[0][0]
             if not 0 <= place < before:
                 break
-            if crowds and checks.crowded(place) and not _KEY.match(text, place):
-                free = max(left, found[-1][1]) if found else left
-                found.append((max(free, self._begin(text, place)), place + 1, CROWD))
-                break
-            known = len(found)
             at, swallows = look(text, place, left, checks, found)
-            # In a list the next find stands one or two signs further: RE2 need not tell.
-            while len(found) > known and found[-1][0] >= place and not swallows and text[at : at + 1] in between:
-                place = at + 2 if text[at + 1 : at + 2] in between else at + 1
-                if place >= before or checks.crowded(place):
-                    break
-                looks, known = checks.looks, len(found)
-                on, swallows = look(text, place, left, checks, found)
-                if checks.looks > looks:  # else RE2 shall say whether there is anything
-                    at = on
+            # Often the next find stands one sign further: RE2 need not tell.
+            while found and found[-1][0] == place and not swallows and at + 1 < before and text[at] in between:
+                place = at + 1
+                at, swallows = look(text, place, left, checks, found)
             if swallows:
                 break
         return found, at
 
     def look(self, text: bytes, at: int, left: int, checks: Checks, found: list[Find]) -> tuple[int, bool]:
         """Add what starts at `at` to `found`. Returns where to look on, and whether a find swallows what follows."""
-        on, matched = at + 1, False
+        on = at + 1
         finds: list[Find] = []
         for match_at, accept, shape in self._trials(text, at):
             match = match_at(text, at)
@@ -119,42 +93,28 @@ class Scanner:
                 continue
             span = accept(match)
             if span is None:
-                matched = matched or not shape.core  # what stands before a core is not sure to have come
                 continue
-            matched = True
             begin, end = span
             if begin < end:
                 if text[begin] > _ASCII or text[end - 1] > _ASCII:
                     begin, end = _whole_characters(text, begin, end)
                 if shape.valid is not None and not checks.passes(shape.valid, text[begin:end], at):
                     continue
-                if begin < at:
-                    free = max(left, found[-1][1]) if found else left
-                    if begin < free:  # part of it has left: the rest may start the next find
-                        if free < at:
-                            finds.append((free, end, shape))
-                        continue
-                finds.append((begin, end, shape))
+            if begin < at:
+                free = max(left, found[-1][1]) if found else left
+                if begin < free:  # part of it has left: the rest may start the next find
+                    if free < at:
+                        finds.append((free, end, shape))
+                    continue
             if end > on:
                 on = end
-        if matched:
-            checks.looks += 1
+            if begin < end:
+                finds.append((begin, end, shape))
         if not finds:
             return on, False
         found += finds if len(finds) == 1 else _furthest(finds)
         last = found[-1]
-        return on, last[2].swallows != b"" and _swallows(text, last)
-
-    def crowd_end(self, text: bytes, at: int, before: int) -> tuple[int, int]:
-        """How far a crowd reaches that has come to `at`, and up to where nothing private starts then, at most `before`."""
-        while True:
-            place, stop = self._find(ANYWHERE, text, at, len(text))[0]
-            if not 0 <= place < min(before, at + _CALM):
-                return at, min(before, at + _CALM)
-            key = _KEY.search(text, place, stop + _KEY_BYTES)
-            if key:
-                return at, key.start()
-            at = stop
+        return on, bool(last[2].swallows) and _swallows(text, last)
 
     def begun(self, text: bytes, at: int) -> int:
         """The first place, from `at` on, where a text starts that could become private with what follows; else the end.
@@ -170,13 +130,9 @@ class Scanner:
     def _before_core(self, text: bytes, begun: int) -> int:
         """Where a find starts whose core lies behind `begun`, if that is before `begun`."""
         core = self._cores(ANYWHERE, text, begun, len(text))[0][0]
-        return min(begun, self._begin(text, core)) if core >= 0 else begun
-
-    def _begin(self, text: bytes, place: int) -> int:
-        """Where a find starts whose core is at `place`; else `place`."""
-        matches = ((s, s.matcher.match(text, place)) for s in self._cored)
+        matches = ((s, s.matcher.match(text, core)) for s in self._cored) if core >= 0 else ()
         spans = (s.accept(match) for s, match in matches if match)
-        return min((span[0] for span in spans if span), default=place)
+        return min(begun, *(span[0] for span in spans if span), begun)
 
 
 def _awaited(shape: Shape) -> str:
@@ -224,21 +180,17 @@ class TrialTable:
     """
 
     def __init__(self, shapes: Sequence[Shape], firsts: Sequence[frozenset[int]]) -> None:
-        started = list(zip(shapes, firsts, strict=True))
-        numbers = _Column([s for s, first in started if first & _DIGIT_BYTES], 1, 20)
-        words = _Column([s for s, first in started if first - _DIGIT_BYTES], 5, 16)
+        words = _Column([s for s, first in zip(shapes, firsts, strict=True) if first - _DIGIT_BYTES], 5, 16)
+        numbers = _Column([s for s, first in zip(shapes, firsts, strict=True) if first & _DIGIT_BYTES], 1, 20)
         self._columns = [numbers if byte in _DIGIT_BYTES else words for byte in range(256)]
-        self._rows: list[list[Trial] | tuple[int, int, dict[bytes, list[Trial]]]] = []
+        self._rows: list[tuple[int, int, dict[bytes, list[Trial]]]] = []
         for byte, column in enumerate(self._columns):
-            few = [_trial(s) for s, first in started if byte in first]
-            self._rows.append(few if len(few) <= _FEW else (column.exact, column.depth, {}))
+            few = [_trial(s) for s, first in zip(shapes, firsts, strict=True) if byte in first]
+            self._rows.append((0, 0, {b"": few}) if len(few) <= _FEW else (column.exact, column.depth, {}))
 
     def trials(self, text: bytes, at: int) -> list[Trial]:
         """What to try at a place, in the order of the shapes; more may be named than match."""
-        row = self._rows[text[at]]
-        if isinstance(row, list):
-            return row
-        exact, depth, known = row
+        exact, depth, known = self._rows[text[at]]
         looks = text[at : at + exact].translate(_DIGITS_ALIKE) + text[at + exact : at + depth].translate(_CLASSES_ALIKE)
         trials = known.get(looks)
         if trials is None:

@@ -4,9 +4,9 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from ghostrouter.redact.scan import CROWD, Checks, Find, Scanner, scanner
+from ghostrouter.redact.scan import Checks, Find, Scanner, scanner
 from ghostrouter.redact.shape import LONGEST, Shape
-from ghostrouter.redact.vault import NEVER_PUT_BACK, Vault
+from ghostrouter.redact.vault import Vault
 
 _CONTEXT = 64  # bytes before the held text that a closer look may want to see
 _PEM_END = re.compile(rb"-----END [A-Z0-9 ]{1,40}-----")
@@ -20,8 +20,6 @@ class Redactor:
     not yet complete. Placeholders are numbered by `vault`, and `checks` counts the numbers that are validated; several
     streams may share them.
     """
-
-    _crowds = True  # whether a crowd goes out in one piece
 
     def __init__(self, vault: Vault | None = None, scan: Scanner | None = None, checks: Checks | None = None) -> None:
         self.vault = Vault() if vault is None else vault
@@ -60,10 +58,9 @@ class Redactor:
             seek = max(self._seek, self._left)
             if begun is None or begun < seek:
                 begun = end if closed else max(self._left, self._scan.begun(text, seek))
-            found, self._seek = self._scan.finds(text, seek, begun, self._left, checks, self._crowds)
+            found, self._seek = self._scan.finds(text, seek, begun, self._left, checks)
             if not found and end - begun > LONGEST:  # only what swallows the rest may be so long
-                found, on = self._scan.finds(text, begun, begun + 1, self._left, checks, self._crowds)
-                self._seek = max(on, begun + 1)
+                self._seek, _ = self._scan.look(text, begun, self._left, checks, found)
                 if not found:
                     continue
             if not found:
@@ -81,7 +78,7 @@ class Redactor:
         """Write the text up to the end of the last find, with placeholders."""
         text, at, placeholder = self._text, self._left, self._placeholder
         for begin, end, shape in found:
-            out += text[at:begin], placeholder(shape.kind, text[begin:end] if shape is not CROWD else NEVER_PUT_BACK)
+            out += text[at:begin], placeholder(shape.kind, text[begin:end])
             at = end
         self.counts.update([shape.kind for _, _, shape in found])
         self._left = at
@@ -90,8 +87,6 @@ class Redactor:
 
     def _swallow(self, shape: Shape, closed: bool) -> bool:
         """Leave out what belongs to a private text that has been replaced. Returns whether all of it has come."""
-        if shape is CROWD:
-            return self._swallow_crowd(closed)
         stop = self.rest(shape).match(self._text, self._left)
         last, end = stop.end() if stop else self._left, len(self._text)
         if shape.kind == "PRIVATE_KEY":
@@ -107,18 +102,6 @@ class Redactor:
         if done:
             self._swallowing = None
         return done
-
-    def _swallow_crowd(self, closed: bool) -> bool:
-        """Leave out a crowd. Returns whether all of it has come."""
-        text, end = self._text, len(self._text)
-        before = end if closed else max(self._left, self._scan.begun(text, self._left))
-        self._left, calm = self._scan.crowd_end(text, self._left, before)
-        if not closed and calm >= before:
-            return False
-        while calm < end and text[calm] & 0xC0 == 0x80:  # no character is cut in two
-            calm += 1
-        self._left, self._swallowing = max(self._left, calm), None
-        return True
 
 
 def redact(text: str, vault: Vault | None = None, scan: Scanner | None = None) -> str:

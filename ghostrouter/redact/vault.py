@@ -6,7 +6,6 @@ from collections.abc import Callable
 from itertools import count
 
 _KEY_BYTES = 512
-NEVER_PUT_BACK = b" " * _KEY_BYTES  # stands for a text that is not kept
 _PLACEHOLDER = re.compile(r"\[[A-Z_]{2,16}_[0-9]{1,6}\]")
 _BEGUN = re.compile(r"\[(?:[A-Z_]{0,16}|[A-Z_]{2,16}_[0-9]{1,6})\Z")
 _BEGUN_CHARACTERS = 32

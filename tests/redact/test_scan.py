@@ -29,9 +29,7 @@ class PatientScanner(Scanner):
         ]
         self._trials = lambda text, at: by_byte[text[at]]
 
-    def finds(
-        self, text: bytes, at: int, before: int, left: int, checks: Checks, crowds: bool = False
-    ) -> tuple[list[Find], int]:
+    def finds(self, text: bytes, at: int, before: int, left: int, checks: Checks) -> tuple[list[Find], int]:
         found: list[Find] = []
         swallows = False
         while at < before and not swallows:

@@ -32,26 +32,22 @@ _AT = (
 _ENCODED_AT = rf"%40(?>(?:[A-Za-z0-9-]{{1,63}}\.){{1,6}}[A-Za-z]{{2,24}}+){WORD_ENDS}"  # `to=anna%40example.org`
 _LATER_BYTES = bytes(range(0x80, 0xC0))  # of a character
 _LOCAL_BYTES = (string.ascii_letters + string.digits + "._%+'-").encode() + bytes(range(0xC3, 0xD5)) + _LATER_BYTES
-_LOCAL_SET = frozenset(_LOCAL_BYTES)
-_NO_START = frozenset(b".%+'-" + _LATER_BYTES)
-_BACKSLASH, _ESCAPED = ord("\\"), frozenset(b"nrt")
+_NO_START = b".%+'-" + _LATER_BYTES
 _LOCAL = 64  # bytes before the @ (RFC 5321, 4.5.3.1.1)
 
 
 def _email(match: "re.Match[bytes]") -> tuple[int, int] | None:
     """Accept an address of mail, from where the part before the @ begins."""
     text, (at, end) = match.string, match.span()
-    if text[at - 1] not in _LOCAL_SET or not at:
+    before = text[at - _LOCAL if at > _LOCAL else 0 : at]
+    rest = before.rstrip(_LOCAL_BYTES)
+    local = before[len(rest) :]
+    if rest[-1:] == b"\\" and local[:1] in (b"n", b"r", b"t"):  # the escape of a line's end or of a tab
+        local = local[1:]
+    local = local.lstrip(_NO_START)
+    if not local or (local == b"git" and text[end : end + 1] == b":"):
         return None
-    first = at - _LOCAL if at > _LOCAL else 0
-    begin = first + len(text[first:at].rstrip(_LOCAL_BYTES))
-    if begin and text[begin - 1] == _BACKSLASH and text[begin] in _ESCAPED:  # a line's end or a tab
-        begin += 1
-    while text[begin] in _NO_START:
-        begin += 1
-    if begin >= at or (text[begin:at] == b"git" and text[end : end + 1] == b":"):
-        return None
-    return begin, end
+    return at - len(local), end
 
 
 # --- telephone
@@ -168,7 +164,7 @@ def _behind_maybe(match: "re.Match[bytes]") -> tuple[int, int] | None:
 _NUMBER = r"(?P<number>\+?\(?\d(?:[ ()./-]{0,2}\d){6,14})"
 # Between a word and its number: signs, and words as in "my phone number in Dublin is".
 _BETWEEN = r"(?:[^\x00-\x200-9+(;,|]{0,16}+ ){0,5}[^\x00-\x200-9+(;,|]{0,3}"
-_BETWEEN_OPENING = r"(?:[^\x00-\x200-9+(;,|]* ){0,5}[^\x00-\x200-9+(;,|]*\+?\(?\d(?:[ ()./-]{0,2}\d){2}"
+_BETWEEN_OPENING = r"(?:[^\x00-\x200-9+(;,|]* ){0,5}[^\x00-\x200-9+(;,|]*\+?\(?\d"
 
 
 def _behind(words: str, accept: Accept) -> Shape:
@@ -211,6 +207,9 @@ _NO_END = WORD_BYTES | frozenset(b".-")
 # Before the four numbers: what they are a part of; or that they are a value, but of no name.
 _BELONGS = re.compile(rb"(?:[.-]|[A-Za-z0-9]/|(?:[^A-Za-z_ ]|^)=)\Z")
 _BEFORE_BYTES = 24  # bytes before an address that may say what it is
+_BYTE = rb"(?:[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])"
+# Neither this machine, nor every machine, nor a mask of networks.
+_OF_SOMEBODY = re.compile(rb"(?!127\.|0\.0\.0\.0|255\.)%b\.%b\.%b\.%b" % ((_BYTE,) * 4)).fullmatch
 
 
 def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
@@ -222,6 +221,8 @@ def _ipv4(match: "re.Match[bytes]") -> tuple[int, int] | None:
             return end, end
         if after[0] in WORD_BYTES or (after[:1] == b"-" and after[1:].isalpha()):
             return None
+    if not _OF_SOMEBODY(text, begin, end):
+        return None
     before = text[begin - _BEFORE_BYTES if begin > _BEFORE_BYTES else 0 : begin]
     words_before = before.rstrip(_BEFORE_VALUE)
     if before and before[-1] in b".-/=" and _BELONGS.search(before):
@@ -253,9 +254,6 @@ def _ipv6(match: "re.Match[bytes]") -> tuple[int, int] | None:
     return begin, end
 
 
-_BYTE = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
-# Neither this machine, nor every machine, nor a mask of networks.
-_SOMEBODY = rf"(?!127\.|0\.0\.0\.0(?!\d)|255\.){_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE}(?!\d)"
 _IPV4 = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
 _PREFIX = r"(?:[23][0-9a-f]{3}|f[cd][0-9a-f]{2}|fe[89ab][0-9a-f]|ff0[0-9a-f])"
 
@@ -268,7 +266,7 @@ SHAPES = (
     Shape("PHONE", rf"{CJK}(?:\xef\xbc\x9a|[ :])?(1[3-9]\d{{9}}){WORD_ENDS}", group),
     _behind(_PHONES, _behind_word),
     _behind(_MAYBE_PHONES, _behind_maybe),
-    Shape("IP_ADDRESS", rf"\b{_SOMEBODY}", _ipv4),
+    Shape("IP_ADDRESS", rf"\b{_IPV4}", _ipv4),
     Shape("IP_ADDRESS", rf"::(?i:ffff):{_IPV4}", _ipv6),
     Shape("IP_ADDRESS", r"\b(?:[0-9A-Fa-f]{1,4}:){7}[0-9A-Fa-f]{1,4}", _ipv6),
     Shape("IP_ADDRESS", rf"\b(?i:{_PREFIX}(?::[0-9a-f]{{1,4}}){{0,6}}|64:ff9b)::(?:[0-9A-Fa-f]{{1,4}}:){{0,6}}(?:{_IPV4}|[0-9A-Fa-f]{{1,4}})?", _ipv6),

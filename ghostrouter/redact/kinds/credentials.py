@@ -5,7 +5,7 @@ Forms: the providers' documentation, GitHub's list of secret scanning partners, 
 
 import re
 
-from ghostrouter.redact.shape import WORD_BYTES, WORD_ENDS, Accept, Shape, group, in_word, whole
+from ghostrouter.redact.shape import WORD_BYTES, Accept, Shape, group, in_word, whole
 
 # How a credential goes on behind its prefix: drawn from letters, digits, "_" and "-"; or base64. Else a pattern.
 _RANDOM, _BASE64 = "random", "base64"
@@ -114,6 +114,18 @@ def _with_before(count: int) -> Accept:
     return accept
 
 
+_TWILIO_ACCOUNT = re.compile(rb"\bAC[0-9a-f]{32}[\x22\x27,: ]{1,5}\Z")
+_TWILIO_ACCOUNT_BYTES = 40  # with what stands between account and token, and a byte before
+
+
+def _of_twilio_account(match: "re.Match[bytes]") -> tuple[int, int] | None:
+    """Accept a token behind the number of its account."""
+    text, (begin, end) = match.string, match.span()
+    if in_word(text, end) or not _TWILIO_ACCOUNT.search(text, max(0, begin - _TWILIO_ACCOUNT_BYTES), begin):
+        return None
+    return begin, end
+
+
 # A name in capitals that stands for a password, or a variable put in.
 _PLACE_OF_PASSWORD = re.compile(
     rb"[A-Z_]*(?:PASS(?:WORD|WD)?|PWD|PW|SECRET|TOKEN)|[*xX.]+|[$%]?[{<(\[].*|\$[A-Za-z_].*|%[sd].*"
@@ -152,6 +164,7 @@ _OFFICE = r"https://[a-z0-9-]{1,40}\.webhook\.office\.com/webhookb2/"
 _BEARER = r"\b(?i:bearer|basic)[ \t]{1,4}"
 _TELEGRAM = r"\b(?:bot)?(\d{8,10}:AA[A-Za-z0-9_-]{32,33})"
 _AWS_PAIR = r"\b(?:AKIA|ASIA)[A-Z2-7]{16}[ ,;:|/\x22\x27\t]{1,5}[A-Za-z0-9+/]{40}"
+_TWILIO = r"\b[0-9a-f]{32}"
 # Keys of Azure's services are recognised by a fixed text in the middle.
 _AZURE, _DEVOPS = r"JQQJ99[A-Za-z0-9]{26}", r"AZDO[A-Za-z0-9]{4}"
 _USER = r"://[^\x00-\x20/?#:@\x22\x27<>]"
@@ -169,7 +182,7 @@ SHAPES = (
     Shape("API_KEY", rf"{_BEARER}([A-Za-z0-9._~+/=-]{{16,}}+)", _bearer, rb"[A-Za-z0-9._~+/=-]*+", rf"{_BEARER}[A-Za-z0-9._~+/=-]{{16}}"),
     Shape("API_KEY", _TELEGRAM, group),
     Shape("API_KEY", _AWS_PAIR, _exact),
-    Shape("API_KEY", rf"\bAC[0-9a-f]{{32}}[\x22\x27,: ]{{1,5}}([0-9a-f]{{32}}){WORD_ENDS}", group),  # Twilio: account, token
+    Shape("API_KEY", rf"AC[0-9a-f]{{32}}[\x22\x27,: ]{{1,5}}{_TWILIO}", _of_twilio_account, core=_TWILIO),
     Shape("API_KEY", rf"[A-Za-z0-9]{{52}}{_AZURE}", _with_before(52), core=_AZURE),
     Shape("API_KEY", rf"[A-Za-z0-9]{{76}}{_DEVOPS}", _with_before(76), core=_DEVOPS),
     Shape("PASSWORD", _URL, _url, opening=rf"{_USER}*:[^\x00-\x20/?\x22\x27<>]+@"),

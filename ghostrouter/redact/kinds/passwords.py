@@ -18,18 +18,14 @@ _IS = "is|was|ist|war|lautet|es|est|era|é|è|jest|är|er|je|bude|это|to|adal
 _DIGIT, _NO_DIGIT = re.compile(rb"\d"), re.compile(rb"[^0-9]")
 
 _PROVIDERS = "mistral|cohere|together|azure|openai|anthropic|gemini|groq|deepseek|perplexity|openrouter|xai|replicate"
-_OWNERS = (
-    "api|access|secret|private|auth|encryption|signing|master|account|subscription|shared|storage|client|service"
-    f"|session|bot|deploy|license|webhook|hmac|jwt|aws|admin|bearer|user|app|root|sas|{_PROVIDERS}"
+_STRONG_KEYS = (
+    "(?:api|access|secret|private|auth|encryption|signing|master|account|subscription|shared|storage|client|service"
+    f"|session|bot|deploy|license|webhook|hmac|jwt|aws|admin|bearer|user|app|root|sas|{_PROVIDERS})[ _.-]?(?:access[ _-]?)?(?:key|token|secret)"
 )
-_SECRET = any_word("key|token|secret")
-_STRONG_KEYS = rf"{any_word(_OWNERS)}[ _.-]?(?:{any_word('access')}[ _-]?)?{_SECRET}"
-_WHICH = any_word("base64|base|b64|hex|value|prod|production|dev|staging|live|test|primary|secondary")
-_SINGLE = any_word(
-    "credential|credentials|secret|token|sharedaccesskey|accountkey|sharedaccesssignature|sig|bearer|authtoken|apikey"
-    "|x-functions-key"
+_KEYS = (
+    f"{_STRONG_KEYS}(?:_(?:base64|base|b64|hex|value|prod|production|dev|staging|live|test|primary|secondary))?|access[ _-]?key[ _-]?id"
+    "|credentials?|secret|token|sharedaccesskey|accountkey|sharedaccesssignature|sig|bearer|authtoken|apikey|x-functions-key"
 )
-_KEYS = rf"(?:{_STRONG_KEYS}(?:_{_WHICH})?|{any_word('access')}[ _-]?{any_word('key')}[ _-]?{any_word('id')}|{_SINGLE})"
 # Between the name and its value.
 _QUOTE = r"(?:\\{0,3}[\x22\x27`])?+"
 # The name and the value are values of their own: of attributes, or of a list of variables.
@@ -223,7 +219,9 @@ _PHRASE = (
     r"(?i:passphrase)" + _QUOTE + r"[ \t]{0,8}(?:=|:)[ \t]{0,8}\\{0,3}[\x22\x27]"
     r"([A-Za-z]{2,16}(?: [A-Za-z0-9]{1,16}){2,12})\\{0,3}[\x22\x27]"
 )
-_QUOTED = rf"{_KEYS}{_ASSIGNS}\\{{0,3}}[\x22\x27](?P<value>[^\x00-\x20\x22\x27`<>\\]{{16,256}}+)\\{{0,3}}[\x22\x27]"
+_QUOTED = (
+    rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27](?P<value>[^\x00-\x20\x22\x27`<>\\]{{16,256}}+)\\{{0,3}}[\x22\x27]"
+)
 # Short names, which mean other things, too: `_pass`, `pw`, `_key`, `appKey`, ` PAT`.
 _SHORT_NAME = r"[_.-](?i:pass|pw|psw|auth)|\b(?i:pw)"
 _SHORT_KEY = r"(?:\b|_)(?i:key|pat|salt|auth)|[a-z]Key"
@@ -351,13 +349,13 @@ SHAPES = (
     _assigned("API_KEY", _key, "--(?:token|api-key|secret)", _KEY_VALUE, "[ ]"),
     _assigned("API_KEY", _random_value, _SHORT_KEY, _LONG_VALUE),
     Shape("API_KEY", rf"{_HEADER}(?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _random_value, _REST, rf"{_HEADER}{_KEY_BYTE}{{20}}"),
-    Shape("API_KEY", rf"(?:{_STRONG_KEYS}|{any_word('token')}) (?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _spaced_key, _REST, opening=rf"(?:{_STRONG_KEYS}|{any_word('token')}) {_KEY_BYTE}{{20}}"),
+    Shape("API_KEY", rf"(?i:{_STRONG_KEYS}|token) (?P<value>{_KEY_BYTE}{{20,256}}+={{0,2}})", _spaced_key, _REST, opening=rf"(?i:{_STRONG_KEYS}|token) {_KEY_BYTE}{{20}}"),
     Shape("PASSWORD", rf"\b(?i:cvv2?|cvc2?){_IS_CODE}(\d{{3,4}}){WORD_ENDS}", group),
     Shape("PASSWORD", rf"\b(?i:pin|otp){_IS_CODE}(\d{{4,8}}){WORD_ENDS}", group),
-    Shape("API_KEY", _QUOTED, _quoted, opening=rf"{_KEYS}{_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
+    Shape("API_KEY", _QUOTED, _quoted, opening=rf"(?i:{_KEYS}){_ASSIGNS}\\{{0,3}}[\x22\x27][^\x00-\x20\x22\x27`<>\\]{{16}}"),
     Shape("PASSWORD", rf"{any_word(_PASSWORDS)} ({_SPOKEN_VALUE}{{8,128}}+)", _behind_name, opening=rf"{any_word(_PASSWORDS)} {_SPOKEN_VALUE}{{8}}"),
     _sentence("PASSWORD", any_word(_PASSWORDS), 7, _in_sentence, 6),
-    _sentence("API_KEY", _STRONG_KEYS, 9, _random_in_sentence, 20),
+    _sentence("API_KEY", f"(?i:{_STRONG_KEYS})", 9, _random_in_sentence, 20),
     Shape(
         "PASSWORD",
         rf"{_USER}{_GAP}{{1,8}}[^\x00-\x20]{{1,64}}{_GAP}{{1,8}}(?i:with |encrypted ){{0,2}}{_NAME}{_GAP}{{1,8}}"
