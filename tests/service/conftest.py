@@ -19,11 +19,8 @@ from tests.service import lora_adapter
 from tests.shipped import MODELS, ROOT
 
 START_S = 900.0
-# Dollars per million tokens. So little that no decision depends on it, and every cost can be seen.
-PRICES = {
-    "ghost-small": {"prompt_usd_per_mtok": 0.01, "completion_usd_per_mtok": 0.02},
-    "ghost-large": {"prompt_usd_per_mtok": 0.05, "completion_usd_per_mtok": 0.1},
-}
+# Dollars per million tokens. Both models cost the same, so that no decision depends on it, and every cost can be seen.
+PRICE = {"prompt_usd_per_mtok": 0.01, "completion_usd_per_mtok": 0.02}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def _running(folder: Path, spans: Collector) -> Iterator[Service]:
     config["http_options"]["port"] = free_port()
     args, state = config["applications"][0]["args"], folder / "state"
     args["events"] = {"folder": str(state)}
-    args["models"] = [{**model, "price": PRICES[model["name"]]} for model in args["models"]]
+    args["models"] = [{**model, "price": PRICE} for model in args["models"]]
     lora_adapter.write(MODELS / "ghost-large", folder / "adapter")
     args["models"].append({"name": "ghost-adapted", "lora": str(folder / "adapter"), "base": "ghost-large"})
     args["embeddings"] = [{"name": "minilm", "source": "all-MiniLM-L6-v2"}]
