@@ -20,7 +20,7 @@ from ghostrouter.events.store import Store
 from tests.dashboards.prometheus import Prometheus, prometheus
 from tests.dashboards.test_page import WAIT_MS
 from tests.deployments.otlp import ReceivedSpan
-from tests.service.conftest import PRICES, Service
+from tests.service.conftest import PRICE, Service
 from tests.service.questions import UNKNOWN_TO_SMALL
 from tests.service.test_service import body
 
@@ -170,7 +170,7 @@ def test_a_handoff_is_the_same_from_all_sides(
 
 def _price_usd(segment: dict[str, Any]) -> float:
     """What a segment costs by the configured prices."""
-    price, used = PRICES[segment["model"]], segment["usage"]
+    price, used = PRICE, segment["usage"]
     prompt_usd = used["prompt_tokens"] * price["prompt_usd_per_mtok"]
     return float(prompt_usd + used["completion_tokens"] * price["completion_usd_per_mtok"]) / 1e6
 
