@@ -18,8 +18,8 @@ pytestmark = pytest.mark.service
 KEY, PROMPT, BEGUN = "gr-planted-key-9317", "planted-prompt-5150", "planted-answer-6262"
 RAY_LOGS = Path("/tmp/ray/session_latest/logs")  # noqa: S108 - where Ray keeps them
 _PATIENCE_S = 60.0
-# Prompts and answers are searched in pieces of this length: what is cut somewhere is found as well. Answers to calls are
-# kept; they have shorter pieces in common with others.
+# Prompts and answers are searched in pieces of this length: what is cut somewhere is found as well. Answers to calls
+# are kept; they have shorter pieces in common with others.
 _PIECE = 60
 
 
