@@ -62,6 +62,8 @@ class GuardedConnection(HttpToolsProtocol):
         self._head = self._head + data
         end = _END.search(self._head, searched)
         if end is None and b"A" <= self._head[:1] <= b"Z" and len(self._head) <= MOST_HEAD_BYTES:
+            if not self._reads_head:  # its time begins now: the parser sees it only when it is complete
+                self._expect_head()
             return b""
         head, self._head = bytes(self._head), bytearray()
         return head if end is None else _OFFER.sub(b"", head[: end.start()]) + head[end.start() :]

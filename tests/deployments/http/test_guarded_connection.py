@@ -74,6 +74,19 @@ async def test_who_never_ends_a_head_is_disconnected(monkeypatch: pytest.MonkeyP
             writer.close()
 
 
+async def test_who_never_ends_a_second_head_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with serving(Endless().app) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        async with asyncio.timeout(20):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+            monkeypatch.setattr(guarded_connection, "HEAD_S", 0.05)
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n")
+            with suppress(ConnectionResetError):
+                await reader.read()
+        writer.close()
+
+
 async def test_a_head_has_a_size() -> None:
     async with serving(Endless().app) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
