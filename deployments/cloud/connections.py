@@ -10,9 +10,10 @@ import aiohttp
 import httpx
 from yarl import URL
 
-from ghostrouter.access.hosts import is_metadata_address
+from ghostrouter.access.hosts import is_metadata_address, is_metadata_url
 
 _KEEP_S = 30.0
+_NOT_THERE = "no address that may be connected to"
 _MOST_HEADER_BYTES = 65_536
 # The first that fits. Others are `httpx.TransportError`.
 _ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
@@ -41,6 +42,8 @@ class Connections(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request. The response's body is read as it arrives."""
+        if is_metadata_url(str(request.url)):  # an address that is no name is not resolved
+            raise httpx.ConnectError(_NOT_THERE)
         limits = request.extensions.get("timeout", {})
         with _as_httpx():
             response = await self._opened().request(
@@ -86,7 +89,7 @@ class _Resolver(aiohttp.ThreadedResolver):
         found = await super().resolve(host, port, family)
         kept = [address for address in found if not is_metadata_address(address["host"])]
         if not kept:
-            raise OSError(None, "no address that may be connected to")
+            raise OSError(None, _NOT_THERE)
         return kept
 
 

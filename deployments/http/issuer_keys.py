@@ -9,7 +9,6 @@ import httpx
 import jwt
 
 from deployments.cloud.connections import transport_to_others
-from ghostrouter.access.hosts import is_metadata_url
 from ghostrouter.config.access import Jwt
 from ghostrouter.errors import StoreFailed, Unauthorized
 
@@ -76,7 +75,7 @@ class IssuerKeys:
         """The URL that the issuer's OpenID configuration names (OpenID Connect Discovery 1.0, section 4)."""
         found = await _json(client, self._settings.issuer.rstrip("/") + "/.well-known/openid-configuration")
         url = str(found["jwks_uri"])
-        if found["issuer"] != self._settings.issuer or not url.startswith("https://") or is_metadata_url(url):
+        if found["issuer"] != self._settings.issuer or not url.startswith("https://"):
             raise ValueError("another issuer's configuration")
         return url
 

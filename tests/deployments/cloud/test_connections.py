@@ -64,6 +64,13 @@ async def test_a_name_that_turns_into_a_metadata_address_is_not_connected_to(mon
     await server.wait_closed()
 
 
+async def test_a_metadata_address_is_not_connected_to() -> None:
+    async with httpx.AsyncClient(transport=Connections(ssl.create_default_context())) as client:
+        for host in ("169.254.169.254", "[fe80::1]", "2852039166"):
+            with pytest.raises(httpx.ConnectError, match="may be connected to"):
+                await client.get(f"http://{host}/")
+
+
 def test_a_base_url_is_no_metadata_address() -> None:
     for url in ("http://169.254.169.254/v1", "http://[fe80::1]/v1", "http://2852039166/v1"):
         with pytest.raises(ValidationError, match="link-local"):
