@@ -122,13 +122,13 @@ def _event_store(config: GraphConfig) -> serve.Application:
 
 def _quotas(config: GraphConfig) -> serve.Application | None:
     """One replica counts for all ingresses. None where an ingress that is alone can count by itself."""
-    if not config.access.keys and not config.budgets.limits and is_alone(config.ingress):
+    if not config.access.keys and not config.budgets.limits and _is_alone(config.ingress):
         return None
     options = {"max_ongoing_requests": 1000, "num_replicas": 1}
     return _deploy(Quotas, "Quotas", config.logs, options=options, access=config.access, budgets=config.budgets)
 
 
-def is_alone(options: Mapping[str, Any]) -> bool:
+def _is_alone(options: Mapping[str, Any]) -> bool:
     """Whether Ray Serve's options of a deployment make one replica of it, and never more."""
     return options.get("num_replicas") in (None, 1) and not options.get("autoscaling_config")
 

@@ -87,8 +87,8 @@ class TokenSource:
         context = request.prompt_ids[len(request.prompt_ids) - request.kept_tokens :]
         reader = TokenReader(self._tokenizer, self._vocab_size, context, request.sampling.top_logprobs)
         parts = self._parsers.open(request) if self._parsers else None
-        form = AnswerForm(request.features)
-        if form.is_json:
+        form = AnswerForm(request.features) if parts is None else None  # else the parts know it
+        if form and form.is_json:
             form.text(self._tokenizer.decode(list(context)))
         count, last_s = 0, self._clock()
         async with aclosing(self._step_source.steps(request)) as steps:
@@ -96,7 +96,7 @@ class TokenSource:
                 now_s = self._clock()
                 tokens, finish = list(_read(reader, step, now_s - last_s)), step.finish
                 last_s = now_s
-                if parts is None and form.is_json:
+                if form and form.is_json:
                     tokens = [t._replace(is_form=not form.text(t.text) or t.is_form) for t in tokens]
                 if parts:
                     count += len(tokens)

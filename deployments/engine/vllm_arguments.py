@@ -11,8 +11,8 @@ from ghostrouter.config.speculative import located
 from ghostrouter.errors import ConfigError
 
 SCHEDULER = "deployments.engine.advanced_grammar.AdvancedScheduler"
-_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 ASYNC_SCHEDULER = "deployments.engine.advanced_grammar.AdvancedAsyncScheduler"
+_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # of adapters, as vLLM takes them
 
 
 def engine_arguments(model: LocalModel, adapters: Sequence[LocalModel] = ()) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """The metrics of one session: what its end counts, and what it has counted before. Pure."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -26,14 +26,15 @@ def at_end(session: Session, outcome: Outcome, inference_s: float, moved: bool) 
     seams = Counter((s.model, t.model, t.reason, t.kv_mode) for s, t in changes if not t.copied)
     for seam, count in seams.items():
         yield Measured(metrics.HANDOFFS, count, dict(zip(metrics.HANDOFFS.labels, seam, strict=True)))
-    costs_usd = Counter[str]()
+    if moved:
+        return
+    costs_usd = defaultdict[str, float](float)
     for segment in session.segments:
         for asked in (segment, segment.lost):
             if asked and asked.cost_usd:
-                costs_usd[asked.model] += asked.cost_usd  # type: ignore[assignment] # it adds floats as well
+                costs_usd[asked.model] += asked.cost_usd
     for model, cost_usd in costs_usd.items():
-        if not moved:
-            yield Measured(metrics.COST, cost_usd, {"model": model})
+        yield Measured(metrics.COST, cost_usd, {"model": model})
 
 
 def while_written(session: Session) -> Iterator[Measured]:
