@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import httpx
+
 START_S = 30.0
 
 
@@ -21,6 +23,21 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def until_up(url: str, child: "subprocess.Popen[bytes]", log: Path, patience_s: float) -> None:
+    """Wait until a process that was started answers at `url`.
+
+    Raises:
+        RuntimeError: it has ended, or does not answer within `patience_s`; with what is in its log.
+    """
+    deadline_s = time.monotonic() + patience_s
+    while time.monotonic() < deadline_s and child.poll() is None:
+        with suppress(httpx.TransportError):
+            if httpx.get(url).is_success:
+                return
+        time.sleep(0.1)
+    raise RuntimeError(f"{child.args!r} did not start; {log} ends with\n{log.read_text()[-4000:]}")
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import yaml
 
+from bench.servers import until_up
 from ghostrouter.cli.serve import authorization
 
 ROOT = Path(__file__).parent.parent
@@ -77,11 +78,7 @@ def server(command: list[str], health: str, name: str, environment: Mapping[str,
         subprocess.Popen(command, cwd=ROOT, env=whole, stdout=out, stderr=subprocess.STDOUT) as child,  # noqa: S603
     ):
         try:
-            deadline = time.monotonic() + START_S
-            while not _answers(health):
-                if child.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"{command[0]} did not start; see {log}")
-                time.sleep(1)
+            until_up(health, child, log, START_S)
             yield
         finally:
             child.terminate()

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import yaml
 
-from bench.servers import free_port
+from bench.servers import free_port, until_up
 from tests.shipped import ROOT
 
 RULES = ROOT / "dashboards" / "prometheus"
@@ -115,20 +115,8 @@ def prometheus(targets: Sequence[str], folder: Path) -> Iterator[Prometheus]:
     with (folder / "log.txt").open("wb") as log:
         child = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        _wait(f"http://{address}/-/ready", child, folder / "log.txt")
+        until_up(f"http://{address}/-/ready", child, folder / "log.txt", _START_S)
         yield Prometheus(f"http://{address}")
     finally:
         child.terminate()
         child.wait(30)
-
-
-def _wait(url: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and child.poll() is None:
-        try:
-            if httpx.get(url).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"Prometheus did not start:\n{log.read_text()}")

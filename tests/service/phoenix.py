@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
-from bench.servers import free_port
+from bench.servers import free_port, until_up
 from tests.shipped import ROOT
 
 _START_S, _PATIENCE_S = 600.0, 120.0
@@ -78,20 +77,8 @@ def phoenix(folder: Path) -> Iterator[Phoenix]:
         )
     url = f"http://127.0.0.1:{port}"
     try:
-        _wait(f"{url}/healthz", child, folder / "phoenix.txt")
+        until_up(f"{url}/healthz", child, folder / "phoenix.txt", _START_S)
         yield Phoenix(url)
     finally:
         child.send_signal(signal.SIGINT)
         child.wait(60)
-
-
-def _wait(url: str, child: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and child.poll() is None:
-        try:
-            if httpx.get(url).is_success:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.5)
-    pytest.fail(f"Phoenix did not start:\n{log.read_text()}")
