@@ -1,5 +1,6 @@
 """JSON schemas, errors and cancelled streams, with the clients that share the lock."""
 
+import asyncio
 import gc
 import json
 from collections.abc import Iterator
@@ -183,7 +184,13 @@ def test_pydantic_ai_in_anthropic_s_words(service: Loopback) -> None:
         asked.append(a)
         return "done"
 
-    assert agent.run_sync("Who?").output == SAID
+    loop = asyncio.new_event_loop()  # pydantic-ai makes one where there is none, and never closes it
+    asyncio.set_event_loop(loop)
+    try:
+        assert agent.run_sync("Who?").output == SAID
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
     assert asked == [1]
 
 
