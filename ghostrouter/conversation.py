@@ -59,6 +59,11 @@ class Message:
     is_error: bool = False
 
 
+def images_of(messages: Sequence[Message]) -> tuple[Image, ...]:
+    """The images of a conversation, in order."""
+    return tuple(p for m in messages for p in m.parts if isinstance(p, Image))
+
+
 def is_bare(messages: Sequence[Message]) -> bool:
     """Whether a model is to go on with a text as it is, without a chat template."""
     return len(messages) == 1 and messages[0].role == PROMPT

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
-from ghostrouter.conversation import NO_FEATURES, Features, Message
+from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.money import Usage
 from ghostrouter.span_context import Headers
 
@@ -283,7 +283,8 @@ class SegmentRequest:
     the segment begins the answer.
 
     `features` tell a local engine which form the answer must have. A cloud model reads them in `cloud`. `written` is
-    what the kept tokens amount to, so that no part of a tool call is told twice.
+    what the kept tokens amount to, so that no part of a tool call is told twice. `images` are those of the
+    conversation, for a local engine; each has one placeholder in `prompt_ids`.
     """
 
     key: SegmentKey
@@ -304,6 +305,7 @@ class SegmentRequest:
     question: str | None = None
     features: Features = NO_FEATURES
     written: Written = NOTHING_WRITTEN
+    images: tuple[Image, ...] = ()
 
     @property
     def may_hand_off(self) -> bool:

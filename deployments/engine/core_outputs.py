@@ -82,7 +82,7 @@ class RequestReader:
         if self._error:
             raise self._error
         tokens, self._tokens = self._tokens, []
-        return Reported(tokens, self._finish_reason, self.state.num_cached_tokens)
+        return Reported(tokens, self._finish_reason, self.state.num_cached_tokens, self.state.prompt_len)
 
 
 class CoreOutputs:

@@ -13,11 +13,15 @@ _NO_MARK = Mark()
 
 
 class Reported(NamedTuple):
-    """What vLLM reports of a request since the last report. `finish_reason` is vLLM's; None while it is running."""
+    """What vLLM reports of a request since the last report. `finish_reason` is vLLM's; None while it is running.
+
+    `prompt_tokens` are counted as vLLM computes them: with all that an image takes.
+    """
 
     tokens: Sequence[Sampled]
     finish_reason: str | None
     cached_tokens: int
+    prompt_tokens: int
 
 
 async def reported(generated: AsyncGenerator[RequestOutput, None]) -> AsyncGenerator[Reported, None]:
@@ -27,7 +31,9 @@ async def reported(generated: AsyncGenerator[RequestOutput, None]) -> AsyncGener
             completion = output.outputs[0]
             flat: Any = completion.logprobs
             tokens = [sampled_at(flat, i, token_id) for i, token_id in enumerate(completion.token_ids)]
-            yield Reported(tokens, completion.finish_reason, output.num_cached_tokens or 0)
+            yield Reported(
+                tokens, completion.finish_reason, output.num_cached_tokens or 0, len(output.prompt_token_ids or ())
+            )
 
 
 def sampled_at(flat: Any, position: int, token_id: int) -> Sampled:

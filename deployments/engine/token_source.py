@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from tokenizers import Tokenizer
 
 from deployments.engine.segment_writer import Arrival
+from ghostrouter.money import Usage
 from ghostrouter.signals.form import AnswerForm
 from ghostrouter.signals.read import TokenReader
 from ghostrouter.types import FinishReason, SegmentRequest, Token
@@ -32,12 +33,13 @@ class Sampled(NamedTuple):
 class EngineStep(NamedTuple):
     """One report of an engine: the tokens it has written since the last one.
 
-    `cached_tokens` are the prompt tokens it did not have to compute.
+    `cached_tokens` are those of its `prompt_tokens` that it did not have to compute.
     """
 
     tokens: Sequence[Sampled]
     finish: FinishReason | None
     cached_tokens: int
+    prompt_tokens: int = 0
 
 
 class StepSource(Protocol):
@@ -96,14 +98,16 @@ class TokenSource:
                 now_s = self._clock()
                 tokens, finish = list(_read(reader, step, now_s - last_s)), step.finish
                 last_s = now_s
+                count += len(tokens)
                 if form and form.is_json:
                     tokens = [t._replace(is_form=not form.text(t.text) or t.is_form) for t in tokens]
                 if parts:
-                    count += len(tokens)
                     goes_on = finish is None or (finish == "length" and count == request.scripted_end)
                     tokens = parts.read(tokens, not goes_on)
                     finish = parts.finish("stop" if parts.is_over else finish)
-                yield Arrival(tokens, finish, step.cached_tokens)
+                # Only the engine knows how many tokens an image takes.
+                usage = Usage(step.prompt_tokens, count, step.cached_tokens) if request.images else None
+                yield Arrival(tokens, finish, step.cached_tokens, usage)
                 if parts and parts.is_over:
                     return  # this aborts the engine's request
 

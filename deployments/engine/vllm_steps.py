@@ -1,5 +1,6 @@
 """vLLM's engine client as a source of `EngineStep`s: token ids in, sampled tokens out."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from deployments.engine.core_outputs import core_outputs
 from deployments.engine.exact_entropy import ASKED, TOP
 from deployments.engine.finish_reasons import finish_reason, is_whole
 from deployments.engine.flat_logprobs import Reported, reported
+from deployments.engine.image_data import read_images
 from deployments.engine.keyed_sampler import ARGUMENT, KeyedSampling
 from deployments.engine.kv_folder import transfer_params
 from deployments.engine.structured_outputs import structured_outputs
@@ -46,7 +48,7 @@ class VllmSteps:
         """Generate from token ids. Closing the iterator aborts the request.
 
         Raises:
-            RequestRejected: the engine cannot write in the form that the request asks for.
+            RequestRejected: the engine cannot write in the form that the request asks for, or cannot read its images.
             SegmentFailed: the request samples at random, but the engine decodes speculatively. Or the engine stopped
                 before the answer was whole.
         """
@@ -57,6 +59,8 @@ class VllmSteps:
         # A random part, because a writer that has died may have left a request for the same segment.
         request_id = f"{request.key.session}/{request.key.segment}/{uuid4().hex[:8]}"
         prompt: dict[str, Any] = {"prompt_token_ids": list(request.prompt_ids)}
+        if request.images:
+            prompt["multi_modal_data"] = {"image": await asyncio.to_thread(read_images, request.images)}
         if request.cold:
             prompt["cache_salt"] = uuid4().hex
         more: dict[str, Any] = {"trace_headers": dict(request.trace_headers)} if request.trace_headers else {}
@@ -70,9 +74,12 @@ class VllmSteps:
                         yield self._step(report, None)  # the tokens before the failure
                     yield self._step(report, finish_reason(told, request.model))
             except (ValueError, VLLMValidationError) as error:
-                if form is None:
-                    raise
-                raise RequestRejected(f"{request.model} cannot write in the form that is asked for: {error}") from error
+                if request.images:
+                    raise RequestRejected(f"{request.model} cannot read the images: {error}") from error
+                if form is not None:
+                    told = f"{request.model} cannot write in the form that is asked for: {error}"
+                    raise RequestRejected(told) from error
+                raise
 
     def _params(self, request: SegmentRequest, form: StructuredOutputsParams | None) -> SamplingParams:
         s = request.sampling
@@ -118,7 +125,7 @@ class VllmSteps:
         tokens = report.tokens
         if self._most_drafts and not self._exact:  # the engine reports only how many tokens a step made
             tokens = [t._replace(step_index=i, proposed_drafts=self._most_drafts) for i, t in enumerate(tokens)]
-        return EngineStep(tokens, finish, report.cached_tokens)
+        return EngineStep(tokens, finish, report.cached_tokens, report.prompt_tokens)
 
 
 def _is_greedy(s: Sampling) -> bool:

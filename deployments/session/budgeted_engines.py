@@ -10,11 +10,13 @@ from deployments.session.redacted_engines import RedactedEngines
 from deployments.store.quota_client import QuotaClient
 from ghostrouter.access.budget import Scope, nano
 from ghostrouter.config import CloudModel, LocalModel
+from ghostrouter.conversation import images_of
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown, SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.policy.cost import cost_usd, longest_answer, worst_usd
 from ghostrouter.redact.policy import Behalf
 from ghostrouter.replay.continuation import generated_tokens
+from ghostrouter.sessions.ask import Ask
 from ghostrouter.types import Frame, Prompt, Sampling, SegmentRequest
 
 
@@ -59,7 +61,7 @@ class BudgetedEngines:
         self._quotas = quotas
         self._sessions: dict[str, _OpenSession] = {}
 
-    async def reserve(self, session: str, behalf: Behalf, model: str, prompt: Prompt, sampling: Sampling) -> Ticket:
+    async def reserve(self, session: str, ask: Ask, model: str, prompt: Prompt) -> Ticket:
         """Open a session, with the worst case of its first segment set aside.
 
         Raises:
@@ -67,9 +69,9 @@ class BudgetedEngines:
             BudgetUnknown: `Quotas` does not answer.
         """
         reservation = f"{session}#0"
-        worst = self._worst(model, prompt, sampling)
-        is_reserved = await self._quotas.reserve(reservation, self._names(behalf, model), worst)
-        return self.open(session, behalf, reservation if is_reserved else "")
+        worst = self._worst(model, prompt, ask.sampling, len(images_of(ask.messages)))
+        is_reserved = await self._quotas.reserve(reservation, self._names(ask.behalf, model), worst)
+        return self.open(session, ask.behalf, reservation if is_reserved else "")
 
     def open(self, session: str, behalf: Behalf, reservation: str = "") -> Ticket:
         """Open a session, or get one more ticket for an open one."""
@@ -130,7 +132,7 @@ class BudgetedEngines:
             open_session.reservation = ""
             return reservation
         prompt: Prompt = request.cloud or request.prompt_ids
-        amount = self._worst(request.model, prompt, request.sampling)
+        amount = self._worst(request.model, prompt, request.sampling, len(request.images))
         reservation = f"{session}#{uuid.uuid4().hex[:16]}"
         try:
             names = self._names(open_session.behalf, request.model)
@@ -155,11 +157,11 @@ class BudgetedEngines:
             "provider": provider,
         }
 
-    def _worst(self, model: str, prompt: Prompt, sampling: Sampling) -> int:
+    def _worst(self, model: str, prompt: Prompt, sampling: Sampling, images: int) -> int:
         """The highest possible cost of a segment, in nano-dollars."""
         known, limit = self._models[model], sampling.max_tokens
         longest = longest_answer(known, limit, limit if sampling.wants("max_tokens") else None)
-        return nano(worst_usd(known, prompt, longest))
+        return nano(worst_usd(known, prompt, longest, images))
 
 
 class _Bill:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from deployments.session.ports import Engines, Ports
+from ghostrouter.conversation import images_of
 from ghostrouter.errors import GhostRouterError, SeamRefused
 from ghostrouter.replay.seam import Seam
 from ghostrouter.sessions.session import Session
@@ -63,6 +64,7 @@ async def _one_token(engines: Engines, session: Session, seam: Seam, purpose: st
         prompt_ids=seam.prompt_ids,
         kept_tokens=seam.kept_tokens,
         sampling=Sampling(max_tokens=1),
+        images=images_of(session.ask.messages),
     )
     replica = ""
     try:

@@ -246,7 +246,7 @@ class Planner:
         for i, name in enumerate(chosen.models):
             try:
                 prompt = firsts[name].prompt
-                ticket = await self._engines.reserve(session, ask.behalf, name, prompt, ask.sampling)
+                ticket = await self._engines.reserve(session, ask, name, prompt)
             except BudgetExceeded as error:
                 refusal = refusal or error
             else:

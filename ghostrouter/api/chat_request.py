@@ -11,9 +11,9 @@ from ghostrouter.api import chat_features
 from ghostrouter.api.body import MOST_TOKENS, UNSUPPORTED_OF_VLLM, Body, SampledBody, Shape, parse
 from ghostrouter.api.hints import hints
 from ghostrouter.api.signals import MOST_ALTERNATIVES
-from ghostrouter.conversation import NO_FEATURES, Features, Message, is_bare
+from ghostrouter.conversation import NO_FEATURES, Features, Message, images_of, is_bare
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools
+from ghostrouter.policy.eligibility import Needs, speak_of_tools
 from ghostrouter.sessions.ask import Branch, ScriptedHandoff
 from ghostrouter.terms import ANY_TERMS, NO_PREFERENCES, Preferences, Terms
 from ghostrouter.types import NO_ENGINE_SAMPLING, EngineSampling

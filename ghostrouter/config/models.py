@@ -75,6 +75,7 @@ class LocalModel(Section):
         default=None,
         description="vLLM's parser of its reasoning, such as qwen3; null: by its chat template; empty: none",
     )
+    vision: bool = Field(default=False, description="it supports images, as `data:` URLs; nothing is fetched for it")
     exact_entropy: bool = Field(
         default=True, description="entropy over the whole vocabulary, from inside vLLM; false: bounds from the top 20"
     )

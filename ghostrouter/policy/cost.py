@@ -18,6 +18,7 @@ from ghostrouter.types import CloudPrompt, Prompt
 # Tokens that a provider adds to a message, a tool call or a tool.
 _ADDED_TOKENS = 16
 # The largest image of each protocol: eight tiles and the base of GPT-4o mini, sixteen tiles of Gemini.
+_MAX_TOKENS_PER_LOCAL_IMAGE = 16_384  # of Qwen2-VL, whose images take the most
 _MAX_TOKENS_PER_IMAGE: Mapping[Kind, int] = {"openai": 48_200, "anthropic": 5_000, "gemini": 5_000}
 
 
@@ -79,10 +80,13 @@ def most_usd(price: Price, prompt_tokens: int, completion_tokens: int) -> float:
     return cost_usd(dearest(price), Usage(prompt_tokens, completion_tokens))
 
 
-def worst_usd(model: LocalModel | CloudModel, prompt: Prompt, max_tokens: int) -> float:
-    """The highest possible cost of a call whose answer has at most `max_tokens` tokens."""
+def worst_usd(model: LocalModel | CloudModel, prompt: Prompt, max_tokens: int, images: int = 0) -> float:
+    """The highest possible cost of a call whose answer has at most `max_tokens` tokens.
+
+    `images` is the number of images in the conversation. A prompt of token ids does not say what they take.
+    """
     if not isinstance(prompt, CloudPrompt):
-        return most_usd(model.price, len(prompt), max_tokens)
+        return most_usd(model.price, len(prompt) + images * _MAX_TOKENS_PER_LOCAL_IMAGE, max_tokens)
     if not isinstance(model, CloudModel):
         return most_usd(model.price, _max_tokens(prompt, 0), max_tokens)
     prompt_tokens = _max_tokens(prompt, _MAX_TOKENS_PER_IMAGE[model.kind])

@@ -13,6 +13,10 @@ from ghostrouter.conversation import NO_FEATURES, Features, Image, Message
 from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.terms import ANY_TERMS, NO_LOGPROBS, NO_SAMPLING, TRUST_TIERS, Terms
 
+NO_IMAGES = "does not support images"
+INLINE_IMAGES = "supports images as data: URLs only"
+NO_DETAIL = "does not support the detail of images"
+
 
 @dataclass(frozen=True, slots=True)
 class Needs:
@@ -36,11 +40,6 @@ class Needs:
     min_tokens: int = 0
     bare_prompt: bool = False
     engine_fields: tuple[str, ...] = ()
-
-
-def images_of(messages: tuple[Message, ...]) -> tuple[Image, ...]:
-    """The images of a conversation."""
-    return tuple(p for m in messages for p in m.parts if isinstance(p, Image))
 
 
 def speak_of_tools(messages: tuple[Message, ...]) -> bool:
@@ -83,8 +82,12 @@ def _local(model: LocalModel, needs: Needs, chat_format: ChatFormat | None) -> I
         yield "does not support tools"
     if features.tools and features.tool_choice != "none" and features.is_guided:
         yield "supports tools or a form of the answer, not both"
-    if needs.images:
-        yield "does not support images"
+    if needs.images and not model.vision:
+        yield NO_IMAGES
+    if not all(i.is_inline for i in needs.images):
+        yield INLINE_IMAGES
+    if any(i.detail in ("low", "high") for i in needs.images):
+        yield NO_DETAIL
     if features.reasoning_effort not in (None, "none") and not (chat_format and chat_format.switches):
         yield "does not support reasoning_effort"
     if model.speculates and (needs.temperature or needs.penalties or needs.repetition_penalty or needs.logit_bias):
@@ -109,12 +112,12 @@ def _cloud(model: CloudModel, needs: Needs) -> Iterator[str]:
     if needs.engine_fields:
         yield f"does not support {needs.engine_fields[0]}"
     if needs.images and not model.vision:
-        yield "does not support images"
-    linked = [image.url for image in needs.images if not image.url.startswith("data:")]
+        yield NO_IMAGES
+    linked = [image.url for image in needs.images if not image.is_inline]
     if any(is_private_url(url) for url in linked):
         yield "gets no image URLs that point into a private network"
     if linked and not model.may_fetch:
-        yield "supports images as data: URLs only"
+        yield INLINE_IMAGES
     if needs.features.reasoning_effort and not (model.reasons and model.kind == "openai"):
         yield "does not support reasoning_effort"
     if needs.logprobs and not model.logprobs:
@@ -145,8 +148,8 @@ def _protocol(model: CloudModel, needs: Needs) -> Iterator[str]:
     if model.kind == "anthropic" and needs.temperature not in (None, 1) and needs.top_p not in (None, 1):
         yield "supports temperature or top_p, not both"
     if model.kind != "openai" and any(i.detail in ("low", "high") for i in needs.images):
-        yield "does not support the detail of images"
+        yield NO_DETAIL
     if model.kind == "gemini" and needs.features.tools and needs.features.parallel_tool_calls is False:
         yield "does not support parallel_tool_calls: false"
-    if model.kind == "gemini" and not all(i.url.startswith("data:") for i in needs.images):
-        yield "supports images as data: URLs only"
+    if model.kind == "gemini" and not all(i.is_inline for i in needs.images):
+        yield INLINE_IMAGES

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ghostrouter.conversation import Features, Message, Tool
+from ghostrouter.conversation import Features, Image, Message, Tool
 
 # What a chat template mentions -> vLLM's tool parser. The first that fits counts.
 _TOOL_PARSERS = (
@@ -97,7 +97,7 @@ def _tool(tool: Tool) -> dict[str, Any]:
 
 
 def _turn(message: Message) -> dict[str, Any]:
-    turn: dict[str, Any] = {"role": message.role, "content": message.content}
+    turn: dict[str, Any] = {"role": message.role, "content": _content(message)}
     if message.tool_calls:
         turn["tool_calls"] = [
             {"id": c.id, "type": "function", "function": {"name": c.name, "arguments": _arguments(c.arguments)}}
@@ -118,7 +118,17 @@ def _plain_turn(message: Message) -> dict[str, Any]:
     )
     if message.role == "tool":
         return {"role": "user", "content": f"<tool_response>\n{message.content}\n</tool_response>"}
-    return {"role": message.role, "content": message.content + calls}
+    said = _content(message)
+    if calls:
+        said = said + calls if isinstance(said, str) else [*said, {"type": "text", "text": calls}]
+    return {"role": message.role, "content": said}
+
+
+def _content(message: Message) -> str | list[dict[str, str]]:
+    """What a message says: a text, or a list if it shows images. Which image it is, the engine is told elsewhere."""
+    if not message.parts:
+        return message.content
+    return [{"type": "image"} if isinstance(p, Image) else {"type": "text", "text": p} for p in message.parts]
 
 
 def _arguments(told: str) -> Mapping[str, Any] | str:

@@ -20,7 +20,7 @@ class ChatTokenizer:
 
     Two tokenizers with the same `fingerprint` map texts to ids and ids to texts alike. With the same `chat_fingerprint`
     they also make the same prompt of a conversation. `template_kwargs` are passed to the chat template. `format` is how
-    the model writes tool calls and reasoning.
+    the model writes tool calls and reasoning. `vision`: its prompts may show images.
     """
 
     def __init__(
@@ -29,6 +29,7 @@ class ChatTokenizer:
         template_kwargs: Mapping[str, Any] | None = None,
         tool_parser: str | None = None,
         reasoning_parser: str | None = None,
+        vision: bool = False,
     ) -> None:
         # Slow to import, and not needed if all models are in the cloud.
         from transformers import PreTrainedTokenizerFast
@@ -49,6 +50,10 @@ class ChatTokenizer:
         self.fingerprint = _digest(tokenization)
         self._longest = _longest_token(definition)
         self.chat_fingerprint = _digest([self.fingerprint, self._fast.chat_template, self._template_kwargs])
+        # Some templates of vision models read no plain texts, only lists of parts.
+        self._lists_all = vision and not self._says("PROBE")
+        if vision and not self._says([{"type": "image"}, {"type": "text", "text": "PROBE"}]):
+            raise ConfigError(f"the chat template of {source!r} shows no images; set `vision: false`")
 
     def least_tokens(self, messages: Sequence[Message]) -> int:
         """A number of tokens that a conversation has at least, found without encoding it: 0 where nothing is known."""
@@ -68,12 +73,22 @@ class ChatTokenizer:
             return tuple(self.backend.encode(messages[0].content, add_special_tokens=True).ids)
         begun = messages[-1].content if continue_final else ""
         turns = self.format.turns(messages[:-1] if continue_final else messages, features)
+        if self._lists_all:
+            turns = [_listed(turn) for turn in turns]
         variables = self._template_kwargs | self.format.variables(features)
         try:
             text = self._fast.apply_chat_template(turns, add_generation_prompt=True, tokenize=False, **variables)
         except Exception as error:  # jinja errors, and anything else that a template raises
             raise InvalidRequest(f"the model's chat template refuses these messages: {error}") from error
         return (*self.encode(text), *self.encode_text(begun))
+
+    def _says(self, content: Any) -> bool:
+        """Whether the chat template tells the model the text PROBE of a message, as it is."""
+        try:
+            text = self._fast.apply_chat_template([{"role": "user", "content": content}], tokenize=False)
+        except Exception:  # noqa: BLE001 - whatever a template raises
+            return False
+        return "PROBE" in text and "'PROBE'" not in text
 
     def encode(self, text: str) -> tuple[int, ...]:
         """The ids of a text. No special tokens are added."""
@@ -96,7 +111,7 @@ class ChatTokenizer:
 def load(models: Sequence[LocalModel]) -> dict[str, ChatTokenizer]:
     """The tokenizers of all models, by model name."""
     return {
-        m.name: ChatTokenizer(_local(m.source), m.chat_template_kwargs, m.tool_parser, m.reasoning_parser)
+        m.name: ChatTokenizer(_local(m.source), m.chat_template_kwargs, m.tool_parser, m.reasoning_parser, m.vision)
         for m in models
     }
 
@@ -111,6 +126,12 @@ def context_tokens(model: LocalModel) -> int:
         config = json.loads(Path(path).read_bytes())
         limit = config.get("text_config", config)["max_position_embeddings"]
     return int(limit)
+
+
+def _listed(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn whose content is a list of parts."""
+    said = turn["content"]
+    return turn | {"content": [{"type": "text", "text": said}]} if isinstance(said, str) else turn
 
 
 def _digest(value: object) -> str:

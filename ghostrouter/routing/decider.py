@@ -261,7 +261,8 @@ class Decider:
     def _worst_usd(self, call: ChatCall, name: str, prompt: Prompt, candidate: plan.Candidate) -> float:
         """The highest possible cost of an answer by one model, as budgets reserve it."""
         model = self._models.by_name[name]
-        return cost.worst_usd(model, prompt, cost.longest_answer(model, candidate.room_tokens, call.max_tokens))
+        longest = cost.longest_answer(model, candidate.room_tokens, call.max_tokens)
+        return cost.worst_usd(model, prompt, longest, len(call.needs.images))
 
 
 def last_user_text(call: ChatCall) -> str:

@@ -10,7 +10,7 @@ Always true:
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ghostrouter.conversation import NO_FEATURES
+from ghostrouter.conversation import NO_FEATURES, images_of
 from ghostrouter.replay.continuation import answer_tokens, estimate_prompt_tokens, generated_tokens
 from ghostrouter.replay.seam import Seam, SeamRequest, piece
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
@@ -287,4 +287,5 @@ class Session:
             question=None if answer_tokens else self.ask.question,
             features=NO_FEATURES if segment.is_cloud else self.ask.features,
             written=Written.of(t for s in self.segments for t in s.tokens) if before else NOTHING_WRITTEN,
+            images=() if segment.is_cloud else images_of(self.ask.messages),
         )

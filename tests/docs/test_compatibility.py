@@ -29,6 +29,7 @@ NEEDS = {
 }
 LOCAL = LocalModel(name="m", source="x")
 GUESSES = LOCAL.model_copy(update={"engine_kwargs": {"speculative_config": {"method": "ngram"}}})
+SEES = LOCAL.model_copy(update={"vision": True})
 PLAIN, ABLE = ChatFormat("", "", tells_tools=False), ChatFormat("hermes", "qwen3", True, ("enable_thinking",))
 FAR = {"name": "far", "base_url": "http://h", "model": "m", "context_tokens": 1000}
 BARE = CloudModel.model_validate({**FAR, "penalties": False})
@@ -63,7 +64,7 @@ def goes_on(feature: str, features: Features, target: str, cloud: CloudModel | N
 
 def row(feature: str) -> list[str]:
     needs = NEEDS[feature]
-    near = [not why_not(m, needs, f) for m, f in ((LOCAL, PLAIN), (LOCAL, ABLE), (GUESSES, PLAIN))]
+    near = [not why_not(m, needs, f) for m, f in ((LOCAL, PLAIN), (LOCAL, ABLE), (GUESSES, PLAIN), (SEES, PLAIN))]
     far = [not why_not(m, needs) for m in (BARE, RICH)]
     local, cloud = word(near), word(far)
     to_local = word(goes_on(feature, needs.features, t) for t in ("alike", "other")) if any(near) else "no"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ghostrouter.config import CloudModel
+from ghostrouter.config import CloudModel, LocalModel
 from ghostrouter.conversation import Message
 from ghostrouter.money import Price, Usage
 from ghostrouter.policy.cost import cost_usd, dearest, longest_answer, most_usd, price_usd, worst_usd
@@ -41,6 +41,11 @@ def test_the_worst_case_counts_bytes_and_the_highest_prices() -> None:
     assert worst_usd(model, prompt, 0) == pytest.approx(100 * 2.0e-6)
     assert worst_usd(model, prompt, 10) == pytest.approx(100 * 2.0e-6 + 10 * 3.0e-6)
     assert most_usd(Price(1.0, 3.0, reasoning_usd_per_mtok=5.0), 0, 10) == pytest.approx(50e-6)
+
+
+def test_budgets_set_aside_what_the_images_of_a_local_model_may_take() -> None:
+    model = LocalModel(name="near", source="x", vision=True, price=Price(1.0, 1.0))
+    assert worst_usd(model, (1, 2, 3), 7, images=2) == pytest.approx((3 + 2 * 16_384 + 7) * 1e-6)
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(None, 400), (100, 100), (5000, 400)])

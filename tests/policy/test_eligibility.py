@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from ghostrouter.config import CloudModel, LocalModel
-from ghostrouter.conversation import Features, Grammar, Image, Message, Schema, Tool, ToolCall
+from ghostrouter.conversation import Features, Grammar, Image, Message, Schema, Tool, ToolCall, images_of
 from ghostrouter.errors import InvalidRequest
-from ghostrouter.policy.eligibility import Needs, images_of, speak_of_tools, why_not
+from ghostrouter.policy.eligibility import Needs, speak_of_tools, why_not
 from ghostrouter.policy.plan import Candidate, PlanRequest, Table, decide
 from ghostrouter.replay.chat_format import ChatFormat
 from ghostrouter.terms import Terms

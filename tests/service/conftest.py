@@ -15,7 +15,7 @@ import yaml
 
 from bench.servers import free_port
 from tests.deployments.otlp import Collector, collector
-from tests.service import lora_adapter
+from tests.service import lora_adapter, vision_model
 from tests.shipped import MODELS, ROOT
 
 START_S = 900.0
@@ -72,7 +72,7 @@ def alive(pids: set[int]) -> set[int]:
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The service of serve_config.yaml on a free port, with a LoRA adapter and an embedding model besides.
+    """The service of serve_config.yaml on a free port. Besides it has a LoRA adapter, a vision and an embedding model.
 
     That it stops without remains is checked at the end.
     """
@@ -88,6 +88,13 @@ def _running(folder: Path, spans: Collector) -> Iterator[Service]:
     args["models"] = [{**model, "price": PRICE} for model in args["models"]]
     lora_adapter.write(MODELS / "ghost-large", folder / "adapter")
     args["models"].append({"name": "ghost-adapted", "lora": str(folder / "adapter"), "base": "ghost-large"})
+    vision_model.write(MODELS / "ghost-small", folder / "seeing")
+    seeing = {**args["models"][0], "name": "ghost-seeing", "source": str(folder / "seeing"), "vision": True}
+    seeing["engine_kwargs"] = seeing["engine_kwargs"] | {"max_model_len": 1024, "limit_mm_per_prompt": {"image": 2}}
+    seeing["placement_group"] = {"bundles": [{"CPU": 0.05}]}  # all fits two processors
+    seeing["deployment"] = seeing["deployment"] | {"ray_actor_options": {"num_cpus": 0.05}}
+    del seeing["calibration"]
+    args["models"].append(seeing)
     args["embeddings"] = [{"name": "minilm", "source": "all-MiniLM-L6-v2"}]
     path = folder / "serve_config.yaml"
     path.write_text(yaml.safe_dump(config))
