@@ -23,6 +23,9 @@ _CALM_TOKENS = 2
 # A model that is hardly ever wrong could keep the rate of false alarms even with a threshold near zero.
 _LEAST_RISK = 0.02
 
+# The hazard of a calibration that knows nothing of onsets: its risk is zero, so that no worth of a right answer alarms.
+_NO_ONSETS = Weights(slope=0.0, bias=-60.0)
+
 Array = npt.NDArray[np.float64]
 
 
@@ -101,7 +104,7 @@ def fit(
 
 
 def fit_answers(model: str, traces: Sequence[Trace], false_alarms_per_100_answers: float, fitted_on: str) -> Fit:
-    """A calibration that judges whole answers only. Its detector of onsets never alarms.
+    """A calibration that judges whole answers only. Its detector of onsets never alarms, whatever a right answer is worth.
 
     Right or wrong is all that must be known of the traces.
 
@@ -111,7 +114,7 @@ def fit_answers(model: str, traces: Sequence[Trace], false_alarms_per_100_answer
     answers = answer_fit.fit(traces, false_alarms_per_100_answers)
     calibration = Calibration(
         model=model,
-        hazard=Weights(),
+        hazard=_NO_ONSETS,
         warm_risk=1.0,
         handoff_risk=None,
         quiet_risk=0.0,

@@ -82,7 +82,7 @@ def test_only_a_segment_that_begins_an_answer_is_judged_as_one(fitted: Fit) -> N
 @pytest.mark.parametrize(("at", "hands_off"), [(0.0, True), (1.1, False)])
 def test_where_an_answer_has_a_worth_the_value_decides(fitted: Fit, at: float, hands_off: bool) -> None:
     (trace,) = answers(count=1)
-    segment = Monitor(fitted.calibration).open(SegmentKey("s", 0), Limits(True, 2.0, False, at), trace.prompt)
+    segment = Monitor(fitted.calibration).open(SegmentKey("s", 0), Limits(True, 1e-4, False, at), trace.prompt)
     Monitor(fitted.calibration).judge([segment], trace.signals, [len(trace.signals)], trace.tokens)
     assert (segment.verdict is not None) == hands_off
 
