@@ -59,15 +59,20 @@ class Recorder:
         """The answers to all askings, in order."""
         missing = list(dict.fromkeys(a for a in askings if self._store.get(a) is None))
         progress = Progress(what, len(missing))
-        await asyncio.gather(*(self._ask(asking, progress) for asking in missing))
+
+        async def ask(asking: Asking) -> None:
+            progress.add(await self._ask(asking))
+
+        await asyncio.gather(*map(ask, missing))
         found = [self._store.get(a) for a in askings]
         return [f for f in found if f is not None]
 
     async def one(self, asking: Asking) -> Recorded:
-        """One answer."""
-        return (await self.all("", [asking]))[0]
+        """One answer. Its progress is not reported."""
+        known = self._store.get(asking)
+        return known or await self._ask(asking)
 
-    async def _ask(self, asking: Asking, progress: Progress) -> None:
+    async def _ask(self, asking: Asking) -> Recorded:
         messages = [{"role": "user", "content": asking.prompt}]
         body: dict[str, Any] = {
             "model": asking.model,
@@ -75,7 +80,7 @@ class Recorder:
             "max_tokens": asking.max_tokens,
             "temperature": asking.temperature,
             "logprobs": True,
-            "top_logprobs": _TOP,
+            "top_logprobs": _TOP if asking.signals else 0,
         }
         if asking.temperature:
             body["seed"] = asking.seed
@@ -87,7 +92,7 @@ class Recorder:
             response = await self._posted(asking.model, body)
             recorded = to_recorded(asking, response, time.perf_counter() - began_s)
         self._store.add(recorded)
-        progress.add(recorded)
+        return recorded
 
     async def _posted(self, model: str, body: dict[str, Any]) -> dict[str, Any]:
         """The response; a server that is busy or just starting is asked again.

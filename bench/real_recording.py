@@ -54,7 +54,8 @@ async def answers(recorder: Recorder, pair: Pair, asked: Sequence[Asked], what: 
     """The answers of both models alone to all questions, both models at the same time."""
 
     def askings(model: str) -> list[Asking]:
-        return [Asking(model=model, prompt=q.prompt, max_tokens=MAX_TOKENS) for q in asked]
+        signals = model == pair.small
+        return [Asking(model=model, prompt=q.prompt, max_tokens=MAX_TOKENS, signals=signals) for q in asked]
 
     small, large = await asyncio.gather(
         *(recorder.all(f"{what}, {model}", askings(model)) for model in (pair.small, pair.large))

@@ -5,14 +5,20 @@ A recording takes hours. It may be stopped at any time: what is in the file is n
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+_DIGITS = 5
+
 
 class Asking(BaseModel):
-    """All that an answer depends on. `kept` is the text that another model wrote before; `seed` is that of sampling."""
+    """All that an answer depends on. `kept` is the text that another model wrote before; `seed` is that of sampling.
+
+    With `signals` the likeliest tokens are recorded too. The answer does not depend on that.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -22,11 +28,12 @@ class Asking(BaseModel):
     kept: str = ""
     seed: int = 0
     temperature: float = 0.0
+    signals: bool = False
 
     @property
     def key(self) -> str:
         """A hash that differs between askings."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:24]
+        return hashlib.sha256(self.model_dump_json(exclude={"signals"}).encode()).hexdigest()[:24]
 
 
 class Recorded(BaseModel):
@@ -60,7 +67,9 @@ class Store:
         self._known = {line.key: line for line in map(_read, _whole_lines(path))}
 
     def get(self, asking: Asking) -> Recorded | None:
-        return self._known.get(asking.key)
+        """What is known; None if nothing is, or not the signals that are asked for."""
+        found = self._known.get(asking.key)
+        return None if found is None or (asking.signals and found.logprobs is None) else found
 
     def add(self, recorded: Recorded) -> None:
         """Keep an answer, on the disk too."""
@@ -86,15 +95,21 @@ def to_recorded(asking: Asking, response: dict[str, Any], seconds: float) -> Rec
     return Recorded(
         key=asking.key,
         tokens=tuple(e["token"] for e in entries),
-        logprobs=tuple(min(0.0, e["logprob"]) for e in entries),
-        top_logprobs=tuple(
-            tuple(sorted((min(0.0, t["logprob"]) for t in e["top_logprobs"]), reverse=True)) for e in entries
-        ),
-        entropies=None if None in entropies else tuple(entropies),
+        logprobs=tuple(_logprob(e) for e in entries) if asking.signals else None,
+        top_logprobs=_tops(entries) if asking.signals else None,
+        entropies=tuple(entropies) if asking.signals and None not in entropies else None,
         prompt_tokens=response["usage"]["prompt_tokens"],
         seconds=seconds,
         cut=choice["finish_reason"] == "length",
     )
+
+
+def _tops(entries: Sequence[dict[str, Any]]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(sorted(map(_logprob, e["top_logprobs"]), reverse=True)) for e in entries)
+
+
+def _logprob(entry: dict[str, Any]) -> float:
+    return round(min(0.0, float(entry["logprob"])), _DIGITS)
 
 
 def _whole_lines(path: Path) -> list[str]:

@@ -17,7 +17,7 @@ from bench.real_pair import Pair, configuration
 from bench.real_questions import Asked
 from bench.real_recorder import Recorder
 from bench.real_recording import Answered, answers, going_on, lines
-from bench.real_store import Asking, Recorded, Store
+from bench.real_store import Asking, Recorded, Store, to_recorded
 from ghostrouter.config import ServeFile
 from ghostrouter.detect.fit import fit_answers
 from ghostrouter.traces import checks
@@ -71,6 +71,24 @@ def test_what_was_recorded_is_found_again_and_a_line_cut_off_is_left_out(tmp_pat
     again = Store(path)
     assert len(again) == len(Store(path)) == 2
     assert [(f := again.get(a)) and f.text for a in askings] == ["xa", "xb"]
+
+
+def test_an_answer_without_signals_is_asked_again_where_they_are_needed(tmp_path: Path) -> None:
+    asking = Asking(model="small", prompt="a", max_tokens=5)
+    entry = {"token": "x", "logprob": -0.1234567, "top_logprobs": [{"logprob": -3.0}, {"logprob": 1e-9}]}
+    response = {
+        "choices": [{"logprobs": {"content": [entry]}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 7},
+    }
+    store = Store(tmp_path / "recorded.jsonl")
+    store.add(to_recorded(asking, response, 1.0))
+    wanted = asking.model_copy(update={"signals": True})
+    assert store.get(asking)
+    assert store.get(wanted) is None
+    store.add(to_recorded(wanted, response, 1.0))
+    assert (found := Store(tmp_path / "recorded.jsonl").get(wanted))
+    assert found.logprobs == (-0.12346,)
+    assert found.top_logprobs == ((0.0, -3.0),)
 
 
 @pytest.mark.parametrize("change", [{"model": "large"}, {"prompt": "b"}, {"kept": "x"}, {"seed": 1}, {"max_tokens": 6}])
