@@ -66,7 +66,7 @@ class Judge:
 
     def area(self, sums: Sums, rows: Rows, axis: str) -> float:
         """The area under the best accuracy so far. What costs more than the large model alone does not count."""
-        affordable = [p for p in self.points(sums, rows, axis) if p.share <= 1]
+        affordable = [Point(max(0.0, p.share), p.accuracy) for p in self.points(sums, rows, axis) if p.share <= 1]
         return area(affordable or [Point(0.0, 0.0)], *self.accuracies(rows))
 
     def lead(self, ours: Sums, theirs: Sums, axis: str) -> Interval:

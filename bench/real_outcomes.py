@@ -37,17 +37,35 @@ async def continuations(
     return dict(zip(places, await recorder.all("continuations", askings), strict=True))
 
 
-def spent(recorded: Recorded, price: Price, *, small: bool) -> list[float]:
+class Pace(NamedTuple):
+    """The seconds that a token of each model takes, from the answers of the models alone.
+
+    The recorded seconds of single answers would not do: they depend on what else the machine had to do at that moment.
+    """
+
+    small: float
+    large: float
+
+
+def pace(answered: Sequence[Answered]) -> Pace:
+    def of(recorded: Sequence[Recorded]) -> float:
+        return sum(r.seconds for r in recorded) / sum(len(r.tokens) for r in recorded)
+
+    return Pace(of([a.small for a in answered]), of([a.large for a in answered]))
+
+
+def spent(recorded: Recorded, price: Price, token_s: float, *, small: bool) -> list[float]:
     """A row of COLUMNS for an answer, right or not: nobody knows here."""
     tokens = float(len(recorded.tokens))
     usd = price_usd(price, recorded.prompt_tokens, tokens)
-    return [tokens * small, tokens * (not small), usd, recorded.seconds, 0.0]
+    return [tokens * small, tokens * (not small), usd, tokens * token_s, 0.0]
 
 
 def alone(answered: Sequence[Answered]) -> tuple[Floats, Floats]:
     """What the two models alone come to, each of shape (questions, COLUMNS)."""
-    small = np.array([spent(a.small, SMALL_PRICE, small=True) for a in answered])
-    large = np.array([spent(a.large, LARGE_PRICE, small=False) for a in answered])
+    token_s = pace(answered)
+    small = np.array([spent(a.small, SMALL_PRICE, token_s.small, small=True) for a in answered])
+    large = np.array([spent(a.large, LARGE_PRICE, token_s.large, small=False) for a in answered])
     right = COLUMNS.index("right")
     small[:, right] = [a.small_right for a in answered]
     large[:, right] = [a.large_right for a in answered]
@@ -56,19 +74,19 @@ def alone(answered: Sequence[Answered]) -> tuple[Floats, Floats]:
 
 def switching(answered: Sequence[Answered], kept: Kept, known: Mapping[tuple[int, int], Recorded]) -> Floats:
     """What a policy comes to that hands over in mid-answer, of shape (questions, COLUMNS)."""
-    rows = []
+    rows, token_s = [], pace(answered)
     for i, (one, at) in enumerate(zip(answered, kept, strict=True)):
         if at is None:
-            row = spent(one.small, SMALL_PRICE, small=True)
+            row = spent(one.small, SMALL_PRICE, token_s.small, small=True)
             row[-1] = float(one.small_right)
         else:
             rest = known[i, at]
-            row = spent(rest, LARGE_PRICE, small=False)
+            row = spent(rest, LARGE_PRICE, token_s.large, small=False)
             # The token that alarms has been written too.
             written = min(at + 1, len(one.small.tokens))
             row[COLUMNS.index("small")] = written
             row[COLUMNS.index("usd")] += price_usd(SMALL_PRICE, one.small.prompt_tokens, written)
-            row[COLUMNS.index("seconds")] += one.small.seconds * written / len(one.small.tokens)
+            row[COLUMNS.index("seconds")] += written * token_s.small
             row[-1] = float(one.asked.is_right(one.kept(at) + rest.text))
         rows.append(row)
     return np.array(rows)

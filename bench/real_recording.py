@@ -68,11 +68,14 @@ async def answers(recorder: Recorder, pair: Pair, asked: Sequence[Asked], what: 
 async def lines(recorder: Recorder, pair: Pair, answered: Sequence[Answered]) -> list[Line]:
     """The traces of the small model's answers, with rescue labels for wrong ones that the large model gets right.
 
-    At most RESCUES answers are bisected. What neither model gets right cannot be rescued.
+    At most RESCUES answers are bisected. What neither model gets right cannot be rescued. Wrong answers behind the last
+    one that is bisected get no label, of either kind, so that the labelled ones are like all others.
     """
     found = [a.line(pair.small) for a in answered]
     loop = asyncio.get_running_loop()
-    to_find = [i for i, a in enumerate(answered) if not a.small_right and a.large_right][:RESCUES]
+    rescuable = [i for i, a in enumerate(answered) if not a.small_right and a.large_right]
+    to_find = rescuable[:RESCUES]
+    labelled = answered if len(rescuable) <= RESCUES else answered[: to_find[-1] + 1]
     pool = ThreadPoolExecutor(CONCURRENCY)
 
     def label(i: int) -> Line:
@@ -87,11 +90,11 @@ async def lines(recorder: Recorder, pair: Pair, answered: Sequence[Answered]) ->
         point = rescue_point(one.small.tokens, is_rescued)
         return found[i].model_copy(update={"rescue": point.point, "rescue_monotonic": point.monotonic})
 
-    labelled = await asyncio.gather(*(loop.run_in_executor(pool, label, i) for i in to_find))
+    points = await asyncio.gather(*(loop.run_in_executor(pool, label, i) for i in to_find))
     pool.shutdown()
-    for i, line in zip(to_find, labelled, strict=True):
+    for i, line in zip(to_find, points, strict=True):
         found[i] = line
-    for i, a in enumerate(answered):
+    for i, a in enumerate(labelled):
         if not a.small_right and not a.large_right:
             found[i] = found[i].model_copy(update={"rescue": None})
     return found

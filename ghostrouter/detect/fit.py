@@ -104,7 +104,7 @@ def fit(
 
 
 def fit_answers(model: str, traces: Sequence[Trace], false_alarms_per_100_answers: float, fitted_on: str) -> Fit:
-    """A calibration that judges whole answers only. Its detector of onsets never alarms, whatever a right answer is worth.
+    """A calibration that judges whole answers only. Its detector of onsets never alarms, whatever the worth is.
 
     Right or wrong is all that must be known of the traces.
 

@@ -135,13 +135,13 @@ def test_a_right_answer_has_no_rescue_label_and_a_hopeless_one_has(tmp_path: Pat
 
 
 def test_a_switch_keeps_the_prefix_and_pays_for_both() -> None:
-    rest = {(1, 2): recorded(going_on(HALF[1], "large", 2), " 6", "!", seconds=3.0)}
+    rest = {(1, 2): recorded(going_on(HALF[1], "large", 2), " 6", "!", seconds=99.0)}
     found = switching(HALF[:2], [None, 2], rest)
     stays, goes = found
     assert stays.tolist() == alone(HALF)[0][0].tolist()
     small, large, usd, seconds, right = goes
     assert (small, large, right) == (3, 2, 1), "the token that alarmed has been written"
-    assert seconds == pytest.approx(1.0 + 3.0)
+    assert seconds == pytest.approx(3 / 3 + 2 * 1.0), "three tokens a second by small, one by large"
     assert usd == pytest.approx((0.025 * 10 + 0.1 * 3 + 0.075 * 10 + 0.3 * 2) / 1e6)
     wrong = switching(HALF[1:2], [3], {(0, 3): recorded(going_on(HALF[1], "large", 3), ".")})
     assert wrong[0, -1] == 0, "the prefix counts"
