@@ -1,10 +1,10 @@
 """A pair of real models: does a switch in mid-answer recover more of the gap than other policies?
 
-    make bench NAME=real [N=150] [TRAIN=300] [CONCURRENCY=8] [MAX_TOKENS=256] [RESCUES=100]
+    make bench NAME=real [DATA=../shared/data/real] [N=150] [TRAIN=300] [CONCURRENCY=8] [MAX_TOKENS=256] [RESCUES=100]
     SMALL=... LARGE=... QUESTIONS=questions.jsonl CHECK=number make bench NAME=real    # one's own: real_own
 
-Without SMALL and LARGE: Qwen2.5-Coder-Instruct 0.5B and 1.5B, which `scripts.real_models` brings, on GSM8K
-(bench/gsm8k). `bench/real_pair.py` and `bench/real_questions.py` explain the variables.
+Without SMALL and LARGE: Qwen2.5-Coder-Instruct 0.5B and 1.5B, which `scripts.real_models` brings, on GSM8K (DATA).
+`bench/real_pair.py` and `bench/real_questions.py` explain the variables.
 
 Both models answer all questions through the service. Training questions are labelled (right or wrong; rescue points)
 and calibrate the risk of the answer. On held-out questions each policy chooses where to hand over, and the large model

@@ -1,7 +1,8 @@
 """The questions that real models are asked: GSM8K's, or your own.
 
-Your own come from QUESTIONS, as JSON lines of `prompt` and `answer` (docs/traces.md). Two thirds of them are to train
-on, and one third is held out, by a hash of the prompt. CHECK says how answers are checked, `number` by default.
+GSM8K's are in the folder DATA: `gsm8k_train.jsonl` and `gsm8k_test.jsonl`. Your own are in QUESTIONS. All are JSON
+lines of `prompt` and `answer` (docs/traces.md). Two thirds of your own are to train on, and one third is held out, by a
+hash of the prompt. CHECK says how answers are checked, `number` by default.
 """
 
 import hashlib
@@ -10,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.service import ROOT
 from ghostrouter.errors import TraceInvalid
 from ghostrouter.traces import checks
 from ghostrouter.traces.record import Question, read_questions
 
+DATA = Path(os.environ.get("DATA", "../shared/data/real"))
 N = int(os.environ.get("N", "150"))
 TRAIN = int(os.environ.get("TRAIN", "300"))
 CHECK = os.environ.get("CHECK", "number")
@@ -49,7 +50,7 @@ def from_environment() -> Split:
     """
     own = os.environ.get("QUESTIONS")
     if own is None:
-        train, test = (read_questions(ROOT / "bench" / "gsm8k" / f"{part}.jsonl") for part in ("train", "test"))
+        train, test = (read_questions(DATA / f"gsm8k_{part}.jsonl") for part in ("train", "test"))
         return Split([_asked(q, _PROMPT) for q in train[:TRAIN]], [_asked(q, _PROMPT) for q in test[:N]])
     asked = read_questions(Path(own))
     held_out = [q for q in asked if _is_held_out(q)][:N]

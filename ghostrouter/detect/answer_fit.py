@@ -6,7 +6,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from ghostrouter.detect import stopping
 from ghostrouter.detect.answer_evaluate import Answers, calibration_error
 from ghostrouter.detect.answer_risk import AnswerRisk, Rescue
 from ghostrouter.detect.detector import Floats
@@ -60,8 +59,7 @@ def fit(traces: Sequence[Trace], false_alarms_per_100: float) -> AnswerFit:
     raw, fold = _cross_scored(answers)
     at_end = raw[answers.ends]
     slope, bias = platt(at_end, answers.wrong)
-    risks = split(probability(bias + slope * raw), traces)
-    peaks = np.array([r.max() for r in risks])
+    peaks = np.array([r.max() for r in split(probability(bias + slope * raw), traces)])
     alarm = threshold(peaks, answers.wrong, answers.groups, false_alarms_per_100 / 100)
     weights = answers.learned(np.arange(len(traces))).model_copy(update={"slope": slope, "bias": bias})
     alarmed = np.zeros(len(peaks), bool) if alarm is None else peaks >= alarm
@@ -72,7 +70,6 @@ def fit(traces: Sequence[Trace], false_alarms_per_100: float) -> AnswerFit:
             alarm_risk=alarm,
             false_alarms_per_100_answers=false_alarms_per_100,
             rescue=rescue(traces),
-            stopping=stopping.learned(traces, risks),
         ),
         float(alarmed[answers.wrong].mean()),
         float(alarmed[~answers.wrong].mean()),

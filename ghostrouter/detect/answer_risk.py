@@ -29,31 +29,12 @@ class Rescue(BaseModel):
         return self.share[max(0, found)]
 
 
-class Stopping(BaseModel):
-    """From which P(wrong) on a handoff is the best choice, by what it costs as a share of a right answer's worth.
-
-    `cost` and `risk` rise. A risk holds from its cost up to the next one. It is learned: handing over as soon as that
-    pays would often be too early, because the next tokens tell more and the answer can still be rescued then.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    cost: tuple[float, ...] = Field(min_length=1)
-    risk: tuple[float, ...]
-
-    def at(self, cost: float) -> float:
-        """The risk from which on to hand over; above 1 if it never pays."""
-        found = int(np.searchsorted(self.cost, cost, side="right")) - 1
-        return self.risk[max(0, found)]
-
-
 class AnswerRisk(BaseModel):
     """What judges answers, and from which risk on an answer alarms.
 
     `tokens` is the mean length of the answers it was fitted to. At `alarm_risk` or above an answer is handed off; null:
     no risk keeps the promise, so that none alarms. `false_alarms_per_100_answers` is the promise: of 100 right answers
     so many alarm at most. `rescue` is None if there were no rescue labels; then every wrong answer counts as rescuable.
-    `stopping` is None if there were too few of them; then a handoff is taken as soon as it pays.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,16 +44,6 @@ class AnswerRisk(BaseModel):
     alarm_risk: float | None = Field(ge=0, le=1)
     false_alarms_per_100_answers: float = Field(gt=0)
     rescue: Rescue | None = None
-    stopping: Stopping | None = None
-
-    def pays(self, wrong: float, position: int, cost: float) -> bool:
-        """Whether a handoff at this token is worth its cost, a share of the worth of a right answer.
-
-        `wrong` is P(wrong) of the answer so far.
-        """
-        if self.stopping is not None:
-            return wrong >= self.stopping.at(cost)
-        return wrong * (self.rescue.at(position) if self.rescue else 1.0) >= cost
 
 
 class AnswerDetector:

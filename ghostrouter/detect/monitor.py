@@ -213,7 +213,7 @@ class Monitor:
         if limits.answer_hand_off_at is None:
             alarms = _reaches(wrong, answer.alarm_risk)
         else:
-            alarms = answer.pays(wrong, at, limits.answer_hand_off_at)
+            alarms = wrong * (answer.rescue.at(at) if answer.rescue else 1.0) >= limits.answer_hand_off_at
         return Verdict(segment.key, at + 1, "handoff", wrong, at) if alarms else None
 
 

@@ -1,6 +1,7 @@
 """The bench of real models: what is recorded, where policies hand over, and what they come to."""
 
 import asyncio
+import json
 from itertools import pairwise
 from pathlib import Path
 
@@ -205,12 +206,17 @@ def test_questions_of_ones_own_are_split_by_their_text(tmp_path: Path, monkeypat
     assert held_out[0].is_right(f"It is {held_out[0].answer}.")
 
 
-def test_the_questions_that_are_here_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_questions_of_gsm8k_come_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("QUESTIONS", raising=False)
+    for name, value in (("DATA", tmp_path), ("TRAIN", 3), ("N", 2)):
+        monkeypatch.setattr(real_questions, name, value)
+    for part in ("train", "test"):
+        rows = [{"prompt": f"What is {i} + 1? ({part})", "answer": str(i + 1)} for i in range(5)]
+        (tmp_path / f"gsm8k_{part}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     train, held_out = real_questions.from_environment()
-    assert (len(train), len(held_out)) == (real_questions.TRAIN, real_questions.N)
-    assert not {q.prompt for q in train} & {q.prompt for q in held_out}
-    assert all(q.is_right(f"Answer: {q.answer}") for q in train + held_out)
+    assert [("(train)" in q.prompt, "(test)" in q.prompt) for q in train] == [(True, False)] * 3
+    assert ["(test)" in q.prompt for q in held_out] == [True] * 2
+    assert all(q.is_right(f"Answer: {q.answer}") and not q.is_right("Answer: 99") for q in train + held_out)
 
 
 def test_the_service_is_configured_with_both_models(tmp_path: Path) -> None:

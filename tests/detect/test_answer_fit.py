@@ -1,10 +1,9 @@
 import numpy as np
 import pytest
 
-from ghostrouter.detect import stopping
 from ghostrouter.detect.alarmed import alarmed
 from ghostrouter.detect.answer_fit import rescue, threshold
-from ghostrouter.detect.answer_risk import Rescue, Stopping
+from ghostrouter.detect.answer_risk import Rescue
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.detect.fit import Fit, fit_answers
 from ghostrouter.detect.monitor import Monitor
@@ -97,42 +96,6 @@ def test_what_can_no_longer_be_rescued_is_not_worth_a_handoff(fitted: Fit) -> No
     segment = monitor.open(SegmentKey("s", 0), Limits(True, 2.0, False, 0.01), trace.prompt)
     monitor.judge([segment], trace.signals, [len(trace.signals)], trace.tokens)
     assert segment.verdict is None
-
-
-def rescued_at(points: list[int | None]) -> list[Trace]:
-    """Wrong answers of eight tokens with these rescue points, and as many right ones."""
-    signals = answers(count=1)[0].signals[:1].repeat(8, axis=0)
-    wrong = [Trace("m", f"w{i}", signals, (), True, rescue_point=p, has_rescue=True) for i, p in enumerate(points)]
-    return wrong + [Trace("m", f"r{i}", signals, (), False) for i in range(len(points))]
-
-
-def test_waiting_pays_as_long_as_an_answer_can_still_be_rescued() -> None:
-    """Risk is 0.5 at first. From the fourth token on it tells right from wrong."""
-    rising = [np.repeat((0.5, 0.9), (3, 5)), np.repeat((0.5, 0.1), (3, 5))]
-    late = rescued_at([5] * 20)
-    early = rescued_at([1] * 20)
-    risks = [rising[t.wrong is False] for t in late]
-    patient, hasty = stopping.learned(late, risks), stopping.learned(early, risks)
-    assert patient is not None
-    assert hasty is not None
-    assert 0.5 < patient.at(0.2) <= 0.9, "waiting costs nothing, and right answers stay"
-    assert hasty.at(0.2) <= 0.5, "later nothing can be rescued"
-    assert patient.at(0.45) <= 0.9
-    assert hasty.at(0.6) > 1, "half of those handed over would be right anyway"
-    assert list(patient.risk) == sorted(patient.risk)
-
-
-def test_few_rescue_labels_teach_no_stopping() -> None:
-    traces = rescued_at([3] * 5 + [None] * 30)
-    assert stopping.learned(traces, [np.full(8, 0.5)] * len(traces)) is None
-
-
-def test_a_learned_threshold_decides_by_the_cost_of_the_handoff(fitted: Fit) -> None:
-    assert fitted.answers is not None
-    stop = Stopping(cost=(0.1, 0.5), risk=(0.3, 0.8))
-    answer = fitted.answers.risk.model_copy(update={"stopping": stop})
-    assert [answer.pays(0.4, 3, cost) for cost in (0.05, 0.1, 0.49, 0.5)] == [True, True, True, False]
-    assert answer.pays(0.8, 3, 0.9)
 
 
 def test_rescue_points_become_a_falling_share() -> None:
