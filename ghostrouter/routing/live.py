@@ -62,6 +62,7 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
         raise ConfigError(problem)
     fixed = {
         "classify.encoder": (before.classify.encoder, after.classify.encoder),
+        "classify.l3.model": tuple(c.classify.l3.model if c.classify.l3 else None for c in (before, after)),
         "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
         **{f"router.bandit.{key}": (old, new) for key, old, new in _of_bandit(before, after)},
     }
