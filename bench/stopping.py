@@ -2,13 +2,14 @@
 
     make bench NAME=stopping [SEEDS=3] [TRAIN=600] [N=300] [REAL=../shared/data/real/cotuq_svamp_cod.jsonl]
 
-Both policies are set up on the same traces, and play the same held-out ones; both see the same tokens. The value
-function hands over if the calibrated risk times the worth of a right answer exceeds the cost of a handoff
-(`policy/switch.py`, the thresholds of `policy/verdict_limits.py`). The learned policy is `bench/optimal_stopping.py`.
-An answer's net worth is that of a right answer, in tokens of the large model, less the tokens that this model wrote.
-`net_*` is its mean over questions. `*_lead` is the net worth of the learned policy less that of the value function, as
-a share of a right answer's worth: the mean over all worths and seeds, with the 95% interval over resampled questions.
-Below zero the value function is better.
+All policies are set up on the same traces, and play the same held-out ones; all see the same tokens. The value function
+(`value`) hands over if the calibrated risk times the worth of a right answer exceeds the cost of a handoff, as
+`policy/verdict_limits.py` does: the large model is assumed to write a whole step, or a whole answer. `rest` assumes
+that it writes what is left of the step at a mean error, or what is left of an answer of mean length.
+`learned` is `bench/optimal_stopping.py`. An answer's net worth is that of a right answer, in tokens of the large model,
+less the tokens that this model wrote. `net_*` is its mean over questions. `*_lead_P` is the net worth of policy P less
+that of the value function, as a share of a right answer's worth: the mean over all worths and seeds, with the 95%
+interval over resampled questions; `*_lead_P_W` is that at the worth W. Below zero the value function is better.
 
 `shipped`: the forced view of ghost-small (`models/traces.py`), which shows at each token of the right answer what the
 model would write. After a handoff the large model writes the rest of the step, and hands back. A wrong token that gets
@@ -52,6 +53,7 @@ N = int(os.environ.get("N", "300"))
 REAL = Path(os.environ.get("REAL", "../shared/data/real/cotuq_svamp_cod.jsonl"))
 # What a right answer is worth, in tokens of the large model.
 WORTHS_TOKENS = (20, 40, 100, 300, 1000)
+POLICIES = ("value", "rest", "learned")
 DRAWS = 1000
 _TOKEN_USD = 1e-6
 _STEP_START = COLUMNS.index("step_start")
@@ -153,11 +155,17 @@ def shipped(seed: int) -> tuple[dict[str, list[Outcome]], list[str]]:
         return split(out, traces)
 
     own, held = risks(train), risks(test)
-    found: dict[str, list[Outcome]] = {"value": [], "learned": []}
+    rest = np.mean([step_ends(t)[t.onset] - t.onset for t in train if t.onset is not None])
+    found: dict[str, list[Outcome]] = {policy: [] for policy in POLICIES}
     for worth in WORTHS_TOKENS:
         at = threshold(worth, calibration.remainder.tokens_per_step)
+        low = threshold(worth, float(rest))
         policy = learned(x, [episode(t, worth) for t in train], [r >= at for r in own], seed)
-        stops = {"value": [r >= at for r in held], "learned": split(policy(seen), test)}
+        stops = {
+            "value": [r >= at for r in held],
+            "rest": [r >= low for r in held],
+            "learned": split(policy(seen), test),
+        }
         for name, of in stops.items():
             rules = Sessions().max_handoffs
             found[name].append(Outcome([play(t, s, rules) for t, s in zip(test, of, strict=True)]))
@@ -203,11 +211,16 @@ def real(seed: int) -> tuple[dict[str, list[Outcome]], list[str]]:
     own, held = (
         split(PrefixModel(risk.weights).risk(f) * worth_saving(risk, t), t) for f, t in ((x, train), (seen, test))
     )
-    found: dict[str, list[Outcome]] = {"value": [], "learned": []}
+    found: dict[str, list[Outcome]] = {policy: [] for policy in POLICIES}
     for worth in WORTHS_TOKENS:
         at = threshold(worth, risk.tokens)
+        falling = np.array([threshold(worth, max(1.0, risk.tokens - i)) for i in range(max(map(len, held)))])
         policy = learned(x, [real_episode(t, worth) for t in train], [r >= at for r in own], seed)
-        stops = {"value": [r >= at for r in held], "learned": split(policy(seen), test)}
+        stops = {
+            "value": [r >= at for r in held],
+            "rest": [r >= falling[: len(r)] for r in held],
+            "learned": split(policy(seen), test),
+        }
         for name, of in stops.items():
             found[name].append(Outcome([play_real(t, s) for t, s in zip(test, of, strict=True)]))
     return found, [t.group for t in test]
@@ -231,42 +244,42 @@ def worth_saving(risk: AnswerRisk, traces: Sequence[Trace]) -> Array:
 
 def measure(name: str, run: Callable[[int], tuple[dict[str, list[Outcome]], list[str]]]) -> dict[str, Any]:
     """The figures over all seeds and worths."""
-    out: dict[str, Any] = {}
-    nets: dict[str, list[Array]] = {"value": [], "learned": []}
     groups: list[str] = []
-    leads: list[float] = []
-    sums: dict[str, list[Array]] = {}
+    played: dict[str, list[list[Played]]] = {policy: [[] for _ in WORTHS_TOKENS] for policy in POLICIES}
     for seed in SEEDS:
         found, of = run(seed)
         groups += of
-        per_seed = {
-            p: np.mean([o.net(w) / w for o, w in zip(r, WORTHS_TOKENS, strict=True)], 0) for p, r in found.items()
-        }
-        for policy, row in per_seed.items():
-            nets[policy].append(row)
-        leads.append(float((per_seed["learned"] - per_seed["value"]).mean()))
         for policy, outcomes in found.items():
-            for worth, outcome in zip(WORTHS_TOKENS, outcomes, strict=True):
-                for what, values in (
-                    (f"net_{policy}_{worth}", outcome.net(worth)),
-                    (f"accuracy_{policy}_{worth}", np.array([p.right for p in outcome.played])),
-                    (f"large_tokens_{policy}_{worth}", np.array([p.large_tokens for p in outcome.played])),
-                ):
-                    sums.setdefault(f"{name}_{what}", []).append(values)
-        print(f"  {name}, seed {seed}: lead {leads[-1]:+.4f} of a right answer's worth", flush=True)
-    gain = np.concatenate(nets["learned"]) - np.concatenate(nets["value"])
-    lead = interval(lambda rows: float(gain[rows].mean()), groups, DRAWS)
-    out |= {f"{name}_lead": lead.value, f"{name}_lead_low": lead.low, f"{name}_lead_high": lead.high}
-    out |= {f"{name}_lead_by_seed": leads, f"{name}_n": len(groups)}
-    return out | {key: float(np.concatenate(values).mean()) for key, values in sums.items()}
+            for rows, outcome in zip(played[policy], outcomes, strict=True):
+                rows += outcome.played
+        print(f"  {name}, seed {seed}: {len(of)} answers", flush=True)
+    out: dict[str, Any] = {f"{name}_n": len(groups)}
+    nets: dict[str, list[Array]] = {}
+    for policy, by_worth in played.items():
+        nets[policy] = [Outcome(rows).net(worth) / worth for worth, rows in zip(WORTHS_TOKENS, by_worth, strict=True)]
+        for worth, rows, net in zip(WORTHS_TOKENS, by_worth, nets[policy], strict=True):
+            out[f"{name}_net_{policy}_{worth}"] = float(net.mean()) * worth
+            out[f"{name}_accuracy_{policy}_{worth}"] = float(np.mean([p.right for p in rows]))
+            out[f"{name}_large_tokens_{policy}_{worth}"] = float(np.mean([p.large_tokens for p in rows]))
+    for policy in ("rest", "learned"):
+        gains = [new - old for new, old in zip(nets[policy], nets["value"], strict=True)]
+        out |= lead(f"{name}_lead_{policy}", np.mean(gains, 0), groups)
+        for worth, gain in zip(WORTHS_TOKENS, gains, strict=True):
+            out |= lead(f"{name}_lead_{policy}_{worth}", gain, groups)
+    return out | lead(f"{name}_learned_over_rest", np.mean(nets["learned"], 0) - np.mean(nets["rest"], 0), groups)
+
+
+def lead(name: str, gain: Array, groups: Sequence[str]) -> dict[str, float]:
+    """The mean of a gain per answer, with its interval."""
+    found = interval(lambda rows: float(gain[rows].mean()), groups, DRAWS)
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def main() -> None:
     found = measure("shipped", shipped)
     if REAL.is_file():
         found |= measure("real", real)
-    better = all(found.get(f"{name}_lead_low", 1.0) > 0 for name in ("shipped", "real"))
-    write("stopping", found | {"default": "learned" if better else "value function", "seeds": list(SEEDS)})
+    write("stopping", found | {"seeds": list(SEEDS), "train": TRAIN})
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def test_preferences_train_an_adapter(tmp_path: Path) -> None:
         for i in range(4)
     ]
     out = tmp_path / "out"
-    done = run("dpo", str(written(tmp_path / "data", train=rows)), "--out", str(out), *SMALL, "--epochs", "1")
+    done = run("dpo", str(written(tmp_path / "data", train=rows)), "--out", str(out), *SMALL, "--epochs", "4")
     assert done.exit_code == 0, done.output
     assert any(bool(w.any()) for n, w in load_file(out / "adapter_model.safetensors").items() if "lora_B" in n)
 
