@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.classify import HELD_OUT as HELD_OUT_FILE
 from bench.classify import head, read
@@ -46,7 +47,7 @@ PER_TASK = int(os.environ.get("PER_TASK", "0"))
 HELD_OUT = int(os.environ.get("HELD_OUT", "0"))
 MODEL = os.environ.get("MODEL", "smollm2-135m-instruct")
 DRAWS = 1000
-Labelled = Sequence[tuple[str, str]]
+Array = npt.NDArray[np.float64]
 
 
 def examples(seed: int) -> list[tuple[str, str]]:
@@ -87,7 +88,7 @@ def train(seed: int, base: Path, out: Path) -> float:
 
 def engine(base: Path, adapters: Mapping[str, Path]) -> Any:
     """vLLM with the base and its adapters, as a replica starts it; the steps of its requests."""
-    os.environ |= VLLM_ENVIRONMENT
+    os.environ.update(VLLM_ENVIRONMENT)
     from vllm.engine.arg_utils import AsyncEngineArgs
     from vllm.lora.request import LoRARequest
     from vllm.v1.engine.async_llm import AsyncLLM
@@ -147,6 +148,12 @@ def earlier_layers(prompts: Sequence[str]) -> tuple[list[str | None], list[str],
     return ruled, both, head(encode, list(prompts))
 
 
+def figure(name: str, values: Array) -> dict[str, float]:
+    """The mean of a value per prompt, with its interval."""
+    found = interval(lambda rows: float(values[rows].mean()), range(len(values)), DRAWS)
+    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+
+
 def main() -> None:
     labelled = held_out()
     prompts, right = [p for p, _ in labelled], np.array([task for _, task in labelled])
@@ -168,12 +175,8 @@ def main() -> None:
         mine = {**hits, "l3": np.array(labels) == right, "l1_l3": with_rules == right}
         run: dict[str, Any] = {}
         for layer, hit in mine.items():
-            found = interval(lambda rows, hit=hit: float(hit[rows].mean()), range(len(right)), DRAWS)  # type: ignore[misc]
-            run |= {f"accuracy_{layer}": found.value}
-            run |= {f"accuracy_{layer}_low": found.low, f"accuracy_{layer}_high": found.high}
-        gain = mine["l3"].astype(float) - mine["l1_l2"]
-        lead = interval(lambda rows, gain=gain: float(gain[rows].mean()), range(len(right)), DRAWS)  # type: ignore[misc]
-        run |= {"l3_lead": lead.value, "l3_lead_low": lead.low, "l3_lead_high": lead.high}
+            run |= figure(f"accuracy_{layer}", hit.astype(float))
+        run |= figure("l3_lead", mine["l3"].astype(float) - mine["l1_l2"])
         run |= {"l3_p50_ms": statistics.median(times_ms), "train_minutes": took, "n": len(right), "seed": seed}
         runs.append(run)
     write("sft_router", summarised(runs) | {"examples": len(examples(SEED)), "epochs": EPOCHS})

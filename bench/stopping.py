@@ -57,8 +57,9 @@ POLICIES = ("value", "rest", "learned")
 DRAWS = 1000
 _TOKEN_USD = 1e-6
 _STEP_START = COLUMNS.index("step_start")
-# Share of the answer that is written -> share of wrong answers that the larger model still puts right.
-_RESCUED = ((0.0, 1.0), (0.25, 8 / 13), (0.5, 3 / 13), (0.75, 2 / 13))
+# Share of the answer that is written, and the share of wrong answers that the larger model still puts right from there.
+_WRITTEN = (0.0, 0.25, 0.5, 0.75)
+_RESCUED = (1.0, 8 / 13, 3 / 13, 2 / 13)
 
 Floats = npt.NDArray[np.float32]
 
@@ -178,7 +179,7 @@ def shipped(seed: int) -> tuple[dict[str, list[Outcome]], list[str]]:
 def rescued(trace: Trace) -> Array:
     """P(right) of the answer if it is handed over before each token, of shape (tokens,)."""
     at = np.arange(len(trace.signals)) / len(trace.signals)
-    shares = np.interp(at, *zip(*_RESCUED, strict=True))
+    shares = np.interp(at, _WRITTEN, _RESCUED)
     return shares if trace.wrong else np.ones(len(at))
 
 
@@ -228,8 +229,7 @@ def real(seed: int) -> tuple[dict[str, list[Outcome]], list[str]]:
 
 def with_rescue(risk: AnswerRisk) -> AnswerRisk:
     """The same risk, told the assumed shares, at the positions in an answer of mean length."""
-    positions, shares = zip(*_RESCUED, strict=True)
-    rescue = Rescue(tokens=tuple(round(p * risk.tokens) for p in positions), share=shares)
+    rescue = Rescue(tokens=tuple(round(share * risk.tokens) for share in _WRITTEN), share=_RESCUED)
     return risk.model_copy(update={"rescue": rescue})
 
 

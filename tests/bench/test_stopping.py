@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.optimal_stopping import Episode, learned, values
+from bench.optimal_stopping import Bools, Episode, learned, values
 from bench.stopping import episode, play, play_real, real_episode
 from ghostrouter.signals.batch import COLUMNS
 from ghostrouter.traces.trace import Trace
@@ -18,7 +18,7 @@ def trace(*spans: tuple[int, int], wrong: bool = False) -> Trace:
     return Trace("m", "g", signals, spans, wrong)
 
 
-def at(*stops: int) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def at(*stops: int) -> Bools:
     return np.isin(np.arange(TOKENS), stops)
 
 
