@@ -14,7 +14,7 @@ import numpy as np
 from ray import serve
 from ray.serve.handle import DeploymentHandle
 
-from deployments.router_model import RouterModel
+from deployments.engine.router_model import RouterModel
 from ghostrouter.classify.encoder import Encode, Layers, cached, sentence_encoder
 from ghostrouter.classify.layers import Label, LayeredClassifier, tasks
 from ghostrouter.classify.model_layer import ModelLayer
