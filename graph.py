@@ -46,6 +46,8 @@ def build(args: dict[str, Any]) -> serve.Application:
         for shard in range(config.telemetry.shards)
     ]
     replay = [_replay(config, shard) for shard in range(config.journal.shards)]
+    engines = _engines(config, telemetry, calibrations)
+    router_model = engines[config.classify.l3.model] if config.classify.l3 else None
     return _deploy(
         serve.ingress()(Ingress),
         "Ingress",
@@ -53,10 +55,10 @@ def build(args: dict[str, Any]) -> serve.Application:
         options={**_streams(config), **config.ingress},
         config=config,
         deployments=Deployments(
-            engines=_engines(config, telemetry, calibrations),
+            engines=engines,
             cloud=_cloud_pool(config, telemetry, calibrations, replay[0]),
             telemetry=telemetry,
-            classifier=_deploy(Classifier, "Classifier", config.logs, config=config),
+            classifier=_deploy(Classifier, "Classifier", config.logs, config=config, engine=router_model),
             replay=replay,
             events=_event_store(config),
             quotas=_quotas(config),

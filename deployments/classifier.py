@@ -1,16 +1,23 @@
-"""Labels prompts: rules first, in microseconds; embeddings only if the rules do not settle the task."""
+"""Labels prompts: rules first, in microseconds; embeddings only if the rules do not settle the task.
+
+If `classify.l3` names a model, that is asked after the embeddings.
+"""
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ray import serve
+from ray.serve.handle import DeploymentHandle
 
+from deployments.engine.router_model import RouterModel
 from ghostrouter.classify.encoder import Encode, Layers, cached, sentence_encoder
-from ghostrouter.classify.layers import Label, LayeredClassifier
+from ghostrouter.classify.layers import Label, LayeredClassifier, tasks
+from ghostrouter.classify.model_layer import ModelLayer
 from ghostrouter.config import GraphConfig
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
@@ -23,17 +30,22 @@ _THREADS = 1
 
 
 class Classifier:
-    """Both layers over the configured routes. `reconfigure` changes routes, rules and thresholds live.
+    """All layers over the configured routes. `reconfigure` changes routes, rules and thresholds live.
 
-    Tests pass their own `encode`. It gets one prompt at a time, because Serve batches only inside a replica.
+    `engine` is the deployment of layer 3's model, if there is one. Tests pass their own `encode`. It gets one prompt at
+    a time, because Serve batches only inside a replica.
     """
 
-    def __init__(self, config: GraphConfig, encode: Encode | None = None) -> None:
+    def __init__(
+        self, config: GraphConfig, encode: Encode | None = None, engine: DeploymentHandle | None = None
+    ) -> None:
         self._config = self._started = config
+        l3 = config.classify.l3
+        self._router_model = RouterModel(config, l3, engine) if l3 and engine else None
         self._encode, self._batches = encode, encode is None
         self._encode_examples = encode
         settings = config.router.l2
-        self._layers, self._learned = self._build(config)
+        self._layers, self._model_layer, self._learned = self._build(config)
         self._batched.set_max_batch_size(settings.max_batch)
         self._batched.set_batch_wait_timeout_s(settings.batch_wait_s)
 
@@ -52,12 +64,12 @@ class Classifier:
         except ConfigError as error:
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
             return
-        self._config, (self._layers, self._learned) = config, made
+        self._config, (self._layers, self._model_layer, self._learned) = config, made
         self._batched.set_max_batch_size(config.router.l2.max_batch)
         self._batched.set_batch_wait_timeout_s(config.router.l2.batch_wait_s)
 
-    def _build(self, config: GraphConfig) -> tuple[LayeredClassifier, LearnedRouter | None]:
-        """Classifier and learned router of a configuration.
+    def _build(self, config: GraphConfig) -> tuple[LayeredClassifier, ModelLayer | None, LearnedRouter | None]:
+        """The layers and the learned router of a configuration.
 
         It takes a while: new examples are encoded, and the encoder is loaded as soon as a configuration needs it.
         """
@@ -68,7 +80,16 @@ class Classifier:
         learned = LearnedRouter.load(Path(path)) if path and self._encode else None
         if learned and self._encode:  # warm up: the first call imports and allocates
             learned.by_model("hello", self._encode(["hello"])[0])
-        return LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples), learned
+        layers = LayeredClassifier(config.routes, config.classify, config.router, self._encode_examples)
+        return layers, self._layer_of_model(config), learned
+
+    def _layer_of_model(self, config: GraphConfig) -> ModelLayer | None:
+        l3 = config.classify.l3
+        if l3 is None or self._router_model is None:
+            return None
+        tokenizer = self._router_model.tokenizer
+        names = tasks(config.routes, config.router.l2.builtin)
+        return ModelLayer(names, l3.threshold, tokenizer.encode, tokenizer.encode_chat)
 
     async def read(self, prompt: str, image: bool, tools: bool) -> tuple[Label, dict[str, float]]:
         """The label of a prompt, and the learned router's probabilities. The prompt is encoded once."""
@@ -76,7 +97,15 @@ class Classifier:
 
     async def label(self, prompt: str, image: bool = False, tools: bool = False) -> Label:
         """The task of a prompt, with the explanation."""
-        return await self._layers.label(prompt, image, tools, self._vectors)
+        model_layer, settings = self._model_layer, self._config.classify.l3
+        found = await self._layers.label(prompt, image, tools, self._vectors)
+        if model_layer is None or settings is None or self._router_model is None:
+            return found
+        if found.classification.layer == "rules" or found.classification.confidence >= settings.below:
+            return found
+        logprobs = await self._router_model.next_token(model_layer.prompt(prompt), settings.timeout_s)
+        told = model_layer.classify(logprobs or {})
+        return replace(found, classification=told) if told else found
 
     async def probabilities(self, prompt: str) -> dict[str, float]:
         """The learned router's probability of a good answer, by model. Empty without a learned router."""

@@ -61,8 +61,9 @@ class LocalEngine(LLMServer):
         telemetry_clients = [TelemetryClient(m, ports, settings, emit, calibrations.get(m)) for m in models]
         self._load_meter = LoadMeter(llm_config.model_id, EngineStats.of(client), Hardware(), emit)
         loaded = {name: LoRARequest(name, i, folder) for i, (name, folder) in enumerate(adapters.items(), 1)}
+        self._steps = VllmSteps(client, exact, chat_format.tool_parser, loaded)
         source = TokenSource(
-            VllmSteps(client, exact, chat_format.tool_parser, loaded),
+            self._steps,
             self._tokenizer.backend,
             client.model_config.get_vocab_size(),
             time.monotonic,
@@ -112,16 +113,33 @@ class LocalEngine(LLMServer):
         Raises:
             SegmentShed: the replica has enough to do.
         """
-        if self._max_running is not None and self._unfinished() >= self._max_running:
-            raise SegmentShed(f"{request.model} has {self._max_running} requests running")
+        self._shed_if_full(request.model)
         async with aclosing(self._writers[request.model].write(request)) as frames:
             async for sent in self._sender.send(frames, channel):
                 yield sent
+
+    async def next_token(self, request: SegmentRequest) -> dict[int, float]:
+        """The log-probabilities of the likeliest next tokens after a prompt, by token id. `request` has one token.
+
+        Raises:
+            SegmentShed: the replica has enough to do.
+        """
+        self._shed_if_full(request.model)
+        found: dict[int, float] = {}
+        async with aclosing(self._steps.steps(request)) as steps:
+            async for step in steps:
+                for token in step.tokens:
+                    found = dict(zip(token.top_ids, token.top_logprobs, strict=True))
+        return found
 
     async def status(self) -> EngineStatus:
         """How busy this replica is; an error if its engine is dead."""
         await self.check_health()
         return EngineStatus(self._unfinished())
+
+    def _shed_if_full(self, model: str) -> None:
+        if self._max_running is not None and self._unfinished() >= self._max_running:
+            raise SegmentShed(f"{model} has {self._max_running} requests running")
 
     def _unfinished(self) -> int:
         count: int = self.engine._engine_client.output_processor.get_num_unfinished_requests()

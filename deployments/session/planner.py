@@ -68,7 +68,7 @@ class Planner:
         self._models = models
         self._decider = Decider(config, models)
         self._refused_change = ""
-        self._classifier = DeploymentClient(classifier, config.classify.timeout_s, emit)
+        self._classifier = DeploymentClient(classifier, config.classify.longest_s, emit)
         self._engines = engines
         self._journal = journal
         self._emit = emit
@@ -227,7 +227,7 @@ class Planner:
         if settled and not decider.config.router.learned.path:
             return ruled or Label(ABSTAINED), {}
         flags = content_flags(call)
-        timeout_s = decider.config.classify.timeout_s
+        timeout_s = decider.config.classify.longest_s
         found: tuple[Label, dict[str, float]] | None = await self._classifier.ask_or_none(
             "read", last_user_text(call), flags["image"], flags["tools"], timeout_s=timeout_s
         )

@@ -1,7 +1,8 @@
-"""Both layers of the classifier, set up from a configuration, and the label that they give.
+"""The layers of the classifier, set up from a configuration, and the label that they give.
 
 `LayeredClassifier.label` is how a prompt is labelled. The planner asks layer 1 itself. It asks the Classifier
 deployment if `RuleLayer.settles` says no, and always if there is a learned router, which needs the prompt's embedding.
+Only that deployment has layer 3, a model that runs in another one.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -112,6 +113,11 @@ class LayeredClassifier:
         if ruled and not (found and self._rules.is_routed(found.task)):
             return Label(ruled.classification, nearest)
         return Label(found or ABSTAINED, nearest)
+
+
+def tasks(routes: Mapping[str, Route], builtin: bool) -> list[str]:
+    """The tasks that layer 3 may name: those of layer 2, and the other routes."""
+    return list(dict.fromkeys([*(task for task in routes if task != "default"), *examples(routes, builtin)]))
 
 
 def examples(routes: Mapping[str, Route], builtin: bool) -> dict[str, list[str]]:

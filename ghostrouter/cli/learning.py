@@ -1,26 +1,31 @@
-"""`ghostrouter train router` and `ghostrouter bench routing`: learned routing, offline."""
+"""`ghostrouter train`, `ghostrouter generate` and `ghostrouter bench routing`: learning, offline."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 import yaml
 
+from ghostrouter.cli import exits
 from ghostrouter.config import cache_dir
 from ghostrouter.errors import ConfigError
 
 if TYPE_CHECKING:
+    from ghostrouter.learn.fine_tune import Method
     from ghostrouter.learn.views import Views
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _ENCODER = "all-MiniLM-L6-v2"
+_BASE = "google/gemma-3-1b-it"
 
 
 @click.group()
 def train() -> None:
-    """Train on judged answers."""
+    """Train a router on judged answers, or a model on a data set of `ghostrouter export`."""
 
 
 @train.command("router")
@@ -44,6 +49,64 @@ def train_router(data: tuple[Path, ...], out: Path, encoder: str) -> None:
         raise click.ClickException(str(error)) from error
     shares = ", ".join(f"{m} {good:.3f}" for m, good in zip(rows.models, np.nanmean(rows.good, axis=0), strict=True))
     click.echo(f"{out}: learned from {len(rows.prompts)} prompts; good answers: {shares}")
+
+
+def _tuning(learning_rate: float) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The arguments of fine-tuning."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in (
+            click.argument("data", type=_FOLDER),
+            click.option("--model", default=_BASE, show_default=True, help="The base: a folder, or a hub's id."),
+            click.option(
+                "--out", type=click.Path(file_okay=False, path_type=Path), default="adapter", show_default=True
+            ),
+            click.option("--epochs", type=click.FloatRange(0, min_open=True), default=3.0, show_default=True),
+            click.option(
+                "--learning-rate", type=click.FloatRange(0, min_open=True), default=learning_rate, show_default=True
+            ),
+            click.option("--rank", type=click.IntRange(1, 512), default=16, show_default=True, help="Of the adapter."),
+            click.option("--batch", type=click.IntRange(1), default=8, show_default=True, help="Examples per step."),
+            click.option(
+                "--most-tokens", type=click.IntRange(1), default=1024, show_default=True, help="Of an example."
+            ),
+            click.option("--seed", default=0, show_default=True),
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+@train.command("sft")
+@_tuning(2e-4)
+def train_sft(**asked: Any) -> None:
+    """Train a LoRA adapter on DATA, a folder of `ghostrouter export sft`.
+
+    To use it as the third layer of the classifier, set `classify.l3` (docs/learning.md).
+    """
+    _fine_tune("sft", **asked)
+
+
+@train.command("dpo")
+@_tuning(2e-5)
+def train_dpo(**asked: Any) -> None:
+    """Train a LoRA adapter on the preferences in DATA, a folder of `ghostrouter export dpo`."""
+    _fine_tune("dpo", **asked)
+
+
+def _fine_tune(method: "Method", data: Path, model: str, out: Path, **asked: Any) -> None:
+    from ghostrouter.learn.fine_tune import Tuning, fine_tune
+
+    try:
+        done = fine_tune(method, data, model, out, Tuning(**asked))
+    except ImportError as error:
+        click.echo(f'{error.name} is not installed: pip install "ghostrouter[train]"', err=True)
+        raise SystemExit(exits.WRONG_INPUT) from None
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from error
+    checked = "" if done.validation_loss is None else f", {done.validation_loss:.4f} on the validation split"
+    click.echo(f"{out}: a LoRA adapter of {model}, from {done.examples} examples; loss {done.loss:.4f}{checked}")
 
 
 @click.command()

@@ -107,6 +107,12 @@ class GraphConfig(Section):
             spoken += [(f"{at}.tiers.{t}", row.models) for t, rows in override.tiers.items() for row in rows]
             if unknown := sorted(set(override.routes) - set(self.routes)):
                 yield f"{at}.routes: there is no route {unknown[0]}{nearest(unknown[0], list(self.routes))}"
+        if l3 := self.classify.l3:
+            local = [m.name for m in self.models]
+            if l3.model not in local:
+                yield f"classify.l3.model: no such local model: {l3.model}{nearest(l3.model, local)}"
+            if self.classify.encoder is None:
+                yield "classify.l3: layer 3 follows layer 2, which needs `classify.encoder`"
         if self.router.bandit.stage in ("share", "all") and self.router.exploration.share:
             yield "router.exploration.share: must be 0 where the bandit decides, because the bandit explores itself"
         for key, models in spoken:

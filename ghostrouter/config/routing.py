@@ -18,6 +18,19 @@ class Route(Section):
     )
 
 
+class ModelLayerSettings(Section):
+    """Layer 3: a small language model is asked for the task, in one prefill, if layer 2 is not sure."""
+
+    model: str = Field(
+        description="a local model, such as a LoRA adapter of `ghostrouter train sft`; it needs no route"
+    )
+    below: float = Field(default=1.0, ge=0, le=1, description="confidence of layer 2 below which the model is asked")
+    threshold: float = Field(default=0.5, ge=0, le=1, description="probability of a task below which it abstains")
+    timeout_s: float = Field(
+        default=0.3, gt=0, description="longest wait for the model; then the label of layer 2 is taken"
+    )
+
+
 class Classify(Section):
     """The classifier."""
 
@@ -28,6 +41,12 @@ class Classify(Section):
     )
     threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which layer 2 abstains")
     timeout_s: float = Field(default=0.5, gt=0, description="longest wait for layer 2")
+    l3: ModelLayerSettings | None = Field(default=None, description="null: there is no layer 3")
+
+    @property
+    def longest_s(self) -> float:
+        """The longest wait for a label."""
+        return self.timeout_s + (self.l3.timeout_s if self.l3 else 0.0)
 
 
 class RulesLayer(Section):

@@ -5,12 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
+from ghostrouter.classify.router_prompt import Label, router_prompt
 from ghostrouter.learn.recorded import Recorded, normal
-
-Label = Literal["task", "model"]
-ROUTER_PROMPT = "Which {label} is this request for? Answer with one word.\n\n{question}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +114,7 @@ def _pair(session: Recorded, chosen: str, rejected: str, kind: str) -> Example:
 
 
 def _asked(question: str, label: Label) -> list[dict[str, str]]:
-    return [{"role": "user", "content": ROUTER_PROMPT.format(label=label, question=question)}]
+    return [{"role": "user", "content": router_prompt(question, label)}]
 
 
 def _said(text: str) -> list[dict[str, str]]:

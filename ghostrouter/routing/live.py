@@ -62,6 +62,7 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
         raise ConfigError(problem)
     fixed = {
         "classify.encoder": (before.classify.encoder, after.classify.encoder),
+        "classify.l3.model": (_router_model(before), _router_model(after)),
         "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
         **{f"router.bandit.{key}": (old, new) for key, old, new in _of_bandit(before, after)},
     }
@@ -72,6 +73,10 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
     learned = after.router.learned.path
     if learned and learned != before.router.learned.path:
         LearnedRouter.load(Path(learned))
+
+
+def _router_model(config: GraphConfig) -> str | None:
+    return config.classify.l3.model if config.classify.l3 else None
 
 
 def _of_bandit(before: GraphConfig, after: GraphConfig) -> Iterator[tuple[str, Any, Any]]:
