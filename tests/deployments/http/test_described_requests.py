@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-import requests
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis.errors import Unsatisfiable
@@ -29,10 +29,7 @@ from tests.deployments.in_process import Service
 # Its answer never ends; tests/deployments/http/test_live.py reads it.
 _ENDLESS = "/v1/live"
 _OPERATIONS = [
-    (method, path)
-    for path, methods in document(__version__)["paths"].items()
-    if path != _ENDLESS
-    for method in methods
+    (method, path) for path, methods in document(__version__)["paths"].items() if path != _ENDLESS for method in methods
 ]
 _CHECKS = [
     schemathesis.checks.not_a_server_error,
@@ -40,7 +37,7 @@ _CHECKS = [
     checks.content_type_conformance,
     checks.response_schema_conformance,
 ]
-_EXAMPLES = 20
+_EXAMPLES = 15
 _PATIENCE_S = 60
 
 
@@ -112,16 +109,16 @@ def described(url: str) -> BaseSchema:
 def _known(url: str) -> dict[str, str]:
     """What may stand in a path, by the path's beginning."""
     asked = {"model": "small", "messages": [{"role": "user", "content": "?"}]}
-    chat = requests.post(f"{url}/v1/chat/completions", json=asked, timeout=_PATIENCE_S).json()
-    response = requests.post(f"{url}/v1/responses", json={"model": "small", "input": "?"}, timeout=_PATIENCE_S).json()
+    chat = httpx.post(f"{url}/v1/chat/completions", json=asked, timeout=_PATIENCE_S).json()
+    response = httpx.post(f"{url}/v1/responses", json={"model": "small", "input": "?"}, timeout=_PATIENCE_S).json()
     call = {
         "caller": {"handle": "tester", "account_id": "12345678"},
         "intent": {"class": "lookup"},
         "target": {"type": "model", "alias": "small"},
         "prompt": "?",
     }
-    assert requests.post(f"{url}/call", json=call, timeout=_PATIENCE_S).ok
-    job = requests.get(f"{url}/jobs", timeout=_PATIENCE_S).json()["jobs"][0]["job_id"]
+    assert httpx.post(f"{url}/call", json=call, timeout=_PATIENCE_S).is_success
+    job = httpx.get(f"{url}/jobs", timeout=_PATIENCE_S).json()["jobs"][0]["job_id"]
     return {
         "/v1/responses/": response["id"], "/v1/traces/": chat["id"], "/v1/sessions/": response["id"],
         "/v1/models/": "small", "/result/": job, "/jobs/": job,
@@ -136,7 +133,7 @@ def test_what_the_description_says_holds(described: BaseSchema, method: str, pat
     @seed(1)
     @settings(max_examples=_EXAMPLES, database=None, deadline=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
-    def holds(case: Case) -> None:
+    def holds(case: "Case[Any]") -> None:
         case.call_and_validate(timeout=_PATIENCE_S, checks=_CHECKS)
 
     try:
