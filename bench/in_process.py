@@ -107,9 +107,11 @@ class Service:
         self.replica = Replica(engine, tokenizer, config, Handle(Telemetry(calibrations, emit)), emit)
         settings = config.events.model_copy(update={"folder": self._folder.name})
         self._events = EventStore(settings, 100, secrets.token_hex(8))
+        self.state = settings.path
         nobody: Any = Handle(None)
         handles: Any = {MODEL: Handle(self.replica)}
-        replay: Any = [Handle(Replay(config.journal))]
+        self.sessions = Replay(config.journal)
+        replay: Any = [Handle(self.sessions)]
         events: Any = Handle(self._events)
         self._ingress = Ingress(config, Deployments(handles, nobody, replay, events), calibrations, emit)
         self._app = self._ingress.http_app()

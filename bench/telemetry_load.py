@@ -113,14 +113,20 @@ def expected_alarms(calibration: Calibration, segments: int, tokens_each: int) -
     return [int((i + 1) * expected) - int(i * expected) for i in range(segments)]
 
 
-async def _shard(seconds: float) -> dict[str, Any]:
-    telemetry = Telemetry({MODEL: Calibration.load(CALIBRATION)})
+def report() -> bytes:
+    """A report of a replica, as it goes to a shard."""
     segments, each = REPORT
     values = matrix(tokens(segments * each))
     # As often as the calibration expects, so that no drift is found.
     alarms = expected_alarms(Calibration.load(CALIBRATION), segments, each)
     reported = tuple(Reported(SegmentKey(f"s{i}", 0), 0, each, "continue", 0.01, each, n) for i, n in enumerate(alarms))
-    sent = pickle.dumps(SignalBatch(MODEL, reported, np.asarray(values)))
+    return pickle.dumps(SignalBatch(MODEL, reported, np.asarray(values)))
+
+
+async def _shard(seconds: float) -> dict[str, Any]:
+    telemetry = Telemetry({MODEL: Calibration.load(CALIBRATION)})
+    segments, each = REPORT
+    sent = report()
     await telemetry.observe(pickle.loads(sent))  # noqa: S301 - our own; metrics are made at first use
     taken, begin_s, cpu_s = 0, time.perf_counter(), time.process_time()
     while time.perf_counter() < begin_s + seconds:

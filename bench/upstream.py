@@ -2,7 +2,7 @@
 
 The name of the model says how. Only an answer from its start breaks. An answer that is continued, from its last
 assistant message or by an instruction, is written to its end. The model `short` answers at once, in one piece, with a
-few words.
+few words; `slow` takes its time for each token, also of what is continued.
 
     python -m bench.upstream PORT
 """
@@ -27,6 +27,7 @@ TOKENS = tuple(f" {word}{i}" for i, word in enumerate(("clock", "naïve", "日�
 ANSWER = "".join(TOKENS)
 CUT_AFTER, STALL_AFTER, MALFORMED_AFTER = 40, 20, 30
 STALL_S = 30.0
+SLOW_S = 0.25
 # The last so many tokens are repeated before an answer is continued on instruction.
 ECHO_TOKENS = 6
 SHORT = ("Mira", " was", " a", " baker", " in", " Tarvik", ".", " She")
@@ -53,7 +54,8 @@ class Provider:
         if fault.startswith("status_"):
             error = {"message": f"not now: {body['messages']}", "code": "overloaded"}
             return JSONResponse({"error": error}, status_code=int(fault.removeprefix("status_")))
-        events = _events(tokens, fault, bool(body.get("logprobs")))
+        pause_s = SLOW_S if body["model"] == "slow" else 0.0
+        events = _events(tokens, fault, bool(body.get("logprobs")), pause_s)
         return StreamingResponse(self._counted(events), media_type="text/event-stream")
 
     async def _counted(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
@@ -88,7 +90,7 @@ def _end(written: str) -> str:
     return " ".join(written.split(" ")[-ECHO_TOKENS:])
 
 
-async def _events(tokens: Sequence[str], fault: str, logprobs: bool) -> AsyncIterator[str]:
+async def _events(tokens: Sequence[str], fault: str, logprobs: bool, pause_s: float) -> AsyncIterator[str]:
     yield _event({"role": "assistant", "content": ""})
     for i, token in enumerate(tokens):
         if fault == "cut" and i == CUT_AFTER:
@@ -105,7 +107,7 @@ async def _events(tokens: Sequence[str], fault: str, logprobs: bool) -> AsyncIte
             yield "data: [DONE]\n\n" if fault == "early_done" else ": bye\n\n"
             return
         yield _event({"content": token}, logprobs=_logprobs(token) if logprobs else None)
-        await asyncio.sleep(0)
+        await asyncio.sleep(pause_s)
     yield _event({}, "stop")
     yield "data: [DONE]\n\n"
 
@@ -133,10 +135,10 @@ _SHORT_STREAM = _short()
 
 
 @contextmanager
-def serving(provider: Provider) -> Iterator[str]:
+def serving(provider: Provider, host: str = "127.0.0.1") -> Iterator[str]:
     """The provider on a free port, in a thread; its base URL."""
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((host, 0))
         listener.listen(256)  # who comes before the server has begun waits
         server = uvicorn.Server(
             uvicorn.Config(
@@ -146,7 +148,7 @@ def serving(provider: Provider) -> Iterator[str]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+            yield f"http://{host}:{listener.getsockname()[1]}/v1"
         finally:
             server.should_exit = True
             thread.join()

@@ -308,6 +308,8 @@ def from_wire(body: Any) -> ResponsesCall:
         raise InvalidRequest("`ghost.signals` is for chat completions only. Leave it out.")
     if not parsed.ghost.event_ids:
         raise InvalidRequest("`ghost.event_ids` is for chat completions and completions only. Leave it out.")
+    if all(isinstance(item, _Reasoning) for item in parsed.input):
+        raise InvalidRequest("`input` has no item that says anything, only reasoning.")
     return ResponsesCall(
         call=to_call(
             parsed,

@@ -101,6 +101,7 @@ FILE = {"type": "input_file", "file_id": "x"}
             "`input.1.function_call_output.call_id`",
         ),
         ({"input": [{"type": "item_reference", "id": "x"}]}, "`input.0`"),
+        ({"input": [{"type": "reasoning", "summary": []}]}, "`input` has no item that says anything"),
         ({"instructions": 3}, "`instructions`"),
         ({"max_output_tokens": 0}, "`max_output_tokens`"),
         ({"background": 1}, "`background`"),
