@@ -2,10 +2,10 @@
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test check bench setup browser page screenshots models lock schema prices dashboards observe audit sbom clean help
+.PHONY: serve test test-cluster check bench setup browser page screenshots models lock schema prices dashboards observe audit sbom clean help
 
 help:            ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup:           ## .venv with everything in it, from the committed lock; quick when done before
 	@scripts/setup.sh
@@ -16,6 +16,9 @@ serve: setup     ## start the service (CONFIG=serve_config.yaml, or examples/rea
 
 test: browser    ## the whole suite
 	@$(BIN)/pytest $(ARGS)
+
+test-cluster: setup    ## several machines on this one, which fail (needs root, about half an hour)
+	@unshare --net --pid --fork --kill-child --mount-proc scripts/test_cluster.sh $(ARGS)
 
 browser: setup   ## what the tests of the page need: Chromium (installed if you are root) and npm's packages
 	@scripts/browser.sh

@@ -42,7 +42,12 @@ def import_serve() -> None:
 
 def prepare_workers() -> None:
     """Have each worker process of a node that is started from here begin so, before it is given work."""
-    os.environ[_HOOK_VARIABLE] = _HOOK
+    os.environ.update(worker_environment())
+
+
+def worker_environment() -> dict[str, str]:
+    """What a node's environment needs for that: of `ray start`, if it is not started from here."""
     # Workers that are started in advance are not told the driver's `sys.path`.
     root = str(Path(deployments.__file__).parent.parent)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    path = os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), root]))
+    return {_HOOK_VARIABLE: _HOOK, "PYTHONPATH": path}

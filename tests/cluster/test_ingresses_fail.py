@@ -1,0 +1,73 @@
+"""Machines die and are cut off while ingresses stream answers of a provider. No answer is lost, no token comes twice.
+
+Real Ray nodes, each on a machine of its own (`machines.py`). Clients come back at another machine with `Last-Event-ID`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bench.failover import Stream
+from bench.upstream import ANSWER, Provider, serving
+from tests.cluster.clients import answers
+from tests.cluster.machines import SWITCH
+from tests.cluster.service import Cluster, cluster, provider
+
+pytestmark = pytest.mark.cluster
+_BODIES = [{"messages": [{"role": "user", "content": f"Tell me of clocks ({n})."}], "stream": True} for n in range(8)]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with (
+        serving(Provider(), SWITCH) as url,
+        cluster(tmp_path_factory.mktemp("ingresses"), provider(url), ["Ingress"]) as found,
+    ):
+        yield found
+
+
+@pytest.fixture
+def whole(running: Cluster) -> Cluster:
+    running.until_whole()
+    return running
+
+
+def _assert_whole(streams: list[Stream]) -> None:
+    for stream in streams:
+        assert stream.complete and stream.text == ANSWER, (stream.text, stream.errors, stream.ghost)
+
+
+async def test_a_worker_loses_its_power(whole: Cluster) -> None:
+    victim = whole.workers[0]
+    streams = await answers(whole, _BODIES, victim.kill)
+    _assert_whole(streams)
+    assert any(stream.hit for stream in streams)
+    victim.start_again()
+    whole.start_worker(victim)
+
+
+async def test_a_worker_is_cut_off_and_comes_back(whole: Cluster) -> None:
+    victim = whole.workers[1]
+    streams = await answers(whole, _BODIES, victim.pull_cable)
+    _assert_whole(streams)
+    assert any(stream.hit for stream in streams)
+    victim.plug_in()
+
+
+async def test_the_head_loses_its_power_and_starts_again(whole: Cluster) -> None:
+    def restart() -> None:
+        whole.head.kill()
+        whole.head.start_again()
+        whole.start_head()
+
+    streams = await answers(whole, _BODIES, restart)
+    _assert_whole(streams)
+    assert not any(stream.hit for stream in streams), "no answer needs the head"
+    whole.until_whole()
+    _assert_whole(await answers(whole, _BODIES))
+
+
+async def test_everything_is_deployed_again(whole: Cluster) -> None:
+    _assert_whole(await answers(whole, _BODIES, lambda: whole.redeploy(traces_kept=900)))
+    whole.until_whole()
+    _assert_whole(await answers(whole, _BODIES))
