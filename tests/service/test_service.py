@@ -169,7 +169,7 @@ def test_an_answer_can_be_begun_by_the_client(http: httpx.Client) -> None:
 def test_models_and_health(http: httpx.Client) -> None:
     assert [m["id"] for m in http.get("/v1/models").json()["data"]] == [
         *("ghost/auto", "ghost/economy", "ghost/balanced", "ghost/quality", "ghost/arithmetic", "ghost/biography"),
-        *("ghost-small", "ghost-large", "ghost-adapted", "minilm"),
+        *("ghost-small", "ghost-large", "ghost-adapted", "ghost-seeing", "minilm"),
     ]
     assert http.get("/v1/models/ghost/auto").json()["id"] == "ghost/auto"
     assert (http.get("/healthz").status_code, http.get("/healthz").json()) == (200, {"ok": True})
