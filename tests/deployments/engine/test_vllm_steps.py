@@ -28,7 +28,7 @@ class Client:
         self.more = more
         flat = SimpleNamespace(start_indices=[0], end_indices=[2], logprobs=[-0.1] * 2, ranks=[1, 1], token_ids=[7, 7])
         completion = SimpleNamespace(token_ids=[7], logprobs=flat, finish_reason=self._reason)
-        yield SimpleNamespace(outputs=[completion], num_cached_tokens=0)
+        yield SimpleNamespace(outputs=[completion], num_cached_tokens=0, prompt_token_ids=[1, 2])
 
 
 @pytest.mark.parametrize("reason", FINISH_REASON_STRINGS)
