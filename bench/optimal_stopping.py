@@ -13,19 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.ensemble import HistGradientBoostingRegressor
 
+from ghostrouter.detect.training import TREES
+
 Array = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
 
 ITERATIONS = 3
-TREES = {
-    "max_iter": 100,
-    "learning_rate": 0.08,
-    "max_leaf_nodes": 12,
-    "min_samples_leaf": 40,
-    "l2_regularization": 1.0,
-    "early_stopping": False,
-}
 
 
 class Episode(NamedTuple):
@@ -66,6 +60,6 @@ def learned(
     for _ in range(ITERATIONS):
         both = [values(e, stops) for e, stops in zip(episodes, policy, strict=True)]
         gained = np.concatenate([stopping - going_on for stopping, going_on in both])
-        model = HistGradientBoostingRegressor(random_state=seed, **TREES).fit(x, gained)
+        model = HistGradientBoostingRegressor(random_state=seed, early_stopping=False, **TREES).fit(x, gained)
         policy = np.split(model.predict(x) > 0, cuts)
     return lambda features: np.asarray(model.predict(features) > 0)

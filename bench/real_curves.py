@@ -83,7 +83,5 @@ def leads(judge: Judge, policies: Mapping[str, Sums], ours: str, axis: str) -> d
     found: dict[str, float] = {}
     for name, sums in policies.items():
         if name != ours:
-            lead = judge.lead(policies[ours], sums, axis)
-            key = f"area_{axis}_{ours}_less_{name}"
-            found |= {key: lead.value, f"{key}_low": lead.low, f"{key}_high": lead.high}
+            found |= judge.lead(policies[ours], sums, axis).named(f"area_{axis}_{ours}_less_{name}")
     return found

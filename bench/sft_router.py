@@ -150,8 +150,7 @@ def earlier_layers(prompts: Sequence[str]) -> tuple[list[str | None], list[str],
 
 def figure(name: str, values: Array) -> dict[str, float]:
     """The mean of a value per prompt, with its interval."""
-    found = interval(lambda rows: float(values[rows].mean()), range(len(values)), DRAWS)
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return interval(lambda rows: float(values[rows].mean()), range(len(values)), DRAWS).named(name)
 
 
 def main() -> None:

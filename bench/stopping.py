@@ -271,8 +271,7 @@ def measure(name: str, run: Callable[[int], tuple[dict[str, list[Outcome]], list
 
 def lead(name: str, gain: Array, groups: Sequence[str]) -> dict[str, float]:
     """The mean of a gain per answer, with its interval."""
-    found = interval(lambda rows: float(gain[rows].mean()), groups, DRAWS)
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+    return interval(lambda rows: float(gain[rows].mean()), groups, DRAWS).named(name)
 
 
 def main() -> None:

@@ -25,6 +25,10 @@ class Interval(NamedTuple):
     def __str__(self) -> str:
         return f"{self.value:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
 
+    def named(self, name: str) -> dict[str, float]:
+        """The figure under its name, and its bounds under `<name>_low` and `<name>_high`."""
+        return {name: self.value, f"{name}_low": self.low, f"{name}_high": self.high}
+
 
 def interval(
     figure: Callable[[Rows], float], groups: Sequence[Hashable] | npt.NDArray[Any], draws: int, seed: int = 0

@@ -140,7 +140,7 @@ def _probed(answers: Answers, raw: Array) -> dict[str, Any]:
     x = probe.features(answers.traces, rows, [j for j in others if j is not None], raw)
     area = _area(probe.cross_scored(x, wrong, fold), wrong)
     found = interval(weighted(area, len(groups)), groups, RESAMPLES)
-    return _named("answer_auroc_probe", found) | {
+    return found.named("answer_auroc_probe") | {
         "answer_auroc_unprobed": _area(raw[rows], wrong)(np.ones(len(rows))),
         "probed": len(rows),
     }
@@ -155,16 +155,12 @@ def _figures(areas: Mapping[str, Callable[[Weights], float]], groups: Sequence[s
         return interval(weighted(figure, len(groups)), groups, RESAMPLES)
 
     ours = areas["answer"]
-    out = _named("answer_auroc", bounds(ours))
+    out = bounds(ours).named("answer_auroc")
     for name, area in areas.items():
         if name != "answer":
             out[f"answer_auroc_{name}"] = area(np.ones(len(groups)))
-            out |= _named(f"answer_less_{name}", bounds(lambda w, area=area: ours(w) - area(w)))  # type: ignore[misc]
+            out |= bounds(lambda w, area=area: ours(w) - area(w)).named(f"answer_less_{name}")  # type: ignore[misc]
     return out
-
-
-def _named(name: str, found: Interval) -> dict[str, float]:
-    return {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
 
 
 def _keys() -> list[str]:

@@ -124,8 +124,7 @@ def _lead(rankings: Mapping[str, Ranking], kinds: Mapping[str, Kind], groups: Se
     out: dict[str, float] = {}
     for name, (left, right) in pairs.items():
         one, other = rankings[left].auroc, rankings[right].auroc
-        lead = interval(weighted(_less(one, other), len(groups)), groups, RESAMPLES)
-        out |= {name: lead.value, f"{name}_low": lead.low, f"{name}_high": lead.high}
+        out |= interval(weighted(_less(one, other), len(groups)), groups, RESAMPLES).named(name)
     return out
 
 
