@@ -116,11 +116,7 @@ async def ask(steps: Any, layer: ModelLayer, name: str, prompts: Sequence[str]) 
         request = SegmentRequest(
             SegmentKey("classify", 0), name, layer.prompt(prompt), 0, Sampling(max_tokens=1, temperature=0.0)
         )
-        logprobs: dict[int, float] = {}
-        async for step in steps.steps(request):
-            for token in step.tokens:
-                logprobs = dict(zip(token.top_ids, token.top_logprobs, strict=True))
-        found = layer.classify(logprobs)
+        found = layer.classify(await steps.next_token(request))
         times_ms.append(1e3 * (time.perf_counter() - began_s))
         labels.append(found.task if found else "")
     return labels[1:], times_ms[1:]

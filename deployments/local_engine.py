@@ -125,12 +125,7 @@ class LocalEngine(LLMServer):
             SegmentShed: the replica has enough to do.
         """
         self._shed_if_full(request.model)
-        found: dict[int, float] = {}
-        async with aclosing(self._steps.steps(request)) as steps:
-            async for step in steps:
-                for token in step.tokens:
-                    found = dict(zip(token.top_ids, token.top_logprobs, strict=True))
-        return found
+        return await self._steps.next_token(request)
 
     async def status(self) -> EngineStatus:
         """How busy this replica is; an error if its engine is dead."""

@@ -74,12 +74,20 @@ class VllmSteps:
                         yield self._step(report, None)  # the tokens before the failure
                     yield self._step(report, finish_reason(told, request.model))
             except (ValueError, VLLMValidationError) as error:
-                if request.images:
-                    raise RequestRejected(f"{request.model} cannot read the images: {error}") from error
-                if form is not None:
-                    told = f"{request.model} cannot write in the form that is asked for: {error}"
-                    raise RequestRejected(told) from error
-                raise
+                asked = ["write in the form that is asked for"] if form else []
+                asked += ["read the images"] if request.images else []
+                if not asked:
+                    raise
+                raise RequestRejected(f"{request.model} cannot {' or '.join(asked)}: {error}") from error
+
+    async def next_token(self, request: SegmentRequest) -> dict[int, float]:
+        """The log-probabilities of the likeliest next tokens after a prompt, by token id. `request` has one token."""
+        found: dict[int, float] = {}
+        async with aclosing(self.steps(request)) as steps:
+            async for step in steps:
+                for token in step.tokens:
+                    found = dict(zip(token.top_ids, token.top_logprobs, strict=True))
+        return found
 
     def _params(self, request: SegmentRequest, form: StructuredOutputsParams | None) -> SamplingParams:
         s = request.sampling

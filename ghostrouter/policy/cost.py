@@ -17,8 +17,8 @@ from ghostrouter.types import CloudPrompt, Prompt
 
 # Tokens that a provider adds to a message, a tool call or a tool.
 _ADDED_TOKENS = 16
+_MAX_TOKENS_PER_LOCAL_IMAGE = 16_384  # of Qwen2-VL by default
 # The largest image of each protocol: eight tiles and the base of GPT-4o mini, sixteen tiles of Gemini.
-_MAX_TOKENS_PER_LOCAL_IMAGE = 16_384  # of Qwen2-VL, whose images take the most
 _MAX_TOKENS_PER_IMAGE: Mapping[Kind, int] = {"openai": 48_200, "anthropic": 5_000, "gemini": 5_000}
 
 

@@ -52,3 +52,7 @@ async def test_vllm_is_told_the_trace_if_there_is_one(headers: tuple[tuple[str, 
     assert client.more == ({"trace_headers": dict(headers)} if headers else {})
     for method in (AsyncLLM.generate, AsyncLLM.add_request):
         assert "trace_headers" in inspect.signature(method).parameters
+
+
+async def test_the_next_token_is_told_by_its_likeliest_candidates() -> None:
+    assert await VllmSteps(Client("stop"), exact=False).next_token(REQUEST) == {7: -0.1}
