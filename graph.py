@@ -23,6 +23,7 @@ from deployments.replay import Replay
 from deployments.store.bandit_keeper import bandit
 from deployments.telemetry import Telemetry
 from ghostrouter.config import EmbeddingModel, GraphConfig, LocalModel, Logs
+from ghostrouter.config.graph import is_alone
 from ghostrouter.detect.calibration import Calibration
 
 # A small share of a processor: these deployments wait most of the time.
@@ -123,16 +124,18 @@ def _event_store(config: GraphConfig) -> serve.Application:
 
 
 def _quotas(config: GraphConfig) -> serve.Application | None:
-    """One replica counts for all ingresses. None where an ingress that is alone can count by itself."""
-    if not config.access.keys and not config.budgets.limits and _is_alone(config.ingress):
+    """It counts for all ingresses. None where an ingress that is alone can count by itself."""
+    if not config.access.keys and not config.budgets.limits and is_alone(config.ingress):
         return None
-    options = {"max_ongoing_requests": 1000, "num_replicas": 1}
-    return _deploy(Quotas, "Quotas", config.logs, options=options, access=config.access, budgets=config.budgets)
-
-
-def _is_alone(options: Mapping[str, Any]) -> bool:
-    """Whether Ray Serve's options of a deployment make one replica of it, and never more."""
-    return options.get("num_replicas") in (None, 1) and not options.get("autoscaling_config")
+    return _deploy(
+        Quotas,
+        "Quotas",
+        config.logs,
+        options={"max_ongoing_requests": 1000, **config.quotas},
+        access=config.access,
+        budgets=config.budgets,
+        valkey_url=config.journal.server,
+    )
 
 
 def _embedder(model: EmbeddingModel, source: str, logs: Logs) -> serve.Application:

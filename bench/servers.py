@@ -32,11 +32,12 @@ def until_up(url: str, child: "subprocess.Popen[bytes]", log: Path, patience_s: 
         RuntimeError: it has ended, or does not answer within `patience_s`; with what is in its log.
     """
     deadline_s = time.monotonic() + patience_s
-    while time.monotonic() < deadline_s and child.poll() is None:
-        with suppress(httpx.TransportError):
-            if httpx.get(url).is_success:
-                return
-        time.sleep(0.1)
+    with httpx.Client() as http:  # one for all tries: making it takes longer than a try
+        while time.monotonic() < deadline_s and child.poll() is None:
+            with suppress(httpx.TransportError):
+                if http.get(url).is_success:
+                    return
+            time.sleep(0.1)
     raise RuntimeError(f"{child.args!r} did not start; {log} ends with\n{log.read_text()[-4000:]}")
 
 

@@ -1,52 +1,53 @@
 """How well does a small language model label prompts, as layer 3 of the classifier? And how long does that take?
 
-    make bench NAME=sft_router [SEEDS=2] [EPOCHS=2] [PER_TASK=0] [HELD_OUT=0] [MODEL=smollm2-135m-instruct]
+    make bench NAME=sft_router [SEED=1] [SEEDS=1] [EPOCHS=2] [PER_TASK=0] [HELD_OUT=0] [MODEL=smollm2-135m-instruct]
 
-`ghostrouter train sft` trains a LoRA adapter of SmolLM2-135M-Instruct on the built-in examples of layer 2. Then vLLM
-serves base and adapter, and the classifier's code asks the adapter for the prompts of classify_held_out.yaml, which
+`ghostrouter train sft` trains a LoRA adapter of SmolLM2-135M-Instruct on the built-in examples of layer 2. Then the
+service has it as layer 3, and `POST /v1/route` asks for the tasks of the prompts of classify_held_out.yaml, which
 nothing here was improved with. Layers 1 and 2, and the head (`bench/classify.py`), have the same examples. The label of
 layer 3 is its likeliest task, however unlikely. `accuracy_l1_l3` is layer 1 with layer 3 in the place of layer 2.
+`l3_p50_ms` is the time of a whole request, one at a time: HTTP, embedding and prefill.
 
 PER_TASK trains on so many examples of each task (0: all), HELD_OUT asks so many prompts of each task (0: all).
 `l3_lead_*` is the accuracy of layer 3 less that of layers 1 and 2, with 95% intervals over resampled prompts.
 """
 
-import asyncio
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from bench.classify import HELD_OUT as HELD_OUT_FILE
 from bench.classify import head, read
-from bench.seeds import SEED, summarised
-from bench.service import VLLM_ENVIRONMENT, write
+from bench.seeds import SEED, SEEDS, summarised
+from bench.service import VLLM_ENVIRONMENT, server, write
 from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import sentence_encoder
-from ghostrouter.classify.layers import LayeredClassifier, tasks
-from ghostrouter.classify.model_layer import ModelLayer
+from ghostrouter.classify.layers import LayeredClassifier
 from ghostrouter.classify.router_prompt import router_prompt
 from ghostrouter.confidence_intervals import interval
-from ghostrouter.config import Classify, LocalModel
+from ghostrouter.config import Classify
 from ghostrouter.config.routing import Router
 from ghostrouter.learn.fine_tune import Tuning, fine_tune
-from ghostrouter.replay.tokenizers import ChatTokenizer
-from ghostrouter.types import Sampling, SegmentKey, SegmentRequest
 from scripts.real_models import bring
 
-SEEDS = range(SEED, SEED + int(os.environ.get("SEEDS", "2")))
 EPOCHS = float(os.environ.get("EPOCHS", "2"))
 PER_TASK = int(os.environ.get("PER_TASK", "0"))
 HELD_OUT = int(os.environ.get("HELD_OUT", "0"))
 MODEL = os.environ.get("MODEL", "smollm2-135m-instruct")
 DRAWS = 1000
+_PORT = 8131
+_URL = f"http://127.0.0.1:{_PORT}"
 Array = npt.NDArray[np.float64]
 
 
@@ -70,67 +71,69 @@ def held_out() -> list[tuple[str, str]]:
     ]
 
 
-def train(seed: int, base: Path, out: Path) -> float:
+def train(seed: int, base: Path, data: Path, out: Path) -> float:
     """Train an adapter. The minutes that it took."""
     rows = [
         {"messages": [{"role": "user", "content": router_prompt(p)}, {"role": "assistant", "content": task}]}
         for p, task in examples(seed)
     ]
-    data = out.with_name(f"data-{seed}")
     data.mkdir()
     (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     began_s = time.perf_counter()
-    done = fine_tune("sft", data, str(base), out, Tuning(epochs=EPOCHS, seed=seed))
+    done = fine_tune("sft", [data], str(base), out, Tuning(epochs=EPOCHS, seed=seed))
     minutes = (time.perf_counter() - began_s) / 60
     print(f"  seed {seed}: {done}, {minutes:.1f} minutes", flush=True)
     return minutes
 
 
-def engine(base: Path, adapters: Mapping[str, Path]) -> Any:
-    """vLLM with the base and its adapters, as a replica starts it; the steps of its requests."""
-    os.environ.update(VLLM_ENVIRONMENT)
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.lora.request import LoRARequest
-    from vllm.v1.engine.async_llm import AsyncLLM
+def configuration(base: Path, adapter: Path, folder: Path) -> Path:
+    """A configuration whose layer 3 has the adapter, and is asked whatever the earlier layers say."""
+    model = {
+        "name": MODEL,
+        "source": str(base.resolve()),
+        "sampling": {"temperature": 0},
+        "engine_kwargs": {"dtype": "bfloat16", "enforce_eager": True, "max_model_len": 1024, "block_size": 32},
+        "placement_group": {"bundles": [{"CPU": 0.3}]},
+        "deployment": {"num_replicas": 1, "autoscaling_config": None, "ray_actor_options": {"num_cpus": 0.2}},
+        "env": VLLM_ENVIRONMENT,
+    }
+    args = {
+        "models": [model, {"name": "router", "base": MODEL, "lora": str(adapter)}],
+        "routes": {"default": {"models": [MODEL]}},
+        "router": {"l1": {"builtin": False}},
+        "classify": {"l3": {"model": "router", "below": 1.0, "threshold": 0.0, "timeout_s": 60}},
+        "events": {"folder": str(folder)},
+    }
+    path = folder / "serve.yaml"
+    application = {"name": "ghostrouter", "route_prefix": "/", "import_path": "graph:build", "args": args}
+    http = {"proxy_location": "Disabled", "http_options": {"host": "127.0.0.1", "port": _PORT}}
+    path.write_text(yaml.safe_dump(http | {"applications": [application]}))
+    return path
 
-    from deployments.engine.vllm_arguments import engine_arguments
-    from deployments.engine.vllm_steps import VllmSteps
 
-    model = LocalModel(
-        name=MODEL,
-        source=str(base),
-        exact_entropy=False,
-        engine_kwargs={"enforce_eager": True, "max_model_len": 1024, "block_size": 32},
-    )
-    rows = [LocalModel(name=n, source=str(base), lora=str(folder), base=MODEL) for n, folder in adapters.items()]
-    client = AsyncLLM.from_engine_args(AsyncEngineArgs(model=str(base), **engine_arguments(model, rows)))
-    loaded = {n: LoRARequest(n, i, str(folder)) for i, (n, folder) in enumerate(adapters.items(), 1)}
-    return client, VllmSteps(client, False, "", loaded)
+def ask(prompts: Sequence[str]) -> tuple[list[str], list[float]]:
+    """The task of each prompt by `POST /v1/route`, one at a time, and the time of each in ms.
 
-
-async def ask(steps: Any, layer: ModelLayer, name: str, prompts: Sequence[str]) -> tuple[list[str], list[float]]:
-    """The label of each prompt, one at a time, and the time of each in ms."""
+    Raises:
+        RuntimeError: another layer than layer 3 has labelled a prompt.
+    """
     labels, times_ms = [], []
-    for prompt in (prompts[0], *prompts):  # the first one warms up
-        began_s = time.perf_counter()
-        request = SegmentRequest(
-            SegmentKey("classify", 0), name, layer.prompt(prompt), 0, Sampling(max_tokens=1, temperature=0.0)
-        )
-        found = layer.classify(await steps.next_token(request))
-        times_ms.append(1e3 * (time.perf_counter() - began_s))
-        labels.append(found.task if found else "")
-    return labels[1:], times_ms[1:]
+    with httpx.Client(base_url=_URL, timeout=120) as http:
+        for prompt in (*prompts[:3], *prompts):  # the first ones warm up
+            began_s = time.perf_counter()
+            found = http.post("/v1/route", json={"query": prompt}).raise_for_status().json()["classification"]
+            times_ms.append(1e3 * (time.perf_counter() - began_s))
+            if found["layer"] != "model":
+                raise RuntimeError(f"layer {found['layer']} has labelled {prompt!r}")
+            labels.append(found["task"])
+    return labels[3:], times_ms[3:]
 
 
-async def ask_all(base: Path, adapters: Mapping[str, Path], prompts: Sequence[str]) -> dict[str, Any]:
-    """Labels and times by adapter, and those of the base without one."""
-    client, steps = engine(base, adapters)
-    tokenizer = ChatTokenizer(str(base))
-    layer = ModelLayer(tasks({}, builtin=True), 0.0, tokenizer.encode, tokenizer.encode_chat)
-    try:
-        return {name: await ask(steps, layer, name, prompts) for name in (*adapters, MODEL)}
-    finally:
-        client.shutdown()
+def serve(base: Path, adapter: Path, folder: Path, prompts: Sequence[str]) -> tuple[list[str], list[float]]:
+    """Start a service with the adapter, and ask it."""
+    command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(configuration(base, adapter, folder))]
+    with server(command, f"{_URL}/healthz", "bench-sft-router"):
+        return ask(prompts)
 
 
 def earlier_layers(prompts: Sequence[str]) -> tuple[list[str | None], list[str], list[str]]:
@@ -153,26 +156,23 @@ def main() -> None:
     labelled = held_out()
     prompts, right = [p for p, _ in labelled], np.array([task for _, task in labelled])
     base = bring(MODEL)
-    with tempfile.TemporaryDirectory() as folder:
-        adapters = {f"seed-{seed}": Path(folder) / f"seed-{seed}" for seed in SEEDS}
-        minutes = [train(seed, base, out) for seed, out in zip(SEEDS, adapters.values(), strict=True)]
-        told = asyncio.run(ask_all(base, adapters, prompts))
     ruled, both, of_head = earlier_layers(prompts)
-    hits = {
-        "l1_l2": np.array(both) == right,
-        "head": np.array(of_head) == right,
-        "base": np.array(told[MODEL][0]) == right,
-    }
+    hits = {"l1_l2": np.array(both) == right, "head": np.array(of_head) == right}
     runs = []
-    for seed, name, took in zip(SEEDS, adapters, minutes, strict=True):
-        labels, times_ms = told[name]
+    for seed in SEEDS:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            adapter = folder / "adapter"
+            minutes = train(seed, base, folder / "data", adapter)
+            labels, times_ms = serve(base, adapter, folder, prompts)
         with_rules = np.array([task or label for task, label in zip(ruled, labels, strict=True)])
         mine = {**hits, "l3": np.array(labels) == right, "l1_l3": with_rules == right}
         run: dict[str, Any] = {}
         for layer, hit in mine.items():
             run |= figure(f"accuracy_{layer}", hit.astype(float))
         run |= figure("l3_lead", mine["l3"].astype(float) - mine["l1_l2"])
-        run |= {"l3_p50_ms": statistics.median(times_ms), "train_minutes": took, "n": len(right), "seed": seed}
+        run |= {"l3_p50_ms": statistics.median(times_ms), "train_minutes": minutes, "n": len(right), "seed": seed}
+        print(f"  seed {seed}: {run}", flush=True)
         runs.append(run)
     write("sft_router", summarised(runs) | {"examples": len(examples(SEED)), "epochs": EPOCHS})
 

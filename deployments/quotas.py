@@ -1,10 +1,13 @@
-"""The limits of keys and the ledger of budgets: one process counts for all ingresses.
+"""The limits of keys and the ledger of budgets, for all ingresses.
 
+Limits are counted in this process, or in the Valkey server that keeps the sessions: then there may be several replicas.
 The ledger's transactions run in one thread, one after the other, so that a slow database does not stop the event loop.
 """
 
 import asyncio
+import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -12,8 +15,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
+from valkey.exceptions import ValkeyError
 
 from deployments.ray_metrics import RayMetrics
+from deployments.store.valkey_limits import ValkeyLimits
 from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, balances, ending, lines, nano, usd
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.ledger import Ledger
@@ -21,8 +26,13 @@ from ghostrouter.access.limits import Admission, KeyLimits
 from ghostrouter.config.access import Access, Budgets
 from ghostrouter.events import metrics
 
+log = logging.getLogger("ray.serve")
+
 # How often the state of the budgets is exported, once a call has reserved something.
 _REPORT_EVERY_S = 5.0
+# While the Valkey server is down it is asked this often; this process counts alone meanwhile.
+_RETRY_S = 5.0
+_MOST_LEFT = 10_000
 
 
 def limits(budgets: Budgets) -> list[Limit]:
@@ -37,7 +47,9 @@ class Granted(NamedTuple):
 
 
 class Quotas:
-    """One replica. Rates and running calls are lost when it restarts; the ledger is in a database.
+    """`valkey_url` is that of the server that counts; None: this process counts, as the only replica.
+
+    What it counts itself is lost when it restarts; the ledger is in a database.
 
     Raises:
         ConfigError: the variable that should hold the database's URL is not set.
@@ -49,8 +61,12 @@ class Quotas:
         budgets: Budgets,
         clock: Callable[[], float] = time.time,
         emit: metrics.Emit | None = None,
+        valkey_url: str | None = None,
     ) -> None:
-        self._turnstile = KeyLimits(access.lease_s)
+        self._own = KeyLimits(access.lease_s)
+        self._shared = ValkeyLimits(valkey_url, access.lease_s) if valkey_url else None
+        self._shared_from_s = 0.0
+        self._left = deque[tuple[str, str]](maxlen=_MOST_LEFT)
         self._limits = limits(budgets)
         self._zone = ZoneInfo(budgets.time_zone)
         self._lease_s = budgets.lease_s
@@ -71,11 +87,33 @@ class Quotas:
     async def enter(self, caller: Caller, call: str) -> Admission:
         """Count a call against its key's limits, and tell whether it may start. It counts as running until `leave`."""
         per_minute, at_once = caller.requests_per_minute, caller.concurrent_requests
-        return self._turnstile.enter(caller.name, call, per_minute, at_once, self._clock())
+        if self._shared and self._clock() >= self._shared_from_s:
+            try:
+                await self._send_left(self._shared)
+                return await self._shared.enter(caller.name, call, per_minute, at_once)
+            except (ValkeyError, OSError) as error:
+                self._shared_from_s = self._clock() + _RETRY_S
+                log.warning("limits.alone error=%s", type(error).__name__)
+        return self._own.enter(caller.name, call, per_minute, at_once, self._clock())
 
     async def leave(self, caller: Caller, call: str) -> None:
         """A call has ended."""
-        self._turnstile.leave(caller.name, call)
+        self._own.leave(caller.name, call)
+        if self._shared:
+            self._left.append((caller.name, call))
+            if self._clock() >= self._shared_from_s:
+                with suppress(ValkeyError, OSError):  # the next call tries again
+                    await self._send_left(self._shared)
+
+    async def _send_left(self, shared: ValkeyLimits) -> None:
+        """Tell the server which calls have ended. Ends that it has not heard of stay."""
+        while self._left:
+            ended = self._left.popleft()
+            try:
+                await shared.leave(*ended)
+            except (ValkeyError, OSError):
+                self._left.append(ended)
+                raise
 
     async def reserve(self, id: str, names: dict[Scope, str], amount: int) -> Granted:
         """Reserve the worst case of a call, in nano-dollars."""

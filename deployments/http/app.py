@@ -132,9 +132,8 @@ class _Api:
         return JSONResponse({"ok": is_ready}, errors.ready_status(is_ready))
 
     async def status(self, request: Request) -> Response:
-        health, configuration = self._backend.health, self._backend.planner.configuration()
-        models, breakers = await health.models(now=True), await health.breakers()
-        return JSONResponse({"models": models, "breakers": breakers, "configuration": configuration})
+        told = await self._backend.health.status()
+        return JSONResponse({**told, "configuration": self._backend.planner.configuration()})
 
     async def metrics(self, request: Request) -> Response:
         node_metrics = self._backend.node_metrics

@@ -43,7 +43,7 @@ class Health:
 
     async def is_ready(self) -> bool:
         """Whether the service can answer: a model of the default route is ready, or is a cloud model."""
-        names = self._planner.default_models()
+        names = self._planner.routes["default"]
         if any(name in self._cloud for name in names):
             return True
         status = await self._engines.get()
@@ -57,6 +57,20 @@ class Health:
     async def breakers(self) -> dict[str, Any]:
         """The circuit breakers of the cloud models that were called. Providers are not asked: that would cost money."""
         return await self._breakers.get()
+
+    async def status(self) -> dict[str, Any]:
+        """Which models can answer, and which ones a request of each route would go to now, the first one first.
+
+        A local model can answer if a replica is ready, a cloud model if its breaker is not open.
+        """
+        models, breakers = await self.models(now=True), await self.breakers()
+        down = {name for name, m in models.items() if not m["ready"]}
+        down |= {name for name, b in breakers.items() if b["state"] == "open"}
+        routes = {
+            route: {"models": names, "tried": [n for n in names if n not in down]}
+            for route, names in self._planner.routes.items()
+        }
+        return {"models": models, "breakers": breakers, "routes": routes}
 
     async def brief(self, jobs: Jobs) -> dict[str, Any]:
         """The body of /health for clients without a key. Neither the database nor the breakers are asked."""

@@ -110,9 +110,10 @@ class Planner:
         """The routing table for a caller: routes, presets, and the models with their prices."""
         return table.to_wire(self._decider, self._models, caller)
 
-    def default_models(self) -> tuple[str, ...]:
-        """The models of the default route."""
-        return self._decider.routes["default"]
+    @property
+    def routes(self) -> Mapping[str, tuple[str, ...]]:
+        """The models of each route, first choice first. There is always a route `default`."""
+        return self._decider.routes
 
     async def open(
         self,

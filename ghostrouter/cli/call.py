@@ -204,12 +204,23 @@ def jobs(url: str, api_key: str | None, as_json: bool, status: str | None, limit
 @click.command(epilog=exits.TABLE)
 @client.options
 def health(url: str, api_key: str | None, as_json: bool) -> None:
-    """Show the health of the service."""
+    """Show the health of the service, of its models, and what each route would try now.
+
+    Models and routes are shown to keys with the scope `admin`.
+    """
+    service = Service(url, api_key)
     try:
-        body = Service(url, api_key).ask("GET", "/health", client.HEALTH)
+        body = service.ask("GET", "/health", client.HEALTH)
     except Refused as refusal:
         raise SystemExit(show.refused(refusal, as_json)) from None
+    try:
+        status = service.ask("GET", "/v1/status", client.STATUS)
+    except Refused:
+        status = {}
     if as_json:
-        show.as_json(body)
+        show.as_json(body | status)
         raise SystemExit(exits.OK if body["status"] == "healthy" else exits.NO_SERVICE)
-    raise SystemExit(show.health(body))
+    code = show.health(body)
+    if status:
+        show.status(status)
+    raise SystemExit(code)

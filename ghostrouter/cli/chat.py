@@ -193,11 +193,7 @@ class _Chat:
 
     def _health(self, rest: str) -> int:
         status = show.health(self._service.ask("GET", "/health", client.HEALTH))
-        found = self._service.ask("GET", "/v1/status", ("models", "breakers"))
-        for name, state in found["models"].items():
-            click.echo(f"  {name:<24} {_short(state)}")
-        for name, state in (found["breakers"] or {}).items():
-            click.echo(f"  breaker {name:<16} {_short(state)}")
+        show.status(self._service.ask("GET", "/v1/status", client.STATUS))
         return status
 
     def _route(self, rest: str) -> int:
@@ -267,7 +263,3 @@ def _local(command: click.Command, arguments: list[str]) -> int:
     except SystemExit as end:
         return int(end.code or 0)
     return exits.OK
-
-
-def _short(state: Any) -> str:
-    return ", ".join(f"{k} {v}" for k, v in state.items()) if isinstance(state, dict) else str(state)

@@ -26,6 +26,7 @@ class Refused(Exception):
 # What a body of the call API has in any case.
 RESULT = ("status", "job_id", "partial", "answer", "errors", "provenance")
 JOBS = ("jobs", "count")
+STATUS = ("models", "breakers", "routes")
 HEALTH = ("status", "version", "started_at", "jobs")
 
 

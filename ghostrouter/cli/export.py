@@ -58,13 +58,24 @@ def dpo(of: Literal["answers", "task", "model"], **asked: Any) -> None:
 
 
 @export.command()
-@click.option("--label", type=click.Choice(["task", "model"]), default="task", show_default=True)
+@click.option(
+    "--of",
+    type=click.Choice(["task", "model", "handoffs", "answers"]),
+    default="task",
+    show_default=True,
+    help="Right tasks or models, for a router model; or answers that were handed off, or all, for one that answers.",
+)
 @_options
-def sft(label: Literal["task", "model"], **asked: Any) -> None:
-    """Write {messages}: a prompt and its right task or model, to train a router model."""
+def sft(of: Literal["task", "model", "handoffs", "answers"], **asked: Any) -> None:
+    """Write {messages}: a prompt and its right task or model, or a conversation and its answer."""
     from ghostrouter.learn import examples
 
-    _write("sft", lambda s: examples.labelled(s, label), **asked)
+    def make(sessions: "Sequence[Recorded]") -> "Iterator[Example]":
+        if of in ("task", "model"):
+            return examples.labelled(sessions, of)
+        return examples.answered(sessions, handed_off_only=of == "handoffs")
+
+    _write("sft", make, **asked)
 
 
 @export.command()

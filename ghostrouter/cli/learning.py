@@ -56,7 +56,7 @@ def _tuning(learning_rate: float) -> Callable[[Callable[..., None]], Callable[..
 
     def add(command: Callable[..., None]) -> Callable[..., None]:
         for option in (
-            click.argument("data", type=_FOLDER),
+            click.argument("data", type=_FOLDER, nargs=-1, required=True),
             click.option("--model", default=_BASE, show_default=True, help="The base: a folder, or a hub's id."),
             click.option(
                 "--out", type=click.Path(file_okay=False, path_type=Path), default="adapter", show_default=True
@@ -71,6 +71,7 @@ def _tuning(learning_rate: float) -> Callable[[Callable[..., None]], Callable[..
                 "--most-tokens", type=click.IntRange(1), default=1024, show_default=True, help="Of an example."
             ),
             click.option("--seed", default=0, show_default=True),
+            click.option("--merge", is_flag=True, help="Write a whole model, with the adapter in its weights."),
         ):
             command = option(command)
         return command
@@ -81,7 +82,7 @@ def _tuning(learning_rate: float) -> Callable[[Callable[..., None]], Callable[..
 @train.command("sft")
 @_tuning(2e-4)
 def train_sft(**asked: Any) -> None:
-    """Train a LoRA adapter on DATA, a folder of `ghostrouter export sft`.
+    """Train a LoRA adapter on DATA, one or more folders of `ghostrouter export sft`.
 
     To use it as the third layer of the classifier, set `classify.l3` (docs/learning.md).
     """
@@ -91,11 +92,11 @@ def train_sft(**asked: Any) -> None:
 @train.command("dpo")
 @_tuning(2e-5)
 def train_dpo(**asked: Any) -> None:
-    """Train a LoRA adapter on the preferences in DATA, a folder of `ghostrouter export dpo`."""
+    """Train a LoRA adapter on the preferences in DATA, one or more folders of `ghostrouter export dpo`."""
     _fine_tune("dpo", **asked)
 
 
-def _fine_tune(method: "Method", data: Path, model: str, out: Path, **asked: Any) -> None:
+def _fine_tune(method: "Method", data: tuple[Path, ...], model: str, out: Path, **asked: Any) -> None:
     from ghostrouter.learn.fine_tune import Tuning, fine_tune
 
     try:
@@ -106,7 +107,8 @@ def _fine_tune(method: "Method", data: Path, model: str, out: Path, **asked: Any
     except ConfigError as error:
         raise click.ClickException(str(error)) from error
     checked = "" if done.validation_loss is None else f", {done.validation_loss:.4f} on the validation split"
-    click.echo(f"{out}: a LoRA adapter of {model}, from {done.examples} examples; loss {done.loss:.4f}{checked}")
+    made = f"{model} with a LoRA adapter in its weights" if asked["merge"] else f"a LoRA adapter of {model}"
+    click.echo(f"{out}: {made}, from {done.examples} examples; loss {done.loss:.4f}{checked}")
 
 
 @click.command()

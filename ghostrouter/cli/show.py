@@ -80,6 +80,26 @@ def health(body: dict[str, Any]) -> int:
     return exits.OK if well else exits.NO_SERVICE
 
 
+def status(body: dict[str, Any]) -> None:
+    """Print which models can answer, and what each route would try now."""
+    breakers = body["breakers"] or {}
+    for name, model in body["models"].items():
+        _line("model", name, f"ready, {model['running']} running" if model["ready"] else "not ready", model["ready"])
+    for name, breaker in breakers.items():
+        told = f"{breaker['provider']}, breaker {breaker['state']}, {breaker['bad']} of {breaker['calls']} calls failed"
+        if breaker["state"] != "closed":
+            told += f", next try in {breaker['retry_after_s']:.0f} s"
+        _line("cloud", name, told, breaker["state"] == "closed")
+    for name, route in body["routes"].items():
+        tried = " → ".join(route["tried"]) or "no model can answer"
+        missing = [m for m in route["models"] if m not in route["tried"]]
+        _line("route", name, tried + (f", without {', '.join(missing)}" if missing else ""), not missing)
+
+
+def _line(kind: str, name: str, told: str, is_well: bool) -> None:
+    click.echo(f"{kind:<7} {_safe(name):<24} {click.style(_safe(told), fg='green' if is_well else 'red')}")
+
+
 def written_by(ghost: dict[str, Any]) -> str:
     """The models that wrote an answer, in one line."""
     parts = [f"{s['model']} {s['tokens']} tokens" for s in ghost.get("segments", []) if s["tokens"]]

@@ -19,6 +19,11 @@ from ghostrouter.errors import ConfigError
 from ghostrouter.money import Worth
 
 
+def is_alone(options: Mapping[str, Any]) -> bool:
+    """Whether Ray Serve's options of a deployment make one replica of it, and never more."""
+    return options.get("num_replicas") in (None, 1) and not options.get("autoscaling_config")
+
+
 class GraphConfig(Section):
     """The whole configuration: the `args` of the application in serve_config.yaml."""
 
@@ -35,6 +40,11 @@ class GraphConfig(Section):
         default=None,
         description="Ray Serve options of a deployment that calls the cloud models, such as num_replicas; null: each "
         "ingress calls them itself, which costs less",
+    )
+    quotas: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Ray Serve options of the deployment that counts against limits and budgets; several replicas "
+        "need `journal.url`, and `budgets.url` if there are budgets",
     )
     presets: dict[str, Worth] = Field(
         default={"economy": Worth(0.001), "balanced": Worth(0.01), "quality": Worth(0.1)},
@@ -91,6 +101,7 @@ class GraphConfig(Section):
         told = next(self.routing_problems(), None)
         if told:
             raise ValueError(told)
+        self._quotas_count_together()
         self._speculation_is_greedy()
         return self
 
@@ -119,6 +130,15 @@ class GraphConfig(Section):
             if unknown := sorted(set(models) - set(names)):
                 why = discover.absence(unknown[0]) or nearest(unknown[0], names)
                 yield f"{key}: no such model: {', '.join(unknown)}{why}"
+
+    def _quotas_count_together(self) -> None:
+        """Several replicas of `Quotas` count in servers, not each for itself."""
+        if is_alone(self.quotas):
+            return
+        if not (self.journal.url or self.journal.url_env):
+            raise ValueError("quotas: several replicas count in a Valkey server; set `journal.url`")
+        if self.budgets.limits and not (self.budgets.url or self.budgets.url_env):
+            raise ValueError("quotas: several replicas need a ledger on a database server; set `budgets.url`")
 
     def _speculation_is_greedy(self) -> None:
         """Speculative decoding needs greedy answers, because vLLM's draws cannot be reproduced after a seam then.

@@ -125,7 +125,7 @@ class Journal(Section):
     url: str | None = Field(
         default=None,
         description="a Valkey or Redis server that keeps the sessions, such as valkey://host:6379/0, so that they "
-        "outlive all GhostRouter processes",
+        "outlive all GhostRouter processes; it counts against the limits of keys, too",
     )
     url_env: str | None = Field(default=None, description="environment variable that holds the URL")
 

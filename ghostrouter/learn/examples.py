@@ -1,4 +1,4 @@
-"""Training examples from recorded sessions: preferences (DPO) and labelled prompts (SFT), in the formats of TRL."""
+"""Training examples from recorded sessions: preferences (DPO), answers and labelled prompts (SFT), in TRL's formats."""
 
 import json
 from collections import defaultdict
@@ -82,6 +82,21 @@ def labelled(sessions: Sequence[Recorded], label: Label) -> Iterator[Example]:
         if session.question and right:
             messages = [*_asked(session.question, label), *_said(right)]
             yield Example({"messages": messages}, right, session.conversation, session.at_s)
+
+
+def answered(sessions: Sequence[Recorded], *, handed_off_only: bool) -> Iterator[Example]:
+    """Chats `{messages}` for a model that answers: the conversation, and the answer that its caller got.
+
+    A better answer that the caller wrote takes its place. Answers that are not complete, or rated below 0, are left
+    out. Kinds: `handoff` (another model took over, because the answer was at risk) and `kept`.
+    """
+    for session in sessions:
+        preferred = [f["preferred"] for f in session.feedback if f.get("preferred")]
+        is_good = session.trace.get("outcome") == "complete" and (session.rating is None or session.rating >= 0)
+        answer = preferred[-1] if preferred else (session.answer if is_good else "")
+        kind = "handoff" if session.was_handed_off else "kept"
+        if session.messages and answer and (kind == "handoff" or not handed_off_only):
+            yield Example({"messages": [*session.messages, *_said(answer)]}, kind, session.conversation, session.at_s)
 
 
 def traces(sessions: Sequence[Recorded]) -> Iterator[Example]:

@@ -5,7 +5,7 @@ by direct preference optimisation (Rafailov et al., 2023) against the model with
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,10 @@ _FILES = {"train": "train.jsonl", "validation": "validation.jsonl"}
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """How an adapter is trained. `rank` is that of its matrices, `batch` a number of examples."""
+    """How an adapter is trained. `rank` is that of its matrices, `batch` a number of examples.
+
+    With `merge` a whole model is written, with the adapter in its weights.
+    """
 
     epochs: float = 3.0
     learning_rate: float = 2e-4
@@ -31,6 +34,7 @@ class Tuning:
     batch: int = 8
     most_tokens: int = 1024
     seed: int = 0
+    merge: bool = False
 
 
 class Tuned(NamedTuple):
@@ -41,8 +45,10 @@ class Tuned(NamedTuple):
     validation_loss: float | None
 
 
-def fine_tune(method: Method, data: Path, model: str, out: Path, tuning: Tuning) -> Tuned:
-    """Train a LoRA adapter of `model` (a folder or a hub's id) on the folder `data`, and write it to `out`.
+def fine_tune(method: Method, data: Sequence[Path], model: str, out: Path, tuning: Tuning) -> Tuned:
+    """Train a LoRA adapter of `model` (a folder or a hub's id) on the folders `data`, and write it to `out`.
+
+    A merged model is written with its tokenizer, and can be served, or trained on, like the one that it comes from.
 
     The weights are written as safetensors. Nothing that is written is a pickle. A GPU is used if there is one.
 
@@ -81,18 +87,25 @@ def fine_tune(method: Method, data: Path, model: str, out: Path, tuning: Tuning)
         )
         loss = float(training.train().training_loss)
         measured = training.evaluate() if "validation" in rows else {}
-        training.model.save_pretrained(out, safe_serialization=True)
+        tuned = training.model.merge_and_unload() if tuning.merge else training.model
+        tuned.save_pretrained(out, safe_serialization=True)
+        if tuning.merge:
+            tokenizer.save_pretrained(out)
     return Tuned(len(rows["train"]), loss, measured.get("eval_loss"))
 
 
-def _read(method: Method, data: Path) -> Any:
-    """The splits of a data set, with the prompt of each supervised example apart from the answer to it."""
+def _read(method: Method, data: Sequence[Path]) -> Any:
+    """The splits of data sets together, with the prompt of each supervised example apart from the answer to it."""
     from datasets import Dataset, DatasetDict
 
-    files = {split: data / name for split, name in _FILES.items() if (data / name).is_file()}
-    if "train" not in files:
-        raise ConfigError(f"{data}: there is no train.jsonl; `ghostrouter export {method}` writes one")
-    rows = DatasetDict({split: Dataset.from_list(_lines(method, file)) for split, file in files.items()})
+    found: dict[str, list[dict[str, Any]]] = {}
+    for folder in data:
+        files = {split: folder / name for split, name in _FILES.items() if (folder / name).is_file()}
+        if "train" not in files:
+            raise ConfigError(f"{folder}: there is no train.jsonl; `ghostrouter export {method}` writes one")
+        for split, file in files.items():
+            found.setdefault(split, []).extend(_lines(method, file))
+    rows = DatasetDict({split: Dataset.from_list(lines) for split, lines in found.items()})
     return rows if method == "dpo" else rows.map(_parted, remove_columns=["messages"])
 
 

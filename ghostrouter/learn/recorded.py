@@ -53,6 +53,11 @@ class Recorded:
         return sum(found) / len(found) if found else None
 
     @property
+    def was_handed_off(self) -> bool:
+        """Whether another model took over in mid-answer, because the answer was at risk."""
+        return any(s["reason"] == "handoff" for s in self.trace.get("segments") or [])
+
+    @property
     def question(self) -> str:
         """The last message of the user; "" if no texts are kept."""
         return next((m["content"] for m in reversed(self.messages) if m["role"] == "user"), "")
@@ -108,6 +113,6 @@ def implicit_signals(sessions: Sequence[Recorded], within_s: float = 600.0) -> d
     for session in sessions:
         if session.trace.get("outcome") in ("disconnected", "cancelled"):
             found.setdefault(session.id, []).append("abandoned")
-        if any(s["reason"] == "handoff" for s in session.trace.get("segments") or []):
+        if session.was_handed_off:
             found.setdefault(session.id, []).append("handoff")
     return {id_: tuple(dict.fromkeys(signals)) for id_, signals in found.items()}

@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from click.testing import CliRunner, Result
 
+from ghostrouter.cli import show
 from ghostrouter.cli.main import main
 from tests.deployments.in_process import ANSWER, Service
 
@@ -136,7 +137,34 @@ def test_health(ask: Served) -> None:
     done = ask("health")
     assert done.exit_code == 0
     assert done.stdout.startswith("healthy")
-    assert json.loads(ask("health", "--json").stdout)["jobs"]["max_jobs"] == 10_000
+    assert [" ".join(line.split()) for line in done.stdout.splitlines()[3:]] == [
+        "model small ready, 0 running",
+        "route default small",
+    ]
+    told = json.loads(ask("health", "--json").stdout)
+    assert told["jobs"]["max_jobs"] == 10_000
+    assert told["routes"]["default"]["tried"] == ["small"]
+
+
+def test_what_is_down_and_what_is_tried_instead(capsys: pytest.CaptureFixture[str]) -> None:
+    breaker = {"provider": "openai", "state": "open", "calls": 4, "bad": 3, "retry_after_s": 12.4, "opened": 1}
+    show.status(
+        {
+            "models": {"small": {"ready": False, "running": None}, "large": {"ready": True, "running": 2}},
+            "breakers": {"gpt": breaker},
+            "routes": {
+                "default": {"models": ["small", "large"], "tried": ["large"]},
+                "code": {"models": ["gpt"], "tried": []},
+            },
+        }
+    )
+    assert [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()] == [
+        "model small not ready",
+        "model large ready, 2 running",
+        "cloud gpt openai, breaker open, 3 of 4 calls failed, next try in 12 s",
+        "route default large, without small",
+        "route code no model can answer, without gpt",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -81,7 +81,7 @@ def test_what_goes_wrong_is_found_and_a_better_route_proposed(config: Path) -> N
 
 def test_a_data_set_comes_from_the_store(config: Path) -> None:
     out = config.parent / "sft"
-    command = ["export", "sft", str(config), "--label", "model", "--out", str(out), "--balance", "--json"]
+    command = ["export", "sft", str(config), "--of", "model", "--out", str(out), "--balance", "--json"]
     done = CliRunner().invoke(main, command)
     assert done.exit_code == 0, done.output
     card = json.loads(done.stdout)

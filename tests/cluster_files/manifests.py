@@ -2,9 +2,11 @@
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import kubernetes_validate
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -46,9 +48,18 @@ def exported() -> dict[str, str]:
     return dict(re.findall(r"\b([A-Z_]+)=(\S+)", command))
 
 
-def schema(name: str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads((_HERE / name).read_text())
-    return read
+def documents(name: str) -> list[dict[str, Any]]:
+    """The documents of a file of manifests."""
+    return list(yaml.safe_load_all((CLUSTER / name).read_text()))
+
+
+def rayservice_schema() -> dict[str, Any]:
+    """Our schema of RayService with Kubernetes' own definitions in it, which refuse unknown fields."""
+    schema: dict[str, Any] = json.loads((_HERE / "rayservice_schema.json").read_text())
+    strict = f"kubernetes-json-schema/v{kubernetes_validate.latest_version()}-local-strict/_definitions.json"
+    known = json.loads(resources.files("kubernetes_validate").joinpath(strict).read_text())
+    schema["$defs"] |= known["$defs"]
+    return schema
 
 
 def _mapping(text: str) -> dict[str, Any]:

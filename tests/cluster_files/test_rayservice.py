@@ -1,6 +1,7 @@
 """The RayService: its schema, the same application as serve_gpu.yaml, and nodes on which that fits."""
 
 import copy
+from functools import cache
 from typing import Any
 
 import pytest
@@ -14,10 +15,9 @@ from tests.cluster_files import manifests
 WORKERS = manifests.groups()[1:]
 
 
+@cache
 def _validator() -> Draft202012Validator:
-    """Our schema of RayService with Kubernetes' own of pod templates in it."""
-    schema = manifests.schema("rayservice_schema.json")
-    schema["$defs"] |= manifests.schema("kubernetes_pod_template.json")["$defs"]
+    schema = manifests.rayservice_schema()
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 
@@ -38,6 +38,7 @@ POD = (*CLUSTER, "headGroupSpec", "template", "spec")
         (("spec", "serveConfig"), "applications: []"),
         (("spec", "serveConfigV2"), {"applications": []}),
         ((*CLUSTER, "workerGroupSpec"), []),
+        ((*CLUSTER, "gcsFaultToleranceOptions", "redisPasswords"), {}),
         ((*CLUSTER, "headGroupSpec", "rayStartParams", "num-cpus"), 0),
         ((*CLUSTER, "workerGroupSpecs", 0, "minReplicas"), "1"),
         ((*CLUSTER, "workerGroupSpecs", 0, "groupName"), "GPU_L4"),
@@ -56,8 +57,11 @@ def test_mistakes_are_found(path: tuple[str | int, ...], value: Any) -> None:
     assert not _validator().is_valid(document)
 
 
-def test_it_serves_what_serve_gpu_says() -> None:
-    assert manifests.served_by_kuberay() == manifests.serve_gpu()
+def test_it_serves_what_serve_gpu_says_with_its_sessions_in_valkey() -> None:
+    served = manifests.served_by_kuberay()
+    journal = served["applications"][0]["args"].pop("journal")
+    assert served == manifests.serve_gpu()
+    assert {journal["url_env"]} <= {variable["name"] for variable in manifests.containers()[0]["env"]}
 
 
 def test_versions_and_ports() -> None:

@@ -76,6 +76,20 @@ def test_labels_are_the_corrected_ones_or_those_that_were_rated_good() -> None:
     assert (pair.row["chosen"][0]["content"], pair.row["rejected"][0]["content"]) == ("maths", "chat")
 
 
+def test_answers_teach_what_the_small_model_could_not_write() -> None:
+    kept, late = session("a"), session("b", "How?", "Like so.", outcome="cancelled")
+    bad, told = handed_off("c"), with_feedback(session("d", "Where?", "Here.", outcome="failed"), preferred="There.")
+    sessions = [kept, late, with_feedback(bad, rating=-1.0), told, handed_off("e")]
+    found = list(examples.answered(sessions, handed_off_only=False))
+    assert [(e.kind, e.row["messages"][-1]["content"]) for e in found] == [
+        ("kept", "Because."),
+        ("kept", "There."),
+        ("handoff", "2*3=6; 6+4=10."),
+    ]
+    assert found[0].row["messages"][0] == {"role": "user", "content": "Why?"}
+    assert [e.kind for e in examples.answered(sessions, handed_off_only=True)] == ["handoff"]
+
+
 def test_repetitions_are_left_out_and_kinds_balanced() -> None:
     many = [with_feedback(session(f"{i}", f"Question {i}?"), correct_task="maths") for i in range(20)]
     few = [with_feedback(session(f"x{i}", f"Other {i}?"), correct_task="code") for i in range(3)]

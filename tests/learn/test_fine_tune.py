@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from click.testing import CliRunner
 from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM
 
 from ghostrouter.classify.router_prompt import router_prompt
 from ghostrouter.cli.main import main
+from ghostrouter.conversation import Message
+from ghostrouter.replay.tokenizers import ChatTokenizer
 
 MODEL = Path(__file__).parents[2] / "models" / "ghost-small"
 SMALL = ["--model", str(MODEL), "--rank", "4"]
@@ -54,6 +58,22 @@ def test_supervised_examples_make_their_answers_likelier(tmp_path: Path) -> None
     assert any(name.endswith("lora_B.weight") and bool(w.any()) for name, w in weights.items())
     assert {p.suffix for p in out.iterdir()} <= {".safetensors", ".json", ".md"}
     assert json.loads((out / "adapter_config.json").read_text())["r"] == 4
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_merged_model_is_whole_and_writes_what_it_was_taught(tmp_path: Path) -> None:
+    question = [*said("user", "Who keeps the lighthouse?")]
+    rows = [{"messages": [*question, *said("assistant", "Mira Voss does.")]}] * 8
+    out = tmp_path / "tuned"
+    fast = ["--epochs", "30", "--learning-rate", "0.01"]
+    done = run("sft", str(written(tmp_path / "data", train=rows)), "--out", str(out), *SMALL, *fast, "--merge")
+    assert done.exit_code == 0, done.output
+    assert not list(out.glob("adapter*"))
+    tokenizer = ChatTokenizer(str(out))
+    prompt = tokenizer.encode_chat((Message("user", question[0]["content"]),))
+    model = AutoModelForCausalLM.from_pretrained(out)
+    (ids,) = model.generate(torch.tensor([prompt]), max_new_tokens=30, do_sample=False).tolist()
+    assert tokenizer.backend.decode(ids[len(prompt) :], skip_special_tokens=True).strip() == "Mira Voss does."
 
 
 @pytest.mark.filterwarnings("ignore")

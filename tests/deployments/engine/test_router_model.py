@@ -93,7 +93,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (folder / "train.jsonl").write_text("".join(json.dumps({"messages": m}) + "\n" for m in rows * 4))
     out = folder / "adapter"
-    fine_tune("sft", folder, str(BASE), out, Tuning(epochs=60, learning_rate=0.01, batch=8, rank=8))
+    fine_tune("sft", [folder], str(BASE), out, Tuning(epochs=60, learning_rate=0.01, batch=8, rank=8))
     return out
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from deployments.cloud.shared_breakers import Report
 from deployments.http.cached import Cached
 from tests.deployments.session.test_budgeted_engines import BudgetedService, key
 
@@ -73,6 +74,27 @@ async def test_a_dead_engine_is_told_to_strangers_too(tmp_path: Path) -> None:
     health, healthz = await service.get("/health"), await service.get("/healthz")
     assert (health.status, health.json["status"]) == (503, "unhealthy")
     assert (healthz.status, healthz.json) == (503, {"ok": False})
+
+
+async def test_a_route_tries_only_models_that_can_answer(tmp_path: Path) -> None:
+    service = Watched(tmp_path, routes={"default": {"models": ["small", "far"]}})
+
+    async def tried() -> Any:
+        route = (await service.get("/v1/status")).json["routes"]["default"]
+        assert route["models"] == ["small", "far"]
+        return route["tried"]
+
+    async def dead() -> None:
+        raise RuntimeError("the engine is dead")
+
+    assert await tried() == ["small", "far"]
+    service.writer.status = dead  # type: ignore[method-assign, assignment]
+    assert await tried() == ["far"]
+    other = Watched(tmp_path, routes={"default": {"models": ["small", "far"]}})
+    admission = await other.replay_now.admit("far")
+    await other.replay_now.report([Report("far", admission, "bad", 30.0)])
+    service = other
+    assert await tried() == ["small"]
 
 
 async def test_an_answer_is_kept_for_its_time() -> None:

@@ -172,7 +172,7 @@ async def test_running_requests_are_limited_until_the_client_leaves(tmp_path: Pa
     await service.settled()
     assert (await service.post(CHAT, body, leave_after=2, **mine)).status == 200
     await service.settled()
-    assert service.quotas._turnstile.running("alice") == 0
+    assert service.quotas._own.running("alice") == 0
 
 
 async def test_a_body_that_is_too_large_for_its_key(tmp_path: Path) -> None:

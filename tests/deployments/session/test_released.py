@@ -128,7 +128,7 @@ async def test_a_client_that_leaves_at_the_door_is_not_counted_as_running(tmp_pa
     await asyncio.wait([calling])
     await service.settled()
     go.set()
-    assert service.quotas._turnstile.running("alice") == 0
+    assert service.quotas._own.running("alice") == 0
 
 
 class Halting:
