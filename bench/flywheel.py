@@ -1,6 +1,6 @@
 """Does serving make the small model better? Two turns of the loop: serve, export, tune, calibrate, serve again.
 
-    make bench NAME=flywheel [SEED=1] [SEEDS=1] [N=200] [TRAIN=1000] [EPOCHS=6] [LEARNING_RATE=0.003] [CALIBRATE=1000]
+    make bench NAME=flywheel [SEED=1] [SEEDS=1] [N=200] [TRAIN=500] [EPOCHS=4] [LEARNING_RATE=0.003] [CALIBRATE=1000]
 
 In each turn `ghost/auto` answers TRAIN questions of the training split, with `events.keep_texts`. The commands that
 follow are those that a user would give. `ghostrouter export sft --of answers` writes what was answered: by the large
@@ -39,9 +39,9 @@ from models import questions
 from models.traces import TraceRecorder
 
 N = int(os.environ.get("N", "200"))
-TRAIN = int(os.environ.get("TRAIN", "1000"))
+TRAIN = int(os.environ.get("TRAIN", "500"))
 CALIBRATE = int(os.environ.get("CALIBRATE", "1000"))
-EPOCHS = os.environ.get("EPOCHS", "6")
+EPOCHS = os.environ.get("EPOCHS", "4")
 LEARNING_RATE = os.environ.get("LEARNING_RATE", "0.003")
 STAGES = ("before", "after_one", "after")
 SMALL, LARGE = "ghost-small", "ghost-large"
