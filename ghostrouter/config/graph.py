@@ -158,6 +158,7 @@ class GraphConfig(Section):
         """The sentence encoder; None if nothing depends on the task of a prompt, so that none needs to be loaded."""
         router = self.router
         tells_apart = len(self.routes) > 1 or router.tiers or router.learned.path or router.low_confidence.below > 0
+        tells_apart = tells_apart or self.classify.l3
         by_caller = any(override.routes or override.tiers for override in self.overrides)
         return self.classify.encoder if tells_apart or by_caller else None
 
