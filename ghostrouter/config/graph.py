@@ -158,8 +158,9 @@ class GraphConfig(Section):
         """The sentence encoder; None if nothing depends on the task of a prompt, so that none needs to be loaded."""
         router = self.router
         tells_apart = len(self.routes) > 1 or router.tiers or router.learned.path or router.low_confidence.below > 0
+        is_asked_for = self.classify.l3 is not None
         by_caller = any(override.routes or override.tiers for override in self.overrides)
-        return self.classify.encoder if tells_apart or by_caller else None
+        return self.classify.encoder if tells_apart or by_caller or is_asked_for else None
 
     def adapters(self) -> dict[str, str]:
         """The adapter of each model: `vllm`, or the protocol of its provider."""

@@ -37,7 +37,7 @@ class Classify(Section):
     encoder: str | None = Field(
         default="all-MiniLM-L6-v2",
         description="a sentence-transformers model: name or folder; null: rules only. It is loaded only if something "
-        "depends on the task of a prompt: a second route, tiers, a learned router, `low_confidence`",
+        "depends on the task of a prompt: a second route, tiers, a learned router, `low_confidence`, `l3`",
     )
     threshold: float = Field(default=0.35, ge=-1, le=1, description="cosine similarity below which layer 2 abstains")
     timeout_s: float = Field(default=0.5, gt=0, description="longest wait for layer 2")

@@ -146,6 +146,7 @@ def test_a_key_comes_from_the_variable_that_the_row_names(monkeypatch: pytest.Mo
         ({"router": {"tiers": {"code": [{"models": ["m"]}]}}}, True),
         ({"router": {"learned": {"path": "router.json"}}}, True),
         ({"router": {"low_confidence": {"below": 0.5}}}, True),
+        ({"classify": {"l3": {"model": "m"}}}, True),
         ({"overrides": [{"scope": "team", "name": "t", "tiers": {"code": [{"models": ["m"]}]}}]}, True),
     ],
 )
