@@ -5,9 +5,9 @@
 `ghostrouter train sft` trains a LoRA adapter of SmolLM2-135M-Instruct on the built-in examples of layer 2. Then the
 service has it as layer 3, and `POST /v1/route` asks for the tasks of the prompts of classify_held_out.yaml, which
 nothing here was improved with. Layers 1 and 2, and the head (`bench/classify.py`), have the same examples. The label of
-layer 3 is its likeliest task, however unlikely; `l3_share` is the share of prompts that it labels. The others keep the
-label of layer 2: that was certain, or no task was among the 20 likeliest tokens. `accuracy_l1_l3` is layer 1 with layer 3
-in the place of layer 2. `l3_p50_ms` is the time of a whole request, one at a time: HTTP, embedding and prefill.
+layer 3 is its likeliest task, however unlikely; `l3_share` is the share of prompts that it labels. The others keep
+the label of layer 2: that was certain, or no task was among the 20 likeliest tokens. `accuracy_l1_l3` is layer 1 with
+layer 3 in the place of layer 2. `l3_p50_ms` is the time of a whole request, one at a time: HTTP, embedding and prefill.
 
 PER_TASK trains on so many examples of each task (0: all), HELD_OUT asks so many prompts of each task (0: all).
 `l3_lead_*` is the accuracy of layer 3 less that of layers 1 and 2, with 95% intervals over resampled prompts.
@@ -114,16 +114,17 @@ def configuration(base: Path, adapter: Path, folder: Path) -> Path:
 
 
 def ask(prompts: Sequence[str]) -> tuple[list[str], list[float]]:
-    """The task of each prompt by `POST /v1/route`, one at a time, and the time of each that layer 3 has labelled, in ms."""
+    """The task of each prompt by `POST /v1/route`, one at a time; and the times in ms where layer 3 has labelled it."""
     labels, times_ms = [], []
     with httpx.Client(base_url=_URL, timeout=120) as http:
-        for prompt in (*prompts[:_WARM_UP], *prompts):
+        for number, prompt in enumerate((*prompts[:_WARM_UP], *prompts)):
             began_s = time.perf_counter()
             found = http.post("/v1/route", json={"query": prompt}).raise_for_status().json()["classification"]
             took_ms = 1e3 * (time.perf_counter() - began_s)
-            labels.append(found["task"])
-            times_ms += [took_ms] if found["layer"] == "model" else []
-    return labels[_WARM_UP:], times_ms[_WARM_UP:]
+            if number >= _WARM_UP:
+                labels.append(found["task"])
+                times_ms += [took_ms] if found["layer"] == "model" else []
+    return labels, times_ms
 
 
 def serve(base: Path, adapter: Path, folder: Path, prompts: Sequence[str]) -> tuple[list[str], list[float]]:
