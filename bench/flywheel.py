@@ -18,7 +18,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -31,7 +30,7 @@ import numpy as np
 import yaml
 
 from bench.seeds import SEEDS, summarised
-from bench.service import ROOT, Answer, Client, server, write
+from bench.service import GHOSTROUTER, ROOT, Answer, Client, server, write
 from ghostrouter.confidence_intervals import Interval, Rows, interval
 from ghostrouter.detect.fit import FALSE_ALARMS_PER_1000, fit
 from ghostrouter.traces.read import as_trace
@@ -50,7 +49,6 @@ _PORT = 8130
 _URL = f"http://127.0.0.1:{_PORT}"
 _CONCURRENCY = 8
 _DRAWS = 2_000
-_GHOSTROUTER = str(Path(sys.executable).with_name("ghostrouter"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,7 @@ def configuration(small: Path, home: Path) -> Path:
 
 def command(*arguments: str) -> str:
     """Run a command of GhostRouter. What it prints."""
-    done = subprocess.run([_GHOSTROUTER, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
+    done = subprocess.run([GHOSTROUTER, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode:
         raise RuntimeError(f"ghostrouter {' '.join(arguments)}: {done.stderr[-2000:]}")
     return done.stdout
@@ -156,7 +154,7 @@ def turns(seed: int, folder: Path) -> dict[str, Any]:
         home.mkdir()
         wanted = prompts[turn * TRAIN : (turn + 1) * TRAIN]
         config = configuration(small, home)
-        with server([_GHOSTROUTER, "serve", str(config)], f"{_URL}/healthz", "bench-flywheel"):
+        with server([GHOSTROUTER, "serve", str(config)], f"{_URL}/healthz", "bench-flywheel"):
             kinds = export(config, wanted, home / "data") if wanted else {}
             measured = measure(held_out)
         stages.append(measured)

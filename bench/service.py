@@ -20,6 +20,7 @@ from bench.servers import until_up
 from ghostrouter.cli.serve import authorization
 
 ROOT = Path(__file__).parent.parent
+GHOSTROUTER = str(Path(sys.executable).with_name("ghostrouter"))
 START_S = 600.0
 # Of a vLLM server that shares a small machine with others.
 VLLM_ENVIRONMENT = {
@@ -57,7 +58,7 @@ def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000
         yield url
         return
     print(f"starting the service ({config}) ...", flush=True)
-    with server([str(Path(sys.executable).with_name("ghostrouter")), "serve", config], health, "bench-service"):
+    with server([GHOSTROUTER, "serve", config], health, "bench-service"):
         yield url
 
 

@@ -16,7 +16,6 @@ PER_TASK trains on so many examples of each task (0: all), HELD_OUT asks so many
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -31,7 +30,7 @@ import yaml
 from bench.classify import HELD_OUT as HELD_OUT_FILE
 from bench.classify import head, read
 from bench.seeds import SEED, SEEDS, summarised
-from bench.service import VLLM_ENVIRONMENT, server, write
+from bench.service import GHOSTROUTER, VLLM_ENVIRONMENT, server, write
 from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import sentence_encoder
 from ghostrouter.classify.layers import LayeredClassifier
@@ -129,7 +128,7 @@ def ask(prompts: Sequence[str]) -> tuple[list[str], list[float]]:
 
 def serve(base: Path, adapter: Path, folder: Path, prompts: Sequence[str]) -> tuple[list[str], list[float]]:
     """Start a service with the adapter, and ask it."""
-    command = [str(Path(sys.executable).with_name("ghostrouter")), "serve", str(configuration(base, adapter, folder))]
+    command = [GHOSTROUTER, "serve", str(configuration(base, adapter, folder))]
     with server(command, f"{_URL}/healthz", "bench-sft-router"):
         return ask(prompts)
 
