@@ -39,7 +39,7 @@ def preferences(sessions: Sequence[Recorded]) -> Iterator[Example]:
         for told in session.feedback:
             if told.get("preferred"):
                 yield _pair(session, told["preferred"], session.answer, "preferred")
-        if (session.rating is None or session.rating >= 0) and session.trace.get("outcome") == "complete":
+        if session.is_good:
             yield from _handoffs(session)
         if session.rating:
             rated["\n".join(normal(m["content"]) for m in session.messages)].append(session)
@@ -92,8 +92,7 @@ def answered(sessions: Sequence[Recorded], *, handed_off_only: bool) -> Iterator
     """
     for session in sessions:
         preferred = [f["preferred"] for f in session.feedback if f.get("preferred")]
-        is_good = session.trace.get("outcome") == "complete" and (session.rating is None or session.rating >= 0)
-        answer = preferred[-1] if preferred else (session.answer if is_good else "")
+        answer = preferred[-1] if preferred else (session.answer if session.is_good else "")
         kind = "handoff" if session.was_handed_off else "kept"
         if session.messages and answer and (kind == "handoff" or not handed_off_only):
             yield Example({"messages": [*session.messages, *_said(answer)]}, kind, session.conversation, session.at_s)

@@ -53,6 +53,11 @@ class Recorded:
         return sum(found) / len(found) if found else None
 
     @property
+    def is_good(self) -> bool:
+        """Whether the answer is whole, and nobody rated it below 0."""
+        return self.trace.get("outcome") == "complete" and (self.rating is None or self.rating >= 0)
+
+    @property
     def was_handed_off(self) -> bool:
         """Whether another model took over in mid-answer, because the answer was at risk."""
         return any(s["reason"] == "handoff" for s in self.trace.get("segments") or [])
