@@ -1,11 +1,12 @@
 """Does an answer lose or repeat a token when processes die? Every few seconds a random process gets kill -9.
 
-    make bench NAME=failover [SEED=1] [STREAMS=100] [TOKENS=200] [HITS=100] [EVERY_S=5] [ALL_KILLED=40]
+    make bench NAME=failover [SEED=1] [STREAMS=100] [AT_ONCE=100] [TOKENS=200] [HITS=100] [EVERY_S=5] [ALL_KILLED=40]
 
-Each stream is first written undisturbed. Then STREAMS of them run at a time while replicas, engine cores and ingresses
-are killed, until HITS streams have been hit and each kind of process has died. A killed ingress cuts its connections;
-those clients come back with `Last-Event-ID`. An answer is right if its token ids, read from its logprobs, are those of
-the undisturbed one.
+Each of STREAMS streams is first written undisturbed. Then all are written again, AT_ONCE at a time, while replicas,
+engine cores and ingresses are killed, until HITS streams have been hit and each kind of process has died. Streams that
+are left then run on undisturbed; where there are too few streams, another round of them begins. A killed ingress cuts
+its connections; those clients come back with `Last-Event-ID`. An answer is right if its token ids, read from its
+logprobs, are those of the undisturbed one.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from models import questions
 
 SEED = int(os.environ.get("SEED", "1"))
 STREAMS = int(os.environ.get("STREAMS", "100"))
+AT_ONCE = int(os.environ.get("AT_ONCE", "100"))
 TOKENS = int(os.environ.get("TOKENS", "200"))
 HITS = int(os.environ.get("HITS", "100"))
 ALL_KILLED = int(os.environ.get("ALL_KILLED", "40"))
@@ -125,9 +127,9 @@ def asked(streams: int = STREAMS, tokens: int = TOKENS) -> Iterator[dict[str, An
 
 
 async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | None" = None) -> list[Stream]:
-    """Read all streams at once. With `trouble`, a process dies every few seconds meanwhile."""
+    """Read all streams. With `trouble`, a process dies every few seconds meanwhile."""
     streams = [Stream(body) for body in bodies]
-    killing = asyncio.create_task(trouble.make()) if trouble else None
+    killing = asyncio.create_task(trouble.make(streams)) if trouble else None
     await _read(url, streams)
     if killing:
         killing.cancel()
@@ -137,9 +139,14 @@ async def read_all(url: str, bodies: list[dict[str, Any]], trouble: "Trouble | N
 
 
 async def _read(url: str, streams: Sequence[Stream]) -> None:
-    limits = httpx.Limits(max_connections=None)
+    limits, places = httpx.Limits(max_connections=None), asyncio.Semaphore(AT_ONCE)
+
+    async def read(stream: Stream) -> None:
+        async with places:
+            await stream.read(http)
+
     async with httpx.AsyncClient(base_url=url, timeout=GIVE_UP_S, limits=limits) as http:
-        await asyncio.gather(*(s.read(http) for s in streams))
+        await asyncio.gather(*(read(s) for s in streams))
 
 
 class Trouble:
@@ -154,12 +161,19 @@ class Trouble:
         self._rng = random.Random(SEED)
         self._told: dict[str, list[int]] = {}
         self._asking: asyncio.Task[None] | None = None
+        self.streams: list[Stream] = []
         self.killed: list[str] = []
 
-    async def make(self) -> None:
-        """Kill at most one process every EVERY_S seconds."""
+    @property
+    def enough(self) -> bool:
+        """Whether HITS streams have been hit and each kind of process has died."""
+        return sum(s.hit for s in self.streams) >= HITS and set(self.killed) == {_words(*kind) for kind in KINDS}
+
+    async def make(self, streams: Sequence[Stream]) -> None:
+        """Kill at most one process every EVERY_S seconds while `streams` run, until it is enough."""
+        self.streams += streams
         self._asking = self._asking or asyncio.create_task(self._ask())
-        while True:
+        while not self.enough:
             await asyncio.sleep(EVERY_S)
             running = {name: [pid for pid in self._told.get(name, ()) if parent(pid)] for _, name in KINDS}
             kinds = [(part, name) for part, name in KINDS if len(running[name]) > 1]
@@ -252,15 +266,12 @@ async def measure(url: str) -> dict[str, Any]:
     bodies = list(asked())
     print("  without trouble", flush=True)
     calm = await read_all(url, bodies)
-    trouble, rounds = Trouble(), 0
+    trouble = Trouble()
     troubled: list[tuple[Stream, Stream]] = []
-    while sum(s.hit for _, s in troubled) < HITS or set(trouble.killed) != {
-        f"{part} of {name}" for part, name in KINDS
-    }:
-        rounds += 1
+    while not trouble.enough:
         await all_back()
         troubled += zip(calm, await read_all(url, bodies, trouble), strict=True)
-        print(f"  round {rounds}: {sum(s.hit for _, s in troubled)} streams hit", flush=True)
+        print(f"  {sum(s.hit for s in trouble.streams)} of {len(troubled)} streams hit", flush=True)
     trouble.stop()
     losses = [compare(a, b) for a, b in troubled]
     hit = [s for _, s in troubled if s.hit]
