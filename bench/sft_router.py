@@ -93,10 +93,10 @@ def configuration(base: Path, adapter: Path, folder: Path) -> Path:
         "name": MODEL,
         "source": str(base.resolve()),
         "sampling": {"temperature": 0},
-        "engine_kwargs": {"dtype": "bfloat16", "enforce_eager": True, "max_model_len": 1024, "block_size": 32},
+        "engine_kwargs": {"dtype": "float32", "enforce_eager": True, "max_model_len": 1024, "block_size": 32},
         "placement_group": {"bundles": [{"CPU": 0.3}]},
         "deployment": {"num_replicas": 1, "autoscaling_config": None, "ray_actor_options": {"num_cpus": 0.2}},
-        "env": VLLM_ENVIRONMENT,
+        "env": VLLM_ENVIRONMENT | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)},
     }
     args = {
         "models": [model, {"name": "router", "base": MODEL, "lora": str(adapter)}],

@@ -14,7 +14,7 @@ from deployments.http.event_stream import EventStream
 from deployments.session.requester import Requester
 from deployments.session.session_handle import SessionHandle
 from ghostrouter.api import asides, errors, responses_items, responses_object, sse
-from ghostrouter.api.responses_events import Ending, Stream
+from ghostrouter.api.responses_events import Ending, Stream, tokens_before
 from ghostrouter.api.responses_request import ResponsesCall, continued
 from ghostrouter.api.session_ids import Repeatable
 from ghostrouter.api.written import Passage
@@ -166,7 +166,7 @@ def _follows(
     async def events() -> AsyncGenerator[str, None]:
         for event in stream.begin():
             yield _sse(head, event)
-        async with aclosing(backend.kept_sessions.follow(head.id, owner)) as parts:
+        async with aclosing(backend.kept_sessions.follow(head.id, owner, tokens_before(starting_after))) as parts:
             async for part in parts:
                 told = stream.write(part) if isinstance(part, Growth) else stream.end(_ending_of(part))
                 for event in told:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import replace
 
-from deployments.session.redacted_engines import answer_redactor
+from deployments.session.redacted_engines import client_growths
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
 from ghostrouter.errors import GhostRouterError, KeyReused, SessionNotFound
@@ -86,19 +86,23 @@ class KeptSessions:
         kept = found(await self._journal.store(session_id).read(session_id, owner))
         return await asyncio.to_thread(Record.of, kept)
 
-    async def follow(self, session_id: str, owner: str) -> AsyncGenerator[Growth | Record, None]:
-        """Follow a session that another ingress writes: its growths as they come, then its record, without them."""
+    async def follow(self, session_id: str, owner: str, has_tokens: int = 0) -> AsyncGenerator[Growth | Record, None]:
+        """Follow a session that another ingress writes: its growths as they come, then its record, without them.
+
+        `has_tokens` is how many tokens a client has that comes back. One growth ends there.
+        """
         store, reader = self._journal.store(session_id), encoding.GrowthReader()
         kept = found(await store.read(session_id, owner))
         opening, number = encoding.opening(kept.opening), 0
-        answer = await answer_redactor(opening.ask)
+        told = await client_growths(opening.ask, has_tokens)
         while True:
             for growth in map(reader.read, kept.growths):
                 number += 1
-                yield answer.push(growth) if answer else growth
+                for part in told.push(growth):
+                    yield part
             if kept.over:
-                if answer and (rest := answer.flush()):
-                    yield rest
+                for part in told.flush():
+                    yield part
                 yield Record(opening, kept, [], record.ending_of(kept))
                 return
             if kept.may_be_claimed:

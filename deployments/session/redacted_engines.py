@@ -13,8 +13,8 @@ from ghostrouter.redact.answer_restorer import AnswerRestorer
 from ghostrouter.redact.policy import Discretion
 from ghostrouter.redact.prompt import PromptRedactor
 from ghostrouter.redact.vault import Vault
-from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.client_growths import ClientGrowths
 from ghostrouter.types import CloudPrompt, Frame, SegmentRequest
 
 
@@ -65,6 +65,8 @@ def _redacted(prompt: CloudPrompt, vault: Vault, addresses: bool) -> CloudPrompt
     return PromptRedactor(vault, addresses).prompt(prompt)
 
 
-async def answer_redactor(ask: Ask) -> AnswerRedactor | None:
-    """What redacts the answer to `ask`; None where it goes out as it is. In a thread: a scanner may have to be made."""
-    return await asyncio.to_thread(AnswerRedactor.of, ask) if ask.behalf.discretion.covers_answers else None
+async def client_growths(ask: Ask, has_tokens: int = 0) -> ClientGrowths:
+    """What the client gets of the answer to `ask`. In a thread where it is redacted: a scanner may have to be made."""
+    if ask.behalf.discretion.covers_answers:
+        return await asyncio.to_thread(ClientGrowths, ask, has_tokens)
+    return ClientGrowths(ask, has_tokens)

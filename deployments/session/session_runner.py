@@ -11,7 +11,7 @@ from deployments.session.budgeted_engines import BudgetedEngines
 from deployments.session.conductor import Conductor
 from deployments.session.fleet_reporter import FleetReporter
 from deployments.session.planner import Planner
-from deployments.session.redacted_engines import RedactedEngines, answer_redactor
+from deployments.session.redacted_engines import RedactedEngines, client_growths
 from deployments.session.session_handle import SessionHandle
 from deployments.store.event_client import EventClient, Posted
 from ghostrouter.api import errors
@@ -23,7 +23,6 @@ from ghostrouter.events.session_events import session_events
 from ghostrouter.events.spans import is_exported
 from ghostrouter.sessions.entries import Outcome
 from ghostrouter.sessions.session import Growth, Session
-from ghostrouter.sessions.single_tokens import SingleTokens
 
 if TYPE_CHECKING:  # without tracing nothing of OpenTelemetry is imported
     from deployments.session.span_exporter import SpanExporter
@@ -73,19 +72,17 @@ class SessionRunner:
         """
         session = session_handle.session
         ticket = self._budgeted.open(session.id, session.ask.behalf)
-        redactor, single = None, SingleTokens(session.ask.sampling.stop)
+        told = None
         try:
-            redactor = await answer_redactor(session.ask)
+            told = await client_growths(session.ask, has_tokens)
             async with aclosing(self._run(session_handle)) as growths:
                 async for growth in growths:
-                    for part in single.divide(growth) if has_tokens > 0 else (growth,):
-                        redacted = redactor.push(part) if redactor else part
-                        has_tokens -= len(redacted.tokens)
-                        yield redacted
+                    for part in told.push(growth):
+                        yield part
         except SessionMoved:
             raise
         except Exception:
-            if redactor and (rest := redactor.flush()):
+            for rest in told.flush() if told else ():
                 yield rest
             raise
         finally:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ghostrouter.api import chat_response
 from ghostrouter.api.written import Passage, Written, is_told, pieces
-from ghostrouter.types import Token, ToolCallPart
+from ghostrouter.types import Aside, Token, ToolCallPart
 
 if TYPE_CHECKING:
     from ghostrouter.api.responses_object import Head, Status
@@ -64,10 +64,14 @@ class Items:
     def write(self, delta: Written) -> Iterator[Event]:
         """The events of a delta; none if it has nothing for the client."""
         for piece in pieces(delta):
-            if isinstance(piece, ToolCallPart):
-                yield from self._call(piece)
-            elif isinstance(piece, Passage) and is_told(piece, self._head.logprobs):
-                yield from self._say(piece)
+            yield from self.write_piece(piece)
+
+    def write_piece(self, piece: Passage | Aside) -> Iterator[Event]:
+        """The events of a part of a delta. At most the last one is itself a delta."""
+        if isinstance(piece, ToolCallPart):
+            yield from self._call(piece)
+        elif isinstance(piece, Passage) and is_told(piece, self._head.logprobs):
+            yield from self._say(piece)
 
     def end(self, status: "Status") -> Iterator[Event]:
         """The events that end what is open. An answer without anything has an empty message."""

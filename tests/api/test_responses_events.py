@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ghostrouter.api.errors import to_wire
-from ghostrouter.api.responses_events import Ending, Stream, events
+from ghostrouter.api.responses_events import Ending, Stream, events, tokens_before
 from ghostrouter.api.responses_items import Event, output
 from ghostrouter.api.responses_object import Ended, head, response, usage
 from ghostrouter.api.responses_request import from_wire
@@ -15,7 +15,7 @@ from ghostrouter.errors import SessionMoved
 from ghostrouter.money import Usage
 from ghostrouter.types import ToolCallPart
 from tests.api.openai_types import check_event
-from tests.make import token
+from tests.make import token, tokens
 
 HEAD = head(from_wire({"model": "auto", "input": "hi"}), "resp_0a", 7)
 WITH_LOGPROBS = replace(HEAD, logprobs=True)
@@ -38,18 +38,18 @@ def kinds(found: list[Event]) -> list[str]:
 
 
 def test_the_events_of_an_answer() -> None:
-    found = list(events(HEAD, [Passage("he"), Passage(""), Passage("y")], DONE))
+    found = list(events(HEAD, [Passage("he", tokens("he")), Passage("", tokens("")), Passage("y", tokens("y"))], DONE))
     assert [(e["sequence_number"], kind) for e, kind in zip(found, kinds(found), strict=True)] == [
         (0, "created"),
         (1, "in_progress"),
-        (2, "output_item.added"),
-        (3, "content_part.added"),
-        (4, "output_text.delta"),
-        (5, "output_text.delta"),
-        (6, "output_text.done"),
-        (7, "content_part.done"),
-        (8, "output_item.done"),
-        (9, "completed"),
+        (3, "output_item.added"),
+        (4, "content_part.added"),
+        (2001, "output_text.delta"),
+        (3001, "output_text.delta"),
+        (3003, "output_text.done"),
+        (3004, "content_part.done"),
+        (3005, "output_item.done"),
+        (3006, "completed"),
     ]
     assert [e["delta"] for e in found[4:6]] == ["he", "y"]
     assert found[0]["response"] == found[1]["response"] == response(HEAD, "in_progress")
@@ -58,12 +58,15 @@ def test_the_events_of_an_answer() -> None:
     )
 
 
+def numbers(found: list[Event]) -> list[int]:
+    return [e["sequence_number"] for e in found]
+
+
 @given(heads, delta_lists, endings)
-def test_every_event_is_openai_s_and_the_numbers_are_contiguous(
-    head: Any, deltas: list[Passage], ending: Ending
-) -> None:
-    found = [check_event(body) for body in events(head, deltas, ending)]
-    assert [e.sequence_number for e in found] == list(range(len(found)))
+def test_every_event_is_openai_s_and_has_a_number_of_its_own(head: Any, deltas: list[Passage], ending: Ending) -> None:
+    told = list(events(head, deltas, ending))
+    assert numbers(told) == sorted(set(numbers(told)))
+    found = [check_event(body) for body in told]
     assert {e.item_id for e in found if hasattr(e, "item_id")} == {"msg_0a"}
 
 
@@ -82,8 +85,32 @@ def test_a_stream_made_again_is_exactly_the_rest(
     head: Any, deltas: list[Passage], ending: Ending, data: st.DataObject
 ) -> None:
     whole = list(events(head, deltas, ending))
-    seen = data.draw(st.integers(0, len(whole) + 1))
-    assert list(events(head, deltas, ending, starting_after=seen)) == whole[seen + 1 :]
+    seen = data.draw(st.integers(0, len(whole) - 1))
+    assert list(events(head, deltas, ending, starting_after=numbers(whole)[seen])) == whole[seen + 1 :]
+
+
+def spoken(text: str) -> Passage:
+    return Passage(text, tuple(token(character) for character in text))
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=4), min_size=1), st.data())
+def test_who_comes_back_to_other_groups_of_tokens_misses_nothing_and_gets_nothing_twice(
+    first: list[str], data: st.DataObject
+) -> None:
+    """The writer has died, and its last tokens were written again by another one."""
+    before = list(events(HEAD, map(spoken, first), DONE))
+    left = data.draw(st.integers(0, len(before) - 1))
+    seen, number = before[: left + 1], numbers(before)[left]
+    has = tokens_before(number)
+    text = "".join(first)
+    rest, again = text[has:], [spoken(character) for character in text[:has]]  # as `ClientGrowths` divides them
+    while rest:
+        size = data.draw(st.integers(1, len(rest)))
+        again, rest = [*again, spoken(rest[:size])], rest[size:]
+    whole = seen + list(events(HEAD, again, DONE, starting_after=number))
+    assert "".join(e["delta"] for e in whole if "delta" in e) == text
+    others = [kind for kind in kinds(whole) if kind != "output_text.delta"]
+    assert others == [kind for kind in kinds(before) if kind != "output_text.delta"]
 
 
 @given(heads, delta_lists)
@@ -140,11 +167,11 @@ def test_how_a_stream_ends(status: Ended, last: str) -> None:
     assert item["item"]["status"] == ("completed" if status == "completed" else "incomplete")
 
 
-@pytest.mark.parametrize(("starting_after", "seen"), [(None, 4), (2, 4), (10, 10)])
+@pytest.mark.parametrize(("starting_after", "seen"), [(None, 1001), (2, 1001), (4001, 4001)])
 def test_after_an_error_a_client_resumes_where_it_was(starting_after: int | None, seen: int) -> None:
     stream = Stream(HEAD, starting_after)
     stream.begin()
-    stream.write(Passage("a"))
+    stream.write(spoken("a"))
     body = stream.error(to_wire(SessionMoved("it moved"))[1])
     error = check_event(body)
     assert (error.type, error.code, error.message) == ("error", "session_moved", "it moved")

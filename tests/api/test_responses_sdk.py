@@ -83,6 +83,6 @@ def test_a_stream(client: OpenAI) -> None:
 @pytest.mark.parametrize("cut", [0, 3, 5, 9])
 def test_a_stream_that_broke_goes_on(client: OpenAI, cut: int) -> None:
     whole = list(client.responses.create(model="auto", input="hi", stream=True))
-    rest = list(client.responses.retrieve("resp_0a", stream=True, starting_after=cut))
+    rest = list(client.responses.retrieve("resp_0a", stream=True, starting_after=whole[cut].sequence_number))
     assert whole[: cut + 1] + rest == whole
     assert len(rest) == len(whole) - cut - 1 > 0

@@ -29,13 +29,14 @@ def test_an_answer_is_made_and_kept(client: openai.OpenAI) -> None:
 
 def test_a_stream_can_be_taken_up_at_any_event(client: openai.OpenAI) -> None:
     events = list(client.responses.create(model="ghost-small", input=QUESTION.prompt, stream=True))
-    assert [e.sequence_number for e in events] == list(range(len(events)))
+    numbers = [e.sequence_number for e in events]
+    assert numbers == sorted(set(numbers))
     last = events[-1]
     assert last.type == "response.completed"
     assert last.response.output_text == QUESTION.answer
-    for number in (0, 5, len(events) - 2):
-        rest = list(client.responses.retrieve(last.response.id, stream=True, starting_after=number))
-        assert [e.model_dump() for e in rest] == [e.model_dump() for e in events[number + 1 :]]
+    for i in (0, 5, len(events) - 2):
+        rest = list(client.responses.retrieve(last.response.id, stream=True, starting_after=numbers[i]))
+        assert [e.model_dump() for e in rest] == [e.model_dump() for e in events[i + 1 :]]
 
 
 def test_a_stream_that_was_left_is_written_to_its_end(client: openai.OpenAI) -> None:
