@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import httpx
 import yaml
 
-from bench.load import Target, load
+from bench.load import Target, load, once
 from bench.peer_rows import Asked, Row, row_of
 from bench.peer_servers import Server, started
 from bench.processes import ProcessTree, Used, cpu_by_role
@@ -84,6 +84,17 @@ def running(lane: str, collector: str, first: Mapping[str, Any]) -> Iterator[Lan
         print(f"starting the service of lane {lane} ...", flush=True)
         with started(Server(f"telemetry-{lane}", command, target, environment), first) as service:
             yield Lane(target, service.tree)
+
+
+def reference(lane: Lane, prompts: Sequence[str]) -> list[Asked]:
+    """The prompts with their answers, asked one after the other."""
+
+    async def ask() -> list[Asked]:
+        bodies = [body(prompt) for prompt in prompts]
+        found = [(told, await once(lane.target, told)) for told in bodies]
+        return [Asked(told, answer.text, answer.completion_tokens or 0) for told, answer in found]
+
+    return asyncio.run(ask())
 
 
 def turn(lane: Lane, asked: Sequence[Asked]) -> Row:
@@ -146,11 +157,11 @@ def body(prompt: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    asked = [Asked(body(q.prompt), None, 0) for q in questions.sample("test", SEED, _QUESTIONS)]
+    prompts = [q.prompt for q in questions.sample("test", SEED, _QUESTIONS)]
     with ExitStack() as stack:
         collector = stack.enter_context(span_collector())
-        lanes = {name: stack.enter_context(running(name, collector, asked[0].body)) for name in LANES}
-        rows = measure(lanes, asked)
+        lanes = {name: stack.enter_context(running(name, collector, body(prompts[0]))) for name in LANES}
+        rows = measure(lanes, reference(lanes["off"], prompts))
         page = httpx.get(f"{lanes['on'].target.url}/metrics", timeout=60).raise_for_status().text
     series = sum(not line.startswith("#") for line in page.splitlines())
     write("telemetry", summarise(rows, series))
