@@ -39,7 +39,7 @@ def test_everything_else_that_runs_stays_as_it_was_deployed() -> None:
         if request.method == "PUT":
             sent.append(json.loads(request.content))
             return httpx.Response(200)
-        runs = {"Telemetry": {}, "Classifier": {}, "Ingress": {}}  # no Quotas: nothing is limited
+        runs: Any = {"Telemetry": {}, "Classifier": {}, "Ingress": {}}  # no Quotas: nothing is limited
         apps = {"b": {"deployed_app_config": other}, "a": {"deployed_app_config": ours, "deployments": runs}, "c": {}}
         return httpx.Response(200, json={"applications": apps, "http_options": {"port": 1}, "proxy_location": None})
 
