@@ -206,7 +206,8 @@ class Ingress:
 
     async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Serve calls this at the start and whenever `user_config` changes."""
-        await self.planner.reconfigure(user_config)
+        config = await self.planner.reconfigure(user_config)
+        self.quotas.limits = limits(config.budgets)
 
     async def close(self) -> None:
         """Close the connections to providers, nodes and the store of keys."""

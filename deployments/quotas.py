@@ -8,12 +8,13 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from valkey.exceptions import ValkeyError
 
@@ -67,7 +68,7 @@ class Quotas:
         self._shared = ValkeyLimits(valkey_url, access.lease_s) if valkey_url else None
         self._shared_from_s = 0.0
         self._left = deque[tuple[str, str]](maxlen=_MOST_LEFT)
-        self._limits = limits(budgets)
+        self._started, self._limits = budgets, limits(budgets)
         self._zone = ZoneInfo(budgets.time_zone)
         self._lease_s = budgets.lease_s
         self._clock = clock
@@ -75,6 +76,17 @@ class Quotas:
         self._ledger = Ledger(budgets.database) if budgets.limits else None
         self._emit = emit or RayMetrics()
         self._reporting: asyncio.Task[None] | None = None
+
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take over changed limits of budgets (`routing/live.py`). What was spent in the current windows still counts.
+
+        Wrong ones change nothing; the ingress tells why. It raises nothing, because Serve stops a replica whose
+        `reconfigure` raises.
+        """
+        with suppress(ValidationError):
+            wanted = Budgets.model_validate(user_config["budgets"]) if "budgets" in user_config else self._started
+            if not any(self._started.fixed_changes(wanted)):
+                self._limits = limits(wanted)
 
     async def ping(self) -> None:
         """Answer, if the process is alive."""

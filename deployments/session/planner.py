@@ -78,8 +78,8 @@ class Planner:
         self._running = 0
         self.observations = SharedObservations(secrets.token_hex(8), self._stats, Promotions(config.router.promotion))
 
-    async def reconfigure(self, user_config: Mapping[str, Any]) -> None:
-        """Take over changed sections of the configuration (`routing/live.py`).
+    async def reconfigure(self, user_config: Mapping[str, Any]) -> GraphConfig:
+        """Take over changed sections of the configuration (`routing/live.py`). Returns the one that is in force.
 
         A wrong configuration changes nothing. The log and `GET /v1/status` tell why, and a metric counts it. It raises
         nothing, because Serve stops a replica whose `reconfigure` raises. Until the new rules are compiled, which takes
@@ -92,11 +92,12 @@ class Planner:
             self._refused_change = str(error)
             self._emit(metrics.CHANGES, 1, outcome="refused")
             log.error("config.refused error=%s", error)  # noqa: TRY400 - the message is all there is to know
-            return
+            return self._decider.config
         if config.router.promotion != self._decider.config.router.promotion:
             self.observations.promotions = Promotions(config.router.promotion)
         self._decider, self._refused_change = decider, ""
         self._emit(metrics.CHANGES, 1, outcome="taken")
+        return config
 
     def configuration(self) -> dict[str, Any]:
         """A digest of the live part of the configuration in force, and why a later one was refused."""

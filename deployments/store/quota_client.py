@@ -26,9 +26,9 @@ class QuotaClient:
     """Asks `Quotas`. While it is down, calls are let in, but nothing that costs money is started.
 
     The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
-    those of the budgets. `quotas` is None where an ingress is alone and has neither configured keys nor budgets; then
-    the limits of created keys and of tokens are counted here. `most_running`: above it calls are refused, by priority;
-    None: no limit.
+    those of the budgets, which may change. `quotas` is None where an ingress is alone and has neither configured keys
+    nor budgets; then the limits of created keys and of tokens are counted here. `most_running`: above it calls are
+    refused, by priority; None: no limit.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class QuotaClient:
         self._crowd = Crowd(most_running)
         self._own = KeyLimits(_OWN_LEASE_S)
         self._clock = clock
-        self._limits = limits
+        self.limits = limits
         self.lease_s = lease_s
         self._emit = emit
         self._keys = DeploymentClient(quotas, _TIMEOUT_S, emit) if quotas else None
@@ -90,7 +90,7 @@ class QuotaClient:
             BudgetExceeded: some budget has no room for it.
             BudgetUnknown: `Quotas` does not answer.
         """
-        if self._ledger is None or amount == 0 or not is_limited(self._limits, names):
+        if self._ledger is None or amount == 0 or not is_limited(self.limits, names):
             return False
         try:
             found: Granted | None = await self._ledger.ask_or_none("reserve", id, names, amount)

@@ -35,7 +35,7 @@ _POLL_S = 0.1
 def reload(
     config: str, overrides: tuple[str, ...], dashboard: str, url: str, api_key: str | None, timeout_s: float
 ) -> None:
-    """Change the routes, rules, thresholds, tiers, presets and overrides of a running service to those of CONFIG.
+    """Change routes, rules, thresholds, tiers, presets, overrides and budgets of a running service to those of CONFIG.
 
     OVERRIDES such as router.l2.threshold=0.85 come on top. No request is lost and no process restarts. A wrong
     configuration changes nothing.
@@ -95,8 +95,10 @@ def put(ray: httpx.Client, user_config: Mapping[str, Any]) -> None:
     """
     status = ray.get(_APPLICATIONS).raise_for_status().json()
     ours, *others = running(ray)
+    runs = status["applications"][ours["name"]]["deployments"]
     kept = [d for d in ours.get("deployments") or () if d["name"] not in live.DEPLOYMENTS]
-    ours["deployments"] = [*kept, *({"name": n, "user_config": dict(user_config)} for n in live.DEPLOYMENTS)]
+    told = ({"name": n, "user_config": dict(user_config)} for n in live.DEPLOYMENTS if n in runs)
+    ours["deployments"] = [*kept, *told]
     options = {k: status[k] for k in ("http_options", "proxy_location") if status.get(k)}
     answer = ray.put(_APPLICATIONS, json={**options, "applications": [ours, *others]})
     if answer.is_error:

@@ -1,7 +1,8 @@
 """Configuration of keys, budgets and redaction."""
 
 import os
-from typing import Literal, Self
+from collections.abc import Iterator
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
@@ -167,6 +168,16 @@ class Budgets(Database):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError(f"there is no time zone {name}") from None
         return name
+
+    def fixed_changes(self, after: "Budgets") -> Iterator[tuple[str, Any, Any]]:
+        """What differs of that which cannot change while the service runs: keys with their old and new values.
+
+        Only limits can. The ledger is opened with the rest, and only if there are limits.
+        """
+        for key in Budgets.model_fields:
+            old, new = getattr(self, key), getattr(after, key)
+            if old != new and (key != "limits" or not self.limits):
+                yield key, old, new
 
 
 class Redaction(Section):

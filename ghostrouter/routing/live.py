@@ -10,14 +10,15 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ghostrouter.classify.layers import RuleLayer
 from ghostrouter.config import Classify, GraphConfig, Override, Route, Router
+from ghostrouter.config.access import Budgets
 from ghostrouter.config.file import nearest
 from ghostrouter.errors import ConfigError
 from ghostrouter.learn.router import LearnedRouter
 from ghostrouter.money import Worth
 
-SECTIONS = ("routes", "classify", "router", "presets", "overrides")
-DEPLOYMENTS = ("Classifier", "Ingress")
-"""The deployments that get the `user_config`. Both get all of it."""
+SECTIONS = ("routes", "classify", "router", "presets", "overrides", "budgets")
+DEPLOYMENTS = ("Classifier", "Ingress", "Quotas")
+"""The deployments that get the `user_config`, as far as they run. Each gets all of it."""
 
 
 class _Sections(BaseModel):
@@ -28,6 +29,7 @@ class _Sections(BaseModel):
     router: Router = Router()
     presets: dict[str, Worth] = {}
     overrides: tuple[Override, ...] = ()
+    budgets: Budgets = Budgets()
 
 
 def changed(config: GraphConfig, user_config: Mapping[str, Any]) -> GraphConfig:
@@ -65,6 +67,7 @@ def check(before: GraphConfig, after: GraphConfig) -> None:
         "classify.l3.model": (_router_model(before), _router_model(after)),
         "router.l2.cache": (before.router.l2.cache, after.router.l2.cache),
         **{f"router.bandit.{key}": (old, new) for key, old, new in _of_bandit(before, after)},
+        **{f"budgets.{key}": (old, new) for key, old, new in before.budgets.fixed_changes(after.budgets)},
     }
     for key, (old, new) in fixed.items():
         if old != new:

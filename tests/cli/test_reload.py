@@ -31,7 +31,7 @@ def test_what_needs_another_start_is_named() -> None:
 
 def test_everything_else_that_runs_stays_as_it_was_deployed() -> None:
     telemetry = {"name": "Telemetry", "user_config": {"calibrations": {}}}
-    ours = {"import_path": "graph:build", "args": BEFORE, "deployments": [telemetry, {"name": "Ingress"}]}
+    ours = {"name": "a", "import_path": "graph:build", "args": BEFORE, "deployments": [telemetry, {"name": "Ingress"}]}
     other = {"import_path": "theirs:app"}
     sent: list[Any] = []
 
@@ -39,7 +39,8 @@ def test_everything_else_that_runs_stays_as_it_was_deployed() -> None:
         if request.method == "PUT":
             sent.append(json.loads(request.content))
             return httpx.Response(200)
-        apps = {"b": {"deployed_app_config": other}, "a": {"deployed_app_config": ours}, "c": {}}
+        runs: Any = {"Telemetry": {}, "Classifier": {}, "Ingress": {}}  # no Quotas: nothing is limited
+        apps = {"b": {"deployed_app_config": other}, "a": {"deployed_app_config": ours, "deployments": runs}, "c": {}}
         return httpx.Response(200, json={"applications": apps, "http_options": {"port": 1}, "proxy_location": None})
 
     with httpx.Client(base_url="http://ray", transport=httpx.MockTransport(serve)) as ray:

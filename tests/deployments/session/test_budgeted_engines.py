@@ -199,6 +199,42 @@ async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
     assert (await service.post(CHAT, ask(model="small"))).status == 200  # costs nothing
 
 
+async def test_a_budget_changes_while_the_service_runs_and_what_was_spent_counts(tmp_path: Path) -> None:
+    def budgets(*usd: float) -> dict[str, Any]:
+        limits = [{"scope": "provider", "name": "custom", "window": "day", "usd": x} for x in usd]
+        return {"folder": str(tmp_path), "limits": limits}
+
+    service = BudgetedService(tmp_path, budgets=budgets(0.0018))
+
+    async def change(user_config: dict[str, Any]) -> list[int]:
+        """The statuses of two calls after a change. Each needs $0.00102 at most and costs $0.0006."""
+        for deployment in (service.ingress, service.quotas):
+            await deployment.reconfigure(user_config)
+        answers = []
+        for _ in range(2):
+            answers.append((await service.post(CHAT, ask())).status)
+            await service.settled()
+        return answers
+
+    assert await change({}) == [200, 200]
+    assert await change({"budgets": budgets(0.0025)}) == [200, 402]  # of 0.0025, 0.0012 was spent
+    assert await change({"budgets": budgets()}) == [200, 200]
+    assert await change({"budgets": budgets(-1)}) == [200, 200]  # wrong: nothing changes
+    assert "budgets.limits.0.usd" in service.ingress.planner.configuration()["refused"]
+    assert await change({"budgets": budgets(1) | {"time_zone": "Europe/Berlin"}}) == [200, 200]
+    assert "budgets.time_zone: this cannot change" in service.ingress.planner.configuration()["refused"]
+    assert await change({}) == [402, 402]
+
+
+async def test_the_first_budget_needs_another_start(tmp_path: Path) -> None:
+    service = BudgetedService(tmp_path)
+    await service.ingress.reconfigure({"budgets": {"limits": [{"scope": "key", "usd": 1}]}})
+    assert (
+        "budgets.limits: this cannot change while the service runs"
+        in service.ingress.planner.configuration()["refused"]
+    )
+
+
 async def test_two_hundred_calls_do_not_overspend_together(tmp_path: Path) -> None:
     budgets = {"limits": [{"scope": "model", "name": "far", "window": "month", "usd": 0.01}]}
     service = BudgetedService(tmp_path, budgets=budgets)
