@@ -9,7 +9,8 @@ three. Signals are judged in every lane, because answers depend on them.
 Clients ask again as soon as they have their answer, so that the cores are full. Each round has a turn of each lane in a
 drawn order, and lanes are compared within a round: `throughput_on_over_off` is tokens per second of `on` over those of
 `off`, the median of the rounds, with a 95% interval over them. `cpu_on_over_off` compares the processor time of an
-answer in the same way, of all processes of the service. `metrics_series_total` counts the series at `GET /metrics`.
+answer in the same way, of all processes of the service; `cpu_ms_by_process` has the medians of each. `metrics_series_total`
+counts the series at `GET /metrics`.
 """
 
 import asyncio
@@ -46,7 +47,15 @@ _QUESTIONS = 64
 _LEAD_S = 1.0
 _FIRST_PORT = 8141
 _DRAWS = 2_000
+_PROCESSES = 14
 _WITHOUT_METRICS = {"RAY_enable_metrics_collection": "0"}
+
+
+class Turn(NamedTuple):
+    """The figures of one turn, and the processor time of an answer by process."""
+
+    row: Row
+    cpu_ms: Mapping[str, float]
 
 
 class Lane(NamedTuple):
@@ -97,7 +106,7 @@ def reference(lane: Lane, prompts: Sequence[str]) -> list[Asked]:
     return asyncio.run(ask())
 
 
-def turn(lane: Lane, asked: Sequence[Asked]) -> Row:
+def turn(lane: Lane, asked: Sequence[Asked]) -> Turn:
     """Load a service.
 
     Raises:
@@ -107,47 +116,56 @@ def turn(lane: Lane, asked: Sequence[Asked]) -> Row:
     bodies = [lane.target.request(a.body) for a in asked]
     window = _LEAD_S, SECONDS
     loaded = asyncio.run(load(lane.target, bodies, CLIENTS, window, lambda: edges.append(lane.tree.read())))
-    row, wrong = row_of(loaded, asked, sum(cpu_by_role(*edges).values()))
+    spent = cpu_by_role(*edges)
+    row, wrong = row_of(loaded, asked, sum(spent.values()))
     if wrong:
         raise RuntimeError(f"{lane.target.url}: {wrong[0]}")
-    return row
+    answers = row["answers_per_s"] * (loaded.end_s - loaded.begin_s)
+    return Turn(row, {role: 1e3 * seconds / answers for role, seconds in spent.items()})
 
 
-def measure(lanes: Mapping[str, Lane], asked: Sequence[Asked]) -> dict[str, list[Row]]:
-    """The rows of each lane, round by round."""
-    rng, rows = Random(SEED), defaultdict[str, list[Row]](list)
+def measure(lanes: Mapping[str, Lane], asked: Sequence[Asked]) -> dict[str, list[Turn]]:
+    """The turns of each lane, round by round."""
+    rng, turns = Random(SEED), defaultdict[str, list[Turn]](list)
     for lane in lanes.values():  # what is imported or compiled at the first use is no cost of a lane
         turn(lane, asked)
     for number in range(ROUNDS):
         for name in rng.sample(LANES, len(LANES)):
-            rows[name].append(turn(lanes[name], asked))
-        told = ", ".join(f"{name} {rows[name][-1]['tokens_per_s']:.0f}" for name in LANES)
+            turns[name].append(turn(lanes[name], asked))
+        told = ", ".join(f"{name} {turns[name][-1].row['tokens_per_s']:.0f}" for name in LANES)
         print(f"  round {number + 1}, tokens/s: {told}", flush=True)
-    return rows
+    return turns
 
 
-def compared(rows: Mapping[str, Sequence[Row]], lane: str, column: str) -> Interval:
+def compared(turns: Mapping[str, Sequence[Turn]], lane: str, column: str) -> Interval:
     """A column of a lane over that of lane `off`: the median over the rounds."""
-    pairs = zip(rows[lane], rows["off"], strict=True)
-    ratios = [row[column] / off[column] for row, off in pairs]
+    pairs = zip(turns[lane], turns["off"], strict=True)
+    ratios = [one.row[column] / off.row[column] for one, off in pairs]
     return interval(lambda picked: statistics.median(ratios[i] for i in picked), range(len(ratios)), _DRAWS)
 
 
-def summarise(rows: Mapping[str, Sequence[Row]], series: int) -> dict[str, Any]:
+def by_process(turns: Sequence[Turn]) -> dict[str, float]:
+    """The median processor time of an answer in ms, of the processes that take the most."""
+    roles = {role for one in turns for role in one.cpu_ms}
+    medians = {role: statistics.median(one.cpu_ms.get(role, 0.0) for one in turns) for role in roles}
+    return dict(sorted(medians.items(), key=lambda item: -item[1])[:_PROCESSES])
+
+
+def summarise(turns: Mapping[str, Sequence[Turn]], series: int) -> dict[str, Any]:
     """The figures as one flat mapping."""
     found: dict[str, Any] = {}
     for lane in ("on", "metrics"):
         for name, column in (("throughput", "tokens_per_s"), ("cpu", "cpu_ms_per_answer")):
-            ratio = compared(rows, lane, column)
+            ratio = compared(turns, lane, column)
             found[f"{name}_{lane}_over_off"] = ratio.value
             found[f"{name}_{lane}_over_off_range"] = [ratio.low, ratio.high]
     found |= {"metrics_series_total": series, "clients": CLIENTS, "rounds": ROUNDS, "seconds": SECONDS, "bar": BAR}
-    for lane, of in rows.items():
+    for lane, of in turns.items():
         for column in ("tokens_per_s", "ttft_p50_ms", "cpu_ms_per_answer"):
-            values = [row[column] for row in of]
+            values = [one.row[column] for one in of]
             first, median, third = statistics.quantiles(values, n=4)
             found |= {f"{column}_{lane}": median, f"{column}_{lane}_range": [first, third]}
-    return found | {"seed": SEED}
+    return found | {"cpu_ms_by_process": {lane: by_process(of) for lane, of in turns.items()}, "seed": SEED}
 
 
 def body(prompt: str) -> dict[str, Any]:
@@ -161,10 +179,10 @@ def main() -> None:
     with ExitStack() as stack:
         collector = stack.enter_context(span_collector())
         lanes = {name: stack.enter_context(running(name, collector, body(prompts[0]))) for name in LANES}
-        rows = measure(lanes, reference(lanes["off"], prompts))
+        turns = measure(lanes, reference(lanes["off"], prompts))
         page = httpx.get(f"{lanes['on'].target.url}/metrics", timeout=60).raise_for_status().text
     series = sum(not line.startswith("#") for line in page.splitlines())
-    write("telemetry", summarise(rows, series))
+    write("telemetry", summarise(turns, series))
 
 
 if __name__ == "__main__":
