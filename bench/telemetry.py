@@ -9,8 +9,8 @@ three. Signals are judged in every lane, because answers depend on them.
 Clients ask again as soon as they have their answer, so that the cores are full. Each round has a turn of each lane in a
 drawn order, and lanes are compared within a round: `throughput_on_over_off` is tokens per second of `on` over those of
 `off`, the median of the rounds, with a 95% interval over them. `cpu_on_over_off` compares the processor time of an
-answer in the same way, of all processes of the service; `cpu_ms_by_process` has the medians of each. `metrics_series_total`
-counts the series at `GET /metrics`.
+answer in the same way, of all processes of the service; `cpu_ms_by_process` has the medians of each.
+`metrics_series_total` counts the series at `GET /metrics`.
 """
 
 import asyncio
