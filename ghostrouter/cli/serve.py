@@ -51,7 +51,7 @@ def run(config: Path, overrides: Sequence[str] = (), dashboard: bool = False) ->
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     log = log_dir() / "serve.log"
     log.parent.mkdir(parents=True, exist_ok=True)
-    merged = log.with_name("serve.yaml")  # with what the command line and the environment have changed
+    merged = log.with_name("serve_as_started.yaml")  # with what the command line and the environment have changed
     merged.write_text(yaml.safe_dump(options.document, sort_keys=False, allow_unicode=True))
     console.print(f"Starting GhostRouter. Logs: {log} and /tmp/ray/session_latest/logs", soft_wrap=True)
     with log.open("wb") as out:
