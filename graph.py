@@ -124,8 +124,9 @@ def _event_store(config: GraphConfig) -> serve.Application:
 
 
 def _quotas(config: GraphConfig) -> serve.Application | None:
-    """It counts for all ingresses. None where an ingress that is alone can count by itself."""
-    if not config.access.keys and not config.budgets.limits and is_alone(config.ingress):
+    """It counts for all ingresses. None where an ingress that is alone can count by itself, and nothing outlives it."""
+    shared = config.access.keys or config.budgets.limits or config.journal.server
+    if not shared and is_alone(config.ingress):
         return None
     return _deploy(
         Quotas,

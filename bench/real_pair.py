@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from bench.service import ROOT, running
+from bench.service import ROOT, local_model, running
 from ghostrouter.money import Price
 from scripts.real_models import SOURCES, bring
 
@@ -63,27 +63,12 @@ def serving() -> Iterator[tuple[Pair, Mapping[str, str]]]:
 def configuration(pair: Pair, sources: list[str]) -> dict[str, Any]:
     """A configuration for `ghostrouter serve`. Nothing judges the answers: the bench decides on handoffs."""
     models = [
-        {
-            "name": name,
-            "source": source,
-            "sampling": {"temperature": 0},
+        local_model(name, source, os.environ.get("DTYPE", "bfloat16"), 2048)
+        | {
             "price": {
                 "prompt_usd_per_mtok": price.prompt_usd_per_mtok,
                 "completion_usd_per_mtok": price.completion_usd_per_mtok,
-            },
-            "engine_kwargs": {
-                "dtype": os.environ.get("DTYPE", "bfloat16"),
-                "enforce_eager": True,
-                "max_model_len": 2048,
-                "block_size": 32,
-            },
-            "placement_group": {"bundles": [{"CPU": 0.3}]},
-            "deployment": {"num_replicas": 1, "autoscaling_config": None, "ray_actor_options": {"num_cpus": 0.2}},
-            "env": {
-                "VLLM_CPU_KVCACHE_SPACE": "1",
-                "VLLM_CPU_OMP_THREADS_BIND": "nobind",
-                "VLLM_LOGGING_LEVEL": "WARNING",
-            },
+            }
         }
         for name, source, price in zip((pair.small, pair.large), sources, (SMALL_PRICE, LARGE_PRICE), strict=True)
     ]

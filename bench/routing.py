@@ -55,7 +55,7 @@ def _named(name: str, found: dict[str, Any]) -> dict[str, Any]:
     for key, value in found.items():
         head, _, tail = key.partition("_")
         key = f"{key}_{name}" if head in ("n", "weak", "strong") else f"{head}_{name}_{tail}".rstrip("_")
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | list):
             named |= {f"{key}_low": value[0], f"{key}_high": value[1]}
         else:
             named[key] = float(value)

@@ -49,6 +49,24 @@ class Answer:
     logprobs: list[dict[str, Any]]
 
 
+def local_model(name: str, source: str, dtype: str, max_model_len: int, threads: int | None = None) -> dict[str, Any]:
+    """The configuration of a model, in a folder or by its hub id, on a small machine that has other work too.
+
+    `threads` is how many the engine computes with; None: torch decides.
+    """
+    shared = ("VLLM_CPU_KVCACHE_SPACE", "VLLM_CPU_OMP_THREADS_BIND", "VLLM_LOGGING_LEVEL")
+    environment = {variable: VLLM_ENVIRONMENT[variable] for variable in shared}
+    return {
+        "name": name,
+        "source": source,
+        "sampling": {"temperature": 0},
+        "engine_kwargs": {"dtype": dtype, "enforce_eager": True, "max_model_len": max_model_len, "block_size": 32},
+        "placement_group": {"bundles": [{"CPU": 0.3}]},
+        "deployment": {"num_replicas": 1, "autoscaling_config": None, "ray_actor_options": {"num_cpus": 0.2}},
+        "env": environment | ({"OMP_NUM_THREADS": str(threads)} if threads else {}),
+    }
+
+
 @contextmanager
 def running(config: str = "serve_config.yaml", url: str = "http://127.0.0.1:8000") -> Iterator[str]:
     """The URL of the service: GHOSTROUTER_URL, or a running service, or one that is started here."""

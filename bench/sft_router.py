@@ -30,7 +30,7 @@ import yaml
 from bench.classify import HELD_OUT as HELD_OUT_FILE
 from bench.classify import head, read
 from bench.seeds import SEED, SEEDS, summarised
-from bench.service import GHOSTROUTER, VLLM_ENVIRONMENT, server, write
+from bench.service import GHOSTROUTER, local_model, server, write
 from ghostrouter.classify.builtin import builtin_examples
 from ghostrouter.classify.encoder import sentence_encoder
 from ghostrouter.classify.layers import LayeredClassifier
@@ -89,15 +89,7 @@ def train(seed: int, base: Path, data: Path, out: Path) -> float:
 
 def configuration(base: Path, adapter: Path, folder: Path) -> Path:
     """A configuration whose layer 3 has the adapter, and is asked whatever the earlier layers say."""
-    model = {
-        "name": MODEL,
-        "source": str(base.resolve()),
-        "sampling": {"temperature": 0},
-        "engine_kwargs": {"dtype": "float32", "enforce_eager": True, "max_model_len": 1024, "block_size": 32},
-        "placement_group": {"bundles": [{"CPU": 0.3}]},
-        "deployment": {"num_replicas": 1, "autoscaling_config": None, "ray_actor_options": {"num_cpus": 0.2}},
-        "env": VLLM_ENVIRONMENT | {"OMP_NUM_THREADS": str(os.cpu_count() or 1)},
-    }
+    model = local_model(MODEL, str(base.resolve()), "float32", 1024, threads=os.cpu_count())
     args = {
         "models": [model, {"name": "router", "base": MODEL, "lora": str(adapter)}],
         "routes": {"default": {"models": [MODEL]}},

@@ -23,6 +23,7 @@ KEY = {"name": "ann", "sha256": "0" * 64}
         ({"budgets": {"limits": [{"scope": "organisation", "usd": 1, "window": "day"}]}}, True),
         ({"access": {"jwt": JWT}}, False),
         ({"access": {"jwt": JWT}, "ingress": {"num_replicas": 2}}, True),
+        ({"journal": {"url": "valkey://127.0.0.1:1/0"}}, True),  # what is counted there outlives the ingress
         ({"ingress": {"autoscaling_config": {"max_replicas": 3}}}, True),  # keys may be created later
     ],
 )

@@ -26,9 +26,9 @@ class QuotaClient:
     """Asks `Quotas`. While it is down, calls are let in, but nothing that costs money is started.
 
     The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
-    those of the budgets, which may change. `quotas` is None where an ingress is alone and has neither configured keys
-    nor budgets; then the limits of created keys and of tokens are counted here. `most_running`: above it calls are
-    refused, by priority; None: no limit.
+    those of the budgets, which may change. `quotas` is None where an ingress is alone and has no configured keys, no
+    budgets and no `journal.url`; then the limits of created keys and of tokens are counted here. `most_running`: above
+    it calls are refused, by priority; None: no limit.
     """
 
     def __init__(
