@@ -214,6 +214,8 @@ async def test_after_a_while_the_headers_go_out_and_a_failure_is_an_event() -> N
     events = (await asked).events()
     assert [e.data["type"] for e in (events[0], events[-1])] == ["response.created", "response.failed"]
     assert events[-1].data["response"]["id"] == response_id
+    numbers = [e.number for e in events]
+    assert numbers == sorted(set(numbers))
 
 
 async def test_others_see_nothing_of_it() -> None:
