@@ -12,8 +12,8 @@ from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
 from ghostrouter.errors import GhostRouterError, KeyReused, SessionNotFound
 from ghostrouter.sessions import encoding, record
-from ghostrouter.sessions.answer_redactor import AnswerRedactor
 from ghostrouter.sessions.ask import Ask
+from ghostrouter.sessions.client_growths import ClientGrowths
 from ghostrouter.sessions.record import Kept, Record, Refusal
 from ghostrouter.sessions.session import Growth
 from ghostrouter.types import Prompt
@@ -178,12 +178,9 @@ class KeptSessions:
 
 def redacted_record(known: Record) -> Record:
     """A record with its growths redacted, from the first one on."""
-    answer = AnswerRedactor.of(known.opening.ask)
-    if answer is None:
-        return known
-    growths = [answer.push(growth) for growth in known.growths]
-    rest = answer.flush() if known.over else None
-    return replace(known, growths=[*growths, rest] if rest else growths)
+    told = ClientGrowths(known.opening.ask)
+    growths = [part for growth in known.growths for part in told.push(growth)]
+    return replace(known, growths=[*growths, *told.flush()] if known.over else growths)
 
 
 def found(answer: Kept | Refusal) -> Kept:
