@@ -15,7 +15,8 @@ on where it was. `bench/real_handoffs.py` has the policies that switch. Those th
 `area_<policy>` is against the share of large tokens; `area_cost_<policy>` and `area_seconds_<policy>` against money and
 time, 0 being the small model alone and 1 the large one alone. `gap_recovered_at_*` is ours at a share of large tokens.
 `rescue_recall_at_half`: of the questions that only the large model gets right, how many ours gets right at the setting
-nearest to half of the tokens by the large model. Seconds are tokens by each model's pace alone, CONCURRENCY at once.
+nearest to half of the tokens by the large model. Seconds are tokens by each model's pace alone in
+the training answers, CONCURRENCY at once.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ import numpy as np
 from bench.curves import Floats, gap_recovered
 from bench.real_curves import AXES, Judge, Sums, leads
 from bench.real_handoffs import RANDOM_SHARES, RIVAL_SHARES, RIVALS, WORTHS_TOKENS, Kept, at_random, ours, rival
-from bench.real_outcomes import Scores, alone, continuations, policies, query_scores, switching
+from bench.real_outcomes import Scores, alone, continuations, pace, policies, query_scores, switching
 from bench.real_pair import CONCURRENCY, FOLDER, Pair, serving
 from bench.real_plot import draw
 from bench.real_questions import Split, from_environment
@@ -66,10 +67,11 @@ async def measure(pair: Pair, urls: Mapping[str, str], asked: Split) -> dict[str
         rest = await continuations(recorder, pair, held_out, settings)
         seams = await same_through_service(urls, pair, held_out, settings[_OURS], rest)
     scores = Scores(answer_scores(fitted, held_out, traces), query_scores(train, held_out))
-    curves = policies(held_out, settings, rest, scores)
-    ours_at = [switching(held_out, kept, rest) for kept in settings[_OURS]]
+    token_s = pace(train)
+    curves = policies(held_out, settings, rest, scores, token_s)
+    ours_at = [switching(held_out, kept, rest, token_s) for kept in settings[_OURS]]
     return (
-        summarise(Judge(*alone(held_out)), curves, held_out, ours_at)
+        summarise(Judge(*alone(held_out, token_s)), curves, held_out, ours_at)
         | judged(fitted, traces, known)
         | seams
         | {"small": pair.small, "large": pair.large, "n": len(held_out), "train": len(train), "seed": SEED}

@@ -28,8 +28,8 @@ from ghostrouter.types import Limits, Plan, Sampling, SegmentKey
 WORTHS_TOKENS = (90, 120, 160, 220, 300, 450, 1000)
 # The detectors of single tokens that alarmed before whole answers were judged, at thresholds by training answers.
 RIVALS = ("first_of_step", "window")
-RIVAL_SHARES = (0.25, 0.5, 0.75)
-RANDOM_SHARES = (0.25, 0.5, 0.75)
+RIVAL_SHARES = (0.5,)
+RANDOM_SHARES = (0.5,)
 
 Kept = list[int | None]
 

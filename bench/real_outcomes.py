@@ -38,7 +38,7 @@ async def continuations(
 
 
 class Pace(NamedTuple):
-    """The seconds that a token of each model takes, from the answers of the models alone.
+    """The seconds that a token of each model takes, from answers of the models alone.
 
     The recorded seconds of single answers would not do: they depend on what else the machine had to do at that moment.
     """
@@ -48,6 +48,8 @@ class Pace(NamedTuple):
 
 
 def pace(answered: Sequence[Answered]) -> Pace:
+    """The pace in some answers."""
+
     def of(recorded: Sequence[Recorded]) -> float:
         return sum(r.seconds for r in recorded) / sum(len(r.tokens) for r in recorded)
 
@@ -61,9 +63,8 @@ def spent(recorded: Recorded, price: Price, token_s: float, *, small: bool) -> l
     return [tokens * small, tokens * (not small), usd, tokens * token_s, 0.0]
 
 
-def alone(answered: Sequence[Answered]) -> tuple[Floats, Floats]:
+def alone(answered: Sequence[Answered], token_s: Pace) -> tuple[Floats, Floats]:
     """What the two models alone come to, each of shape (questions, COLUMNS)."""
-    token_s = pace(answered)
     small = np.array([spent(a.small, SMALL_PRICE, token_s.small, small=True) for a in answered])
     large = np.array([spent(a.large, LARGE_PRICE, token_s.large, small=False) for a in answered])
     right = COLUMNS.index("right")
@@ -72,9 +73,11 @@ def alone(answered: Sequence[Answered]) -> tuple[Floats, Floats]:
     return small, large
 
 
-def switching(answered: Sequence[Answered], kept: Kept, known: Mapping[tuple[int, int], Recorded]) -> Floats:
+def switching(
+    answered: Sequence[Answered], kept: Kept, known: Mapping[tuple[int, int], Recorded], token_s: Pace
+) -> Floats:
     """What a policy comes to that hands over in mid-answer, of shape (questions, COLUMNS)."""
-    rows, token_s = [], pace(answered)
+    rows = []
     for i, (one, at) in enumerate(zip(answered, kept, strict=True)):
         if at is None:
             row = spent(one.small, SMALL_PRICE, token_s.small, small=True)
@@ -93,14 +96,18 @@ def switching(answered: Sequence[Answered], kept: Kept, known: Mapping[tuple[int
 
 
 def policies(
-    answered: Sequence[Answered], settings: Settings, known: Mapping[tuple[int, int], Recorded], scores: Scores
+    answered: Sequence[Answered],
+    settings: Settings,
+    known: Mapping[tuple[int, int], Recorded],
+    scores: Scores,
+    token_s: Pace,
 ) -> dict[str, Sums]:
     """The sums of every policy. Policies that judge whole answers or questions get their best threshold afterwards."""
-    small, large = alone(answered)
+    small, large = alone(answered, token_s)
     twice = small + large
     twice[:, -1] = large[:, -1]
     return {
-        **{name: switched([switching(answered, kept, known) for kept in of]) for name, of in settings.items()},
+        **{name: switched([switching(answered, kept, known, token_s) for kept in of]) for name, of in settings.items()},
         **{f"cascade_{name}": swept(of, small, twice) for name, of in scores.answers.items()},
         "query": swept(scores.questions, small, large),
     }

@@ -63,7 +63,7 @@ def serving() -> Iterator[tuple[Pair, Mapping[str, str]]]:
 def configuration(pair: Pair, sources: list[str]) -> dict[str, Any]:
     """A configuration for `ghostrouter serve`. Nothing judges the answers: the bench decides on handoffs."""
     models = [
-        local_model(name, source, os.environ.get("DTYPE", "bfloat16"), 2048)
+        local_model(name, source, os.environ.get("DTYPE", "bfloat16"), 2048, os.cpu_count())
         | {
             "price": {
                 "prompt_usd_per_mtok": price.prompt_usd_per_mtok,

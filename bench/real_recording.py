@@ -51,15 +51,13 @@ def going_on(answered: Answered, large: str, tokens: int) -> Asking:
 
 
 async def answers(recorder: Recorder, pair: Pair, asked: Sequence[Asked], what: str) -> list[Answered]:
-    """The answers of both models alone to all questions, both models at the same time."""
+    """The answers of both models alone to all questions, one model after the other: each has the machine to itself."""
 
     def askings(model: str) -> list[Asking]:
         signals = model == pair.small
         return [Asking(model=model, prompt=q.prompt, max_tokens=MAX_TOKENS, signals=signals) for q in asked]
 
-    small, large = await asyncio.gather(
-        *(recorder.all(f"{what}, {model}", askings(model)) for model in (pair.small, pair.large))
-    )
+    small, large = [await recorder.all(f"{what}, {model}", askings(model)) for model in (pair.small, pair.large)]
     return [
         Answered(q, a, b, q.is_right(a.text), q.is_right(b.text)) for q, a, b in zip(asked, small, large, strict=True)
     ]

@@ -13,7 +13,7 @@ import yaml
 from bench import real_questions
 from bench.real_curves import Judge, swept, switched
 from bench.real_handoffs import at_random, ours, rival
-from bench.real_outcomes import alone, switching
+from bench.real_outcomes import alone, pace, switching
 from bench.real_pair import Pair, configuration
 from bench.real_questions import Asked
 from bench.real_recorder import Recorder
@@ -137,19 +137,19 @@ def test_a_right_answer_has_no_rescue_label_and_a_hopeless_one_has(tmp_path: Pat
 
 def test_a_switch_keeps_the_prefix_and_pays_for_both() -> None:
     rest = {(1, 2): recorded(going_on(HALF[1], "large", 2), " 6", "!", seconds=99.0)}
-    found = switching(HALF[:2], [None, 2], rest)
+    found = switching(HALF[:2], [None, 2], rest, pace(HALF))
     stays, goes = found
-    assert stays.tolist() == alone(HALF)[0][0].tolist()
+    assert stays.tolist() == alone(HALF, pace(HALF))[0][0].tolist()
     small, large, usd, seconds, right = goes
     assert (small, large, right) == (3, 2, 1), "the token that alarmed has been written"
     assert seconds == pytest.approx(3 / 3 + 2 * 1.0), "three tokens a second by small, one by large"
     assert usd == pytest.approx((0.025 * 10 + 0.1 * 3 + 0.075 * 10 + 0.3 * 2) / 1e6)
-    wrong = switching(HALF[1:2], [3], {(0, 3): recorded(going_on(HALF[1], "large", 3), ".")})
+    wrong = switching(HALF[1:2], [3], {(0, 3): recorded(going_on(HALF[1], "large", 3), ".")}, pace(HALF))
     assert wrong[0, -1] == 0, "the prefix counts"
 
 
 def test_axes_begin_with_small_alone_and_end_with_large_alone() -> None:
-    small, large = alone(HALF)
+    small, large = alone(HALF, pace(HALF))
     judge = Judge(small, large)
     routed = swept(np.array([0.0, 2.0, 1.0, 3.0]), small, large)
     for axis in ("share", "cost"):
@@ -163,7 +163,7 @@ def test_axes_begin_with_small_alone_and_end_with_large_alone() -> None:
 
 
 def test_a_lead_is_zero_over_itself_and_clear_where_it_is_clear() -> None:
-    small, large = (np.repeat(part[:3], 20, axis=0) for part in alone(HALF))
+    small, large = (np.repeat(part[:3], 20, axis=0) for part in alone(HALF, pace(HALF)))
     judge = Judge(small, large)
     best = swept(1 - small[:, -1], small, large)
     worst = swept(small[:, -1], small, large)
