@@ -1,6 +1,6 @@
 """Does it pay to hand the hard part of an answer to the cloud? ghost-small is local, ghost-cloud is behind an API.
 
-    make bench NAME=cloud [SEED=1] [SEEDS=1] [N=100] [CONCURRENCY=4]
+    make bench NAME=cloud [SEED=1] [SEEDS=1] [N=100] [CONCURRENCY=4] [BUSY=0]
 
 ghost-cloud (with another tokenizer) is served by `vllm serve`, in its own processes, and called over HTTP. The three
 policies take turns in blocks of ten questions. Local tokens are free, cloud tokens have the prices of bench/cloud.yaml.
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.busy import BUSY, busy
 from bench.seeds import SEEDS, summarised
 from bench.service import VLLM_ENVIRONMENT, Answer, Client, running, server, write
 from models import questions
@@ -107,12 +108,13 @@ def summarise(seed: int, asked: list[questions.Question], answers: dict[str, lis
             if not fine
         ],
         "n": N,
+        "busy": BUSY,
         "seed": seed,
     }
 
 
 def main() -> None:
-    with cloud(), running("bench/cloud.yaml", "http://127.0.0.1:8110") as url:
+    with cloud(), running("bench/cloud.yaml", "http://127.0.0.1:8110") as url, busy():
         write("cloud", summarised([asyncio.run(measure(url, seed)) for seed in SEEDS]))
 
 

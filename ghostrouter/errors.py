@@ -20,6 +20,7 @@ GhostRouterError
 │   └── AnswerRefused      every model that was asked refused to answer
 ├── SegmentFailed          an engine or a provider stopped early; another one may continue the session
 │   ├── SegmentDrained     its replica is shutting down
+│   ├── SegmentPaused      its provider was asked to stop after a sentence, and the answer stays with it
 │   ├── EngineGone         its replica or its engine has died, or no replica is there yet
 │   ├── SegmentShed        its replica has reached its limit of requests
 │   ├── ProviderBusy       the provider is rate-limited, or its circuit breaker is open
@@ -127,6 +128,10 @@ class SegmentFailed(GhostRouterError):
 
 class SegmentDrained(SegmentFailed):
     """The replica that writes the segment is shutting down. Another one can continue."""
+
+
+class SegmentPaused(SegmentFailed):
+    """The provider has stopped after a sentence, as it was asked to. No verdict takes the answer away: it can go on."""
 
 
 class EngineGone(SegmentFailed):

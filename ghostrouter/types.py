@@ -119,6 +119,8 @@ class CloudPrompt:
 
     `kept` is the text that the model must continue; "" at the start of an answer (`restart`). With `prefix` it is the
     last message. With `instruct` an instruction of `instruction_tokens` tokens follows it. Token counts are estimates.
+
+    `pauses`: another model may go on after the next sentence, so that this one need not write further.
     """
 
     messages: tuple[Message, ...]
@@ -127,6 +129,7 @@ class CloudPrompt:
     prompt_tokens: int
     instruction_tokens: int = 0
     features: Features = NO_FEATURES
+    pauses: bool = False
 
 
 Prompt = tuple[int, ...] | CloudPrompt

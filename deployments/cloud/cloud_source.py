@@ -15,7 +15,7 @@ from deployments.cloud.response_events import checked, drain, read_events, refus
 from deployments.cloud.shared_breakers import Breakers
 from deployments.engine.segment_writer import Arrival
 from ghostrouter.config import CloudModel, Sessions, api_key
-from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed
+from ghostrouter.errors import ProviderBusy, ProviderRefused, ProviderRejected, SegmentFailed, SegmentPaused
 from ghostrouter.events import metrics
 from ghostrouter.providers import failure
 from ghostrouter.providers.adapters import ADAPTERS
@@ -61,6 +61,7 @@ class CloudSource:
         Raises:
             SegmentFailed: the provider failed before the answer's end, or its breaker is open. The reason names neither
                 key nor prompt.
+            SegmentPaused: the provider has stopped where it was asked to.
         """
         model = self._model.name
         admission = await self._breakers.admit(model)
@@ -100,7 +101,7 @@ class CloudSource:
             return "bad", call.error.retry_after_s
         if isinstance(call.error, ProviderRefused | ProviderRejected):
             return "neither", None
-        if isinstance(call.error, SegmentFailed):
+        if isinstance(call.error, SegmentFailed) and not isinstance(call.error, SegmentPaused):
             return "bad", None
         now_s = self._clock()
         first_s = now_s if call.first_at_s is None else call.first_at_s
@@ -159,7 +160,11 @@ class _Call:
             tokens += segment.close(self._source._clock())
             if segment.over:
                 await drain(parts)
-            yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
+            if not segment.paused:
+                yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
+                return
+            yield self._arrival(tokens)
+            raise SegmentPaused(f"{self._name} was asked to stop after a sentence")
 
     async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:
         """The next events; None if there are no more, or if a finished answer need not wait for more."""

@@ -13,12 +13,12 @@ from deployments.session.next_segment import NextSegment
 from deployments.session.ports import Ports
 from deployments.session.segment_start import SegmentStarter
 from deployments.session.settings import AnswerRules, Experience, Runtime
-from ghostrouter.errors import DeadlineExceeded, SeamRefused, SegmentDrained, SegmentFailed
+from ghostrouter.errors import DeadlineExceeded, SeamRefused, SegmentDrained, SegmentFailed, SegmentPaused
 from ghostrouter.events import metrics
 from ghostrouter.policy import switch
 from ghostrouter.policy.retry import Failed, recovery
 from ghostrouter.replay.seam import Seam
-from ghostrouter.sessions.segment import Segment
+from ghostrouter.sessions.segment import OpenReason, Segment
 from ghostrouter.sessions.session import Growth, Session
 from ghostrouter.types import Frame, KvMode, Prompt, SegmentRequest
 
@@ -69,8 +69,10 @@ class Conductor:
                 async with aclosing(self._segment(session, request, models, warming)) as deltas:
                     async for delta in deltas:
                         yield delta
-            except SegmentDrained as drained:
-                following = NextSegment(session.current.model, "drain", str(drained))
+            except (SegmentDrained, SegmentPaused) as ended:
+                session.current.usage = ended.usage
+                reason: OpenReason = "paused" if isinstance(ended, SegmentPaused) else "drain"
+                following = NextSegment(session.current.model, reason, str(ended))
             except SegmentFailed as failure:
                 session.current.usage, session.current.failure = failure.usage, type(failure).__name__
                 failed.append(session.current.model)

@@ -72,9 +72,15 @@ class SegmentStarter:
             session.withdraw()
 
     def _with_risk_limits(self, session: Session, request: SegmentRequest, models: Sequence[str]) -> SegmentRequest:
-        """The request with the risks from which verdicts end its segment."""
+        """The request with the risks from which verdicts end its segment.
+
+        A cloud model that may lose the answer after a sentence is asked to pause there, but only once.
+        """
         rules = preferences.rules(self._rules.switch, session.ask.preferences)
-        return replace(request, limits=self._switching.limits(session, models, request.model, rules))
+        limits, cloud = self._switching.limits(session, models, request.model, rules), request.cloud
+        if cloud and limits.may_hand_back and session.current.reason != "paused" and not request.scripted_end:
+            cloud = replace(cloud, pauses=True)
+        return replace(request, limits=limits, cloud=cloud)
 
     def _hedge_model(self, session: Session, models: Sequence[str]) -> str | None:
         """The model that is asked as well if the current one is late: the one that would go on if it failed.

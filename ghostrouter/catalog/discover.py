@@ -95,6 +95,7 @@ def absence(name: str) -> str:
 def _of_provider(provider: Provider, environment: Mapping[str, str]) -> dict[str, Any]:
     same = ("kind", "key_header", "continues", "vendor_fields", "tool_fields", "stream_usage", "max_tokens_field")
     able = (
+        "pause_fields",
         "seed_field",
         "penalties",
         "tools",

@@ -37,6 +37,7 @@ class Provider(_Row):
     vendor_fields: dict[str, Any] = Field(default_factory=dict)
     top_logprobs: int = Field(default=0, ge=0, le=20)
     tool_fields: dict[str, Any] = Field(default_factory=dict)
+    pause_fields: dict[str, Any] = Field(default_factory=dict)
     stream_usage: StreamUsage
     max_tokens_field: str = "max_tokens"
     seed_field: str | None = None

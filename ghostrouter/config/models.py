@@ -158,6 +158,11 @@ class CloudModel(Section):
         description="further fields to send with tools, such as reasoning_effort: none; a request with tools may then "
         "ask for no other reasoning effort",
     )
+    pause_fields: dict[str, Any] = Field(
+        default_factory=dict,
+        description="further fields to send where the answer may go back to a cheaper model after a sentence: `stop` "
+        "strings that end one. It must tell in `stop_reason` which string it met",
+    )
     logprobs: bool = Field(default=False, description="it returns log-probabilities")
     top_logprobs: int = Field(default=20, ge=0, le=20, description="most alternatives per token")
     vocab_tokens: int = Field(default=200_000, gt=1, description="size of its vocabulary, for bounds of the entropy")

@@ -41,13 +41,21 @@ class CallPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopped:
+    """The stop string that ended the text, and the whole text of the last token, of which a part may be cut off."""
+
+    by: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """The content of an event, in this order: a piece of reasoning, pieces of tool calls, tokens, the end.
 
     `usage` may come in parts. `done`: nothing more will come. `leaves_open`: the finish reason is null. A provider that
     sends null while the answer goes on also says when it ends: if it has not, the stream has broken off. `choice` is
     the index of the choice that the event is of, where a provider may write several. `whole`: the event has the whole
-    answer, which counts only if no part of it has come before.
+    answer, which counts only if no part of it has come before. `stopped` says which stop string was met.
     """
 
     tokens: tuple[Written, ...] = ()
@@ -59,6 +67,7 @@ class Chunk:
     leaves_open: bool = False
     choice: int = 0
     whole: bool = False
+    stopped: Stopped | None = None
 
 
 # Some providers write line ends and tabs into strings as they are, which JSON does not allow.

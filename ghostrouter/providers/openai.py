@@ -11,6 +11,7 @@ from ghostrouter.config import CloudModel
 from ghostrouter.conversation import Features, Image, Message
 from ghostrouter.providers.history import prepared
 from ghostrouter.providers.openai_events import read_event
+from ghostrouter.providers.pauses import pause_fields
 from ghostrouter.types import CloudPrompt, Sampling
 
 __all__ = ["HEADERS", "most_tokens", "path", "read_event", "to_wire"]
@@ -28,8 +29,8 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
     """The body of the request.
 
     It has only what was asked for, because some providers refuse fields (a seed, a limit, a temperature) that others
-    ignore. Stop strings are left out: the session looks for them in all of its segments. The limit has room for an
-    echo, if the model may repeat the kept text.
+    ignore. Stop strings of the caller are left out: the session looks for them in all of its segments. The limit has
+    room for an echo, if the model may repeat the kept text.
     """
     goes_on = prompt.continuation == "prefix"
     body: dict[str, Any] = {
@@ -51,6 +52,7 @@ def to_wire(model: CloudModel, prompt: CloudPrompt, sampling: Sampling) -> dict[
         body |= model.vendor_fields
         if model.continues == "prefix":
             body["messages"][-1]["prefix"] = True
+    body |= pause_fields(model, prompt)
     if model.logprobs:
         body |= {"logprobs": True, "top_logprobs": model.top_logprobs}
     tool_fields = model.tool_fields if prompt.features.tools or any(m.tool_calls for m in prompt.messages) else {}

@@ -16,6 +16,7 @@ from ghostrouter.providers import failure
 from ghostrouter.providers.chunk import (
     CallPiece,
     Chunk,
+    Stopped,
     Written,
     arguments,
     count,
@@ -69,7 +70,9 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         said, thought = _content(delta.get("content"))
         thought = _reasoning(delta, model.reasoning_field) or _reasoning(choice, None) or thought
         calls = tuple(_calls(delta))
-        tokens = _tokens(said, _entries(choice.get("logprobs")))
+        entries = _entries(choice.get("logprobs"))
+        tokens = _tokens(said, entries)
+        by = choice.get("stop_reason")
         told = choice.get("finish_reason", delta.get("finish_reason", choice.get("stop_reason", "")))
         if told is None and "message" in choice and "delta" not in choice:
             told = "stop"  # a whole answer, though it does not say why it ended
@@ -84,6 +87,7 @@ def read_event(event: Event, model: CloudModel) -> Chunk:
         leaves_open=told is None,
         choice=_place(choice),
         whole="delta" in choice and delta is choice.get("message"),
+        stopped=Stopped(by, entries[-1].text) if entries and isinstance(by, str) else None,
     )
 
 

@@ -11,6 +11,7 @@ from ghostrouter.errors import SegmentFailed
 from ghostrouter.money import Usage
 from ghostrouter.providers.adapters import ADAPTERS
 from ghostrouter.providers.chunk import Chunk, Written, merged
+from ghostrouter.providers.pauses import pause_fields
 from ghostrouter.providers.sse import Event
 from ghostrouter.providers.surrogates import SurrogateJoiner
 from ghostrouter.providers.tool_calls import CallAssembler
@@ -69,6 +70,7 @@ class CloudSegment:
         # White space at the end of the kept text is not sent, so the model writes it again.
         self._skips_space = prompt.continuation == "prefix" and prompt.kept.rstrip() not in ("", prompt.kept)
         self._form = AnswerForm(prompt.features)
+        self._pauses_after = pause_fields(model, prompt).get("stop", ())
         self._text, self._thought = SurrogateJoiner(), SurrogateJoiner()
         names = frozenset(t.name for t in prompt.features.tools)
         self._calls = CallAssembler(lambda number: _call_id(key, number), names)
@@ -81,6 +83,12 @@ class CloudSegment:
         self._choice: int | None = None  # the index of the provider's choice that is read
         self.finish: FinishReason | None = None
         self.over = False
+        self._pause_met = False
+
+    @property
+    def paused(self) -> bool:
+        """Whether the provider has stopped where it was asked to, and the answer goes on."""
+        return self._pause_met and self.finish == "stop"
 
     @property
     def awaits_usage(self) -> bool:
@@ -115,7 +123,7 @@ class CloudSegment:
         chunk = Chunk(done=True) if done else self._read(event, self._model)
         chunk = self._unrepeated(chunk)
         self._usage = merged(self._usage, chunk.usage)
-        chunk = self._of_one_choice(chunk)
+        chunk = self._uncut(self._of_one_choice(chunk))
         self._leaves_open = self._leaves_open or chunk.leaves_open
         self.finish = self.finish or chunk.finish
         tokens = self._within_limit(self._tokens(chunk, now_s))
@@ -139,6 +147,13 @@ class CloudSegment:
         if self._choice is None and says:
             self._choice = chunk.choice
         return chunk if not says or chunk.choice == self._choice else Chunk(done=chunk.done)
+
+    def _uncut(self, chunk: Chunk) -> Chunk:
+        """The chunk with all of its last token, if the provider was asked to stop here: the token shows a new step."""
+        if chunk.stopped is None or chunk.stopped.by not in self._pauses_after or not chunk.tokens:
+            return chunk
+        self._pause_met = True
+        return replace(chunk, tokens=(*chunk.tokens[:-1], replace(chunk.tokens[-1], text=chunk.stopped.token)))
 
     def close(self, now_s: float) -> list[Token]:
         """Return the held tokens. The answer has a `finish`, and nothing more comes.

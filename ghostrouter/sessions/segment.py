@@ -7,8 +7,9 @@ from ghostrouter.money import Usage
 from ghostrouter.types import Continuation, KvMode, SegmentEnd, SegmentKey, Token
 
 OpenReason = Literal[
-    "plan", "handoff", "hand_back", "failure", "shed", "drain", "resumed", "refused", "scripted", "hedge", "branch"
-]
+    "plan", "handoff", "hand_back", "failure", "shed", "drain", "paused", "resumed", "refused", "scripted", "hedge",
+    "branch",
+]  # fmt: skip
 
 
 @dataclass(slots=True)

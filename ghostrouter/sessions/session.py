@@ -126,7 +126,7 @@ class Session:
     @property
     def handoffs(self) -> int:
         """How often another engine took over, for any reason."""
-        return max(0, len(self.own_segments) - 1)
+        return sum(s.reason != "paused" for s in self.own_segments[1:])
 
     @property
     def router_s(self) -> float | None:
@@ -263,7 +263,7 @@ class Session:
         left = replace(sampling, max_tokens=most, min_tokens=least)
         before = self.segments[-1] if self.segments else None
         root_span, number = self.ask.root_span, segment.key.segment
-        stays = segment.reason in ("resumed", "branch")
+        stays = segment.reason in ("resumed", "branch", "paused")
         leaves = before is not None and before.model == segment.model and not stays
         avoid = before.replica if before and leaves else ""
         segment.is_cloud = isinstance(prompt, CloudPrompt)

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -180,3 +181,48 @@ def test_done_without_a_finish_reason_is_a_failure_where_one_was_to_come() -> No
 def test_white_space_before_a_seam_is_written_once(kept: str, pieces: list[str], written: str) -> None:
     s = segment(kept, continues="assistant")
     assert text([t for p in pieces for t in s.push(event(p), 0)]) == written
+
+
+STOPS = {"stop": [". "], "include_stop_str_in_output": True}
+
+
+def pausing(wanted: bool = True, **row: Any) -> CloudSegment:
+    fields = {"calibration": "c.json", "logprobs": True, "pause_fields": STOPS, "continues": "assistant"} | row
+    model = CloudModel.model_validate(
+        {"name": "c", "base_url": "http://h", "model": "m", "context_tokens": 99} | fields
+    )
+    prompt = replace(cloud_prompt(model, ASKED, False, ""), pauses=wanted)
+    return CloudSegment(model, prompt, Sampling(max_tokens=9), None, 0.0)
+
+
+def stopped(content: str, token: str, by: str | None = ". ", finish: str = "stop") -> Event:
+    """The last event of vLLM, which cuts the text behind the stop string and names the whole token."""
+    logprobs = {"content": [{"token": token, "logprob": -0.1, "top_logprobs": []}]}
+    choice = {"delta": {"content": content}, "finish_reason": finish, "stop_reason": by, "logprobs": logprobs}
+    return Event(json.dumps({"choices": [choice]}))
+
+
+def test_a_pause_shows_the_token_that_begins_the_next_sentence() -> None:
+    s = pausing()
+    told = s.push(event("Mira.", logprobs={"content": [{"token": "Mira.", "logprob": -0.1, "top_logprobs": []}]}), 0)
+    told += s.push(stopped(" ", " She"), 0) + s.push(DONE, 0) + s.close(0)
+    assert ([t.text for t in told], told[-1].step_start, s.paused) == (["Mira.", " She"], True, True)
+
+
+@pytest.mark.parametrize(
+    ("s", "last"),
+    [
+        (pausing(), stopped("", "<end>", by=None)),
+        (pausing(), stopped("", "<end>", by="end_turn")),
+        (pausing(), stopped(" ", " She", finish="length")),
+        (pausing(wanted=False), stopped(" ", " She")),
+        (pausing(continues="instruct"), stopped(" ", " She")),
+        (pausing(reasons=True), stopped(" ", " She")),
+        (pausing(calibration=None), stopped(" ", " She")),
+    ],
+)
+def test_an_end_that_nobody_asked_for_is_no_pause(s: CloudSegment, last: Event) -> None:
+    s.push(last, 0)
+    s.push(DONE, 0)
+    s.close(0)
+    assert not s.paused

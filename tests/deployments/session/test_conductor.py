@@ -7,9 +7,10 @@ import pytest
 
 from deployments.session.conductor import Conductor
 from deployments.session.ports import Ports
+from deployments.session.segment_start import SegmentStarter
 from deployments.session.settings import AnswerRules, Experience, Runtime
 from ghostrouter.conversation import Message
-from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentShed
+from ghostrouter.errors import NothingCanAnswer, SegmentDrained, SegmentFailed, SegmentPaused, SegmentShed
 from ghostrouter.policy.kv_mode import KvModes
 from ghostrouter.policy.retry import RetryRules
 from ghostrouter.policy.switch import SwitchRules
@@ -17,6 +18,7 @@ from ghostrouter.policy.verdict_limits import Switching
 from ghostrouter.sessions.ask import Ask, ScriptedHandoff
 from ghostrouter.sessions.session import Session
 from ghostrouter.types import (
+    CloudPrompt,
     EndReason,
     Frame,
     Plan,
@@ -74,9 +76,13 @@ class Run:
     ) -> None:
         self.engines, self.meter = engines(scripts), Meter()
         self.kv_modes = KvModes(0.0, transfers)
+        self.ports = Ports(self.engines, Seams(refused))
+        self.rules = AnswerRules(
+            SwitchRules(max_handoffs, hand_back=True), dict.fromkeys(scripts, RetryRules(replicas))
+        )
         self.conductor = Conductor(
-            Ports(self.engines, Seams(refused)),
-            AnswerRules(SwitchRules(max_handoffs, hand_back=True), dict.fromkeys(scripts, RetryRules(replicas))),
+            self.ports,
+            self.rules,
             Experience(Switching({}), self.kv_modes),
             Runtime(Clock(), self.meter),
         )
@@ -282,6 +288,29 @@ async def test_a_drained_replica_is_left_without_counting_as_a_failure() -> None
     run = Run({"small": once(drained, drained, drained, writes("cd"))})
     assert await run.text() == "abababcd"
     assert [r for _, r, _ in run.written] == ["plan", "drain", "drain", "drain"]
+
+
+async def test_a_provider_that_paused_goes_on_with_the_answer() -> None:
+    def paused(request: SegmentRequest) -> Iterable[Frame | Exception]:
+        yield Frame(request.key, 0, tokens("a. "), None, "cloud")
+        yield SegmentPaused("asked to stop")
+
+    run = Run({"small": hands_off("1", "2"), "large": once(paused, writes("b."))})
+    assert await run.text() == "1a. b."
+    assert run.written[1:] == [("large", "handoff", "a. "), ("large", "paused", "b.")]
+    assert run.session.handoffs == 1
+
+
+async def test_a_provider_is_asked_to_pause_once() -> None:
+    run = Run({"small": writes("a"), "large": writes("b")})
+    far = CloudPrompt((Message("user", "?"),), "restart", "", 1)
+    session, models = run.session, run.session.plan.models
+    starter = SegmentStarter(run.ports, run.rules, Switching({}), Runtime(Clock(), run.meter))
+    asked, _ = await starter.start(session, session.open("large", far, 0.0), models)
+    assert asked.cloud and asked.cloud.pauses
+    session.current.reason = "paused"
+    asked, _ = await starter.start(session, replace(asked, cloud=far), models)
+    assert asked.cloud and not asked.cloud.pauses
 
 
 async def test_a_restored_answer_goes_on() -> None:
