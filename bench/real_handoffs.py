@@ -25,7 +25,7 @@ from ghostrouter.traces.trace import Trace
 from ghostrouter.types import Limits, Plan, Sampling, SegmentKey
 
 # What a right answer is worth, in tokens of the large model.
-WORTHS_TOKENS = (90, 120, 160, 220, 300, 450, 1000)
+WORTHS_TOKENS = (90, 160, 300, 1000)
 # The detectors of single tokens that alarmed before whole answers were judged, at thresholds by training answers.
 RIVALS = ("first_of_step", "window")
 RIVAL_SHARES = (0.5,)
