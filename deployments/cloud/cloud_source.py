@@ -163,7 +163,7 @@ class _Call:
             if not segment.paused:
                 yield Arrival(tokens, segment.finish, segment.usage.cached_tokens, segment.usage)
                 return
-            yield self._arrival(tokens)
+            yield self._arrival(tokens)._replace(pauses=True)
             raise SegmentPaused(f"{self._name} was asked to stop after a sentence")
 
     async def _next(self, parts: AsyncGenerator[list[Event], None]) -> list[Event] | None:

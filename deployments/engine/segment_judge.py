@@ -20,6 +20,7 @@ class RunningSegment:
     already waits until its next frame is due. New tokens do not wake it; raised risk, a verdict or an error does.
 
     `with_risks`: each judged token gets its risk. Those that follow from the answer's form are not judged.
+    `pauses`: a sentence ends behind the last token, and the source goes no further.
     """
 
     key: SegmentKey
@@ -27,6 +28,7 @@ class RunningSegment:
     monitor: Monitor | None
     judged: Judged | None
     with_risks: bool = False
+    pauses: bool = False
     waiting: list[Token] = field(default_factory=list)
     position: int = 0
     is_quiet: bool = False
@@ -88,15 +90,19 @@ class SegmentJudge:
         judged = monitor.open(key, limits, question) if monitor else None
         return RunningSegment(key, wake, monitor, judged, with_risks)
 
-    def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
-        """Submit the next tokens of a segment. Tokens after a verdict stay unjudged."""
-        if not tokens:
+    def submit(self, segment: RunningSegment, tokens: Sequence[Token], pauses: bool = False) -> None:
+        """Submit the next tokens of a segment, and whether it pauses after them.
+
+        Tokens after a verdict stay unjudged.
+        """
+        if not tokens and not pauses:
             return
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._judge)
         if not segment.waiting:
             self._dirty.append(segment)
         segment.waiting += tokens
+        segment.pauses = pauses
 
     def _judge(self) -> None:
         segments, self._dirty = [t for t in self._dirty if t.verdict is None], []
@@ -112,7 +118,9 @@ class SegmentJudge:
             try:
                 pieces = [token.text for token in tokens] if monitor.reads else ()
                 form = np.array([token.is_form for token in tokens], dtype=bool)
-                risks = monitor.judge([t.judged for t in segments if t.judged], signals, counts, pieces, form)
+                judged = [t.judged for t in segments if t.judged]
+                risks = monitor.judge(judged, signals, counts, pieces, form)
+                monitor.pause([t.judged for t in segments if t.judged and t.pauses])
             except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
                 for segment in segments:
                     segment.error = error

@@ -22,12 +22,14 @@ class Arrival(NamedTuple):
     """What a source has written since its last report. The last report says why the source stopped.
 
     `cached_tokens` are the prompt tokens that the source did not have to compute. `usage` is what is known so far.
+    `pauses`: a sentence ends here, and the source goes no further.
     """
 
     tokens: Sequence[Token]
     finish: FinishReason | None
     cached_tokens: int = 0
     usage: Usage | None = None
+    pauses: bool = False
 
 
 class Source(Protocol):
@@ -191,9 +193,11 @@ class SegmentWriter:
                     inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
                     inbox.finish = arrival.finish
                     segment.is_quiet = segment.is_quiet and arrival.finish is None
-                    self._judge.submit(segment, arrival.tokens)
+                    self._judge.submit(segment, arrival.tokens, arrival.pauses)
                     if not arrival.tokens:
                         inbox.wake.set()
+                    if arrival.pauses:
+                        await asyncio.sleep(0)  # the pause is judged in this turn of the event loop
         except Exception as error:  # passed to the consumer, which raises it
             inbox.error = error
             inbox.wake.set()

@@ -125,6 +125,16 @@ class Monitor:
         risks[~form] = self._judge(segments, signals[~form], counts, places, texts)
         return risks
 
+    def pause(self, segments: Iterable[Judged]) -> None:
+        """Take in that a step ends behind the last token of these segments: calm ones are handed back, whole."""
+        for segment in segments:
+            at = segment.position
+            if segment.verdict is None and at > 0 and self._may_hand_back(segment):
+                segment.verdict = Verdict(segment.key, at, "hand_back", segment.risk, at)
+
+    def _may_hand_back(self, segment: Judged) -> bool:
+        return segment.limits.may_hand_back and segment.calm_run >= self._calibration.calm_tokens
+
     def _judge(
         self,
         segments: Sequence[Judged],
@@ -192,7 +202,7 @@ class Monitor:
     def _next(self, segment: Judged, risk: float, step_start: bool) -> Verdict | None:
         """Take one token into account; the verdict, if it is time to switch."""
         c, limits, at = self._calibration, segment.limits, segment.position
-        if limits.may_hand_back and step_start and at > 0 and segment.calm_run >= c.calm_tokens:
+        if step_start and at > 0 and self._may_hand_back(segment):
             return Verdict(segment.key, at + 1, "hand_back", risk, at)
         segment.calm_run = segment.calm_run + 1 if risk < c.quiet_risk else 0
         if not limits.may_hand_off:

@@ -123,7 +123,7 @@ class CloudSegment:
         chunk = Chunk(done=True) if done else self._read(event, self._model)
         chunk = self._unrepeated(chunk)
         self._usage = merged(self._usage, chunk.usage)
-        chunk = self._uncut(self._of_one_choice(chunk))
+        chunk = self._to_pause(self._of_one_choice(chunk))
         self._leaves_open = self._leaves_open or chunk.leaves_open
         self.finish = self.finish or chunk.finish
         tokens = self._within_limit(self._tokens(chunk, now_s))
@@ -148,12 +148,14 @@ class CloudSegment:
             self._choice = chunk.choice
         return chunk if not says or chunk.choice == self._choice else Chunk(done=chunk.done)
 
-    def _uncut(self, chunk: Chunk) -> Chunk:
-        """The chunk with all of its last token, if the provider was asked to stop here: the token shows a new step."""
-        if chunk.stopped is None or chunk.stopped.by not in self._pauses_after or not chunk.tokens:
+    def _to_pause(self, chunk: Chunk) -> Chunk:
+        """The chunk up to where the provider was asked to stop. Nothing is left of a token that the stop has cut."""
+        stopped = chunk.stopped
+        if stopped is None or stopped.by not in self._pauses_after or not chunk.tokens:
             return chunk
         self._pause_met = True
-        return replace(chunk, tokens=(*chunk.tokens[:-1], replace(chunk.tokens[-1], text=chunk.stopped.token)))
+        is_cut = chunk.tokens[-1].text != stopped.token
+        return replace(chunk, tokens=chunk.tokens[:-1] if is_cut else chunk.tokens)
 
     def close(self, now_s: float) -> list[Token]:
         """Return the held tokens. The answer has a `finish`, and nothing more comes.

@@ -76,9 +76,24 @@ def test_hand_back_at_a_step_boundary_after_calm(calm: int, action: str) -> None
     assert outcome(judged(boundary(calm), BACK)) == (action, calm + 1 if action == "hand_back" else None)
 
 
+@pytest.mark.parametrize(
+    ("calm", "limits", "action"),
+    [(0, BACK, "continue"), (1, BACK, "continue"), (2, BACK, "hand_back"), (2, NO_VERDICTS, "continue")],
+)
+def test_a_pause_is_a_step_boundary_too(calm: int, limits: Limits, action: str) -> None:
+    monitor = Monitor(calibration())
+    segment = judged(boundary(calm)[:-1], limits, monitor)
+    monitor.pause([segment])
+    # Nothing is given up: the new step has no token yet.
+    assert (segment.verdict and segment.verdict.onset) == (calm + 1 if action == "hand_back" else None)
+
+
 def test_no_hand_back_before_anything_is_written() -> None:
     monitor = Monitor(calibration(calm_tokens=0))
     assert outcome(judged([token(step_start=True)], BACK, monitor))[0] == "continue"
+    nothing = judged([], BACK, monitor)
+    monitor.pause([nothing])
+    assert nothing.verdict is None
 
 
 tokens = st.builds(token, entropy_nats=st.sampled_from([CALM, RAISED, HIGH]), step_start=st.booleans())

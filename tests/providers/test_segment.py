@@ -202,11 +202,12 @@ def stopped(content: str, token: str, by: str | None = ". ", finish: str = "stop
     return Event(json.dumps({"choices": [choice]}))
 
 
-def test_a_pause_shows_the_token_that_begins_the_next_sentence() -> None:
+@pytest.mark.parametrize(("last", "texts"), [((" ", " She"), ["Mira."]), ((" ", " "), ["Mira.", " "])])
+def test_a_pause_leaves_whole_tokens(last: tuple[str, str], texts: list[str]) -> None:
     s = pausing()
     told = s.push(event("Mira.", logprobs={"content": [{"token": "Mira.", "logprob": -0.1, "top_logprobs": []}]}), 0)
-    told += s.push(stopped(" ", " She"), 0) + s.push(DONE, 0) + s.close(0)
-    assert ([t.text for t in told], told[-1].step_start, s.paused) == (["Mira.", " She"], True, True)
+    told += s.push(stopped(*last), 0) + s.push(DONE, 0) + s.close(0)
+    assert ([t.text for t in told], s.paused) == (texts, True)
 
 
 @pytest.mark.parametrize(

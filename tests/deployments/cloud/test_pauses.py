@@ -46,11 +46,11 @@ def chunk(number: int, token: str, logprob: float, content: str | None = None, b
     return b"data: " + json.dumps({"choices": [choice], "usage": usage}).encode() + b"\n\n"
 
 
-def sentence(logprob: float) -> bytes:
-    """What vLLM sends of a sentence: the last token begins the next one, and its text is cut."""
+def sentence(logprob: float, last: str = " She") -> bytes:
+    """What vLLM sends of a sentence. Of the token behind it, only the space is in the text."""
     words = ["Mira", " lives", " in", " Elster", "."]
     told = [chunk(n, word, logprob) for n, word in enumerate(words, 1)]
-    return b"".join(told) + chunk(6, " She", logprob, " ", ". ") + DONE
+    return b"".join(told) + chunk(6, last, logprob, " ", ". ") + DONE
 
 
 @dataclass
@@ -92,12 +92,17 @@ def may_go_back(pauses: bool = True) -> SegmentRequest:
     return replace(request("far", replace(PROMPT, pauses=pauses)), limits=limits)
 
 
-async def test_the_answer_goes_back_and_nothing_was_written_beyond(pools: list[CloudPool]) -> None:
-    far = Far(sentence(SURE))
+@pytest.mark.parametrize(("last", "kept"), [(" She", 5), (" ", 6)])
+async def test_the_answer_goes_back_and_nothing_was_written_beyond(
+    pools: list[CloudPool], last: str, kept: int
+) -> None:
+    far = Far(sentence(SURE, last))
     pools.append(far.pool)
-    *_, last = await far.frames(may_go_back())
-    assert last.end and last.end.verdict and (last.end.reason, last.end.verdict.onset) == ("hand_back", 5)
-    assert last.end.usage and last.end.usage.completion_tokens == 6
+    frames = await far.frames(may_go_back())
+    end = frames[-1].end
+    assert end and end.verdict and (end.reason, end.verdict.onset, end.dropped_tokens) == ("hand_back", kept, 0)
+    assert sum(len(f.tokens) for f in frames) + len(end.held) == kept
+    assert end.usage and end.usage.completion_tokens == 6
     assert far.asked[0].items() >= STOPS.items()
 
 
