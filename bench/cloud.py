@@ -14,6 +14,7 @@ import statistics
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from bench.busy import BUSY, busy
@@ -81,20 +82,20 @@ def summarise(seed: int, asked: list[questions.Question], answers: dict[str, lis
     far = [s for s in segments if s["model"] == "ghost-cloud"]
     used = [s["usage"] for s in far]
     gap = accuracy["cloud"] - accuracy["small"]
-    ends_at_home = [a for a in answers["ghost"] if len(a.ghost["segments"]) > 2]
+    # A call that goes on after a pause is no change of model.
+    writers = [[model for model, _ in groupby(s["model"] for s in a.ghost["segments"])] for a in answers["ghost"]]
+    home = ["ghost-small", "ghost-cloud", "ghost-small"]
     return {
         **{f"accuracy_{p}": accuracy[p] for p in POLICIES},
         "gap_recovered": (accuracy["ghost"] - accuracy["small"]) / gap if gap else 0.0,
         "seams": len(segments) - N,
+        "seams_after_pause": sum(s["reason"] == "paused" for s in segments),
         "seams_refused": sum(s["reason"] == "refused" for s in segments),
         "duplicated_chars": sum(duplicated(q, a) for q, a in zip(asked, answers["ghost"], strict=True)),
         "cost_usd_vs_all_cloud": cost["ghost"] / cost["cloud"],
         "cost_usd_all_cloud": cost["cloud"],
         "cost_usd_ghost": cost["ghost"],
-        "local_cloud_local_share": len(
-            [a for a in ends_at_home if {"ghost-small"} == {a.ghost["segments"][i]["model"] for i in (0, 2)}]
-        )
-        / N,
+        "local_cloud_local_share": sum(w[:3] == home for w in writers) / N,
         "cloud_token_share": sum(s["tokens"] for s in far) / sum(s["tokens"] for s in segments),
         "cloud_calls_per_answer": len(far) / N,
         "cloud_prompt_tokens": sum(u["prompt_tokens"] for u in used),
