@@ -50,6 +50,7 @@ from deployments.store.quota_client import QuotaClient
 from deployments.store.session_store import SessionStore
 from deployments.store.shard_store import ShardStore
 from deployments.store.valkey_store import ValkeyStore
+from deployments.store.waiting_room import WaitingRoom
 from ghostrouter.config import CloudModel, GraphConfig, Journal, LocalModel, span_exporters
 from ghostrouter.detect.calibration import Calibration
 from ghostrouter.events import metrics
@@ -116,9 +117,8 @@ class Ingress:
             self._cloud.write if self._cloud else None,
         )
         self._gate = Gate(config.access)
-        self.quotas = QuotaClient(
-            deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit, config.access.max_running
-        )
+        room = WaitingRoom(config.access.max_running, config.access.max_wait_s)
+        self.quotas = QuotaClient(deployments.quotas, limits(config.budgets), config.budgets.lease_s, emit, room)
         if config.redaction.mode == "strict" or (config.cloud and config.redaction.mode == "auto"):
             scanner(config.redaction.addresses)  # made here, so that no request waits for it
         redacted = RedactedEngines(self._engines, self._models.by_name)

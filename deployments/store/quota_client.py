@@ -9,10 +9,10 @@ from ray.serve.handle import DeploymentHandle
 
 from deployments.quotas import Granted
 from deployments.rpc import DeploymentClient
+from deployments.store.waiting_room import WaitingRoom
 from ghostrouter.access.budget import Balance, Limit, Scope, Shortage, is_limited, usd
 from ghostrouter.access.keys import Caller
 from ghostrouter.access.limits import Admission, KeyLimits
-from ghostrouter.access.overload import Crowd
 from ghostrouter.errors import BudgetExceeded, BudgetUnknown
 from ghostrouter.events import metrics
 
@@ -27,8 +27,8 @@ class QuotaClient:
 
     The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
     those of the budgets, which may change. `quotas` is None where an ingress is alone and has no configured keys, no
-    budgets and no `journal.url`; then the limits of created keys and of tokens are counted here. `most_running`: above
-    it calls are refused, by priority; None: no limit.
+    budgets and no `journal.url`; then the limits of created keys and of tokens are counted here. `room`:
+    where calls wait if too many run; None: as many run as come.
     """
 
     def __init__(
@@ -37,10 +37,10 @@ class QuotaClient:
         limits: Sequence[Limit],
         lease_s: float,
         emit: metrics.Emit,
-        most_running: int | None = None,
+        room: WaitingRoom | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._crowd = Crowd(most_running)
+        self._room = room or WaitingRoom(None, 0.0)
         self._own = KeyLimits(_OWN_LEASE_S)
         self._clock = clock
         self.limits = limits
@@ -52,11 +52,11 @@ class QuotaClient:
 
     async def enter(self, caller: Caller, call: str) -> Admission:
         """Whether a call may start, by the number of running calls and by its key's limits."""
-        found = self._crowd.enter(call, caller.priority, self._clock())
+        found = await self._room.enter(call, caller.priority)
         if not found.refused:
             found = await self._within_limits(caller, call)
             if found.refused:
-                self._crowd.leave(call, self._clock())
+                self._room.leave(call)
         if found.refused:
             self._emit(metrics.REFUSALS, 1, reason=found.refused)
         return found
@@ -77,7 +77,7 @@ class QuotaClient:
 
     def leave(self, caller: Caller, call: str) -> None:
         """A call has ended. Does not wait."""
-        self._crowd.leave(call, self._clock())
+        self._room.leave(call)
         if self._keys is None:
             self._own.leave(caller.name, call)
         elif caller.concurrent_requests is not None:

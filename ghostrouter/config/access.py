@@ -103,8 +103,14 @@ class Access(Database):
     max_running: int | None = Field(
         default=None,
         ge=1,
-        description="most requests that an ingress serves at a time; above it 429 is answered. Requests of priority "
-        "low may use 70 % of them, normal ones 90 %, high ones all",
+        description="most requests that an ingress serves at a time; above it they wait, and 429 is answered. Requests "
+        "of priority low may use 70 % of them, normal ones 90 %, high ones all",
+    )
+    max_wait_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="longest time that a request waits for one of `max_running` places; those of high priority come "
+        "first. As many may wait as there are places",
     )
     lease_s: float = Field(default=1_800.0, gt=0, description="a call that never ends counts as running for this time")
     hosts: tuple[str, ...] = Field(
