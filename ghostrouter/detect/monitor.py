@@ -126,7 +126,7 @@ class Monitor:
         return risks
 
     def pause(self, segments: Iterable[Judged]) -> None:
-        """Take in that a step ends behind the last token of these segments: calm ones are handed back, whole."""
+        """Take in that these segments pause between two steps: calm ones are handed back, with all of their tokens."""
         for segment in segments:
             at = segment.position
             if segment.verdict is None and at > 0 and self._may_hand_back(segment):

@@ -149,13 +149,15 @@ class CloudSegment:
         return chunk if not says or chunk.choice == self._choice else Chunk(done=chunk.done)
 
     def _to_pause(self, chunk: Chunk) -> Chunk:
-        """The chunk up to where the provider was asked to stop. Nothing is left of a token that the stop has cut."""
+        """The chunk with all of its last token, of which a stop string has cut a part.
+
+        That token shows that the answer goes on. Without it, the next model might take the sentence for the last one.
+        """
         stopped = chunk.stopped
         if stopped is None or stopped.by not in self._pauses_after or not chunk.tokens:
             return chunk
         self._pause_met = True
-        is_cut = chunk.tokens[-1].text != stopped.token
-        return replace(chunk, tokens=chunk.tokens[:-1] if is_cut else chunk.tokens)
+        return replace(chunk, tokens=(*chunk.tokens[:-1], replace(chunk.tokens[-1], text=stopped.token)))
 
     def close(self, now_s: float) -> list[Token]:
         """Return the held tokens. The answer has a `finish`, and nothing more comes.

@@ -202,7 +202,7 @@ def stopped(content: str, token: str, by: str | None = ". ", finish: str = "stop
     return Event(json.dumps({"choices": [choice]}))
 
 
-@pytest.mark.parametrize(("last", "texts"), [((" ", " She"), ["Mira."]), ((" ", " "), ["Mira.", " "])])
+@pytest.mark.parametrize(("last", "texts"), [((" ", " She"), ["Mira.", " She"]), ((" ", " "), ["Mira.", " "])])
 def test_a_pause_leaves_whole_tokens(last: tuple[str, str], texts: list[str]) -> None:
     s = pausing()
     told = s.push(event("Mira.", logprobs={"content": [{"token": "Mira.", "logprob": -0.1, "top_logprobs": []}]}), 0)

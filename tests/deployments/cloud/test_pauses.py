@@ -47,7 +47,7 @@ def chunk(number: int, token: str, logprob: float, content: str | None = None, b
 
 
 def sentence(logprob: float, last: str = " She") -> bytes:
-    """What vLLM sends of a sentence. Of the token behind it, only the space is in the text."""
+    """What vLLM sends of a sentence. The first token of the next one is cut: only its space is in the text."""
     words = ["Mira", " lives", " in", " Elster", "."]
     told = [chunk(n, word, logprob) for n, word in enumerate(words, 1)]
     return b"".join(told) + chunk(6, last, logprob, " ", ". ") + DONE
@@ -101,7 +101,8 @@ async def test_the_answer_goes_back_and_nothing_was_written_beyond(
     frames = await far.frames(may_go_back())
     end = frames[-1].end
     assert end and end.verdict and (end.reason, end.verdict.onset, end.dropped_tokens) == ("hand_back", kept, 0)
-    assert sum(len(f.tokens) for f in frames) + len(end.held) == kept
+    text = "".join(t.text for f in frames for t in f.tokens) + "".join(t.text for t in end.held)
+    assert text == f"Mira lives in Elster.{last}"
     assert end.usage and end.usage.completion_tokens == 6
     assert far.asked[0].items() >= STOPS.items()
 
