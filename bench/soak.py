@@ -46,6 +46,8 @@ _SAMPLE_S = 5.0
 _WARM_UP_S = 30.0
 _REST_S = 15.0
 _IDLE_S = 180.0
+# Sessions are kept for an hour otherwise: in a short run the store would only grow.
+_KEPT_S = 60.0
 
 
 @contextmanager
@@ -62,6 +64,7 @@ def configured(folder: Path, provider_url: str) -> Iterator[tuple[str, str]]:
         "budgets": {"folder": str(folder), "limits": [{"scope": "model", "window": "day", "usd": 1000.0}]},
         "events": {"folder": str(folder)},
         "sessions": {"traces_kept": 1_000_000, "stall_s": 10, "first_token_s": 120},
+        "journal": {"keep_s": _KEPT_S},
     }
     path = folder / "soak.yaml"
     path.write_text(yaml.safe_dump(config))
