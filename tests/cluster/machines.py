@@ -26,6 +26,7 @@ class Machine:
         self.address = f"{NETWORK}.{number}"
         self.log = logs / f"{name}.log"
         self._cable = f"gr{number}"
+        self._programs: list[subprocess.Popen[bytes]] = []
         self._start()
 
     def _start(self) -> None:
@@ -59,12 +60,12 @@ class Machine:
     def _inside(self) -> list[str]:
         return ["nsenter", "-t", str(self.init), "--net", "--pid", "--mount", "--uts", f"--wd={os.getcwd()}"]
 
-    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start a program on the machine. It writes to the machine's log."""
+        whole = {**os.environ, **environment}
         with self.log.open("ab") as out:
-            return subprocess.Popen(
-                [*self._inside(), *command], env={**os.environ, **environment}, stdout=out, stderr=subprocess.STDOUT
-            )
+            program = subprocess.Popen([*self._inside(), *command], env=whole, stdout=out, stderr=subprocess.STDOUT)
+        self._programs.append(program)
 
     def output(self, *command: str) -> str:
         """What a program prints that is run on the machine; empty if it fails."""
@@ -82,11 +83,11 @@ class Machine:
         """Kill all its processes at once. Nothing is left of it."""
         with suppress(ProcessLookupError):  # it is dead already
             os.kill(self.init, signal.SIGKILL)
-        self._holder.wait()
-        deadline_s = time.monotonic() + _PATIENCE_S
-        while subprocess.run(["ip", "link", "show", self._cable], check=False, capture_output=True).returncode == 0:
-            assert time.monotonic() < deadline_s, f"{self.name} is still there"
-            time.sleep(0.02)
+        # The kernel takes its time to remove the network of dead processes, and the cable with it.
+        subprocess.run(["ip", "link", "delete", self._cable], check=False, capture_output=True)
+        for program in (self._holder, *self._programs):
+            program.wait(_PATIENCE_S)
+        self._programs.clear()
 
     def start_again(self) -> None:
         """Start it after it was killed, with nothing on it."""
