@@ -48,6 +48,8 @@ async def answers(
         reading = asyncio.gather(*(stream.read(http) for stream in streams))
         if trouble:
             while not all(stream.text for stream in streams):
+                refused = [error for stream in streams for error in stream.errors if error.startswith("HTTP 4")]
+                assert not refused, refused
                 await asyncio.sleep(0.01)
             assert not any(stream.complete for stream in streams), "the trouble came too late"
             await asyncio.to_thread(trouble)

@@ -14,7 +14,10 @@ from tests.cluster.machines import SWITCH
 from tests.cluster.service import Cluster, cluster, provider
 
 pytestmark = pytest.mark.cluster
-_BODIES = [{"messages": [{"role": "user", "content": f"Tell me of clocks ({n})."}], "stream": True} for n in range(8)]
+_BODIES = [
+    {"model": "ghost/auto", "messages": [{"role": "user", "content": f"Tell me of clocks ({n})."}], "stream": True}
+    for n in range(8)
+]
 
 
 @pytest.fixture(scope="module")
