@@ -17,7 +17,7 @@ serve: setup     ## start the service (CONFIG=serve_config.yaml, or examples/rea
 test: browser    ## the whole suite
 	@$(BIN)/pytest $(ARGS)
 
-test-cluster: setup    ## several machines on this one, which fail (needs root; has not passed yet)
+test-cluster: setup    ## several machines on this one, which fail (needs root; a quarter of an hour)
 	@unshare --net --pid --fork --kill-child --mount-proc scripts/test_cluster.sh $(ARGS)
 
 browser: setup   ## what the tests of the page need: Chromium (installed if you are root) and npm's packages

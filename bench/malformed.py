@@ -1,6 +1,6 @@
 """What do a hundred thousand malformed requests leave behind? The real ingress in one process, without Ray.
 
-    make bench NAME=malformed            # REQUESTS=100000 SEED=1
+    make bench NAME=malformed            # REQUESTS=100000 CLIENTS=32 SEED=1
 
 Requests are valid ones that were spoilt: bytes flipped, cut off, doubled, values of other types, deep or huge values,
 wrong headers, paths and methods. The keys: `server_errors` (500 and more), `unanswered`, `rss_before_mb` (the memory
@@ -13,6 +13,7 @@ import gc
 import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +25,7 @@ from bench.synthetic_engine import SyntheticEngine, answers
 from ghostrouter.replay.tokenizers import ChatTokenizer
 
 REQUESTS = int(os.environ.get("REQUESTS", "100000"))
+CLIENTS = int(os.environ.get("CLIENTS", "32"))
 # A request that gets no answer for so long hangs. (One of them asks for eight thousand tokens.)
 PATIENCE_S = 600.0
 _TURNS = [{"role": "user", "content": "Who?"}]
@@ -129,13 +131,20 @@ async def measure(requests: int, rng: Random) -> dict[str, Any]:
     engine = SyntheticEngine(answers(tokenizer), 0.001)
     service = Service(engine, tokenizer)
     statuses: Counter[int] = Counter()
-    before_mb = 0.0
-    for number in range(requests):
-        if number == requests // 5:
-            before_mb = _rss_mb()
-        async with asyncio.timeout(PATIENCE_S):
-            statuses[await service.send(*spoilt(rng))] += 1
-    after_mb = _rss_mb()
+
+    async def client(numbers: Iterator[int]) -> None:
+        for _ in numbers:
+            async with asyncio.timeout(PATIENCE_S):
+                statuses[await service.send(*spoilt(rng))] += 1
+
+    async def send(count: int) -> float:
+        """Send so many requests. Returns the memory then."""
+        numbers = iter(range(count))
+        await asyncio.gather(*(client(numbers) for _ in range(CLIENTS)))
+        return _rss_mb()
+
+    before_mb = await send(requests // 5)
+    after_mb = await send(requests - requests // 5)
     await service.close()
     engine.stop()
     return {
