@@ -27,8 +27,8 @@ class QuotaClient:
 
     The limits of keys and the ledger are checked separately: if the database hangs, the limits still work. `limits` are
     those of the budgets, which may change. `quotas` is None where an ingress is alone and has no configured keys, no
-    budgets and no `journal.url`; then the limits of created keys and of tokens are counted here. `room`:
-    where calls wait if too many run; None: as many run as come.
+    budgets and no `journal.url`; then the limits of created keys and of tokens are counted here. Calls wait in `room`
+    if too many run; None: as many run as come.
     """
 
     def __init__(
