@@ -92,14 +92,17 @@ class Replica:
 
 
 class Service:
-    """Make one inside a running event loop. `emit` gets its metrics."""
+    """Make one inside a running event loop. `emit` gets its metrics; `sections` change its configuration."""
 
-    def __init__(self, engine: SyntheticEngine, tokenizer: ChatTokenizer, emit: Emit = no_metrics) -> None:
+    def __init__(
+        self, engine: SyntheticEngine, tokenizer: ChatTokenizer, emit: Emit = no_metrics, **sections: Any
+    ) -> None:
         config = GraphConfig.parse(
             {
                 "models": [{"name": MODEL, "source": str(FOLDER), "calibration": str(CALIBRATION)}],
                 "routes": {"default": {"models": [MODEL]}},
                 "classify": {"encoder": None},
+                **sections,
             }
         )
         self._folder = tempfile.TemporaryDirectory(prefix="ghostrouter-scale-")

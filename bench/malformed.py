@@ -28,6 +28,8 @@ REQUESTS = int(os.environ.get("REQUESTS", "100000"))
 CLIENTS = int(os.environ.get("CLIENTS", "32"))
 # A request that gets no answer for so long hangs. (One of them asks for eight thousand tokens.)
 PATIENCE_S = 600.0
+# The answers of valid ones are kept for an hour otherwise: in a short run the store would only grow.
+_KEPT_S = 5.0
 _TURNS = [{"role": "user", "content": "Who?"}]
 _BODIES: dict[str, Any] = {
     "/v1/chat/completions": {
@@ -129,7 +131,7 @@ def _rss_mb() -> float:
 async def measure(requests: int, rng: Random) -> dict[str, Any]:
     tokenizer = ChatTokenizer(str(FOLDER))
     engine = SyntheticEngine(answers(tokenizer), 0.001)
-    service = Service(engine, tokenizer)
+    service = Service(engine, tokenizer, journal={"keep_s": _KEPT_S})
     statuses: Counter[int] = Counter()
 
     async def client(numbers: Iterator[int]) -> None:
