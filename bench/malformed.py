@@ -5,7 +5,7 @@
 Requests are valid ones that were spoilt: bytes flipped, cut off, doubled, values of other types, deep or huge values,
 wrong headers, paths and methods. The keys: `server_errors` (500 and more), `unanswered`, `rss_before_mb` (the memory
 after the first fifth, when caches and the bounded lists of the service are full), `rss_after_mb` (after all of them),
-and `rss_growth_mb`, the difference.
+`rss_growth_mb`, the difference, and `rss_by_fifth_mb`, the memory after each fifth.
 """
 
 import asyncio
@@ -145,8 +145,7 @@ async def measure(requests: int, rng: Random) -> dict[str, Any]:
         await asyncio.gather(*(client(numbers) for _ in range(CLIENTS)))
         return _rss_mb()
 
-    before_mb = await send(requests // 5)
-    after_mb = await send(requests - requests // 5)
+    memory_mb = [await send(requests // 5) for _ in range(5)]
     await service.close()
     engine.stop()
     return {
@@ -154,9 +153,10 @@ async def measure(requests: int, rng: Random) -> dict[str, Any]:
         "server_errors": sum(n for status, n in statuses.items() if status >= 500),
         "unanswered": statuses[0],
         "accepted": sum(n for status, n in statuses.items() if status and status < 300),
-        "rss_before_mb": before_mb,
-        "rss_after_mb": after_mb,
-        "rss_growth_mb": after_mb - before_mb,
+        "rss_before_mb": memory_mb[0],
+        "rss_after_mb": memory_mb[-1],
+        "rss_growth_mb": memory_mb[-1] - memory_mb[0],
+        "rss_by_fifth_mb": memory_mb,
         "by_status": {str(status): n for status, n in sorted(statuses.items())},
     }
 
