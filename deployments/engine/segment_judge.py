@@ -20,7 +20,6 @@ class RunningSegment:
     already waits until its next frame is due. New tokens do not wake it; raised risk, a verdict or an error does.
 
     `with_risks`: each judged token gets its risk. Those that follow from the answer's form are not judged.
-    `pauses`: a sentence ends behind the last token, and the source goes no further.
     """
 
     key: SegmentKey
@@ -28,7 +27,6 @@ class RunningSegment:
     monitor: Monitor | None
     judged: Judged | None
     with_risks: bool = False
-    pauses: bool = False
     waiting: list[Token] = field(default_factory=list)
     position: int = 0
     is_quiet: bool = False
@@ -90,19 +88,23 @@ class SegmentJudge:
         judged = monitor.open(key, limits, question) if monitor else None
         return RunningSegment(key, wake, monitor, judged, with_risks)
 
-    def submit(self, segment: RunningSegment, tokens: Sequence[Token], pauses: bool = False) -> None:
-        """Submit the next tokens of a segment, and whether it pauses after them.
-
-        Tokens after a verdict stay unjudged.
-        """
-        if not tokens and not pauses:
+    def submit(self, segment: RunningSegment, tokens: Sequence[Token]) -> None:
+        """Submit the next tokens of a segment. Tokens after a verdict stay unjudged."""
+        if not tokens:
             return
         if not self._dirty:
             asyncio.get_running_loop().call_soon(self._judge)
         if not segment.waiting:
             self._dirty.append(segment)
         segment.waiting += tokens
-        segment.pauses = pauses
+
+    async def pause(self, segment: RunningSegment) -> None:
+        """A sentence ends behind the last token of a segment, and its source goes no further."""
+        await asyncio.sleep(0)  # the tokens before it are judged in this turn of the event loop
+        if segment.monitor and segment.judged:
+            segment.monitor.pause(segment.judged)
+            if segment.verdict:
+                segment.wake.set()
 
     def _judge(self) -> None:
         segments, self._dirty = [t for t in self._dirty if t.verdict is None], []
@@ -120,7 +122,6 @@ class SegmentJudge:
                 form = np.array([token.is_form for token in tokens], dtype=bool)
                 judged = [t.judged for t in segments if t.judged]
                 risks = monitor.judge(judged, signals, counts, pieces, form)
-                monitor.pause([t.judged for t in segments if t.judged and t.pauses])
             except Exception as error:  # noqa: BLE001 - handed to the writers, which raise it
                 for segment in segments:
                     segment.error = error

@@ -193,11 +193,11 @@ class SegmentWriter:
                     inbox.cached_tokens, inbox.usage = arrival.cached_tokens, arrival.usage
                     inbox.finish = arrival.finish
                     segment.is_quiet = segment.is_quiet and arrival.finish is None
-                    self._judge.submit(segment, arrival.tokens, arrival.pauses)
+                    self._judge.submit(segment, arrival.tokens)
                     if not arrival.tokens:
                         inbox.wake.set()
                     if arrival.pauses:
-                        await asyncio.sleep(0)  # the pause is judged in this turn of the event loop
+                        await self._judge.pause(segment)
         except Exception as error:  # passed to the consumer, which raises it
             inbox.error = error
             inbox.wake.set()

@@ -125,12 +125,11 @@ class Monitor:
         risks[~form] = self._judge(segments, signals[~form], counts, places, texts)
         return risks
 
-    def pause(self, segments: Iterable[Judged]) -> None:
-        """Take in that these segments pause between two steps: calm ones are handed back, with all of their tokens."""
-        for segment in segments:
-            at = segment.position
-            if segment.verdict is None and at > 0 and self._may_hand_back(segment):
-                segment.verdict = Verdict(segment.key, at, "hand_back", segment.risk, at)
+    def pause(self, segment: Judged) -> None:
+        """Take in that a segment pauses between two steps: a calm one is handed back, with all of its tokens."""
+        at = segment.position
+        if segment.verdict is None and at > 0 and self._may_hand_back(segment):
+            segment.verdict = Verdict(segment.key, at, "hand_back", segment.risk, at)
 
     def _may_hand_back(self, segment: Judged) -> bool:
         return segment.limits.may_hand_back and segment.calm_run >= self._calibration.calm_tokens

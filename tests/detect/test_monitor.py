@@ -83,7 +83,7 @@ def test_hand_back_at_a_step_boundary_after_calm(calm: int, action: str) -> None
 def test_a_pause_is_a_step_boundary_too(calm: int, limits: Limits, action: str) -> None:
     monitor = Monitor(calibration())
     segment = judged(boundary(calm)[:-1], limits, monitor)
-    monitor.pause([segment])
+    monitor.pause(segment)
     # Nothing is given up: the new step has no token yet.
     assert (segment.verdict and segment.verdict.onset) == (calm + 1 if action == "hand_back" else None)
 
@@ -92,7 +92,7 @@ def test_no_hand_back_before_anything_is_written() -> None:
     monitor = Monitor(calibration(calm_tokens=0))
     assert outcome(judged([token(step_start=True)], BACK, monitor))[0] == "continue"
     nothing = judged([], BACK, monitor)
-    monitor.pause([nothing])
+    monitor.pause(nothing)
     assert nothing.verdict is None
 
 
