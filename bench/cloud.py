@@ -109,14 +109,13 @@ def summarise(seed: int, asked: list[questions.Question], answers: dict[str, lis
             if not fine
         ],
         "n": N,
-        "busy": BUSY,
         "seed": seed,
     }
 
 
 def main() -> None:
     with cloud(), running("bench/cloud.yaml", "http://127.0.0.1:8110") as url, busy():
-        write("cloud", summarised([asyncio.run(measure(url, seed)) for seed in SEEDS]))
+        write("cloud", summarised([asyncio.run(measure(url, seed)) for seed in SEEDS]) | {"busy": BUSY})
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ on where it was. `bench/real_handoffs.py` has the policies that switch. Those th
 `area_<policy>` is against the share of large tokens; `area_cost_<policy>` and `area_seconds_<policy>` against money and
 time, 0 being the small model alone and 1 the large one alone. `gap_recovered_at_*` is ours at a share of large tokens.
 `rescue_recall_at_half`: of the questions that only the large model gets right, how many ours gets right at the setting
-nearest to half of the tokens by the large model. Seconds are tokens by each model's pace alone in
-the training answers, CONCURRENCY at once.
+nearest to half of the tokens by the large model. Seconds are tokens by each model's pace alone in the training answers,
+CONCURRENCY at once.
 """
 
 import asyncio

@@ -52,7 +52,7 @@ class Answer:
 def local_model(name: str, source: str, dtype: str, max_model_len: int, threads: int | None = None) -> dict[str, Any]:
     """The configuration of a model, in a folder or by its hub id, on a small machine that has other work too.
 
-    `threads` is how many the engine computes with; None: torch decides.
+    `threads` is how many the engine computes with; None: one, as Ray sets it for actors with less than a core.
     """
     shared = ("VLLM_CPU_KVCACHE_SPACE", "VLLM_CPU_OMP_THREADS_BIND", "VLLM_LOGGING_LEVEL")
     environment = {variable: VLLM_ENVIRONMENT[variable] for variable in shared}

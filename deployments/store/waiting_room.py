@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 
 from ghostrouter.access.keys import Priority
 from ghostrouter.access.limits import Admission
@@ -15,15 +14,14 @@ class WaitingRoom:
     `most` None: as many as come.
     """
 
-    def __init__(self, most: int | None, most_wait_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, most: int | None, most_wait_s: float) -> None:
         self._crowd = Crowd(most)
         self._most_wait_s = most_wait_s
-        self._clock = clock
         self._waiting: dict[str, asyncio.Future[bool]] = {}
 
     async def enter(self, call: str, priority: Priority) -> Admission:
         """Ask for a place, and wait for it if there is none. An admitted call counts as running until `leave`."""
-        refused = self._crowd.enter(call, priority, self._clock())
+        refused = self._crowd.enter(call, priority, time.monotonic())
         if not refused.refused or not self._most_wait_s:
             return refused
         told = self._waiting[call] = asyncio.get_running_loop().create_future()
@@ -41,5 +39,5 @@ class WaitingRoom:
 
     def leave(self, call: str) -> None:
         """A call has ended."""
-        for admitted in self._crowd.leave(call, self._clock()):
+        for admitted in self._crowd.leave(call, time.monotonic()):
             self._waiting[admitted].set_result(True)
