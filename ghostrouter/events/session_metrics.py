@@ -23,7 +23,7 @@ def at_end(session: Session, outcome: Outcome, inference_s: float, moved: bool) 
     yield Measured(metrics.INFERENCE_TIME, inference_s, {})
     yield Measured(metrics.SESSIONS, 1, {"outcome": outcome})
     changes = zip(session.segments, session.segments[1:], strict=False)
-    seams = Counter((s.model, t.model, t.reason, t.kv_mode) for s, t in changes if not t.copied)
+    seams = Counter((s.model, t.model, t.reason, t.kv_mode) for s, t in changes if t.took_over and not t.copied)
     for seam, count in seams.items():
         yield Measured(metrics.HANDOFFS, count, dict(zip(metrics.HANDOFFS.labels, seam, strict=True)))
     if moved:

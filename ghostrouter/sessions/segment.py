@@ -64,6 +64,11 @@ class Segment:
         return "".join(t.text for t in self.tokens)
 
     @property
+    def took_over(self) -> bool:
+        """Whether an engine took over with it, for any reason. After a pause the same one goes on."""
+        return self.reason not in ("plan", "paused")
+
+    @property
     def kv_mode(self) -> KvMode:
         """How the KV cache was filled: as prepared, if the engine found something there."""
         if not self.cached_tokens:

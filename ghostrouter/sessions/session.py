@@ -126,7 +126,7 @@ class Session:
     @property
     def handoffs(self) -> int:
         """How often another engine took over, for any reason."""
-        return sum(s.reason != "paused" for s in self.own_segments[1:])
+        return sum(s.took_over for s in self.own_segments[1:])
 
     @property
     def router_s(self) -> float | None:

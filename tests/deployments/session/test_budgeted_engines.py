@@ -17,6 +17,7 @@ from deployments.replay import Replay
 from deployments.store.quota_client import QuotaClient
 from ghostrouter.access.keys import Caller, digest
 from ghostrouter.config import GraphConfig
+from ghostrouter.errors import SegmentPaused
 from ghostrouter.money import Usage
 from ghostrouter.types import Frame, SegmentEnd, SegmentRequest, Token
 from tests.deployments.fakes import Meter
@@ -29,11 +30,14 @@ PRICE = {"prompt_usd_per_mtok": 1.0, "completion_usd_per_mtok": 10.0}
 
 
 class Cloud:
-    """A provider that answers with what it was asked last, in pieces of three characters, and tells its usage."""
+    """A provider that answers with what it was asked last, in pieces of three characters, and tells its usage.
+
+    While `pauses`, it stops before the end. That costs 20 tokens of the prompt and 10 of the answer.
+    """
 
     def __init__(self) -> None:
         self.asked: list[SegmentRequest] = []
-        self.fails = False
+        self.pauses = 0
 
     async def generate(self, request: SegmentRequest) -> AsyncGenerator[Frame, None]:
         self.asked.append(request)
@@ -42,6 +46,12 @@ class Cloud:
         pieces: list[Token] = [
             t._replace(text=text[i * 3 : i * 3 + 3]) for i, t in enumerate(tokens("x" * -(-len(text) // 3)))
         ]
+        if self.pauses:
+            self.pauses -= 1
+            yield Frame(request.key, 0, tuple(pieces[:1]), None, "cloud")
+            paused = SegmentPaused("asked to stop")
+            paused.usage = Usage(20, 10)
+            raise paused
         end = SegmentEnd("stop", usage=Usage(100, 50))
         yield Frame(request.key, 0, tuple(pieces), end, "cloud")
 
@@ -197,6 +207,20 @@ async def test_a_budget_is_held_and_told(tmp_path: Path) -> None:
     assert (numbers["limit_usd"], numbers["reserved_usd"], numbers["scope"]) == (0.0018, 0.0, "provider")
     assert numbers["window_ends"] == "2026-11-19T00:00:00Z"
     assert (await service.post(CHAT, ask(model="small"))).status == 200  # costs nothing
+
+
+async def test_a_pause_is_billed_and_is_no_handoff(tmp_path: Path) -> None:
+    budgets = {"limits": [{"scope": "provider", "name": "custom", "window": "day", "usd": 0.0021}]}
+    service = BudgetedService(tmp_path, {"continues": "assistant"}, budgets=budgets)
+    service.cloud.pauses = 1
+    answer = await service.post(CHAT, ask())
+    await service.settled()
+    told = answer.json["ghost"]
+    assert [s["reason"] for s in told["segments"]] == ["plan", "paused"]
+    assert (told["handoffs"], told["cost_usd"]) == (0, pytest.approx(0.00012 + 0.0006))
+    assert service.meter.sums["ghost_handoffs"] == 0
+    refused = [await service.post(CHAT, ask()) for _ in range(2)][1]
+    assert refused.json["error"]["budget"]["spent_usd"] == pytest.approx(0.00072 + 0.0006)
 
 
 async def test_a_budget_changes_while_the_service_runs_and_what_was_spent_counts(tmp_path: Path) -> None:
