@@ -42,21 +42,19 @@ class RedactedEngines:
         """Frames of a segment. Raises SegmentFailed as the engines do."""
         discretion, vault = self._open.get(request.key.session.partition("/")[0], (Discretion("off"), Vault()))
         prompt = request.cloud
-        if prompt is None or not discretion.covers(self._models[request.model].trust):
+        restorer = None
+        if prompt is not None and discretion.covers(self._models[request.model].trust):
+            length = characters(prompt.messages) + len(repr(prompt.features.tools))  # descriptions are redacted, too
+            redacted = await off_loop_if_long(length, _redacted, prompt, vault, discretion.addresses)
+            request = replace(request, cloud=redacted)
+            if len(vault):  # else the answer has nothing to restore
+                restorer = AnswerRestorer(vault, prompt.features.schema is not None or prompt.features.json_object)
+        try:
             async with aclosing(self._engines.stream(request)) as frames:
                 async for frame in frames:
-                    yield frame
-            return
-        length = characters(prompt.messages) + len(repr(prompt.features.tools))  # descriptions are redacted, too
-        redacted = await off_loop_if_long(length, _redacted, prompt, vault, discretion.addresses)
-        json_text = prompt.features.schema is not None or prompt.features.json_object
-        restorer = AnswerRestorer(vault, json_text)
-        try:
-            async with aclosing(self._engines.stream(replace(request, cloud=redacted))) as frames:
-                async for frame in frames:
-                    yield restorer.push(frame)
+                    yield restorer.push(frame) if restorer else frame
         except SegmentFailed:
-            if rest := restorer.flush():
+            if restorer and (rest := restorer.flush()):
                 yield rest
             raise
 

@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ghostrouter.money import Usage
@@ -22,6 +22,10 @@ class Written:
     logprob: float | None = None
     top: tuple[tuple[str, float], ...] = ()
     entropy_nats: float | None = None
+
+    def with_text(self, text: str) -> "Written":
+        """The token with another text. Nearly always it is the same one."""
+        return self if text == self.text else replace(self, text=text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +84,13 @@ def text(told: Any) -> str:
     Raises:
         TypeError: it is neither a text nor a number.
     """
+    if isinstance(told, str):
+        return told
     if isinstance(told, int | float) and not isinstance(told, bool):
         return str(told)
-    if not told:
-        return ""
-    if not isinstance(told, str):
+    if told:
         raise TypeError("no text")
-    return told
+    return ""
 
 
 def arguments(told: Any) -> str:

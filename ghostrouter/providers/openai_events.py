@@ -6,7 +6,6 @@ Fields that no answer depends on (usage, log-probabilities, fields nobody asked 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from ghostrouter.config import CloudModel
@@ -40,6 +39,7 @@ _REASONING_FIELDS = (
     "reasoning_content", "reasoning", "thinking", "reasoning_text", "reasoning_details", "thinking_blocks",
     "thinking_content", "reasoning_summary", "cot_summary", "thought", "thoughts", "analysis",
 )  # fmt: skip
+_ANY_REASONING = frozenset(_REASONING_FIELDS)
 # The fields of a part that may hold its text.
 _TEXT_FIELDS = ("text", "content", "thinking", "summary", "value")
 _THOUGHT_PARTS = frozenset({"thinking", "reasoning", "reasoning_text", "summary_text"})
@@ -97,13 +97,15 @@ def _error(body: Any, name: str) -> Any:
     Some events have an `error` that says that there is none, and some have a message about the progress.
     """
     error = body.get("error")
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         error = error if any(map(_tells, error.values())) else None
     if error:
         return error
-    plain = "choices" not in body and ("message" in body or "detail" in body)
-    fails = _tells(body.get("code")) or "error" in str(body.get("type", "")).lower()
-    return body if name == "error" or body.get("object") == "error" or (plain and fails) else None
+    if name == "error" or body.get("object") == "error":
+        return body
+    if "choices" in body or not ("message" in body or "detail" in body):
+        return None
+    return body if _tells(body.get("code")) or "error" in str(body.get("type", "")).lower() else None
 
 
 def _tells(told: Any) -> bool:
@@ -116,8 +118,10 @@ def _choice(choices: Any) -> dict[str, Any] | None:
 
     Some write it without a list around it, or with its index as a key. A choice that is a text is its content.
     """
-    if isinstance(choices, Mapping):
-        choices = [choices] if choices.keys() & _CHOICE_FIELDS else choices.values()
+    if isinstance(choices, dict):
+        choices = [choices] if choices.keys() & _CHOICE_FIELDS else list(choices.values())
+    if choices and len(choices) == 1 and isinstance(choices[0], dict):  # of nearly every event
+        return choices[0]
     found = [{"text": c} if isinstance(c, str) else c for c in choices or () if c is not None]
     return min(found, key=_place, default=None)
 
@@ -134,12 +138,12 @@ def _delta(choice: Mapping[str, Any]) -> Mapping[str, Any]:
     told, whole = choice.get("delta"), choice.get("message")
     if not told and (whole or told is None):
         told = whole or {"content": choice.get("text")}
-    return told if isinstance(told, Mapping) else {"content": told}
+    return told if isinstance(told, dict) else {"content": told}
 
 
 def _content(content: Any) -> tuple[str, str]:
     """The text, and the reasoning if both come in parts (Mistral's reasoning models)."""
-    if isinstance(content, Mapping):
+    if isinstance(content, dict):
         content = content.get("parts") or [content]
     if not isinstance(content, list):
         return text(content), ""
@@ -155,14 +159,14 @@ def _said(told: Any) -> str:
         return told
     if isinstance(told, list):
         return "".join(_said(t) for t in told)
-    if isinstance(told, Mapping):
+    if isinstance(told, dict):
         return next((said for name in _TEXT_FIELDS if (said := _said(told.get(name)))), "")
     return ""
 
 
 def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
     """A piece of reasoning. Parts that are not text are left out."""
-    if own_field not in delta and delta.keys().isdisjoint(_REASONING_FIELDS):
+    if own_field not in delta and _ANY_REASONING.isdisjoint(delta):
         return ""
     for name in (own_field, *_REASONING_FIELDS):
         if name and (told := delta.get(name)) and (said := _said(told)):
@@ -172,7 +176,7 @@ def _reasoning(delta: Mapping[str, Any], own_field: str | None) -> str:
 
 def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
     calls = delta.get("tool_calls") or ()
-    if isinstance(calls, Mapping):  # one call, or several by their index
+    if isinstance(calls, dict):  # one call, or several by their index
         calls = [calls] if calls.keys() & _CALL_FIELDS else list(calls.values())
     calls = [c for c in calls if c]
     for at, call in enumerate(calls):
@@ -191,7 +195,7 @@ def _calls(delta: Mapping[str, Any]) -> Iterator[CallPiece]:
 def _usage(body: Mapping[str, Any], choice: Mapping[str, Any] | None) -> Usage | None:
     """The usage, if it can be read. An unreadable usage must not fail the answer. Groq and Moonshot have own places."""
     told = body.get("usage") or _within(body.get("x_groq"), "usage") or _within(choice, "usage")
-    if not isinstance(told, Mapping):
+    if not isinstance(told, dict):
         return None
     try:
         return _read_usage(told)
@@ -211,7 +215,7 @@ def _read_usage(usage: Mapping[str, Any]) -> Usage:
 
 
 def _within(told: Any, name: str) -> Any:
-    return told.get(name) if isinstance(told, Mapping) else None
+    return told.get(name) if isinstance(told, dict) else None
 
 
 def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
@@ -233,7 +237,7 @@ def _tokens(content: str, entries: tuple[Written, ...]) -> tuple[Written, ...]:
             texts[i], at, run = entry.text, begin + len(entry.text), i + 1
     if at < len(content):
         texts[_last_half(entries, run, len(entries))] += content[at:]
-    return tuple(replace(entry, text=text) for entry, text in zip(entries, texts, strict=True))
+    return tuple(entry.with_text(text) for entry, text in zip(entries, texts, strict=True))
 
 
 def _last_half(entries: tuple[Written, ...], start: int, end: int) -> int:

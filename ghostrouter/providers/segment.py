@@ -182,7 +182,7 @@ class CloudSegment:
         if chunk.thought and (thought := self._thought.push(chunk.thought)):
             told.append(ReasoningPart(thought))
         told += [part for piece in chunk.calls for part in self._calls.push(piece)]
-        joined = [replace(w, text=self._text.push(w.text)) for w in chunk.tokens]
+        joined = [w.with_text(self._text.push(w.text)) for w in chunk.tokens]
         fresh = [w for w in joined if w.text or w.logprob is not None]
         return [self._aside(a, now_s) for a in told] + self._pushed(fresh, now_s)
 
@@ -210,12 +210,12 @@ class CloudSegment:
         elapsed_s, self._last_s = now_s - self._last_s, now_s
         text = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
         self._written += estimate_text_tokens(text)
-        return _plain("", elapsed_s)._replace(aside=aside, is_form=True)
+        return _plain("", elapsed_s, is_form=True)._replace(aside=aside)
 
     def _token(self, written: Written, elapsed_s: float) -> Token:
         self._written += 1 if written.logprob is not None else estimate_text_tokens(written.text)
         step_start, is_form = self._steps.push(written.text), not self._form.text(written.text)
-        token = _plain(written.text, elapsed_s)._replace(step_start=step_start, is_form=is_form)
+        token = _plain(written.text, elapsed_s, step_start, is_form)
         if written.logprob is None:
             return token._replace(**self._surface.push(written.text)._asdict()) if self._surface else token
         logprobs = [x for _, x in written.top]
@@ -266,6 +266,7 @@ def _call_id(key: SegmentKey, number: int) -> str:
     return f"call_{hashlib.sha256(named.encode()).hexdigest()[:24]}"
 
 
-def _plain(text: str, elapsed_s: float) -> Token:
+def _plain(text: str, elapsed_s: float, step_start: bool = False, is_form: bool = False) -> Token:
     """A token with only its text known."""
-    return Token(NO_ID, text, _UNKNOWN_LOGPROB, _UNKNOWN_RANK, 0.0, 0.0, 0.0, 0.0, elapsed_s, 0, False)
+    unknown = (_UNKNOWN_LOGPROB, _UNKNOWN_RANK, 0.0, 0.0, 0.0, 0.0)
+    return Token(NO_ID, text, *unknown, elapsed_s, 0, step_start, is_form=is_form)

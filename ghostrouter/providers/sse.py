@@ -91,8 +91,9 @@ class SseParser:
 
     def _lacks_empty_line(self, value: bytes | bytearray) -> bool:
         """Whether a line of data begins another event. Within JSON no object follows another one without a comma."""
-        begins = value.lstrip().startswith((b"{", b"[DONE]"))
-        return begins and bool(self._data) and self._data[-1].rstrip().endswith(b"}")
+        if not self._data:
+            return False
+        return value.lstrip().startswith((b"{", b"[DONE]")) and self._data[-1].rstrip().endswith(b"}")
 
     def _event(self) -> Event | None:
         data, self._data, self._data_bytes = b"\n".join(self._data), [], 0

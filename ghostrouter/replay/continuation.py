@@ -87,7 +87,9 @@ def written_tokens(token: Token) -> int:
     if token.rank > 0 or token.id >= 0:
         return 1
     aside = token.aside
-    beside = "" if aside is None else aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
+    if aside is None:
+        return estimate_text_tokens(token.text)
+    beside = aside.text if isinstance(aside, ReasoningPart) else aside.name + aside.arguments
     return estimate_text_tokens(token.text) + estimate_text_tokens(beside)
 
 
