@@ -1,16 +1,20 @@
-"""The files under test, read."""
+"""The files under test, read. The RayService has variants: `gpu`, the base itself, and `cpu`, an overlay."""
 
 import json
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import jsonpatch
 import kubernetes_validate
 import yaml
 
 ROOT = Path(__file__).parents[2]
 CLUSTER = ROOT / "cluster"
+BASE = CLUSTER / "base"
+VARIANTS = ("gpu", "cpu")
 FILES = sorted(path for path in CLUSTER.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 _HERE = Path(__file__).parent
 
@@ -19,27 +23,46 @@ def serve_gpu() -> dict[str, Any]:
     return _mapping((CLUSTER / "serve_gpu.yaml").read_text())
 
 
-def rayservice() -> dict[str, Any]:
-    return _mapping((CLUSTER / "rayservice.yaml").read_text())
+def rayservice(variant: str = "gpu") -> dict[str, Any]:
+    document = _mapping((BASE / "rayservice.yaml").read_text())
+    if variant == "gpu":
+        return document
+    overlay = _mapping((CLUSTER / variant / "kustomization.yaml").read_text())
+    (patch,), (image,) = overlay["patches"], overlay["images"]
+    assert patch["target"] == {"kind": document["kind"]}
+    patched = jsonpatch.apply_patch(document, yaml.safe_load((CLUSTER / variant / patch["path"]).read_text()))
+    for container in _containers(_groups(patched)):
+        if container["image"].rpartition(":")[0] == image["name"]:
+            container["image"] = f"{image['name']}:{image['newTag']}"
+    assert isinstance(patched, dict)
+    return patched
 
 
 def ray_up() -> dict[str, Any]:
     return _mapping((CLUSTER / "ray_up.yaml").read_text())
 
 
-def served_by_kuberay() -> dict[str, Any]:
+def served_by_kuberay(variant: str = "gpu") -> dict[str, Any]:
     """What serveConfigV2 says."""
-    return _mapping(rayservice()["spec"]["serveConfigV2"])
+    return _mapping(rayservice(variant)["spec"]["serveConfigV2"])
 
 
-def groups() -> list[dict[str, Any]]:
+def groups(variant: str = "gpu") -> list[dict[str, Any]]:
     """The head group of the RayService, then its worker groups."""
-    ray_cluster = rayservice()["spec"]["rayClusterConfig"]
+    return _groups(rayservice(variant))
+
+
+def _groups(document: dict[str, Any]) -> list[dict[str, Any]]:
+    ray_cluster = document["spec"]["rayClusterConfig"]
     return [ray_cluster["headGroupSpec"], *ray_cluster["workerGroupSpecs"]]
 
 
-def containers() -> list[dict[str, Any]]:
-    return [container for group in groups() for container in group["template"]["spec"]["containers"]]
+def containers(variant: str = "gpu") -> list[dict[str, Any]]:
+    return _containers(groups(variant))
+
+
+def _containers(of: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [container for group in of for container in group["template"]["spec"]["containers"]]
 
 
 def exported() -> dict[str, str]:
@@ -49,8 +72,8 @@ def exported() -> dict[str, str]:
 
 
 def documents(name: str) -> list[dict[str, Any]]:
-    """The documents of a file of manifests."""
-    return list(yaml.safe_load_all((CLUSTER / name).read_text()))
+    """The documents of a file of manifests that all variants share."""
+    return list(yaml.safe_load_all((BASE / name).read_text()))
 
 
 def rayservice_schema() -> dict[str, Any]:

@@ -9,7 +9,8 @@ import pytest
 from ghostrouter.cli.serve import ENVIRONMENT
 from tests.cluster_files import manifests
 
-DOCKERFILE = (manifests.CLUSTER / "Dockerfile").read_text()
+IMAGE = (manifests.CLUSTER / "Dockerfile").read_text()
+CPU = (manifests.CLUSTER / "cpu" / "kustomization.yaml").read_text()
 README = (manifests.CLUSTER / "README.md").read_text()
 
 SECRETS = re.compile(
@@ -20,11 +21,12 @@ SECRETS = re.compile(
 MACHINE = re.compile(r"(?<![\w.~])/(?:work|root|mnt|tmp|opt/(?:wheels|pypi)|home/(?!ray\b))")
 
 
-@pytest.mark.parametrize("container", manifests.containers(), ids=["head", "cpu", "gpu-l4", "gpu-l40s"])
-def test_every_container_has_the_environment_of_the_command(container: dict[str, list[dict[str, str]]]) -> None:
-    values = {variable["name"]: variable.get("value") for variable in container["env"]}
-    assert len(values) == len(container["env"])
-    assert ENVIRONMENT.items() <= values.items()
+@pytest.mark.parametrize("variant", manifests.VARIANTS)
+def test_every_container_has_the_environment_of_the_command(variant: str) -> None:
+    for container in manifests.containers(variant):
+        values = {variable["name"]: variable.get("value") for variable in container["env"]}
+        assert len(values) == len(container["env"])
+        assert ENVIRONMENT.items() <= values.items()
 
 
 def test_nodes_of_ray_up_have_the_environment_of_the_command() -> None:
@@ -40,23 +42,32 @@ def test_there_is_one_image_and_it_has_the_projects_version() -> None:
     project = tomllib.loads((manifests.ROOT / "pyproject.toml").read_text())["project"]
     (image,) = {container["image"] for container in manifests.containers()}
     assert image.endswith(f"/{project['name']}:{project['version']}")
-    for text in (DOCKERFILE, README):
-        assert set(re.findall(r"[\w.-]+/ghostrouter:[\w.-]+", text)) == {image}
+    assert {container["image"] for container in manifests.containers("cpu")} == {f"{image}-cpu"}
+    named = {IMAGE: {image}, README: {image, f"{image}-cpu"}, CPU: {f"{image}-cpu"}}
+    for text, images in named.items():
+        assert set(re.findall(r"[\w.-]+/ghostrouter:[\w.-]+", text)) == images
 
 
 def test_the_image_copies_what_exists_and_all_that_ray_up_mounts_of_the_code() -> None:
     copied = {
-        source.rstrip("/")
-        for line in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)
-        for source in line.split()[:-1]
+        source.rstrip("/") for line in re.findall(r"^COPY (.+)$", IMAGE, re.MULTILINE) for source in line.split()[:-1]
     }
     assert all((manifests.ROOT / source).exists() for source in copied)
     mounted = set(manifests.ray_up()["file_mounts"].values())
-    assert copied - {"locks/gpu.lock"} == mounted - {"locks", "scripts", "cluster", "~/.ray/auth_token"}
+    assert copied == mounted - {"scripts", "cluster", "~/.ray/auth_token"}
+
+
+def test_the_image_can_be_made_of_each_lock() -> None:
+    (cases,) = re.findall(r'case "\$LOCK" in (.+) esac', IMAGE)
+    locks = {path.stem: path.read_text() for path in (manifests.ROOT / "locks").glob("*.lock")}
+    for kind, lock in locks.items():
+        (option,) = re.findall(rf"{kind}\) how=(\S+)", cases)
+        hashed = not re.search(r"^\S+==\S+$", lock, re.MULTILINE)
+        assert hashed == (option == "--require-hashes"), kind
 
 
 def test_the_images_python_is_the_locks() -> None:
-    (of_image,) = re.findall(r"^FROM python:(\d+\.\d+)-slim$", DOCKERFILE, re.MULTILINE)
+    (of_image,) = re.findall(r"^FROM python:(\d+\.\d+)-slim$", IMAGE, re.MULTILINE)
     (of_lock,) = set(re.findall(r"--python-version (\S+)", (manifests.ROOT / "scripts" / "lock.sh").read_text()))
     assert of_image == of_lock
 

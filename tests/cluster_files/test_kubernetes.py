@@ -10,7 +10,6 @@ from tests.cluster_files import manifests
 KUSTOMIZATION = manifests.documents("kustomization.yaml")[0]
 FILES: list[str] = KUSTOMIZATION["resources"]
 OTHERS = [d for name in FILES if name != "rayservice.yaml" for d in manifests.documents(name)]
-RAY = [group["template"]["metadata"]["labels"] for group in manifests.groups()]
 VALKEY = next(d for d in OTHERS if d["kind"] == "StatefulSet")
 
 
@@ -35,8 +34,10 @@ def _selectors(value: Any) -> list[dict[str, str]]:
     return mine + [found for item in value.values() for found in _selectors(item)]
 
 
-def test_selectors_choose_pods_that_exist() -> None:
-    pods = [*RAY, VALKEY["spec"]["template"]["metadata"]["labels"]]
+@pytest.mark.parametrize("variant", manifests.VARIANTS)
+def test_selectors_choose_pods_that_exist(variant: str) -> None:
+    ray = [group["template"]["metadata"]["labels"] for group in manifests.groups(variant)]
+    pods = [*ray, VALKEY["spec"]["template"]["metadata"]["labels"]]
     chosen = [s for d in OTHERS for s in _selectors(d) if s["app.kubernetes.io/name"] == "ghostrouter"]
     chosen += [d["spec"]["selector"] for d in OTHERS if d["kind"] == "Service"]
     assert len(chosen) > 5
