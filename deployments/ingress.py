@@ -164,7 +164,7 @@ class Ingress:
             exemplars,
             self._span_exporter,
         )
-        self.kept_sessions = KeptSessions(self._journal, self._first_prompt, self.runner.run)
+        self.kept_sessions = KeptSessions(self._journal, self._models.by_name, self._first_prompt, self.runner.run)
         self.branches = Branches(
             self.kept_sessions, self.planner, seams, self._budgeted, frozenset(self._models.by_name)
         )

@@ -4,13 +4,13 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Collection
 from dataclasses import replace
 
 from deployments.session.redacted_engines import client_growths
 from deployments.session.session_handle import SessionHandle
 from deployments.store.journal_client import JournalClient, SessionLog
-from ghostrouter.errors import GhostRouterError, KeyReused, SessionNotFound
+from ghostrouter.errors import GhostRouterError, KeyReused, NothingCanAnswer, SessionNotFound
 from ghostrouter.sessions import encoding, record
 from ghostrouter.sessions.ask import Ask
 from ghostrouter.sessions.client_growths import ClientGrowths
@@ -28,18 +28,21 @@ log = logging.getLogger("ray.serve")
 class KeptSessions:
     """Any ingress can resume any session without a writer: the store has everything that is needed.
 
-    `first_prompt` makes a model's first prompt; `run` writes an answer. A session is taken over
-    only if its writer's lease has lapsed, not because the writer is silent. The store gives it to one claimant. Every
-    method but `start` raises SessionNotFound or SessionExpired if the store does not have the session for its owner.
+    `models` are those of this ingress. `first_prompt` makes a model's first prompt; `run` writes an answer. A session
+    is taken over only if its writer's lease has lapsed, not because the writer is silent. The store gives it to one
+    claimant. Every method but `start` raises SessionNotFound or SessionExpired if the store does not have the session
+    for its owner.
     """
 
     def __init__(
         self,
         journal: JournalClient,
+        models: Collection[str],
         first_prompt: Callable[[Ask, str], Prompt],
         run: Callable[[SessionHandle], AsyncGenerator[Growth, None]],
     ) -> None:
         self._journal = journal
+        self._models = models
         self._first_prompt = first_prompt
         self._run = run
         self._background: set[asyncio.Task[None]] = set()
@@ -121,10 +124,15 @@ class KeptSessions:
             self.start(handle)
 
     async def _take_up(self, handle: SessionHandle, kept: Kept) -> None:
-        """Write a session that was claimed."""
-        opening, past = handle.opening, handle.past
-        handle.prompt = await asyncio.to_thread(self._first_prompt, opening.ask, opening.plan.models[0])
-        handle.log = SessionLog(self._journal, opening, handle.session, kept.epoch, past)
+        """Write a session that was claimed. Its first ingress may have had other models."""
+        opening, session = handle.opening, handle.session
+        handle.log = SessionLog(self._journal, opening, session, kept.epoch, handle.past)
+        if any(model in self._models for model in session.plan.models):
+            session.restrict(self._models)
+            handle.prompt = await asyncio.to_thread(self._first_prompt, opening.ask, session.plan.models[0])
+        elif not session.is_whole:
+            names = ", ".join(session.plan.models)
+            handle.failure = NothingCanAnswer(f"none of the models of this answer is configured any more: {names}")
 
     async def _follow_up(
         self, handle: SessionHandle, reader: encoding.GrowthReader, later_s: float

@@ -40,7 +40,11 @@ def at_start(session: Session) -> NextSegment | None:
     branch = session.ask.branch
     if branch and not session.own_segments:
         return NextSegment(session.plan.models[0], "branch", f"from token {branch.tokens} of {branch.session}")
-    return NextSegment(session.current.model, "resumed", "")
+    current = session.current.model
+    if current in session.gone:
+        target = retry.next_untried(session.plan.models, current, ())
+        return NextSegment(target or current, "failure", f"{current} is not configured any more")
+    return NextSegment(current, "resumed", "")
 
 
 def after_end(session: Session, failed: Collection[str]) -> NextSegment:

@@ -17,10 +17,11 @@ from ghostrouter.types import Prompt
 class SessionHandle:
     """A session that is to be written, or to be resumed. Then `past` holds the existing growths.
 
-    `failure` is the error that has ended the session, if any. `log` writes to the journal; None: the journal does not
-    keep the session, or has all of it. `router_s` is how long the decision took. `ticket` keeps the reservation of a
-    new session. `elsewhere` are the growths of a session that another ingress writes. After they are read, the handle
-    has a `log` if this ingress is to write the rest. `exchange` is that of the request that opened a traced session.
+    `failure` is the error that has ended the session, or, with a `log`, that ends it now. `log` writes to the journal;
+    None: the journal does not keep the session, or has all of it. `router_s` is how long the decision took. `ticket`
+    keeps the reservation of a new session. `elsewhere` are the growths of a session that another ingress writes. After
+    they are read, the handle has a `log` if this ingress is to write the rest. `exchange` is that of the request that
+    opened a traced session.
     """
 
     session: Session

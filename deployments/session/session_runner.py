@@ -100,9 +100,9 @@ class SessionRunner:
                     yield growth
         session_handle.past = []
         log = session_handle.log
-        if session_handle.failure:
+        if log is None and session_handle.failure:
             raise session_handle.failure
-        if session.finish and log is None:
+        if log is None and session.finish:
             return
         began_s = time.monotonic()
         self._emit(metrics.ROUTER_TIME, began_s - session.opened_at_s)
@@ -112,6 +112,8 @@ class SessionRunner:
         failure: Exception | None = None
         moved = False
         try:
+            if session_handle.failure:
+                raise session_handle.failure
             written = self._conductor.run(session, session_handle.prompt)
             async with aclosing(log.until_stopped(written) if log else written) as growths:
                 async for growth in growths:

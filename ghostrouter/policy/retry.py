@@ -116,7 +116,7 @@ def _when_it_is_back(current: str, failed: Failed, rng: Random) -> Recovery | No
 
 
 def next_untried(plan: Sequence[str], current: str, failed: Sequence[str]) -> str | None:
-    """The first model of the plan that has not failed: a stronger one than `current` if possible."""
+    """The first other model of the plan that has not failed: a stronger one than `current` if possible."""
     position = plan.index(current) if current in plan else 0
-    order = [*plan[position + 1 :], *reversed(plan[:position])]
-    return next((m for m in order if m not in failed), None)
+    order = [*plan[position + 1 :], *reversed(plan[: position + 1])]
+    return next((m for m in order if m != current and m not in failed), None)

@@ -74,7 +74,10 @@ class Switching:
         if budget_usd is None or target is None:
             return True
         prices = {name: known.price for name, known in self._models.items()}
-        spent_usd = sum(most_usd(prices[s.model], s.prompt_tokens, s.generated_tokens) for s in session.segments)
+        spent_usd = sum(
+            most_usd(prices[s.model], s.prompt_tokens, s.generated_tokens) if s.model in prices else s.cost_usd or 0.0
+            for s in session.segments
+        )
         left = session.ask.sampling.max_tokens - session.kept_tokens
         read_usd = most_usd(prices[target], session.current.prompt_tokens + left, 0)
         write_usd = max(most_usd(prices[m], 0, left) for m in (session.current.model, target))

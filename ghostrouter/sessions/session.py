@@ -7,7 +7,7 @@ Always true:
 * the answer is the text of all segments' tokens, in order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ghostrouter.conversation import NO_FEATURES, images_of
@@ -50,7 +50,10 @@ class Growth:
 
 
 class Session:
-    """One client request from arrival to its terminal event."""
+    """One client request from arrival to its terminal event.
+
+    `gone` are the models of its segments that are not configured any more, where it goes on.
+    """
 
     def __init__(self, session_id: str, ask: Ask, plan: Plan, now_s: float) -> None:
         self.id = session_id
@@ -59,6 +62,7 @@ class Session:
         self.plan = plan
         self.opened_at_s = now_s
         self.segments: list[Segment] = []
+        self.gone: frozenset[str] = frozenset()
         self.finish: FinishReason | None = None
         self.text = ""
         self._scanner = StopScanner(ask.sampling.stop)
@@ -92,6 +96,12 @@ class Session:
             segment.settled = len(segment.tokens) if self.ask.streaming else 0
         self._scanner = StopScanner(self.ask.sampling.stop)
         self._scanner.push("".join(s.text for s in self.segments))
+
+    def restrict(self, models: Collection[str]) -> None:
+        """Let only these models go on with it. The plan has at least one of them."""
+        self.gone = frozenset(s.model for s in self.segments) - frozenset(models)
+        self.plan = replace(self.plan, models=tuple(m for m in self.plan.models if m in models))
+        self.ask = replace(self.ask, script=tuple(s for s in self.ask.script if s.to in models))
 
     def growth(self, start: int, tokens: Sequence[Token], text: str) -> Growth:
         """A growth of the current segment."""

@@ -80,11 +80,12 @@ class Cluster:
     def _address(self) -> str:
         return f"{self.head.address}:{_RAY_PORT}"
 
-    def redeploy(self, **sessions: Any) -> None:
-        """Deploy with other settings of `sessions`, which reach every deployment."""
+    def redeploy(self, models: Mapping[str, Any] | None = None) -> None:
+        """Deploy with another setting, which reaches every deployment, and with other `models` if there are any."""
+        self._models = models or self._models
 
         def change(args: dict[str, Any]) -> None:
-            args["sessions"].update(sessions)
+            args["sessions"]["traces_kept"] = 900
             for model in args.get("models", ()):
                 model["env"]["GHOSTROUTER_DEPLOYED"] = "again"
 
@@ -116,6 +117,11 @@ class Cluster:
                 return
             assert time.monotonic() < deadline_s, f"{found}; see {self._folder}"
             time.sleep(1)
+
+    def statuses(self, body: Mapping[str, Any]) -> list[int]:
+        """The HTTP status of a chat, from each worker."""
+        urls = [f"http://{worker.address}:{PORT}/v1/chat/completions" for worker in self.workers]
+        return [httpx.post(url, json=dict(body), timeout=60).status_code for url in urls]
 
     def _is_up(self, worker: Machine) -> bool:
         try:
@@ -171,7 +177,7 @@ def vllm(name: str) -> dict[str, Any]:
     return {"models": [model], "routes": {"default": {"models": [name]}}}
 
 
-def provider(url: str) -> dict[str, Any]:
-    """A model of a provider that writes slowly."""
-    slow = {"name": "slow", "base_url": url, "model": "slow", "context_tokens": 4096, "continues": "prefix"}
-    return {"cloud": [slow], "routes": {"default": {"models": ["slow"]}}}
+def provider(url: str, name: str = "slow") -> dict[str, Any]:
+    """A model of a provider that writes slowly, and its `name` here."""
+    slow = {"name": name, "base_url": url, "model": "slow", "context_tokens": 4096, "continues": "prefix"}
+    return {"cloud": [slow], "routes": {"default": {"models": [name]}}}

@@ -73,6 +73,6 @@ async def test_the_head_loses_its_power_and_starts_again(whole: Cluster, calm: l
 
 
 async def test_everything_is_deployed_again(whole: Cluster, calm: list[list[Stream]]) -> None:
-    _assert_same(calm, await answers(whole, _BODIES, lambda: whole.redeploy(traces_kept=900)))
+    _assert_same(calm, await answers(whole, _BODIES, whole.redeploy))
     whole.until_whole()
     _assert_same(calm, await answers(whole, _BODIES))

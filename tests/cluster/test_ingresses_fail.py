@@ -21,11 +21,14 @@ _BODIES = [
 
 
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with (
-        serving(Provider(), SWITCH) as url,
-        cluster(tmp_path_factory.mktemp("ingresses"), provider(url), ["Ingress"]) as found,
-    ):
+def url() -> Iterator[str]:
+    with serving(Provider(), SWITCH) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Cluster]:
+    with cluster(tmp_path_factory.mktemp("ingresses"), provider(url), ["Ingress"]) as found:
         yield found
 
 
@@ -70,7 +73,8 @@ async def test_the_head_loses_its_power_and_starts_again(whole: Cluster) -> None
     _assert_whole(await answers(whole, _BODIES))
 
 
-async def test_everything_is_deployed_again(whole: Cluster) -> None:
-    _assert_whole(await answers(whole, _BODIES, lambda: whole.redeploy(traces_kept=900)))
+async def test_everything_is_deployed_again_with_another_model(whole: Cluster, url: str) -> None:
+    _assert_whole(await answers(whole, _BODIES, lambda: whole.redeploy(provider(url, "new"))))
     whole.until_whole()
-    _assert_whole(await answers(whole, _BODIES))
+    _assert_whole(await answers(whole, [{**body, "model": "new"} for body in _BODIES]))
+    assert whole.statuses({**_BODIES[0], "model": "slow"}) == [404, 404]

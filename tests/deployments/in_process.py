@@ -24,7 +24,8 @@ from tests.make import tokens
 from tests.shipped import MODELS
 
 LEASE_S = 0.3
-PRICES = {"small": {}, "large": {"prompt_usd_per_mtok": 1.0, "completion_usd_per_mtok": 2.0}}
+PRICES = {"large": {"prompt_usd_per_mtok": 1.0, "completion_usd_per_mtok": 2.0}}
+SOURCES = {"large": "ghost-large"}
 ANSWER = "Xenia Farrow was born in Oldbridge – and there she stayed 🐢."
 
 
@@ -121,7 +122,7 @@ class Service:
     """Make one inside a running event loop. One made `beside` another has an ingress of its own and no more.
 
     One made `after` another finds what that one has put into the event store, and nothing else. With `large` there is a
-    second, stronger model, which costs money; `small` replaces the first one.
+    second, stronger model, which costs money; `small` replaces the first one, which has a `name`.
     """
 
     def __init__(
@@ -129,14 +130,18 @@ class Service:
         beside: "Service | None" = None,
         after: "Service | None" = None,
         small: Writer | None = None,
+        name: str = "small",
         large: Writer | None = None,
         router: dict[str, Any] | None = None,
         **journal: Any,
     ) -> None:
-        engines = {"small": small or (beside.writer if beside else Writer())} | ({"large": large} if large else {})
+        engines = {name: small or (beside.writer if beside else Writer())} | ({"large": large} if large else {})
         config = GraphConfig.parse(
             {
-                "models": [{"name": n, "source": str(MODELS / f"ghost-{n}"), "price": PRICES[n]} for n in engines],
+                "models": [
+                    {"name": n, "source": str(MODELS / SOURCES.get(n, "ghost-small")), "price": PRICES.get(n, {})}
+                    for n in engines
+                ],
                 "routes": {"default": {"models": list(engines)}},
                 "router": router or {},
                 "journal": {"patience_s": 60.0, "lease_s": 60.0, **journal},
@@ -144,7 +149,7 @@ class Service:
             }
         )
         self.client, self.root = "127.0.0.1", ""
-        self.writer: Writer = engines["small"]
+        self.writer: Writer = engines[name]
         self.replay: Replay = beside.replay if beside else Replay(config.journal)
         known = beside or after
         self.state: Path = known.state if known else _folder(self)

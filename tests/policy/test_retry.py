@@ -78,7 +78,13 @@ def test_a_busy_provider_is_waited_for_where_there_is_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("current", "failed", "model"),
-    [("small", [], "mid"), ("mid", ["large"], "small"), ("large", ["mid", "small"], None), ("other", ["mid"], "large")],
+    [
+        ("small", [], "mid"),
+        ("mid", ["large"], "small"),
+        ("large", ["mid", "small"], None),
+        ("other", ["mid"], "large"),
+        ("other", ["mid", "large"], "small"),
+    ],
 )
 def test_the_next_model_is_a_stronger_one_if_possible(current: str, failed: list[str], model: str | None) -> None:
     assert next_untried(PLAN, current, [*failed, current]) == model

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.deployments.fakes import wait_until
-from tests.deployments.in_process import ANSWER, LEASE_S, Answer, Service
+from tests.deployments.in_process import ANSWER, LEASE_S, Answer, Service, Writer
 
 CHAT = "/v1/chat/completions"
 BODY: dict[str, Any] = {"model": "small", "messages": [{"role": "user", "content": "?"}], "stream": True}
@@ -124,6 +124,52 @@ async def test_who_comes_back_goes_on_as_soon_as_the_first_writer_is_dead() -> N
     assert text(await second) == ANSWER
     assert [s["reason"] for s in (await second).events()[-1].data["ghost"]["segments"]] == ["plan", "resumed"]
     assert "session_moved" in (await first).body.decode()
+
+
+@pytest.mark.parametrize("tokens", [0, 10])
+async def test_an_answer_goes_on_with_other_models_if_its_own_are_not_configured_any_more(tokens: int) -> None:
+    dead = Service(large=Writer(), lease_s=LEASE_S)
+    dead.writer.pause_at = tokens
+    body = {**BODY, "model": "ghost/auto", "ghost": {"budget_usd": 1.0}}
+    first = asyncio.create_task(dead.post(CHAT, body))
+    session = await dead.writer.paused.get()
+    dead.silence()
+    rest = await Service(beside=dead, small=Writer(), name="other", large=Writer()).post(
+        CHAT, last_event_id=f"{session}:0"
+    )
+    last = rest.events()[-1].data
+    assert text(rest).startswith(ANSWER[:tokens]) and last["choices"][0]["finish_reason"] == "stop"
+    segments = last["ghost"]["segments"]
+    told = [("small", "plan"), ("large", "failure")] if tokens else [("large", "plan")]
+    assert [(s["model"], s["reason"]) for s in segments] == told
+    dead.writer.go.set()
+    await first
+
+
+async def test_an_answer_of_which_no_model_is_left_fails_in_words() -> None:
+    dead = Service(lease_s=LEASE_S)
+    dead.writer.pause_at = 10
+    first = asyncio.create_task(dead.post(CHAT, BODY))
+    session = await dead.writer.paused.get()
+    dead.silence()
+    alive = Service(beside=dead, small=Writer(), name="other")
+    rest = await alive.post(CHAT, last_event_id=f"{session}:0")
+    assert text(rest) == ANSWER[:10] and "nothing_can_answer" in rest.body.decode()
+    trace = (await alive.get(f"/v1/traces/{session}")).json
+    assert (trace["outcome"], [s["model"] for s in trace["segments"]]) == ("failed", ["small"])
+    dead.writer.go.set()
+    await first
+
+
+async def test_a_whole_answer_needs_none_of_its_models() -> None:
+    dead = Service(lease_s=LEASE_S)
+    whole = (await dead.post(CHAT, BODY)).events()
+    session = whole[-1].data["id"]
+    kept = dead.replay._store._store._sessions[session]
+    kept.ending, kept.outcome = b"", "running"
+    dead.silence()
+    rest = await Service(beside=dead, small=Writer(), name="other").post(CHAT, last_event_id=whole[0].id)
+    assert text(rest) == ANSWER
 
 
 async def test_the_first_writer_stops_when_another_goes_on() -> None:
