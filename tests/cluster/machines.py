@@ -1,12 +1,17 @@
 """Machines on one host: each has its own network, processes and temporary folder, and all are on one switch.
 
 A machine is a set of Linux namespaces, which needs root. Its processes die with it at once, as at a loss of power. Its
-cable can be pulled out and put back. Files are those of the host, except for Ray's.
+cable can be pulled out and put back, or be a long one (`long_cable.py`). Files are those of the host, except for Ray's.
 """
 
+import array
+import fcntl
 import os
 import signal
+import socket
+import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +21,9 @@ NETWORK = "10.77.0"
 SWITCH = f"{NETWORK}.254"
 """The address of the host: of these tests, and of servers that outlive every machine."""
 _PATIENCE_S = 60.0
+# linux/sockios.h and linux/ethtool.h
+_SIOCETHTOOL = 0x8946
+_SET_TX_CHECKSUM, _SET_TSO, _SET_GSO = 0x17, 0x1F, 0x24
 
 
 class Machine:
@@ -27,6 +35,7 @@ class Machine:
         self.log = logs / f"{name}.log"
         self._cable = f"gr{number}"
         self._programs: list[subprocess.Popen[bytes]] = []
+        self._long_cable: subprocess.Popen[bytes] | None = None
         self._start()
 
     def _start(self) -> None:
@@ -79,10 +88,35 @@ class Machine:
         """Connect it again."""
         _do("ip", "link", "set", self._cable, "up")
 
+    def lengthen_cable(self, delay_ms: float, loss: float, seed: int) -> None:
+        """Give it a cable on which each frame takes `delay_ms`, or is lost with the probability `loss`."""
+        near, far = f"{self._cable}a", f"{self._cable}b"
+        _do("ip", "link", "add", near, "type", "veth", "peer", "name", far)
+        _without_offloading(far)
+        subprocess.run([*self._inside(), sys.executable, "-m", __name__, "eth0"], check=True)
+        _do("ip", "link", "set", self._cable, "nomaster", "promisc", "on")
+        _do("ip", "link", "set", near, "promisc", "on", "up")
+        _do("ip", "link", "set", far, "master", "ghost", "up")
+        carried = [self._cable, near, str(delay_ms), str(loss), str(seed)]
+        self._long_cable = subprocess.Popen([sys.executable, "-m", "tests.cluster.long_cable", *carried])
+
+    def shorten_cable(self) -> None:
+        """Connect it directly again."""
+        self._throw_away_long_cable()
+        _do("ip", "link", "set", self._cable, "promisc", "off", "master", "ghost")
+
+    def _throw_away_long_cable(self) -> None:
+        if self._long_cable:
+            self._long_cable.kill()
+            self._long_cable.wait()
+            self._long_cable = None
+            _do("ip", "link", "delete", f"{self._cable}a")
+
     def kill(self) -> None:
         """Kill all its processes at once. Nothing is left of it."""
         with suppress(ProcessLookupError):  # it is dead already
             os.kill(self.init, signal.SIGKILL)
+        self._throw_away_long_cable()
         # The kernel takes its time to remove the network of dead processes, and the cable with it.
         subprocess.run(["ip", "link", "delete", self._cable], check=False, capture_output=True)
         for program in (self._holder, *self._programs):
@@ -108,3 +142,16 @@ def switch() -> Iterator[None]:
 
 def _do(*command: str) -> None:
     subprocess.run(command, check=True)
+
+
+def _without_offloading(interface: str) -> None:
+    """Let the kernel itself make checksums and cut packets to size, so that a program can carry them."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        for feature in (_SET_TX_CHECKSUM, _SET_TSO, _SET_GSO):
+            value = array.array("I", [feature, 0])
+            request = struct.pack("16sP", interface.encode(), value.buffer_info()[0])
+            fcntl.ioctl(opened, _SIOCETHTOOL, request)
+
+
+if __name__ == "__main__":
+    _without_offloading(sys.argv[1])

@@ -6,6 +6,7 @@ Sessions and Ray's own tables are in a Valkey server that outlives every machine
 import copy
 import json
 import secrets
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -149,6 +150,27 @@ class Cluster:
         options = {"host": "0.0.0.0", "port": PORT}  # noqa: S104
         config = {"proxy_location": "Disabled", "http_options": options, "applications": [app]}
         self._config.write_text(yaml.safe_dump(config))
+
+    @contextmanager
+    def far_apart(self, delay_ms: float, loss: float) -> Iterator[None]:
+        """All workers have long cables for a while."""
+        for seed, worker in enumerate(self.workers):
+            worker.lengthen_cable(delay_ms, loss, seed)
+        try:
+            yield
+        finally:
+            for worker in self.workers:
+                worker.shorten_cable()
+
+    def reached_after_ms(self) -> float:
+        """How long a connection to the nearest worker takes, which is there and back again."""
+
+        def connected(worker: Machine) -> float:
+            began_s = time.perf_counter()
+            socket.create_connection((worker.address, PORT), timeout=_START_S).close()
+            return 1e3 * (time.perf_counter() - began_s)
+
+        return min(map(connected, self.workers))
 
     def stop(self) -> None:
         """Kill all machines."""

@@ -1,4 +1,4 @@
-"""Machines with vLLM die, are cut off and are replaced while answers are written. No token is lost, none comes twice.
+"""Machines with vLLM die, are cut off, far away or replaced while answers are written. No token is lost or comes twice.
 
 Real Ray nodes and real vLLM, each on a machine of its own (`machines.py`).
 """
@@ -70,6 +70,12 @@ async def test_the_head_loses_its_power_and_starts_again(whole: Cluster, calm: l
     _assert_same(calm, await answers(whole, _BODIES, restart))
     whole.until_whole()
     _assert_same(calm, await answers(whole, _BODIES))
+
+
+async def test_the_workers_are_far_apart(whole: Cluster, calm: list[list[Stream]]) -> None:
+    with whole.far_apart(delay_ms=25.0, loss=0.01):
+        assert whole.reached_after_ms() >= 50
+        _assert_same(calm, await answers(whole, _BODIES))
 
 
 async def test_everything_is_deployed_again(whole: Cluster, calm: list[list[Stream]]) -> None:

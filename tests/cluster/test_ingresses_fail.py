@@ -1,4 +1,4 @@
-"""Machines die and are cut off while ingresses stream answers of a provider. No answer is lost, no token comes twice.
+"""Machines die, are cut off and far away while ingresses stream answers. No answer is lost, no token comes twice.
 
 Real Ray nodes, each on a machine of its own (`machines.py`). Clients come back at another machine with `Last-Event-ID`.
 """
@@ -71,6 +71,12 @@ async def test_the_head_loses_its_power_and_starts_again(whole: Cluster) -> None
     assert not any(stream.hit for stream in streams), "no answer needs the head"
     whole.until_whole()
     _assert_whole(await answers(whole, _BODIES))
+
+
+async def test_the_workers_are_far_apart(whole: Cluster) -> None:
+    with whole.far_apart(delay_ms=25.0, loss=0.01):
+        assert whole.reached_after_ms() >= 50
+        _assert_whole(await answers(whole, _BODIES))
 
 
 async def test_everything_is_deployed_again_with_another_model(whole: Cluster, url: str) -> None:
