@@ -19,6 +19,12 @@ FILES = sorted(path for path in CLUSTER.rglob("*") if path.is_file() and "__pyca
 _HERE = Path(__file__).parent
 
 
+def with_incremental_upgrade(variant: str) -> dict[str, Any]:
+    """The RayService with that component."""
+    (patch,) = _mapping((CLUSTER / "incremental_upgrade" / "kustomization.yaml").read_text())["patches"]
+    return dict(jsonpatch.apply_patch(rayservice(variant), yaml.safe_load(patch["patch"])))
+
+
 def serve_gpu() -> dict[str, Any]:
     return _mapping((CLUSTER / "serve_gpu.yaml").read_text())
 

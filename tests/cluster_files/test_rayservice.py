@@ -28,6 +28,16 @@ def test_it_is_valid(variant: str) -> None:
     assert errors == []
 
 
+@pytest.mark.parametrize("variant", manifests.VARIANTS)
+def test_it_may_be_upgraded_step_by_step(variant: str) -> None:
+    document = manifests.with_incremental_upgrade(variant)
+    assert _validator().is_valid(document)
+    strategy = document["spec"].pop("upgradeStrategy")
+    assert document == manifests.rayservice(variant) and document["spec"]["rayClusterConfig"]["enableInTreeAutoscaling"]
+    options = strategy["clusterUpgradeOptions"]
+    assert 0 < options["stepSizePercent"] <= options["maxSurgePercent"] < 100
+
+
 CLUSTER = ("spec", "rayClusterConfig")
 POD = (*CLUSTER, "headGroupSpec", "template", "spec")
 
@@ -38,6 +48,7 @@ POD = (*CLUSTER, "headGroupSpec", "template", "spec")
         (("kind",), "RayCluster"),
         (("spec", "serveConfig"), "applications: []"),
         (("spec", "serveConfigV2"), {"applications": []}),
+        (("spec", "upgradeStrategy"), {"type": "Incremental"}),
         ((*CLUSTER, "workerGroupSpec"), []),
         ((*CLUSTER, "gcsFaultToleranceOptions", "redisPasswords"), {}),
         ((*CLUSTER, "headGroupSpec", "rayStartParams", "num-cpus"), 0),
